@@ -21,25 +21,25 @@ import {
 } from './types.ts';
 import { nano, nanoUsd, type Budget, type BudgetKey, type NanoUsd } from '../policy/budget-types.ts';
 
-/** Something that people are told once a period. */
+/** An event that people are notified of once per period. */
 export interface BudgetEvent {
   readonly kind: 'threshold' | 'cheaper' | 'refused';
   readonly budget: Budget;
   readonly counter: Counter;
-  /** Of a threshold: which one. */
+  /** The threshold's percentage; null for other events. */
   readonly percent: number | null;
   readonly state: CounterState;
 }
 
 export interface BudgetsOptions {
   readonly store: BudgetStore;
-  /** Told once for each event, counter and period, of all replicas that share the store. */
+  /** Called once for each event, counter and period, across all replicas that share the store. */
   readonly onEvent: (event: BudgetEvent, generation: PolicyGeneration) => void;
-  /** A request was moved or refused, or an amount was assumed; for counting. */
+  /** Called when a request was moved or refused, or an amount was assumed; for metrics. */
   readonly onAction: (budget: string, action: 'cheaper' | 'refused' | 'assumed') => void;
-  /** A request was beyond a rate limit; for counting. */
+  /** Called when a request was over a rate limit; for metrics. */
   readonly onLimit: (limit: string, kind: RateKind, action: 'over' | 'refused') => void;
-  /** A request of a workspace beyond the bound of those that are counted apart; for counting. */
+  /** Called when a request's workspace is over the bound of separately counted ones; for metrics. */
   readonly onShared?: () => void;
   readonly now?: () => number;
 }
@@ -49,23 +49,23 @@ export interface AdmitRequest {
   readonly input: DecideInput;
   readonly decision: Decision;
   readonly user: string | null;
-  /** False: whatever the budgets say, the request goes on as decided, and is counted. */
+  /** If false, the request proceeds as decided whatever the budgets say, but is counted. */
   readonly enforce: boolean;
-  /** The decision for a budget's step; null: the request must stay as it is. */
+  /** Decides again for a budget's step; null if the request must not be changed. */
   readonly cheaper: ((step: BudgetStep) => Decision) | null;
 }
 
-/** What became of a request at its budgets. */
+/** How the budgets decided on a request. */
 export interface Admission {
   readonly decision: Decision;
   readonly facts: readonly BudgetFacts[];
   readonly limits: readonly LimitFacts[];
   readonly reservation: Reservation | null;
-  /** What its answer says where a rate limit refused it; else null. */
+  /** Details for the answer if a rate limit refused the request, else null. */
   readonly refusal: LimitRefusal | null;
 }
 
-/** What is set aside for one request, until it is settled. */
+/** The amounts reserved for one request until it is settled. */
 export interface Reservation {
   readonly id: string;
   readonly generation: PolicyGeneration;
@@ -75,11 +75,11 @@ export interface Reservation {
   readonly tier: Tier;
   readonly at: number;
   readonly charges: readonly Charge[];
-  /** False: the store could not be asked. */
+  /** False if the store could not be asked. */
   readonly held: boolean;
 }
 
-/** Why a call that is only observed is refused, and when it may come again. */
+/** Why a call that is only observed is refused, and when it may be retried. */
 export interface SpentLimit {
   readonly kind: 'budget' | 'limit';
   readonly message: string;
@@ -89,7 +89,7 @@ export interface SpentLimit {
 /** Whose request it is. */
 type Asking = Pick<CallerContext, 'workspace' | 'trust'> & { readonly user: string | null };
 
-/** Seconds after which to try again where only requests on their way hold the rest of a budget. */
+/** Retry-after seconds if only in-flight requests hold the rest of a budget. */
 const busySeconds = 5;
 
 interface BudgetPlan {
@@ -103,9 +103,8 @@ type Plan = BudgetPlan | RatePlan;
 const nothing: Omit<Admission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };
 
 /**
- * Budgets in money, and rate limits. Before a request goes on, what it is expected to cost and use is reserved in all of
- * them at once; after it, that gives way to what it did cost and use. So none is overrun by more than what the requests on
- * their way cost beyond their estimates.
+ * Budgets in money, and rate limits. Before a request proceeds, its expected cost and usage are reserved in all of them at once; afterwards
+ * the actual cost and usage replace the reservation. So a budget is overrun at most by what in-flight requests cost beyond their estimates.
  */
 export class Budgets {
   readonly #options: BudgetsOptions;
@@ -118,7 +117,7 @@ export class Budgets {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Workspaces that no policy names and nobody vouches for, and that are counted apart. */
+  /** Number of separately counted workspaces that no policy names and nobody vouches for. */
   get unnamedWorkspaces(): number {
     return this.#unnamed.size;
   }
@@ -127,10 +126,10 @@ export class Budgets {
     return this.#options.store;
   }
 
-  /** At once where the store is this process's memory. */
+  /** Synchronous if the store is this process's memory. */
   admit(request: AdmitRequest): Admission | Promise<Admission> {
     const { decision, input } = request;
-    // Counting tokens costs nothing, and a refused request goes nowhere.
+    // Counting tokens is free, and a refused request is not sent.
     if (
       decision.action === 'block' ||
       input.exchange.operation === 'count' ||
@@ -148,7 +147,7 @@ export class Budgets {
     });
   }
 
-  /** The first try did not fit: a cheaper tier, else the rest of the budget, else no. */
+  /** The first reservation did not fit: try a cheaper tier, then the rest of the budget, then refuse. */
   #cheaper(request: AdmitRequest, full: BudgetPlan, state: CounterState): Admission | Promise<Admission> {
     const { decision } = request;
     const { cheaper: tier = null, shape = null } = full.budget.hard ?? {};
@@ -176,13 +175,13 @@ export class Budgets {
     });
   }
 
-  /** Exchanges what was reserved for what it did cost. Called once a reservation. */
+  /** Replaces the reserved amounts by the actual cost. Called once per reservation. */
   settle(reservation: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen'>): void {
     const { generation, charges, held, id } = reservation;
     const settlements: Settlement[] = [];
     const open = new Map(charges.map((charge) => [charge.counter.id, charge]));
     for (const budget of generation.budgets) {
-      // An attempt at another model belongs to that model's counter.
+      // An attempt at another model counts in that model's counter.
       const spent = new Map<string, { readonly counter: Counter; nanos: NanoUsd }>();
       for (const { target, cost, status } of record.attempts) {
         const counter = this.#counter(
@@ -197,7 +196,7 @@ export class Budgets {
           entry.nanos += nanoUsd(cost.usd);
         } else if (status === null || status < 400) {
           const assumed = charges.find((charge) => charge.counter.budget === budget.name)?.amount ?? budget.unknown ?? 0;
-          // What went by of a stream that was cut may be more than what was assumed.
+          // The seen part of a cut stream may cost more than was assumed.
           entry.nanos += Math.max(assumed, cost.atLeastUsd === undefined ? 0 : nanoUsd(cost.atLeastUsd));
           this.#options.onAction(budget.name, 'assumed');
         }
@@ -214,7 +213,7 @@ export class Budgets {
     void then(this.#options.store.settle(id, settlements), (crossings) => this.#crossed(crossings, generation));
   }
 
-  /** The same in requests and tokens. A place among concurrent requests stays in `open`, and so is given back. */
+  /** Settles rate limits in requests and tokens. A slot for a concurrent request stays in `open`, so it is released. */
   #settleLimits(
     { generation, countedAs, user, tier, at, held, charges }: Reservation,
     record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen'>,
@@ -234,7 +233,7 @@ export class Budgets {
           const amount = rateSpent(measure.kind, attempt, attempt === last ? record : unseen, reserved);
           const entry = spent.get(counter.id);
           if (entry === undefined) spent.set(counter.id, { counter, amount });
-          // Attempts of a chain are one request.
+          // All attempts of a chain count as one request.
           else if (measure.kind === 'tokens') entry.amount += amount;
         }
         for (const { counter, amount } of spent.values()) {
@@ -246,7 +245,7 @@ export class Budgets {
     }
   }
 
-  /** Gives everything back: the request never left. */
+  /** Releases everything: the request was never sent. */
   release(reservation: Reservation): void {
     if (reservation.held)
       void this.#options.store.settle(
@@ -255,7 +254,7 @@ export class Budgets {
       );
   }
 
-  /** Gives the places among concurrent requests back; the rest waits for the settlement. */
+  /** Releases the slots of concurrent requests; the rest waits for the settlement. */
   leave({ held, id, charges }: Reservation): void {
     const places = held ? charges.filter(({ counter }) => counter.concurrent === true) : [];
     if (places.length > 0)
@@ -265,7 +264,7 @@ export class Budgets {
       );
   }
 
-  /** Whether a model's own budget is used up, as far as is known here. Null where no budget asks for the model. */
+  /** Whether a model's own budget is used up, as far as this process knows. Null if no budget matches by model. */
   overBudget(generation: PolicyGeneration, caller: Asking): ((target: TargetRef, tier: Tier) => boolean) | null {
     const byModel = generation.budgets.filter((budget) => budget.hard !== null && (budget.models !== null || budget.per.includes('model')));
     if (byModel.length === 0) return null;
@@ -281,8 +280,8 @@ export class Budgets {
   }
 
   /**
-   * The hard budget or rate limit that leaves nothing for a call whose cost nobody can tell beforehand; null: none. Where it asks for a tier, or for a
-   * model that is not known, it is not about such a call. As far as this process knows; nothing is set aside.
+   * The hard budget or rate limit that has nothing left for a call whose cost cannot be estimated; null if none. One that matches by tier,
+   * or by model if the model is unknown, does not apply to such a call. Uses only what this process knows; reserves nothing.
    */
   spent(generation: PolicyGeneration, caller: Asking, target: TargetRef | null): SpentLimit | null {
     const now = this.#now();
@@ -330,7 +329,7 @@ export class Budgets {
     return null;
   }
 
-  /** The same for rate limits. Null where none asks for the model. */
+  /** The same for rate limits. Null if none matches by model. */
   overLimit(generation: PolicyGeneration, caller: Asking): ((target: TargetRef, tier: Tier) => boolean) | null {
     const byModel = generation.rateLimits.filter((limit) => !limit.soft && (limit.models !== null || limit.per.includes('model')));
     if (byModel.length === 0) return null;
@@ -390,7 +389,7 @@ export class Budgets {
     return plans;
   }
 
-  /** Null: the budget is not about this. */
+  /** Null if the budget does not apply. */
   #counter(budget: Budget, of: Served, now: number): Counter | null {
     if (!matchesServed(budget, of)) return null;
     const { start, end } = budget.calendar.at(now);
@@ -440,7 +439,7 @@ export class Budgets {
     };
   }
 
-  /** A rate limit says no: what is used comes back with its next window. */
+  /** A rate limit refuses; its capacity returns with the next window. */
   #limited(decision: Decision, failed: RatePlan, plans: readonly Plan[], state: CounterState): Admission {
     const { limit, measure } = failed;
     this.#options.onLimit(limit.name, measure.kind, 'refused');
@@ -460,7 +459,7 @@ export class Budgets {
     };
   }
 
-  /** `state` null: not the amount is the reason, but that nobody knows it. */
+  /** `state` is null if the reason is that the price is unknown, not the amount. */
   #refuse({ input }: AdmitRequest, decision: Decision, { budget, charge }: BudgetPlan, state: CounterState | null): Admission {
     const { counter } = charge;
     this.#options.onAction(budget.name, 'refused');
@@ -475,7 +474,7 @@ export class Budgets {
       input.generation,
     );
     const until = new Date(counter.end).toISOString();
-    // Requests on their way may leave something over; what is spent comes back with the next period only.
+    // In-flight requests may release part of their reservation; spent amounts return only with the next period.
     const spentUp = state === null || state.spent + charge.amount > charge.ceiling;
     const retryAfter = spentUp ? Math.max(1, Math.ceil((counter.end - this.#now()) / 1000)) : busySeconds;
     const why =
@@ -504,12 +503,12 @@ export class Budgets {
   }
 }
 
-/** The decision that refuses a request. */
+/** Turns a decision into a refusal. */
 function blocked(decision: Decision, reason: 'over-budget' | 'over-limit', rule: string, block: NonNullable<Decision['block']>): Decision {
   return { ...decision, action: 'block', served: decision.requested, chain: [], reason, rule, block };
 }
 
-/** The first budget that takes no requests of unknown price. */
+/** The first budget that refuses requests of unknown price. */
 function unpricedOf(plans: readonly Plan[]): BudgetPlan | undefined {
   return plans.find(
     (plan): plan is BudgetPlan => plan.kind === 'budget' && plan.budget.unknown === null && Number.isNaN(plan.charge.amount),
@@ -556,7 +555,7 @@ export function valuesOf({ per }: Pick<Budget, 'per'>, { values }: Pick<Counter,
   return Object.fromEntries(per.map((key, at) => [key, values[at] ?? '']));
 }
 
-/** Goes on at once with a value that is there: a promise would cost every request a turn. */
+/** Continues synchronously with an available value: a promise would cost every request a turn of the event loop. */
 function then<A, B>(value: A | Promise<A>, next: (value: A) => B | Promise<B>): B | Promise<B> {
   return value instanceof Promise ? value.then(next) : next(value);
 }

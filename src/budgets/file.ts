@@ -4,10 +4,10 @@ import { dirname } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
 import type { MemoryBudgetStore, SavedCounter } from './memory.ts';
 
-/** Between two looks whether there is something to write, in ms. */
+/** Interval between checks for changes to write, in ms. */
 const everyMs = 1_000;
 
-/** Keeps a process's counters in a file, so that a restart does not hand out a spent budget once more. A kill loses a second. */
+/** Keeps a process's counters in a file, so that a restart does not reset a spent budget. A kill loses up to a second. */
 export class BudgetFile {
   readonly #path: string;
   readonly #store: MemoryBudgetStore;
@@ -16,10 +16,13 @@ export class BudgetFile {
   #written: number;
   #writing: Promise<void> = Promise.resolve();
   #busy = false;
-  /** It was told that writing fails. */
+  /** Whether the write failure has been reported. */
   #told = false;
 
-  /** Reads what is there. A damaged file is set aside and said, and counters that it still tells are kept. Throws SluiceError when it may not be read. */
+  /**
+   * Reads the file. A damaged file is moved aside and reported, and its readable counters are kept. Throws SluiceError if it may not be
+   * read.
+   */
   constructor(path: string, store: MemoryBudgetStore, onError: (error: unknown) => void) {
     this.#path = path;
     this.#store = store;
@@ -60,7 +63,7 @@ export class BudgetFile {
 
 interface Saved {
   readonly counters: readonly SavedCounter[];
-  /** What is wrong with the file; null: nothing. */
+  /** What is wrong with the file; null if nothing. */
   readonly damage: string | null;
 }
 
@@ -83,7 +86,7 @@ function read(path: string): Saved {
   }
 }
 
-/** Moves a damaged file out of the way; what it said is kept for people. Returns where it is. */
+/** Moves a damaged file aside so that people can still read it. Returns its new path. */
 function setAside(path: string): string {
   const aside = `${path}.damaged-${Date.now()}`;
   try {

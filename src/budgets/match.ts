@@ -2,10 +2,10 @@ import type { Tier } from '../classify/types.ts';
 import type { BudgetKey, ServedMatch } from '../policy/budget-types.ts';
 import type { TargetRef } from '../policy/types.ts';
 
-/** What serves a request, and whose it is. */
+/** The target and tier that serve a request, and its caller. */
 export interface Served {
   readonly workspace: string;
-  /** The name that its own counters go by. */
+  /** The workspace name used for counters, see UnnamedWorkspaces. */
   readonly countedAs: string;
   readonly user: string | null;
   readonly target: TargetRef;
@@ -21,7 +21,7 @@ export function matchesServed(
   return matchesWorkspace(workspace);
 }
 
-/** The values that a counter is kept for, in the order of `per`. */
+/** The values that a counter is for, in the order of `per`. */
 export function valuesFor(per: readonly BudgetKey[], { countedAs, user, target, tier }: Served): string[] {
   return per.map((key) => {
     switch (key) {

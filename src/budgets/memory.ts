@@ -14,9 +14,9 @@ interface Cell {
   readonly counter: Counter;
   spent: number;
   reserved: number;
-  /** Thresholds and events that were told. */
+  /** Thresholds and events that were already reported. */
   readonly told: Set<string>;
-  /** Of concurrent requests: when each place was taken, the oldest first; null: it holds amounts. */
+  /** For concurrent requests: when each slot was taken, oldest first; null if the counter holds amounts. */
   readonly places: Map<string, number> | null;
 }
 
@@ -26,10 +26,10 @@ export interface SavedCounter extends Counter {
   readonly told: readonly string[];
 }
 
-/** How long a counter outlives its period, in ms: requests that began in it may end after it. */
+/** How long a counter is kept after its period, in ms: requests that started in the period may end after it. */
 const afterMs = 3_600_000;
 
-/** Counters of one process. One turn of the event loop reserves, so that no two requests can take the same dollar. */
+/** Counters of one process. A reservation is made in one turn of the event loop, so that no two requests can take the same dollar. */
 export class MemoryBudgetStore implements BudgetStore {
   readonly kind = 'memory';
   readonly up = true;
@@ -42,7 +42,7 @@ export class MemoryBudgetStore implements BudgetStore {
     this.#now = now;
   }
 
-  /** Counts up with every change. */
+  /** Increases with every change. */
   get changes(): number {
     return this.#changes;
   }
@@ -51,7 +51,7 @@ export class MemoryBudgetStore implements BudgetStore {
     const cells = charges.map(({ counter }) => this.#cell(counter));
     for (const [at, { amount, ceiling }] of charges.entries()) {
       const { spent, reserved } = this.#free(cells[at]!);
-      // Written so that what is no number never fits.
+      // Written so that NaN never fits.
       if (!(amount >= 0 && spent + reserved + amount <= ceiling)) return { ok: false, failed: at, state: { spent, reserved } };
     }
     this.#changes++;
@@ -77,7 +77,7 @@ export class MemoryBudgetStore implements BudgetStore {
       const cell = this.#cell(counter);
       cell.reserved = Math.max(0, cell.reserved - reserved);
       cell.spent += spent;
-      // By the amount: of a budget that is changed the same share is another one. Who is beyond several hears of the highest.
+      // Keyed by amount, because the same percentage of an edited budget is another amount. If several are passed, the highest is reported.
       let highest: number | null = null;
       for (const [percent, amount] of thresholds) {
         const key = thresholdKey(percent, amount);
@@ -116,7 +116,10 @@ export class MemoryBudgetStore implements BudgetStore {
     );
   }
 
-  /** What a later process goes on from. What is on its way counts as spent: if this process ends now, nobody will know better. Requests that run now are none of its. */
+  /**
+   * The state for the next process. In-flight reservations count as spent, because nobody can settle them if this process ends now. Slots
+   * of running requests are not included.
+   */
   snapshot(): SavedCounter[] {
     return [...this.#cells.values()]
       .filter(({ places }) => places === null)
@@ -136,7 +139,7 @@ export class MemoryBudgetStore implements BudgetStore {
     const known = this.#cells.get(wanted.id);
     if (known !== undefined) return known;
     this.#sweep();
-    // Users are whoever callers say: beyond the bound those that are new share one counter of their budget, for the rest of its period.
+    // Callers choose user names freely: over the bound, new users share one counter of their budget for the rest of its period.
     const shared = sharedId(wanted);
     const counter =
       wanted.values.length === 0 || (this.#cells.size < limits.budgetCounters && !this.#cells.has(shared))
@@ -151,7 +154,7 @@ export class MemoryBudgetStore implements BudgetStore {
     return cell;
   }
 
-  /** Takes back places whose requests nobody has told the end of, in time. */
+  /** Frees slots whose requests were not reported as ended in time. */
   #free(cell: Cell): Cell {
     if (cell.places === null) return cell;
     const before = this.#now() - limits.slotMs;
@@ -163,7 +166,7 @@ export class MemoryBudgetStore implements BudgetStore {
     return cell;
   }
 
-  /** A request has ended. A counter that is empty is not kept: users come and go. */
+  /** A request has ended. Empty counters are deleted, since users come and go. */
   #leave(counter: Counter, id: string): void {
     for (const name of [counter.id, sharedId(counter)]) {
       const cell = this.#cells.get(name);
@@ -173,7 +176,7 @@ export class MemoryBudgetStore implements BudgetStore {
     }
   }
 
-  /** At most once a minute: counters whose period is over for good. */
+  /** Deletes expired counters, at most once a minute. */
   #sweep(): void {
     const now = this.#now();
     if (now - this.#sweptAt < 60_000) return;
@@ -182,7 +185,7 @@ export class MemoryBudgetStore implements BudgetStore {
   }
 }
 
-/** The counter of those that are beyond the bound. */
+/** The shared counter for values over the bound. */
 function sharedId({ budget, start }: Counter): string {
   return `${budget} ${start} other`;
 }

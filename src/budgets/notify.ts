@@ -4,17 +4,17 @@ import { type BudgetEvent, valuesOf } from './budgets.ts';
 import { nano, type Webhook } from '../policy/budget-types.ts';
 
 export interface NotifierOptions {
-  /** For counting and the log. `dropped`: too many waited. */
+  /** For metrics and the log. `dropped`: too many messages were waiting. */
   readonly onResult: (budget: string, result: 'sent' | 'failed' | 'dropped', error: string | null) => void;
-  /** Waits before a message is tried again, in ms. */
+  /** Delays before retries of a message, in ms. */
   readonly waits?: readonly number[];
   readonly now?: () => number;
 }
 
-/** Longest time for one try, in ms. */
+/** Timeout of one attempt, in ms. */
 const tryMs = 5_000;
 
-/** Sends messages to webhooks, each a few times until it is taken. Never waits on the request path. */
+/** Sends messages to webhooks with a few retries. Never waits on the request path. */
 export class Notifier {
   readonly #options: NotifierOptions;
   readonly #abort = new AbortController();
@@ -44,7 +44,7 @@ export class Notifier {
     this.#abort.abort();
   }
 
-  /** Null when it was taken, else what went wrong last. */
+  /** Null if the message was accepted, else the last error. */
   async #deliver(webhook: Webhook, body: string): Promise<string | null> {
     let error = '';
     for (const wait of [0, ...(this.#options.waits ?? [1_000, 10_000, 60_000])]) {
@@ -62,10 +62,10 @@ export class Notifier {
         await response.body?.cancel();
         if (response.ok) return null;
         error = `it answered ${response.status}`;
-        // Trying again would not make it right.
+        // A retry would not help.
         if (response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429) return error;
       } catch (caught) {
-        // The URL may be a secret: only what kind of failure it was.
+        // The URL may be a secret, so only the kind of failure is kept.
         error =
           caught instanceof Error
             ? `${caught.name}${caught.cause instanceof Error && 'code' in caught.cause ? ` ${String(caught.cause.code)}` : ''}`
@@ -89,7 +89,7 @@ export function message({ kind, budget, counter, percent, state }: BudgetEvent, 
     spentUsd: state.spent / nano,
     reservedUsd: state.reserved / nano,
     at: new Date(now).toISOString(),
-    // The same for every copy of the message.
+    // The same for every copy of the message, so that receivers can remove duplicates.
     key: `${counter.id} ${kind} ${percent ?? ''}`.trim(),
   };
 }

@@ -10,15 +10,15 @@ import type { BudgetBackendProblem } from './redis.ts';
 import type { BudgetStore } from './types.ts';
 
 export interface BudgetSettings {
-  /** Where this process keeps its counters over a restart; null: nowhere. Not used with a Redis. */
+  /** The file that keeps this process's counters across restarts; null if none. Not used with Redis. */
   readonly file: string | null;
-  /** Whether the user asked for it: then a file that cannot be read stops the start. */
+  /** Whether the user asked for the file: then an unreadable file stops the start. */
   readonly required: boolean;
-  /** Replicas share their counters there; null: each has its own. */
+  /** The Redis in which replicas share their counters; null if each has its own. */
   readonly redis: (RedisTarget & { readonly deadlineMs: number }) | null;
 }
 
-/** What is counted and logged. */
+/** Callbacks for metrics and logs. */
 export interface BudgetTold {
   readonly action: (budget: string, action: 'cheaper' | 'refused' | 'assumed') => void;
   readonly limit: (limit: string, kind: RateKind, action: 'over' | 'refused') => void;
@@ -34,7 +34,7 @@ export interface OpenBudgets {
   close(): Promise<void>;
 }
 
-/** Budgets as `settings` want them kept. Throws SluiceError for a file or a Redis URL that is none. */
+/** Opens budgets with the storage that `settings` choose. Throws SluiceError for an invalid file or Redis URL. */
 export async function openBudgets(settings: BudgetSettings, told: BudgetTold): Promise<OpenBudgets> {
   const { store, file } = await openStore(settings, told);
   const notifier = new Notifier({ onResult: told.message });
@@ -63,7 +63,7 @@ async function openStore(
   told: BudgetTold,
 ): Promise<{ readonly store: BudgetStore; readonly file: BudgetFile | null }> {
   if (redis !== null) {
-    // ioredis is loaded where it is used.
+    // Load ioredis only if it is used.
     const [{ redisClient }, { RedisBudgetStore }] = await Promise.all([import('../lib/redis/connect.ts'), import('./redis.ts')]);
     return {
       store: new RedisBudgetStore({ client: redisClient(redis), deadlineMs: redis.deadlineMs, onProblem: told.backendProblem }),
@@ -81,7 +81,7 @@ async function openStore(
   }
 }
 
-/** Budgets of a process that nothing is counted in: each request finds them empty. */
+/** Budgets for a process that counts nothing: each request finds them empty. */
 export function emptyBudgets(): Budgets {
   return new Budgets({ store: new MemoryBudgetStore(), onAction: () => undefined, onLimit: () => undefined, onEvent: () => undefined });
 }

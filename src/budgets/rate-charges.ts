@@ -5,7 +5,7 @@ import { matchesServed, valuesFor, type Served } from './match.ts';
 import type { RateKind, RateLimit, RateMeasure } from '../policy/rate-types.ts';
 import { counterId, type Charge, type Counter } from './types.ts';
 
-/** How long the counters of a window outlive it, in ms: settlements that come later change nothing that anybody asks. */
+/** How long counters are kept after their window, in ms: later settlements change nothing that is still read. */
 const afterWindowMs = 60_000;
 
 export interface RatePlan {
@@ -15,7 +15,7 @@ export interface RatePlan {
   readonly charge: Charge;
 }
 
-/** The counter of one number of a rate limit. */
+/** The counter for one measure of a rate limit. */
 export function rateCounter(limit: RateLimit, measure: RateMeasure, of: Served, now: number): Counter {
   const values = valuesFor(limit.per, of);
   const { counters: budget, windowMs } = measure;
@@ -24,7 +24,7 @@ export function rateCounter(limit: RateLimit, measure: RateMeasure, of: Served, 
   return { id: counterId(budget, start, values), budget, values, start, end: start + windowMs, keepMs: afterWindowMs };
 }
 
-/** What a request sets aside in the rate limits that are about it. `enforce` false: nothing is refused. */
+/** What a request reserves in the rate limits that apply to it. If `enforce` is false, nothing is refused. */
 export function ratePlans(
   rateLimits: readonly RateLimit[],
   input: Pick<DecideInput, 'exchange' | 'verdict'>,
@@ -48,15 +48,15 @@ export function ratePlans(
   return plans;
 }
 
-/** Tokens of the prompt, and those that the answer is assumed to have. */
+/** Prompt tokens plus the answer's assumed tokens. */
 function expectedTokens({ exchange, verdict }: Pick<DecideInput, 'exchange' | 'verdict'>): number {
   return Math.ceil(Math.max(0, exchange.promptTokens) + expectedOutputTokens(exchange, verdict));
 }
 
-/** What is known of the tokens of an attempt whose answer the app did not get. */
+/** The known tokens of an attempt whose answer did not reach the app. */
 export const unseen: Pick<ExchangeRecord, 'usage' | 'seen'> = { usage: null };
 
-/** What one attempt used of a number. `usage`, `seen`: of its answer. */
+/** What one attempt used of a measure. `usage`, `seen`: those of its answer. */
 export function rateSpent(
   kind: RateKind,
   { status, cost }: AttemptRecord,
@@ -66,6 +66,6 @@ export function rateSpent(
   if (kind === 'requests') return 1;
   if (kind === 'concurrent') return 0;
   if (usage !== null) return usage.totalInput + usage.totalOutput;
-  // As for budgets: what is unknown counts as was assumed, and an error costs nothing.
+  // As for budgets: unknown usage counts as assumed, and an error costs nothing.
   return cost.known || (status !== null && status >= 400) ? 0 : Math.max(reserved, seen === undefined ? 0 : seen.input + seen.output);
 }

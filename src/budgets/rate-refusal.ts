@@ -3,12 +3,12 @@ import type { LimitReading, LimitRefusal } from './rate-types.ts';
 import type { RateMeasure, RatePeriod } from '../policy/rate-types.ts';
 import type { BudgetStore, CounterState } from './types.ts';
 
-/** Seconds after which to try again where requests on their way hold what is left. */
+/** Retry-after seconds if in-flight requests hold what is left. */
 const busySeconds = { concurrent: 1, tokens: 5 } as const;
 
 const periods: Readonly<Record<RatePeriod, string>> = { minute: 'a minute', hour: 'an hour', day: 'a day' };
 
-/** A number of a rate limit in words: `60 requests a minute`. */
+/** Describes a measure of a rate limit: `60 requests a minute`. */
 export function rateWords({ kind, period, max }: Pick<RateMeasure, 'kind' | 'period' | 'max'>): string {
   if (kind === 'concurrent' || period === null) return `${max} request${max === 1 ? '' : 's'} at once`;
   return `${max} ${max === 1 ? kind.slice(0, -1) : kind} ${periods[period]}`;
@@ -20,7 +20,7 @@ export interface LimitAnswer {
   readonly refusal: LimitRefusal;
 }
 
-/** What an app is told whose request a rate limit refuses. `plans`: of all rate limits that were asked about it. */
+/** The answer to a request that a rate limit refuses. `plans`: those of all rate limits that were checked for it. */
 export function limitAnswer(
   failed: RatePlan,
   state: CounterState,
@@ -47,11 +47,11 @@ export function limitAnswer(
 function retryAfter({ measure, charge }: RatePlan, { spent }: CounterState, now: number): number {
   if (measure.kind === 'concurrent') return busySeconds.concurrent;
   const untilEnd = Math.max(1, Math.ceil((charge.counter.end - now) / 1000));
-  // A request on its way stays counted; the tokens that it holds may be more than it takes.
+  // An in-flight request stays counted; the tokens that it reserves may be more than it uses.
   return measure.kind === 'requests' || spent + charge.amount > charge.ceiling ? untilEnd : Math.min(busySeconds.tokens, untilEnd);
 }
 
-/** Of each kind the number that refused, else the one that has the smallest part left. */
+/** For each kind, the measure that refused, or else the one with the smallest share left. */
 function readings(failed: RatePlan, state: CounterState, plans: readonly RatePlan[], store: Pick<BudgetStore, 'peek'>): LimitReading[] {
   const found = new Map<LimitReading['kind'], LimitReading>();
   for (const plan of plans) {

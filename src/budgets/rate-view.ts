@@ -11,20 +11,20 @@ export interface LimitView {
   readonly kind: RateKind;
   readonly period: RatePeriod | null;
   readonly max: number;
-  /** Requests or tokens, those of requests on their way included. */
+  /** Requests or tokens, including those of in-flight requests. */
   readonly used: number;
   /** 0..; 1 is the limit. */
   readonly ratio: number;
   readonly mode: 'hard' | 'soft';
   /** `reached`: the next request is refused (hard) or only counted (soft). */
   readonly state: 'ok' | 'reached';
-  /** ISO 8601, when the window ends; null: it has none. */
+  /** When the window ends, ISO 8601; null if it has no window. */
   readonly resetsAt: string | null;
 }
 
 type Limited = Pick<PolicyGeneration, 'rateLimits'>;
 
-/** All counters of the present windows, the fullest first; limits that nobody has used yet stand with nothing used. */
+/** All counters of the current windows, fullest first; unused limits are listed with zero usage. */
 export async function viewLimits(
   generation: Limited,
   store: BudgetStore,
@@ -70,7 +70,7 @@ function viewOf(
   };
 }
 
-/** What metrics say of one kind of a rate limit: its fullest counter, of those that this replica has seen. */
+/** Metrics for one kind of a rate limit: its fullest counter among those that this replica has seen. */
 export interface LimitFigures {
   readonly limit: string;
   readonly kind: RateKind;

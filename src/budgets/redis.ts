@@ -14,7 +14,7 @@ import {
   type Settlement,
 } from './types.ts';
 
-/** What went wrong with the Redis behind the budgets. Closed list: a metric label. */
+/** Problems with the Redis that holds the budgets. Closed list: a metric label. */
 export type BudgetBackendProblem = 'connection' | 'down' | 'timeout' | 'error' | 'settle-failed';
 
 export interface RedisBudgetOptions {
@@ -25,18 +25,19 @@ export interface RedisBudgetOptions {
   readonly now?: () => number;
 }
 
-/** Reservations of a process that is gone count as spent after this long, in ms. Longer than answers take. */
+/** Reservations of a dead process count as spent after this long, in ms. Longer than answers take. */
 const leaseMs = 3_600_000;
-/** How long a counter outlives its period, in ms. */
+/** How long a counter is kept after its period, in ms. */
 const afterMs = 2 * leaseMs;
-/** Stale reservations that one request clears at most. */
+/** Most stale reservations that one request clears. */
 const clearedAtOnce = 1_000;
 
 /**
- * All charges or none, in one step. A counter is a hash (spent, reserved, what was told) and a sorted set of reservations by
- * the end of their lease; amounts are whole numbers and handed to HINCRBY as text, which Lua's doubles cannot spoil.
- * A counter of concurrent requests is its leases alone, by the clock of Redis: replicas' clocks differ by more than such a lease takes.
- * KEYS: hash, leases, index a counter. ARGV: now, lease's end, request, then amount, ceiling (-1: none), ms to live, member of the index, ms of a place's lease or '' a counter.
+ * Reserves all charges or none, atomically. A counter is a hash (spent, reserved, reported events) and a sorted set of reservations by the
+ * end of their lease; amounts are whole numbers, passed to HINCRBY as text so that Lua's doubles cannot lose digits. A counter of
+ * concurrent requests is only its leases, by the clock of Redis: replicas' clocks may differ by more than such a lease lasts. KEYS: hash,
+ * leases, index per counter. ARGV: now, lease's end, request, then per counter: amount, ceiling (-1: none), ms to live, member of the
+ * index, ms of a slot's lease or ''.
  */
 const reserveScript = script(`
 local n = #KEYS / 3
@@ -87,14 +88,17 @@ for i = 1, n do
 end
 return reply`);
 
-/** KEYS: leases, index. ARGV: request, member of the index. Gives a place among concurrent requests back. */
+/** Releases a slot of a concurrent request. KEYS: leases, index. ARGV: request, member of the index. */
 const leaveScript = script(`
 redis.call('ZREM', KEYS[1], ARGV[1])
 local left = redis.call('ZCARD', KEYS[1])
 if left == 0 then redis.call('SREM', KEYS[2], ARGV[2]) end
 return {'0', tostring(left)}`);
 
-/** KEYS: leases, index. ARGV: ms of a lease, member of the index, its ms to live, then requests. A Redis that has forgotten them learns of them again. */
+/**
+ * Renews leases, and restores them in a Redis that lost them. KEYS: leases, index. ARGV: ms of a lease, member of the index, its ms to
+ * live, then requests.
+ */
 const renewScript = script(`
 local clock = redis.call('TIME')
 local ends = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
@@ -104,7 +108,10 @@ redis.call('SADD', KEYS[2], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return {tostring(redis.call('ZCARD', KEYS[1]))}`);
 
-/** KEYS: hash, leases, index. ARGV: lease's member or '', reserved, spent, ms to live, member of the index, then percent and amount of each threshold. */
+/**
+ * Settles a charge. KEYS: hash, leases, index. ARGV: lease's member or '', reserved, spent, ms to live, member of the index, then percent
+ * and amount of each threshold.
+ */
 const settleScript = script(`
 if ARGV[1] ~= '' then
   if redis.call('ZREM', KEYS[2], ARGV[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'reserved', '-' .. ARGV[2])
@@ -125,16 +132,16 @@ end
 if highest ~= nil then reply[#reply + 1] = highest end
 return reply`);
 
-// One hash tag: a request may touch several counters at once, and in a cluster a script sees one slot.
+// One hash tag: a request may use several counters at once, and in a cluster a script can access only one slot.
 const tag = '{sluice:budgets}';
 const hashKey = (id: string): string => `${tag}:c:${id}`;
 const leaseKey = (id: string): string => `${tag}:l:${id}`;
 const indexKey = (budget: string, start: number): string => `${tag}:i:${budget} ${start}`;
 
-/** The places among concurrent requests that this process holds in one counter, the oldest first. */
+/** The slots of concurrent requests that this process holds in one counter, oldest first. */
 interface Places {
   readonly counter: Counter;
-  /** Milliseconds since the epoch when each was taken, by request. */
+  /** When each slot was taken, in milliseconds since the epoch, by request. */
   readonly since: Map<string, number>;
 }
 
@@ -144,8 +151,8 @@ interface Seen {
 }
 
 /**
- * Counters that replicas share. While Redis is away nothing is refused; what is spent meanwhile is kept here, as far as the
- * bound goes, and added when it is back.
+ * Counters that replicas share. While Redis is down nothing is refused; amounts spent meanwhile are kept here, up to a bound, and added
+ * when it is back.
  */
 export class RedisBudgetStore implements BudgetStore {
   readonly kind = 'redis';
@@ -164,7 +171,7 @@ export class RedisBudgetStore implements BudgetStore {
     this.#now = options.now ?? Date.now;
     this.#client.on('error', () => options.onProblem('connection'));
     this.#client.on('ready', () => this.#pay());
-    // A first attempt that fails is tried again by the client itself.
+    // The client itself retries a failed first attempt.
     this.#client.connect().catch(() => undefined);
   }
 
@@ -196,7 +203,7 @@ export class RedisBudgetStore implements BudgetStore {
     );
     const texts = await inTime(reply, this.#options.deadlineMs, this.#breaker, this.#options.onProblem);
     if (texts === failed) {
-      // It may have been carried out all the same.
+      // Redis may still have executed it.
       reply.then(
         (late) => {
           if (late[0] === '1')
@@ -270,7 +277,7 @@ export class RedisBudgetStore implements BudgetStore {
     for (const { counter, state } of this.#seen.values()) if (counter.end > now) yield [counter, state];
   }
 
-  /** Of all replicas. What Redis does not answer is what this one has seen. */
+  /** Counters of all replicas; if Redis does not answer, those that this replica has seen. */
   async list(budget: string, start: number, concurrent = false): Promise<(readonly [Counter, CounterState])[]> {
     const own = [...this.#seen.values()].filter(({ counter }) => counter.budget === budget && counter.start === start);
     const [first] = own;
@@ -306,7 +313,7 @@ export class RedisBudgetStore implements BudgetStore {
     this.#renewal.unref();
   }
 
-  /** A place that cannot be given back is free when its lease ends. */
+  /** A slot that cannot be released is freed when its lease ends. */
   async #leave(counter: Counter, id: string): Promise<readonly Crossing[]> {
     const places = this.#places.get(counter.id);
     places?.since.delete(id);
@@ -325,12 +332,12 @@ export class RedisBudgetStore implements BudgetStore {
     return [];
   }
 
-  /** Requests go on for longer than a lease. */
+  /** Renews leases, because requests may run longer than a lease. */
   #renew(): void {
     const now = this.#now();
     for (const [key, { counter, since }] of this.#places) {
       for (const [id, at] of since) {
-        // Nobody has told its end: it gives way.
+        // Its end was never reported: stop renewing it.
         if (now - at < limits.slotMs) break;
         since.delete(id);
       }
@@ -361,7 +368,7 @@ export class RedisBudgetStore implements BudgetStore {
     return state;
   }
 
-  /** A reservation that stays behind counts as spent when its lease ends: only the difference is owed. */
+  /** A reservation left in Redis counts as spent when its lease ends, so only the difference is owed. */
   #owe(settlement: Settlement): void {
     const owed = this.#owed.get(settlement.counter.id);
     const more = settlement.spent - settlement.reserved;
@@ -385,7 +392,7 @@ export class RedisBudgetStore implements BudgetStore {
   }
 }
 
-/** How long Redis keeps a counter, in ms from now. A duration, so that a Redis whose clock differs from this machine's loses no budget. */
+/** How long Redis keeps a counter, in ms from now. A duration, so that clock differences between Redis and this machine lose no budget. */
 function lifeMs({ end, concurrent, keepMs }: Counter, now: number): number {
   return concurrent === true ? afterMs : Math.max(end - now, 0) + (keepMs ?? afterMs);
 }

@@ -1,6 +1,6 @@
 import type { BudgetKey, NanoUsd } from '../policy/budget-types.ts';
 
-/** One counter of a budget: of one period, and of one set of values where the budget keeps some apart. */
+/** One counter of a budget: for one period and one set of values of its `per`. */
 export interface Counter {
   /** Unique; the same in every replica. */
   readonly id: string;
@@ -10,9 +10,9 @@ export interface Counter {
   /** Milliseconds since the epoch. */
   readonly start: number;
   readonly end: number;
-  /** It holds what is on its way and nothing else: a place in it is a lease, which its holder renews. Absent: false. */
+  /** It counts only in-flight requests: a slot is a lease that its holder renews. If absent, false. */
   readonly concurrent?: true;
-  /** How long it outlives its period, in ms; absent: for as long as a request may take. */
+  /** How long it is kept after its period, in ms; if absent, as long as a request may take. */
   readonly keepMs?: number;
 }
 
@@ -21,7 +21,7 @@ export function counterId(budget: string, start: number, values: readonly string
   return `${budget} ${start} ${JSON.stringify(values)}`;
 }
 
-/** What a counter holds: billionths of a dollar, or requests or tokens of a rate limit. `reserved`: for requests that are on their way. */
+/** A counter's amounts: billionths of a dollar, or requests or tokens of a rate limit. `reserved`: for in-flight requests. */
 export interface CounterState {
   readonly spent: NanoUsd;
   readonly reserved: NanoUsd;
@@ -30,21 +30,21 @@ export interface CounterState {
 export interface Charge {
   readonly counter: Counter;
   readonly amount: NanoUsd;
-  /** Beyond it the reservation fails; Infinity: never. */
+  /** The reservation fails above it; Infinity: never. */
   readonly ceiling: NanoUsd;
 }
 
-/** All charges or none. `failed`: index of the first charge that did not fit. */
+/** All charges were reserved, or none. `failed`: index of the first charge that did not fit. */
 export type ReserveResult =
   | { readonly ok: true; readonly states: readonly CounterState[] }
   | { readonly ok: false; readonly failed: number; readonly state: CounterState };
 
 export interface Settlement {
   readonly counter: Counter;
-  /** What was reserved for it; 0: nothing. */
+  /** The amount reserved for it; 0 if none. */
   readonly reserved: NanoUsd;
   readonly spent: NanoUsd;
-  /** Percent and amount of the thresholds to watch. Each is told once a period; of several that are passed at once, the highest. */
+  /** Percent and amount of the thresholds to watch. Each is reported once per period; if several are passed at once, only the highest. */
   readonly thresholds: readonly (readonly [percent: number, amount: NanoUsd])[];
 }
 
@@ -55,40 +55,46 @@ export interface Crossing {
   readonly state: CounterState;
 }
 
-/** Where counters are. No method rejects or throws. */
+/** Stores counters. No method rejects or throws. */
 export interface BudgetStore {
   readonly kind: 'memory' | 'redis';
-  /** False while the shared counters cannot be asked: what this replica has seen of them may be old. */
+  /** False while the shared counters cannot be read; this replica's view of them may then be old. */
   readonly up: boolean;
-  /** Null: the store cannot be asked; the request goes on uncounted until it is settled. */
+  /** Null if the store cannot be asked; the request then proceeds uncounted until it is settled. */
   reserve(id: string, charges: readonly Charge[]): ReserveResult | null | Promise<ReserveResult | null>;
   settle(id: string, settlements: readonly Settlement[]): readonly Crossing[] | Promise<readonly Crossing[]>;
-  /** True for the first that says so in the counter's period. */
+  /** True for the first caller that marks the event in the counter's period. */
   mark(counter: Counter, event: string): boolean | Promise<boolean>;
-  /** What is known here and now, without asking anybody. */
+  /** The locally known state, without asking the store. */
   peek(id: string): CounterState | null;
-  /** The counters of this replica's present periods, as last seen. */
+  /** This replica's counters of the current periods, as last seen. */
   seen(): Iterable<readonly [Counter, CounterState]>;
-  /** A budget's counters of the period that begins at `start`, or those of a limit of concurrent requests; of all replicas, where they share. */
+  /**
+   * A budget's counters of the period that begins at `start`, or those of a limit of concurrent requests; of all replicas if they share
+   * counters.
+   */
   list(budget: string, start: number, concurrent?: boolean): Promise<readonly (readonly [Counter, CounterState])[]>;
   close(): Promise<void>;
 }
 
-/** What a request's record says of one budget. Amounts in US dollars. */
+/** One budget in a request's record. Amounts in US dollars. */
 export interface BudgetFacts {
   readonly budget: string;
-  /** The values that it is kept for, by key. */
+  /** The values that its counter is for, by key. */
   readonly of: Readonly<Partial<Record<BudgetKey, string>>>;
-  /** `counted`; `cheaper`: it made the request go to a cheaper tier, or capped what it asks for; `refused`: it stopped it; `uncounted`: its store could not be asked. */
+  /**
+   * `counted`; `cheaper`: it moved the request to a cheaper tier or capped its parameters; `refused`: it stopped the request; `uncounted`:
+   * its store could not be asked.
+   */
   readonly action: 'counted' | 'cheaper' | 'refused' | 'uncounted';
-  /** Set aside when the request was decided; null: nothing was. */
+  /** Reserved when the request was decided; null if nothing was. */
   readonly reserved: number | null;
-  /** Used of it then, requests on their way included; null: not known. */
+  /** Used at that time, including in-flight requests; null if unknown. */
   readonly used: number | null;
   readonly limit: number;
 }
 
-/** Under which a store remembers that a threshold was told. */
+/** The key under which a store remembers that a threshold was reported. */
 export function thresholdKey(percent: number, amount: NanoUsd): string {
   return `${percent}@${amount}`;
 }

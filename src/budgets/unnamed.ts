@@ -1,12 +1,12 @@
 import { limits } from '../lib/limits.ts';
 import type { CallerContext, PolicyGeneration } from '../policy/types.ts';
 
-/** The name under which workspaces beyond the bound are counted together. */
+/** The name under which workspaces over the bound are counted together. */
 export const otherWorkspaces = 'other';
 
 /**
- * Workspaces that no policy names and nobody vouches for: callers can make up as many as they like, and each would have a budget of its own. The first
- * ones of this process do, all others share one.
+ * Workspaces that no policy names and nobody vouches for. Callers can invent any number, and each would get its own budget: only the first
+ * ones in this process do, all others share one.
  */
 export class UnnamedWorkspaces {
   readonly #seen = new Set<string>();
@@ -16,12 +16,12 @@ export class UnnamedWorkspaces {
     this.#most = most;
   }
 
-  /** Those that are counted apart. */
+  /** Number of workspaces counted separately. */
   get size(): number {
     return this.#seen.size;
   }
 
-  /** The name under which budgets and rate limits by workspace count a caller. */
+  /** The workspace name under which budgets and rate limits count a caller. */
   countedAs(
     { workspace, trust }: Pick<CallerContext, 'workspace' | 'trust'>,
     { namedWorkspaces }: Pick<PolicyGeneration, 'namedWorkspaces'>,

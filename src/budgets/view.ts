@@ -14,13 +14,16 @@ export interface BudgetView {
   readonly limitUsd: number;
   readonly spentUsd: number;
   readonly reservedUsd: number;
-  /** 0..; above 1 by what requests cost beyond their estimates, or where nothing is refused. */
+  /** 0..; above 1 if requests cost more than estimated, or if nothing is refused. */
   readonly used: number;
-  /** `ok`; `soft`: a threshold is passed; `cheaper`: requests go to a cheaper tier; `used-up`: they are refused (hard) or not (soft only). */
+  /**
+   * `ok`; `soft`: a threshold is passed; `cheaper`: requests move to a cheaper tier; `used-up`: requests are refused (hard) or not (soft
+   * only).
+   */
   readonly state: 'ok' | 'soft' | 'cheaper' | 'used-up';
 }
 
-/** All counters of the present periods, the fullest first; budgets that nobody has used yet stand with nothing spent. */
+/** All counters of the current periods, fullest first; unused budgets are listed with zero spent. */
 export async function viewBudgets(
   generation: Pick<PolicyGeneration, 'budgets'>,
   store: BudgetStore,
@@ -57,13 +60,13 @@ function amounts(
   return { limitUsd: limit / nano, spentUsd: spent / nano, reservedUsd: reserved / nano, used: used / limit, state };
 }
 
-/** What metrics say of one budget: its fullest counter, of those that this replica has seen. */
+/** Metrics for one budget: its fullest counter among those that this replica has seen. */
 export interface BudgetFigures {
   readonly budget: string;
   readonly limitUsd: number;
   readonly spentUsd: number;
   readonly used: number;
-  /** 0..1: how much of the period is over. */
+  /** Elapsed share of the period, 0..1. */
   readonly elapsed: number;
   readonly counters: number;
 }

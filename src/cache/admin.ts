@@ -1,7 +1,7 @@
 import type { ResponseCache } from './cache.ts';
 import { idDigits, type CacheEntry, type PurgeFilter } from './types.ts';
 
-/** An entry as `sluice cache inspect` shows it: all but the answer itself. */
+/** An entry as `sluice cache inspect` shows it: everything except the answer itself. */
 export interface EntryView {
   readonly id: string;
   readonly key: string;
@@ -22,10 +22,10 @@ export interface EntryView {
   readonly tokens: { readonly input: number; readonly output: number } | null;
 }
 
-/** The smallest part of a key that names entries. */
+/** An entry's id: at least the first 8 digits of its key. */
 const shortestId = /^[0-9a-f]{8,64}$/;
 
-/** Returns what is wrong with the query instead of a filter, so that a slip of the pen never empties the cache. */
+/** Returns an error text instead of a filter if the query is wrong, so that a typo never empties the cache. */
 export function purgeFilterOf(query: URLSearchParams): PurgeFilter | string {
   const known = ['id', 'workspace', 'model', 'tag', 'older-than', 'all'];
   for (const name of query.keys()) if (!known.includes(name)) return `there is no filter ${name}; known: ${known.join(', ')}.`;
@@ -52,7 +52,7 @@ export function purgeFilterOf(query: URLSearchParams): PurgeFilter | string {
   return filter;
 }
 
-/** Null when no entry, or more than one, has this id. */
+/** Null if no entry, or more than one, has this id. */
 export async function inspectEntry(cache: ResponseCache, id: string): Promise<EntryView | null> {
   if (!shortestId.test(id)) return null;
   const entry = await cache.find(id);

@@ -15,7 +15,7 @@ export interface CacheQuery extends FillRequest {
   readonly wanted: WantedForm;
 }
 
-/** `semantic`: the answer to another question that asks the same. */
+/** `semantic`: the answer to another question with the same meaning. */
 export type HitState = 'hit' | 'stale' | 'coalesced' | 'semantic';
 
 export type CacheHit = {
@@ -29,56 +29,56 @@ export type CacheHit = {
 
 export type Lookup =
   | CacheHit
-  /** Ask the provider; `fill` takes the answer, null: nothing is to be kept. */
+  /** Ask the provider; `fill` stores the answer, null if nothing is to be stored. */
   | {
       readonly kind: 'miss';
       readonly state: 'miss' | 'bypass';
       readonly fill: Fill | null;
       /** An old answer that may serve if the provider fails. */ readonly rescue: CacheHit | null;
     }
-  /** The caller wanted a cached answer or none. */
+  /** The caller accepts only a cached answer, and there is none. */
   | { readonly kind: 'unsatisfied' };
 
 /**
- * An answer that is not there yet: a backend is asked (`ms` 0: that takes some milliseconds, and it may find that another replica is to be waited
- * for), or an identical request is waited for, for at most `ms`. Its result never rejects.
+ * A lookup in progress: either a backend is being asked (`ms` 0: this takes some milliseconds, and may find that another replica must be
+ * waited for), or it waits for an identical request for at most `ms`. Its result never rejects.
  */
 export interface PendingLookup extends Later<Lookup> {
   readonly result: Promise<Lookup | PendingLookup>;
-  /** Whoever asked has gone: the result comes soon and is for nobody. */
+  /** The caller has gone: the result resolves soon and is discarded. */
   readonly leave: () => void;
 }
 
 export interface CacheOptions {
   readonly memoryBytes: number;
-  /** A cache behind the memory; told of its own purges by `forget`. */
+  /** A shared cache behind the memory; it reports its purges with `forget`. */
   readonly remote?: RemoteStore | null;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
-  /** Told what became of each answer that was offered. */
+  /** Called with the result for each answer that was offered. */
   readonly onStore?: (result: StoreResult) => void;
 }
 
 export interface CacheStats extends MemoryStats {
-  /** Requests under way whose answer others may wait for. */
+  /** In-flight requests whose answer others may wait for. */
   readonly flights: number;
   readonly waiting: number;
-  /** Bytes of answers that are being collected. */
+  /** Bytes of answers being collected. */
   readonly collecting: number;
   /** Whether the Redis behind the memory answers. */
   readonly redis: 'none' | 'up' | 'down';
 }
 
-/** How often another replica's answer is asked for, at first and at last, in ms. */
+/** First and longest poll interval for another replica's answer, in ms. */
 const firstPollMs = 25;
 const lastPollMs = 250;
 
-/** How often entries whose time is over are let go, in ms. */
+/** Interval at which expired entries are removed, in ms. */
 const sweepMs = 60_000;
 
 /**
- * Answers by the hash of their request. A request that finds none leads: its answer is kept when it was good, and identical
- * requests that come meanwhile wait for it.
+ * Stores answers by the hash of their request. A request that finds none becomes the leader: its answer is stored if it was good, and
+ * identical requests that arrive meanwhile wait for it.
  */
 export class ResponseCache implements FillOwner {
   readonly #memory: MemoryStore;
@@ -101,8 +101,8 @@ export class ResponseCache implements FillOwner {
   }
 
   /**
-   * Looks an answer up. What is in memory is given at once. `nearOf` gives the `near` of the request, and is called only when
-   * the answer to this very request is not there; null where there is no semantic cache.
+   * Looks up an answer. An answer in memory is returned synchronously. `nearOf` returns the request's `near` and is called only if there is
+   * no answer to exactly this request; null if there is no semantic cache.
    */
   lookup(query: CacheQuery, nearOf: (() => string | null) | null = null): Lookup | PendingLookup {
     const { controls, settings } = query;
@@ -150,18 +150,18 @@ export class ResponseCache implements FillOwner {
     running.flight.settle(entry);
   }
 
-  /** Removes entries here and behind; resolves with how many in each. */
+  /** Removes entries in memory and in the backend; resolves with the number in each. */
   async purge(filter: PurgeFilter): Promise<{ readonly memory: number; readonly redis: number | null }> {
     const redis = this.#remote === null ? null : await this.#remote.purge(filter);
     return { memory: this.forget(filter), redis };
   }
 
-  /** Removes entries of this process's memory; returns how many. */
+  /** Removes entries from this process's memory; returns the number. */
   forget(filter: PurgeFilter): number {
     return this.#memory.purge(filter, this.#now());
   }
 
-  /** The entry whose key begins so; null when none or more than one does. */
+  /** The entry whose key has this prefix; null if none or more than one has. */
   async find(id: string): Promise<CacheEntry | null> {
     return this.#memory.find(id) ?? (await this.#remote?.find(id)) ?? null;
   }
@@ -176,7 +176,7 @@ export class ResponseCache implements FillOwner {
     };
   }
 
-  /** Lets everybody who waits go on alone. */
+  /** Makes all waiting requests proceed on their own. */
   close(): void {
     clearInterval(this.#sweeper);
     for (const { flight } of this.#flights.values()) flight.settle(null);
@@ -184,7 +184,7 @@ export class ResponseCache implements FillOwner {
     this.#remote?.close();
   }
 
-  /** A leader that takes longer than anybody would wait leads no longer. */
+  /** A leader that takes longer than the longest wait loses the lead. */
   #running({ key, settings }: CacheQuery): { readonly flight: Flight } | undefined {
     const running = this.#flights.get(key);
     if (running === undefined || this.#now() - running.since < Math.max(1, settings.coalesce) * 1_000) return running;
@@ -203,7 +203,7 @@ export class ResponseCache implements FillOwner {
     return { kind: 'miss', state: 'miss', fill, rescue: this.#rescue(query, old) };
   }
 
-  /** What an entry that is past its time is still good for: to stand in for a provider that fails. */
+  /** An expired entry as a fallback for a failing provider. */
   #rescue(query: CacheQuery, old: CacheEntry | null | undefined): CacheHit | null {
     if (old === null || old === undefined) return null;
     const ageMs = this.#now() - old.storedAt;
@@ -213,10 +213,7 @@ export class ResponseCache implements FillOwner {
     return rendered === null ? null : { kind: 'hit', state: 'stale', entry: old, rendered, age: Math.floor(ageMs / 1_000) };
   }
 
-  /**
-   * Asks the cache behind the memory. This request stands for all identical ones of this process meanwhile: they wait for
-   * it as for a leader, which it becomes when there is nothing.
-   */
+  /** Asks the shared cache. Meanwhile, identical requests in this process wait for this one. On a miss it becomes the leader. */
   #askRemote(query: CacheQuery, near: string | null, remote: RemoteStore): PendingLookup {
     const { onlyIfCached } = query.controls;
     const fill = new Fill(this, query, near);
@@ -237,7 +234,7 @@ export class ResponseCache implements FillOwner {
     return { kind: 'later', ms: 0, leave, result };
   }
 
-  /** Asks again and again while another replica fetches the answer. When that one fails or takes too long, this one leads. */
+  /** Polls while another replica fetches the answer. If that one fails or takes too long, this one leads. */
   async #poll(query: CacheQuery, remote: RemoteStore, fill: Fill, state: { readonly left: boolean }): Promise<Lookup> {
     const leadMs = query.settings.coalesce * 1_000;
     const deadline = this.#now() + leadMs;
@@ -254,7 +251,7 @@ export class ResponseCache implements FillOwner {
     return { kind: 'miss', state: 'miss', fill, rescue: this.#rescue(query, this.#memory.get(query.key)) };
   }
 
-  /** Nothing answers this very request: `otherwise`, unless there is an answer to one that asks the same. */
+  /** There is no answer to exactly this request: returns the answer to one with the same meaning, or else `otherwise`. */
   async #fromNear(query: CacheQuery, near: string, remote: RemoteStore, fill: Fill, otherwise: Lookup): Promise<Lookup> {
     let hit = this.#serveNear(query, near);
     if (hit === null && !query.controls.exact) {
@@ -271,7 +268,7 @@ export class ResponseCache implements FillOwner {
     return hit;
   }
 
-  /** Keeps what another replica stored, for as long as it would. */
+  /** Keeps another replica's entry for the rest of its time. */
   #remember(entry: CacheEntry): void {
     this.#memory.set(entry, entry.storedAt + entry.keepMs - this.#now());
   }
@@ -301,7 +298,7 @@ export class ResponseCache implements FillOwner {
         };
   }
 
-  /** The answer was there all along: nothing is to be filled. */
+  /** The answer was already there: nothing has to be filled. */
   #landed(key: string, fill: Fill, entry: CacheEntry): void {
     const running = this.#flights.get(key);
     if (running?.leader !== fill) return;
@@ -322,14 +319,14 @@ export class ResponseCache implements FillOwner {
     return { kind: 'later', ms, result, leave };
   }
 
-  /** Null when it is too old for this caller, or cannot be written in the form that it wants. */
+  /** Null if it is too old for this caller or cannot be rendered in the requested form. */
   #serve(entry: CacheEntry, query: CacheQuery, state: HitState, refreshing: boolean): CacheHit | null {
     const ageMs = Math.max(0, this.#now() - entry.storedAt);
     const { maxAge } = query.controls;
     if (maxAge !== null && ageMs > maxAge * 1_000) return null;
     const fresh = ageMs < entry.ttlMs;
     const own = entry.key === query.key;
-    // The answer to another question serves only while it is fresh.
+    // The answer to another question is used only while it is fresh.
     if (!own && (!fresh || query.controls.exact)) return null;
     if (!fresh && !this.#mayServeStale(entry, query, ageMs, refreshing)) return null;
     const rendered = renderAnswer(entry, query.wanted, query.settings.usage);

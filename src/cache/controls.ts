@@ -1,17 +1,17 @@
 import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 
-/** What a caller asks of the cache, by `cache-control` (RFC 9111) and `x-sluice-cache`. */
+/** The caller's cache directives, from `cache-control` (RFC 9111) and `x-sluice-cache`. */
 export interface CacheControls {
-  /** Neither read nor kept. */
+  /** Neither read nor store. */
   readonly noStore: boolean;
-  /** Not read; the new answer is kept. */
+  /** Do not read; store the new answer. */
   readonly noCache: boolean;
-  /** Oldest answer that is accepted, in seconds; null: as the policy says. */
+  /** Oldest accepted answer, in seconds; null if the policy decides. */
   readonly maxAge: number | null;
-  /** Answer from the cache or not at all. */
+  /** Answer only from the cache. */
   readonly onlyIfCached: boolean;
-  /** Only an answer to this very request. */
+  /** Only an answer to exactly this request, no semantic match. */
   readonly exact: boolean;
   /** Names under which a new answer can be purged. */
   readonly tags: readonly string[];
@@ -20,8 +20,8 @@ export interface CacheControls {
 const nothing: CacheControls = { noStore: false, noCache: false, maxAge: null, onlyIfCached: false, exact: false, tags: [] };
 
 /**
- * Reads a caller's wishes. `x-sluice-cache` takes the same words and `off` (= no-store), `refresh` (= no-cache), `exact`, `tag=NAME`. Unknown
- * words are let be, as HTTP wants it; a max-age that is no number counts as 0, the careful reading.
+ * Reads a caller's directives. `x-sluice-cache` takes the same words and `off` (= no-store), `refresh` (= no-cache), `exact`, `tag=NAME`.
+ * Unknown words are ignored, as HTTP requires; a max-age that is not a number counts as 0, the safe reading.
  */
 export function readControls(headers: Pick<HeaderMap, 'get'>): CacheControls {
   const standard = headers.get('cache-control');

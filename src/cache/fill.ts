@@ -5,10 +5,10 @@ import type { AnswerForm } from '../apis/answer-forms.ts';
 import type { CacheEntry } from './types.ts';
 import type { CacheSettings } from '../policy/cache-types.ts';
 
-/** What became of an answer that the cache was offered. Closed list: a metric label. */
+/** The result of offering an answer to the cache. Closed list: a metric label. */
 export type StoreResult = 'stored' | 'status' | 'incomplete' | 'finish' | 'encoded' | 'too-large' | 'busy' | 'no-time' | 'abandoned';
 
-/** What the request said about the entry to be. */
+/** What the request determines about the future entry. */
 export interface FillRequest {
   readonly key: string;
   readonly api: ApiName;
@@ -19,7 +19,7 @@ export interface FillRequest {
   readonly tags: readonly string[];
 }
 
-/** How the exchange ended, and what was decided for it. */
+/** How the exchange ended, and the decision for it. */
 export interface FillEnding {
   readonly outcome: OutcomeKind;
   readonly status: number | null;
@@ -34,15 +34,15 @@ export interface FillEnding {
 
 /** The cache's side of a fill. */
 export interface FillOwner {
-  /** Asks for room to collect so many more bytes; false: there is none now. */
+  /** Reserves room to collect this many more bytes; false if there is none now. */
   reserve(bytes: number): boolean;
   release(bytes: number): void;
-  /** Called once a fill. `entry` is null when nothing was kept. */
+  /** Called once per fill. `entry` is null if nothing was stored. */
   settled(fill: Fill, entry: CacheEntry | null, result: StoreResult, ending: FillEnding | null): void;
   now(): number;
 }
 
-/** One answer on its way into the cache: collects its bytes while they pass, and is kept only when all of it was good. */
+/** One answer being stored: collects its bytes as they pass, and stores it only if all of it was good. */
 export class Fill {
   readonly request: FillRequest;
   /** The entry's `near`. */
@@ -50,7 +50,7 @@ export class Fill {
   readonly #owner: FillOwner;
   #chunks: Buffer[] = [];
   #bytes = 0;
-  /** Why it cannot be kept; known as soon as it is certain. */
+  /** Why it cannot be stored; set as soon as this is certain. */
   #refused: StoreResult | null = null;
   #form: AnswerForm = 'json';
   #began = false;
@@ -71,7 +71,7 @@ export class Fill {
     if (contentType.startsWith('text/event-stream')) this.#form = 'sse';
   }
 
-  /** A copy of one chunk; its bytes are copied again, so that nothing larger is kept alive. */
+  /** Adds one chunk; its bytes are copied, so that no larger buffer is kept alive. */
   push(chunk: Uint8Array): void {
     if (this.#refused !== null || this.#over) return;
     if (this.#bytes + chunk.length > this.request.settings.maxAnswerBytes) {
@@ -84,12 +84,12 @@ export class Fill {
     }
   }
 
-  /** The end of the answer was seen. */
+  /** Marks that the end of the answer was seen. */
   complete(): void {
     this.#whole = true;
   }
 
-  /** The exchange is over: keeps the answer if it was good, and tells those who wait. Later calls do nothing. */
+  /** The exchange is over: stores the answer if it was good, and notifies the waiting requests. Later calls do nothing. */
   settle(ending: FillEnding): void {
     if (this.#over) return;
     const refused = this.#refused ?? this.#judge(ending);
@@ -125,7 +125,7 @@ export class Fill {
     if (status !== 200) return 'status';
     if (this.#ttl(ending) === 0) return 'no-time';
     if (outcome !== 'complete' || !this.#whole || this.#bytes === 0) return 'incomplete';
-    // Embeddings and counts do not say how they ended: they are whole or they are not.
+    // Embeddings and counts have no finish reason: they are complete or they are not.
     if (this.request.operation !== 'generate') return null;
     const finish = apis[this.request.api].answer.finishes.get(finishReason?.toLowerCase() ?? '');
     return finish !== undefined && this.request.settings.finish.has(finish) ? null : 'finish';
@@ -140,7 +140,7 @@ export class Fill {
   #entry(ending: FillEnding): CacheEntry {
     const { request } = this;
     const { settings } = request;
-    // Exactly as large as it is: a slice of Node's pool would keep its neighbours alive.
+    // Allocated at its exact size: a slice of Node's pool would keep its neighbours alive.
     const body = Buffer.allocUnsafeSlow(this.#bytes);
     let at = 0;
     for (const chunk of this.#chunks) at += chunk.copy(body, at);

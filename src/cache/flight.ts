@@ -1,15 +1,15 @@
 import type { CacheEntry } from './types.ts';
 
-/** One request that is on its way to its provider, and the identical ones that wait for its answer. */
+/** One request in flight to its provider, and the identical ones that wait for its answer. */
 export class Flight {
   readonly #waiting = new Set<(entry: CacheEntry | null) => void>();
 
-  /** How many wait. */
+  /** Number of waiting requests. */
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** Resolves with the leader's answer; with null when it fails, when `ms` are over, or when `leave` is called. Never rejects. */
+  /** Resolves with the leader's answer, or with null if it fails, after `ms`, or when `leave` is called. Never rejects. */
   wait(ms: number): { readonly entry: Promise<CacheEntry | null>; readonly leave: () => void } {
     let leave = (): void => undefined;
     const entry = new Promise<CacheEntry | null>((resolve) => {
@@ -25,7 +25,7 @@ export class Flight {
     return { entry, leave };
   }
 
-  /** Tells everybody; null: they go on alone. */
+  /** Notifies all waiting requests; on null they proceed on their own. */
   settle(entry: CacheEntry | null): void {
     for (const settle of [...this.#waiting]) settle(entry);
   }

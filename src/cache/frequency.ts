@@ -1,13 +1,13 @@
-/** Counters a row, a power of two; four rows of bytes. */
+/** Counters per row, a power of two; four rows of bytes. */
 const width = 1 << 14;
 const rows = 4;
 const highest = 15;
-/** After so many counts all are halved: what was asked for long ago fades. */
+/** After this many counts all are halved, so that old requests fade. */
 const countsToHalve = width * 10;
 
 /**
- * How often keys were asked for lately, about: a count-min sketch that ages, as TinyLFU has it (Einziger, Friedman, Manes: TinyLFU: A
- * Highly Efficient Cache Admission Policy, 2017). Keys are hashes in hex, of at least 32 digits; 64 KiB for any number of them.
+ * Approximately how often keys were requested recently: a count-min sketch with ageing, as in TinyLFU (Einziger, Friedman, Manes: TinyLFU:
+ * A Highly Efficient Cache Admission Policy, 2017). Keys are hex hashes of at least 32 digits; uses 64 KiB for any number of them.
  */
 export class Frequency {
   readonly #counters = new Uint8Array(width * rows);
@@ -21,7 +21,7 @@ export class Frequency {
     if (++this.#counts >= countsToHalve) this.#halve();
   }
 
-  /** 0 … 15; never less than it was, but for ageing. */
+  /** 0 … 15; never underestimates, except for ageing and the upper limit. */
   of(key: string): number {
     let least = highest;
     for (let row = 0; row < rows; row++) least = Math.min(least, this.#counters[place(key, row)]!);
@@ -34,7 +34,7 @@ export class Frequency {
   }
 }
 
-/** Each row takes other digits of the key, which is a hash already. */
+/** Each row uses different digits of the key, which is already a hash. */
 function place(key: string, row: number): number {
   return row * width + (Number.parseInt(key.slice(row * 8, row * 8 + 8), 16) & (width - 1));
 }

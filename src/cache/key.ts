@@ -6,11 +6,11 @@ import type { HeaderMap } from '../lib/headers.ts';
 import type { CallerContext } from '../policy/types.ts';
 import type { CacheSettings } from '../policy/cache-types.ts';
 
-/** Changes when the meaning of a key does, so that no old entry is found under it. */
+/** Changed when the meaning of a key changes, so that old entries are not found. */
 const keyVersion = 'sluice-cache-2';
 const nearVersion = 'sluice-cache-near-3';
 
-/** Top-level members that say who asks, how the answer is carried, or where it is billed; they do not shape the answer. */
+/** Top-level members that identify the caller, the transport of the answer, or billing; they do not affect the answer. */
 const ignoredMembers: ReadonlySet<string> = new Set([
   'stream',
   'stream_options',
@@ -38,16 +38,16 @@ const credentialHeaders = [
   'x-auth-token',
   'x-access-token',
 ];
-/** What an app or a proxy of its own calls its key. */
+/** Header names that apps or their own proxies use for credentials. */
 const credentialName = /(?:^|-)(?:auth(?:orization)?|api-?key|key|token|secret|credential|session-id|subscription-key)$/;
 
-/** Query parameters that only say how the answer is carried, or hold a key (which counts as a credential). */
+/** Query parameters that only affect the answer's transport, or hold a key (which counts as a credential). */
 const queryKeys = ['key', 'api_key', 'api-key', 'apikey', 'access_token', 'subscription-key'] as const;
 const carriageParameters: ReadonlySet<string> = new Set(['alt', ...queryKeys]);
 
 /**
- * What keeps requests of different callers apart, taken from the request's headers: a JSON text that two requests share
- * exactly when the policy lets them share answers. Every value of a repeated header counts.
+ * The cache partition of a request, from its headers: a JSON text that is equal for two requests exactly if the policy lets them share
+ * answers. Every value of a repeated header counts.
  */
 export function partitionOf(headers: HeaderMap, workspaceHeaders: readonly string[], settings: CacheSettings, path: string): string {
   const wanted = new Set([...shapingHeaders, ...workspaceHeaders, ...settings.partitionHeaders]);
@@ -61,7 +61,7 @@ export function partitionOf(headers: HeaderMap, workspaceHeaders: readonly strin
   return JSON.stringify([found, secret ? keysInQuery(path) : []]);
 }
 
-/** A signature is another one each time; who has signed is not. */
+/** A signature differs for each request; the signer does not. */
 function signedAs(name: string, value: string): string {
   return name === 'authorization' && value.startsWith('AWS4-HMAC-SHA256') ? (/Credential=([^/,]+)/.exec(value)?.[1] ?? value) : value;
 }
@@ -80,7 +80,7 @@ export interface KeyInput {
   /** The provider's own path with its query. */
   readonly path: string;
   readonly provider: string;
-  /** Hash of the policy's text: an edit may route the same request elsewhere. */
+  /** Hash of the policy's text, since an edit may route the same request elsewhere. */
   readonly policy: string;
   readonly section: string;
   readonly caller: CallerContext;
@@ -91,17 +91,17 @@ export interface KeyInput {
 }
 
 /**
- * SHA-256 over everything that shapes the answer: API, path, model, every top-level member of the body but the ignored
- * ones (in the order of their names, white space outside strings left out), what rules may look at, and the partition.
- * Each piece stands with its length, so that no two requests can run together. Hex, 64 digits.
+ * SHA-256 over everything that affects the answer: API, path, model, every top-level member of the body except the ignored ones (sorted by
+ * name, without white space outside strings), what rules may read, and the partition. Each piece is prefixed by its length, so that two
+ * requests cannot collide by concatenation. Hex, 64 digits.
  */
 export function cacheKey(input: KeyInput): string {
   return keyOf(input, keyVersion, null);
 }
 
 /**
- * The same hash with the question written as the semantic cache compares it: two requests share it when they ask the same and agree in
- * all else. `question` is null where there is none to compare, and so is the result.
+ * The same hash with the question in its canonical form: two requests share it if they ask the same and agree in everything else. Null if
+ * `question` is null, which means that there is no question to compare.
  */
 export function nearKey(input: KeyInput, question: string | null): string | null {
   const { question: span } = input.exchange;
@@ -110,7 +110,7 @@ export function nearKey(input: KeyInput, question: string | null): string | null
     : keyOf(input, nearVersion, { ...span, text: Buffer.from(JSON.stringify(question).slice(1, -1)) });
 }
 
-/** What stands in the body's place from `start` to `end`, inside a string. */
+/** Text that replaces the body from `start` to `end`, inside a string. */
 interface Replacement extends Span {
   readonly text: Buffer;
 }
@@ -148,7 +148,7 @@ function keyOf(input: KeyInput, version: string, replaced: Replacement | null): 
   return hash.digest('hex');
 }
 
-/** The path without what only says how the answer is carried: Gemini's stream method and the parameters above. */
+/** The path without what only affects the answer's transport: Gemini's stream method and the parameters above. */
 function pathOf(path: string): string {
   const at = path.indexOf('?');
   const bare = (at === -1 ? path : path.slice(0, at)).replace(/:streamGenerateContent$/, ':generateContent');
@@ -158,14 +158,14 @@ function pathOf(path: string): string {
 }
 
 /**
- * A value's bytes as all ways to write it have them in common: without white space, and, where the value is no text and not long, with its numbers
- * in one form and the members of its objects in the order of their names.
+ * A value's canonical bytes: without white space, and, if the value is not a string and not long, with normalised numbers and object
+ * members sorted by name.
  */
 function canonical(body: Buffer, start: number, end: number, spaced: boolean): Buffer {
   const first = body[start];
   if (first !== quote && end - start <= limits.canonicalBytes) {
     const parsed = parseJson(body.toString('utf8', start, end));
-    // An object that has a member twice means what its reader takes it to mean.
+    // The meaning of an object with a duplicate member depends on its reader, so it is not canonicalised.
     if (parsed !== undefined && membersIn(parsed) === colonsIn(body, start, end)) return Buffer.from(writeJson(ordered(parsed)));
   }
   return spaced ? withoutSpaces(body, start, end) : body.subarray(start, end);
@@ -177,7 +177,7 @@ function membersIn(value: Json): number {
   return Object.values(value).reduce((sum: number, inner) => sum + 1 + membersIn(inner ?? null), 0);
 }
 
-/** Colons between names and values: one a member that was written. */
+/** Number of colons between names and values: one per member as written. */
 function colonsIn(body: Buffer, start: number, end: number): number {
   let found = 0;
   for (let at = start; at < end;) {
@@ -188,20 +188,20 @@ function colonsIn(body: Buffer, start: number, end: number): number {
   return found;
 }
 
-/** The most digits that a JavaScript number always keeps. */
+/** The most decimal digits that a JavaScript number always preserves. */
 const exactDigits = 15;
 
 function ordered(value: Json): Json {
   if (isList(value)) return value.map(ordered);
   if (isObject(value)) {
     const sorted = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-    // Without a prototype, so that no name is special.
+    // No prototype, so that no name is special.
     const made = Object.create(null) as Record<string, Json>;
     for (const [name, inner] of sorted) made[name] = ordered(inner ?? null);
     return made;
   }
   if (!isNumber(value) || typeof value === 'number') return value;
-  // 0.70 is 0.7; what a JavaScript number would change stays as it was written.
+  // 0.70 becomes 0.7; a number that JavaScript would change stays as written.
   const digits = value.rawJSON
     .replace(/e.*$/i, '')
     .replaceAll(/[^0-9]/g, '')
@@ -232,7 +232,7 @@ const quote = 0x22;
 const colon = 0x3a;
 const backslash = 0x5c;
 
-/** Just behind the string that begins at `start`: at the first quote with an even number of backslashes before it. */
+/** The position after the string that begins at `start`: after the first quote with an even number of backslashes before it. */
 function afterString(body: Buffer, start: number): number {
   for (let at = body.indexOf(quote, start + 1); at !== -1; at = body.indexOf(quote, at + 1)) {
     let before = at;

@@ -2,44 +2,44 @@ import { LRUCache } from 'lru-cache';
 import { Frequency } from './frequency.ts';
 import type { CacheEntry, PurgeFilter } from './types.ts';
 
-/** What an entry takes beside its body, in bytes: its fields, its key, the map's own bookkeeping. Rounded up. */
+/** Memory of an entry besides its body, in bytes: its fields, its key, the map's bookkeeping. Rounded up. */
 const entryOverhead = 1_024;
-/** What its place in the semantic cache takes, in bytes. */
+/** Memory of its semantic index entry, in bytes. */
 const nearOverhead = 256;
 
 export interface MemoryStats {
   readonly entries: number;
   readonly bytes: number;
   readonly maxBytes: number;
-  /** Entries that left to make room. */
+  /** Entries evicted to make room. */
   readonly evictions: number;
 }
 
-/** Share of the bytes for what is new, at first; least and most of it. */
+/** The window's share of the bytes: initial, smallest and largest. */
 const firstShare = 0.05;
 const leastShare = 0.01;
 const mostShare = 0.8;
 
-/** By how much the share changes at first, and what is left of that after each change for the worse. */
+/** First change of the share, and the factor applied to the step after each change for the worse. */
 const firstStep = 0.0625;
 const stepDecay = 0.9;
-/** Lookups after which the share is looked at again: so many an entry, and at least. */
+/** Lookups after which the share is adjusted: per entry, and at least. */
 const lookupsAnEntry = 5;
 const leastLookups = 2_000;
-/** A hit rate that moves so far says that the traffic has changed: the steps begin anew. */
+/** A hit rate that changes this much means new traffic: the step is reset. */
 const newTraffic = 0.05;
 
-/** An entry and when it has to go, in ms. */
+/** An entry and its expiry time, in ms. */
 interface Held {
   readonly entry: CacheEntry;
   readonly until: number;
 }
 
 /**
- * Answers in this process, within so many bytes. New ones come into a window; the least recently used of it move on to the main part, and
- * when that is full only if they were asked for more often, lately, than the least recently used there (W-TinyLFU): prompts that come once
- * do not push out those that come again and again. How large the window is follows the hit rate: wide where prompts come back soon
- * or never, narrow where some are asked always. All leave when their time is over.
+ * Answers in this process, up to a number of bytes. New entries enter a window; its least recently used move to the main part, which, when
+ * full, admits them only if they were requested more often recently than its own least recently used (W-TinyLFU): prompts that come once do
+ * not evict those that recur. The window's size follows the hit rate: wide if prompts recur soon or never, narrow if some are always
+ * requested. All entries expire.
  */
 export class MemoryStore {
   readonly #window: LRUCache<string, Held>;
@@ -47,7 +47,7 @@ export class MemoryStore {
   readonly #frequency = new Frequency();
   readonly #maxBytes: number;
   readonly #now: () => number;
-  /** Key of the newest entry by its `near`; holds only what the two parts do. */
+  /** Key of the newest entry by its `near`; only for entries in the two parts. */
   readonly #near = new Map<string, string>();
   #evictions = 0;
   #share = firstShare;
@@ -56,14 +56,14 @@ export class MemoryStore {
   #hits = 0;
   #hitRate = 0;
 
-  /** `now` in ms; a test's clock may stand in for the real one. */
+  /** `now` in ms; tests pass their own clock. */
   constructor(maxBytes: number, now: () => number = Date.now) {
     this.#maxBytes = maxBytes;
     this.#now = now;
     const part = (): LRUCache<string, Held> =>
       new LRUCache<string, Held>({
         maxSize: maxBytes,
-        // One answer must not push out a quarter of all others.
+        // One answer must not take more than a quarter of the memory.
         maxEntrySize: Math.floor(maxBytes / 4),
         sizeCalculation: ({ entry }) => sizeOf(entry),
         ttlAutopurge: false,
@@ -77,7 +77,7 @@ export class MemoryStore {
     this.#main = part();
   }
 
-  /** Undefined also when its time to be kept is over. */
+  /** Also undefined if the entry has expired. */
   get(key: string): CacheEntry | undefined {
     this.#frequency.add(key);
     const found = this.#window.get(key) ?? this.#main.get(key);
@@ -86,7 +86,7 @@ export class MemoryStore {
     return found?.entry;
   }
 
-  /** The newest entry whose question asks the same. */
+  /** The newest entry whose question has the same meaning. */
   getNear(near: string): CacheEntry | undefined {
     const key = this.#near.get(near);
     return key === undefined ? undefined : this.get(key);
@@ -101,13 +101,13 @@ export class MemoryStore {
     if (near !== null && (this.#window.has(key) || this.#main.has(key))) this.#near.set(near, key);
   }
 
-  /** Lets go of all whose time is over. */
+  /** Removes all expired entries. */
   sweep(): void {
     this.#window.purgeStale();
     this.#main.purgeStale();
   }
 
-  /** The entry whose key begins so; null when none or more than one does. */
+  /** The entry whose key has this prefix; null if none or more than one has. */
   find(id: string): CacheEntry | null {
     let found: CacheEntry | null = null;
     for (const entry of this.#all()) {
@@ -118,7 +118,7 @@ export class MemoryStore {
     return found;
   }
 
-  /** Returns how many were removed. */
+  /** Returns the number removed. */
   purge(filter: PurgeFilter, now: number): number {
     const doomed: string[] = [];
     for (const entry of this.#all()) if (matchesFilter(entry, filter, now)) doomed.push(entry.key);
@@ -147,12 +147,12 @@ export class MemoryStore {
     return Math.floor(this.#maxBytes * this.#share);
   }
 
-  /** Moves on what the window cannot hold, and lets go of what the main part cannot. */
+  /** Moves entries over the window's size to the main part, and evicts those over the main part's size. */
   #makeRoom(): void {
     while (this.#window.calculatedSize > this.#windowBytes) {
       const [key] = this.#window.rkeys();
       const held = key === undefined ? undefined : this.#window.peek(key);
-      // The least recently used may be past their time.
+      // The least recently used entries may have expired.
       if (key === undefined || held === undefined) this.#window.purgeStale();
       else this.#admit(key, held);
     }
@@ -162,7 +162,7 @@ export class MemoryStore {
     }
   }
 
-  /** From the window into the main part, if there is room or what would make room was asked for less. */
+  /** Moves an entry from the window to the main part, if there is room or the entries to evict were requested less often. */
   #admit(key: string, held: Held): void {
     if (this.#deservesRoom(key, sizeOf(held.entry))) {
       this.#move(key, held, this.#window, this.#main);
@@ -184,34 +184,34 @@ export class MemoryStore {
     let missing = this.#main.calculatedSize + size - (this.#maxBytes - this.#windowBytes);
     if (missing <= 0) return true;
     const asked = this.#frequency.of(key);
-    // From the least recently used on.
+    // From the least recently used upwards.
     for (const other of this.#main.rkeys()) {
       const found = this.#main.peek(other);
       if (found === undefined) continue;
       if (this.#frequency.of(other) >= asked) {
-        // It has won: the next comes up against another.
+        // This entry won: mark it as used, so that the next candidate competes with another one.
         this.#main.get(other);
         return false;
       }
       missing -= sizeOf(found.entry);
       if (missing <= 0) return true;
     }
-    // What else is there is past its time.
+    // All other entries have expired.
     return true;
   }
 
-  /** Changes the window's share the way that made the hit rate better, and turns when it made it worse. */
+  /** Hill climbing: changes the window's share in the direction that improved the hit rate, and reverses when it got worse. */
   #climb(): void {
     const hitRate = this.#hits / this.#lookups;
     const change = hitRate - this.#hitRate;
     if (Math.abs(change) >= newTraffic) this.#step = Math.sign(this.#step) * firstStep;
     if (change < 0) this.#step *= -stepDecay;
-    // Without a hit nothing tells which way is better.
+    // Without hits the better direction is unknown.
     if (hitRate > 0) this.#share = Math.min(mostShare, Math.max(leastShare, this.#share + this.#step));
     this.#hitRate = hitRate;
     this.#lookups = 0;
     this.#hits = 0;
-    // What the main part has no room for any more is compared again when the window is full.
+    // Entries that the main part no longer has room for compete again when the window is full.
     while (this.#main.calculatedSize > this.#maxBytes - this.#windowBytes) {
       const [key] = this.#main.rkeys();
       const held = key === undefined ? undefined : this.#main.peek(key);

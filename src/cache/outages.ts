@@ -1,7 +1,7 @@
-/** How long a failure counts without another one: then the next request tries the provider again. */
+/** How long a failure counts without a new one, in ms; then the next request tries the provider again. */
 const memoryMs = 10_000;
 
-/** Which providers fail right now, as far as answers that passed through the cache tell. */
+/** Which providers are failing, as seen from answers that passed through the cache. */
 export class Outages {
   readonly #failedAt = new Map<string, number>();
 

@@ -6,12 +6,12 @@ import type { Catalog, Cost, ModelEntry } from './types.ts';
 const unknownModel: Cost = { known: false, reason: 'model' };
 
 /**
- * A whole date, as `gpt-5-2025-08-07` and `claude-opus-4-5-20251101` have it, or `-latest`. Shorter numbers (`-002`, `-2603`)
- * are versions of their own with prices of their own, so they are never taken off.
+ * A full date, as in `gpt-5-2025-08-07` and `claude-opus-4-5-20251101`, or `-latest`. Shorter numbers (`-002`, `-2603`) are separate
+ * versions with their own prices, so they are never removed.
  */
 const aliasSuffix = /-(?:20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|latest)$/;
 
-/** A fine-tuned OpenAI model, `ft:BASE:organisation:name:id`; all of one base cost the same and are listed as `ft:BASE`. */
+/** A fine-tuned OpenAI model, `ft:BASE:organisation:name:id`; all with the same base cost the same and are listed as `ft:BASE`. */
 const fineTuned = /^(ft:[^:]+):/;
 
 /** A catalog over a fixed list of entries. */

@@ -17,18 +17,18 @@ export interface PriceChange {
 export interface CatalogChanges {
   /** `provider/model`. */
   readonly added: readonly string[];
-  /** Gone from the list: retired, with their prices kept. */
+  /** No longer in the list: retired, with their prices kept. */
   readonly removed: readonly string[];
-  /** Taken over. */
+  /** Changes that were applied. */
   readonly changed: readonly PriceChange[];
-  /** Models with a price that moved more than 10× (or to or from zero): all their old prices stay until a person accepts. */
+  /** Models with a price that changed more than 10× (or to or from zero): all their old prices stay until a person accepts. */
   readonly held: readonly PriceChange[];
 }
 
-/** Price moves beyond this factor wait for a person. */
+/** Price changes above this factor wait for a person's approval. */
 const holdFactor = 10;
 
-/** A list that lacks more than this share of the catalog's models is taken for a broken one. */
+/** A list that lacks more than this share of the catalog's models is treated as broken. */
 const lostShare = 0.5;
 
 function suspicious({ from, to }: PriceChange): boolean {
@@ -47,7 +47,7 @@ function pricesByField({ tiers, services, ...plain }: Prices): Map<string, numbe
   return all;
 }
 
-/** What differs between two versions of a model's prices. */
+/** The differences between two versions of a model's prices. */
 function movesOf(old: ModelEntry, entry: ModelEntry): PriceChange[] {
   const before = pricesByField(old.prices);
   const after = pricesByField(entry.prices);
@@ -65,9 +65,9 @@ function idOf({ provider, model }: { readonly provider: string; readonly model: 
 }
 
 /**
- * Takes new entries over. A model with a price that moved more than 10× keeps all its old prices (half of a wrong row is
- * wrong as well) unless `accepts` says yes to its `provider/model`. A price that was or becomes unknown is no move of that kind.
- * Models that are gone from the list are gone from the result; `importList` keeps them as retired.
+ * Merges new entries. A model with a price that changed more than 10× keeps all its old prices (the rest of a wrong row may be wrong too)
+ * unless `accepts` returns true for its `provider/model`. A price that was or becomes unknown is not such a change. Models that are missing
+ * from the list are missing from the result; `importList` keeps them as retired.
  */
 export function mergeModels(
   old: readonly ModelEntry[],
@@ -97,7 +97,7 @@ export function mergeModels(
   return { models, changes: { added, removed: [...before.keys()], changed, held } };
 }
 
-/** The prices that entries state, on top of all that is known: models that they do not name keep theirs. */
+/** Applies the prices of `entries` to the known models; other models keep theirs. */
 function onTopOf(models: readonly ModelEntry[], entries: readonly ModelEntry[]): ModelEntry[] {
   const all = new Map(models.map((model) => [idOf(model), model]));
   for (const entry of entries) {
@@ -118,7 +118,7 @@ function onTopOf(models: readonly ModelEntry[], entries: readonly ModelEntry[]):
   return sorted([...all.values()]);
 }
 
-/** What a list has, and what it has no more, with the prices of before. A model that is back is as the list has it. */
+/** The listed models, plus those no longer listed, with their old prices. A model that returns is as the list has it. */
 function withRetired(old: readonly ModelEntry[], listed: readonly ModelEntry[], date: string): readonly ModelEntry[] {
   const present = new Set(listed.map(idOf));
   const retired = old.filter((model) => !present.has(idOf(model))).map((model) => ({ ...model, retired: model.retired ?? date }));
@@ -136,9 +136,9 @@ export interface ImportOptions {
   readonly date: string;
   /** Where the list is from. */
   readonly source: string;
-  /** Says yes to a `provider/model` whose held prices a person has confirmed. */
+  /** Returns true for a `provider/model` whose held prices a person has confirmed. */
   readonly accepts: (id: string) => boolean;
-  /** Takes a list over that lacks more than half of the models. */
+  /** Accept a list that lacks more than half of the models. */
   readonly acceptLoss: boolean;
 }
 
@@ -149,8 +149,8 @@ export interface ImportReport extends CatalogChanges {
 }
 
 /**
- * Reads a price list into a catalog file, on top of the one that is there. The version is the date and a hash of the models.
- * Throws SLUICE_CATALOG_INVALID for a list without a known model, or one that lacks more than half of the models.
+ * Imports a price list into a catalog file, on top of the existing one. The version is the date and a hash of the models. Throws
+ * SLUICE_CATALOG_INVALID for a list without a known model, or one that lacks more than half of the models.
  */
 export function importList(
   base: CatalogFile,
@@ -163,7 +163,7 @@ export function importList(
     throw new SluiceError('SLUICE_CATALOG_INVALID', 'The list holds no model that Sluice knows.', { where: options.source, fix });
   const merged = mergeModels(base.models, pricesOnly ? onTopOf(base.models, entries) : entries, options.accepts);
   const models = withRetired(base.models, merged.models, options.date);
-  // Those that were retired before are no news.
+  // Models that were already retired are not reported.
   const before = new Set(base.models.filter(({ retired }) => retired !== undefined).map(idOf));
   const changes = { ...merged.changes, removed: merged.changes.removed.filter((id) => !before.has(id)) };
   if (changes.removed.length > base.models.length * lostShare && !options.acceptLoss) {

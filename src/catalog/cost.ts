@@ -3,12 +3,12 @@ import type { Cost, Prices, TokenPrices } from './types.ts';
 
 const unknownPrice: Cost = { known: false, reason: 'price' };
 
-/** The prices that hold for a request of this many input tokens: above a long-context limit all its tokens cost more. */
+/** The prices for a request of this many input tokens: above a long-context limit all its tokens cost more. */
 export function pricesFor(prices: Prices, totalInput: number): TokenPrices {
   let found: TokenPrices = prices;
   for (const tier of prices.tiers) {
     if (totalInput <= tier.aboveTokens) break;
-    // What a tier does not state stays at the base price.
+    // Prices that a tier does not state stay at the base price.
     found = merge(prices, tier);
   }
   return found;
@@ -28,9 +28,9 @@ function merge(base: TokenPrices, tier: TokenPrices): TokenPrices {
 }
 
 /**
- * US dollars for a usage: a plain sum over its disjoint classes. A class without tokens needs no price; a class with
- * tokens and without a price makes the whole cost unknown. Reasoning without a price of its own is billed as output. What is billed beyond the
- * classes makes it known at least.
+ * The cost of a usage in US dollars: a sum over its disjoint classes. A class without tokens needs no price; a class with tokens but no
+ * price makes the whole cost unknown. Reasoning without its own price is billed as output. If more than the classes is billed, the result
+ * is only a lower bound.
  */
 export function costOf(prices: Prices, usage: Usage): Cost {
   const price = usage.service === undefined ? pricesFor(prices, usage.totalInput) : servicePrices(prices, usage.service, usage.totalInput);
@@ -49,12 +49,12 @@ export function costOf(prices: Prices, usage: Usage): Cost {
     : { known: false, reason: 'beyond', atLeastUsd: dollars(micros) };
 }
 
-/** Millionths of a dollar for the tokens of one class; NaN: it has some, and no price. */
+/** Millionths of a dollar for the tokens of one class; NaN if it has tokens but no price. */
 function classMicros(count: number, perMillion: number | null): number {
   return count === 0 ? 0 : perMillion === null ? NaN : count * perMillion;
 }
 
-/** The prices of a service tier; null: the source does not state them, or not for a prompt of this length. */
+/** The prices of a service tier; null if the source does not state them, or not for a prompt of this length. */
 function servicePrices(prices: Prices, service: ServiceTier, totalInput: number): TokenPrices | null {
   if (prices.tiers.some(({ aboveTokens }) => totalInput > aboveTokens)) return null;
   if (service === 'batch') return { ...noPrices, input: prices.batchInput, output: prices.batchOutput };
@@ -72,7 +72,7 @@ const noPrices: TokenPrices = {
   audioOutput: null,
 };
 
-/** US dollars for tokens that are expected; `cachedTokens` of the prompt's at the price of a cache read, where that is known. */
+/** The estimated cost of expected tokens in US dollars; `cachedTokens` of the prompt are charged at the cache-read price, if known. */
 export function estimateOf(prices: Prices, promptTokens: number, outputTokens: number, cachedTokens = 0): Cost {
   const price = pricesFor(prices, promptTokens);
   if (price.input === null || (price.output === null && outputTokens > 0)) return unknownPrice;
@@ -83,7 +83,7 @@ export function estimateOf(prices: Prices, promptTokens: number, outputTokens: n
   };
 }
 
-/** Millionths of a dollar → dollars, rounded at 1e-12 so that sums of decimal prices stay decimal. */
+/** Millionths of a dollar → dollars, rounded to 1e-12 so that sums of decimal prices stay decimal. */
 function dollars(micros: number): number {
   return Math.round(micros * 1e6) / 1e12;
 }

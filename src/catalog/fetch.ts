@@ -6,16 +6,16 @@ export interface PriceList {
   readonly json: unknown;
   /** Where it came from, for the catalog's `source`: a URL's host and path, or the file's name. */
   readonly from: string;
-  /** Says whether it changed: the server's ETag, or a file's time and size; null for servers without one. */
+  /** Identifies the version: the server's ETag, or a file's time and size; null for servers without one. */
   readonly etag: string | null;
 }
 
 export interface FetchOptions {
-  /** The last list's `etag`: an unchanged list is null. */
+  /** The last list's `etag`; the result is null if the list is unchanged. */
   readonly etag?: string | null;
-  /** The longest the whole answer may take, in ms. */
+  /** Timeout for the whole answer, in ms. */
   readonly timeoutMs?: number;
-  /** Gives up when it is aborted. */
+  /** Cancels the fetch when aborted. */
   readonly signal?: AbortSignal;
 }
 
@@ -26,7 +26,7 @@ export function isUrl(source: string): boolean {
   return /^https?:\/\//i.test(source);
 }
 
-/** A source without what may be secret in it: user, password and query of a URL. */
+/** A source without its possibly secret parts: user, password and query of a URL. */
 export function publicName(source: string): string {
   if (!isUrl(source) || !URL.canParse(source)) return source;
   const { protocol, host, pathname } = new URL(source);
@@ -34,8 +34,8 @@ export function publicName(source: string): string {
 }
 
 /**
- * Reads a price list from a file or an http(s) URL, at most limits.priceListBytes of it (unpacked). Null: not changed since
- * `etag`. Throws SLUICE_CATALOG_UNREADABLE: no file, an answer that is no success, too slow, too large, not JSON.
+ * Reads a price list from a file or an http(s) URL, at most limits.priceListBytes of it (uncompressed). Null if unchanged since `etag`.
+ * Throws SLUICE_CATALOG_UNREADABLE if there is no file, or the answer is an error, too slow, too large, or not JSON.
  */
 export async function fetchPriceList(source: string, options: FetchOptions = {}): Promise<PriceList | null> {
   try {
@@ -86,6 +86,6 @@ function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return 'it took too long';
   if (error instanceof SyntaxError) return `it is not JSON (${error.message})`;
-  // fetch says only "fetch failed"; its cause says why.
+  // fetch's message is only "fetch failed"; its cause has the reason.
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message || error.cause.name}` : error.message;
 }

@@ -3,7 +3,7 @@ import { rowsPerThousand } from './per-thousand.ts';
 import type { Capabilities, ModelEntry, Prices, TokenPrices } from './types.ts';
 import type { ModelMode } from '../apis/types.ts';
 
-/** Sluice's provider name by the list's `litellm_provider`. Providers that are not named here are left out. */
+/** Sluice's provider name by the list's `litellm_provider`. Other providers are skipped. */
 const providers = new Map(
   Object.entries({
     openai: 'openai',
@@ -49,12 +49,12 @@ const modes = new Map<unknown, ModelMode>([
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Dearest price that is taken for one, in US dollars per million tokens; the catalog's schema has the same bound. */
+/** Highest accepted price, in US dollars per million tokens; the catalog's schema has the same bound. */
 export const maxPerMillion = 100_000;
 
 /**
- * US dollars per token as the list has it → per million tokens, by decimal shift: `1.5e-7` is 0.15, without binary dust.
- * Null for what is no price: no number, not finite, negative, or above 100,000 dollars.
+ * Converts US dollars per token, as listed, to per million tokens by decimal shift: `1.5e-7` is 0.15, without binary rounding. Null for an
+ * invalid price: not a number, not finite, negative, or above 100,000 dollars.
  */
 export function perMillion(value: unknown): number | null {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) return null;
@@ -89,7 +89,7 @@ function prices(row: Row): Prices {
   };
 }
 
-/** Tiers that the list has prices for. */
+/** Prices of the service tiers in the list. */
 function services(row: Row): Pick<Prices, 'services'> {
   const found = (['flex', 'priority'] as const).flatMap((tier) => {
     const priced = tokenPrices(row, `_${tier}`);
@@ -131,7 +131,7 @@ function capabilities(row: Row, mode: ModelMode): Capabilities {
   return {
     vision: flag(row['supports_vision']) ?? modality(row, 'supported_modalities', 'image'),
     tools: flag(row['supports_function_calling']),
-    // The list has no field for plain JSON mode. A model that keeps to a schema can write an object; one that does not may still.
+    // The list has no field for plain JSON mode. A model that supports schemas supports it; without schemas it is unknown.
     jsonObject: schema === true ? true : null,
     jsonSchema: schema,
     audioInput: flag(row['supports_audio_input']) ?? modality(row, 'supported_modalities', 'audio'),
@@ -141,7 +141,7 @@ function capabilities(row: Row, mode: ModelMode): Capabilities {
   };
 }
 
-/** A fact of the list that was left out, and why. */
+/** A fact of the list that was skipped, and why. */
 export interface ImportProblem {
   readonly provider: string;
   readonly model: string;
@@ -149,7 +149,7 @@ export interface ImportProblem {
   readonly problem: 'not-a-price' | 'off-peak-price' | 'bad-id';
 }
 
-/** What the list says in fields that are read as prices. */
+/** Names of the list's price fields. */
 const priceField = /^(?:input|output)_cost_per_(?:token|audio_token|reasoning_token|image)|^cache_(?:read|creation)_input_token_cost/;
 
 function problemsOf(entry: ModelEntry, row: Row): ImportProblem[] {
@@ -160,7 +160,7 @@ function problemsOf(entry: ModelEntry, row: Row): ImportProblem[] {
     if ((field.includes('image') ? plain(value) : perMillion(value)) === null)
       found.push({ provider, model, field, problem: 'not-a-price' });
   }
-  // A price by the hour has no place in the catalog: the base price counts all day, so a cost may be too high, never too low.
+  // The catalog has no prices by time of day: the base price applies all day, so a cost may be too high, never too low.
   if (row['off_peak_pricing'] !== undefined) found.push({ provider, model, field: 'off_peak_pricing', problem: 'off-peak-price' });
   return found;
 }
@@ -168,17 +168,20 @@ function problemsOf(entry: ModelEntry, row: Row): ImportProblem[] {
 export interface ImportResult {
   /** By provider, then model. */
   readonly entries: readonly ModelEntry[];
-  /** Rows of other kinds (images, speech, rerank), of providers that Sluice does not name, and of price variants that are no model id. */
+  /**
+   * Number of rows of other kinds (images, speech, rerank), of providers that Sluice does not know, and of price variants that are not
+   * model ids.
+   */
   readonly skipped: number;
   readonly problems: readonly ImportProblem[];
-  /** The file has prices and little else: what it does not state is no fact. */
+  /** The file contains prices and little else: a fact that it does not state is unknown, not absent. */
   readonly pricesOnly: boolean;
 }
 
 /**
  * Reads LiteLLM's public price list (a JSON object, model id → facts, prices in US dollars per token), or a price file in dollars per
- * thousand tokens (provider → model → `input_cost_per_1k_tokens`). What the list does
- * not state is null; a stated 0 is 0. Throws nothing: what cannot be read is left out and named in `problems`.
+ * thousand tokens (provider → model → `input_cost_per_1k_tokens`). Facts that are not stated are null; a stated 0 is 0. Never throws:
+ * unreadable facts are skipped and named in `problems`.
  */
 export function importLiteLLM(list: unknown): ImportResult {
   const found = new Map<string, { readonly entry: ModelEntry; readonly row: Row }>();
@@ -200,7 +203,7 @@ export function importLiteLLM(list: unknown): ImportResult {
       continue;
     }
     const model = stripPrefix(provider, thousands === null ? id : id.slice(id.indexOf('/') + 1));
-    // OpenAI's and Bedrock's model ids have no slash; the list puts regions, commitments and sandboxes before one.
+    // OpenAI's and Bedrock's model ids have no slash; the list puts regions, commitments and sandboxes in front of one.
     if (model.includes('/') && (provider === 'openai' || provider === 'amazon')) {
       skipped++;
       continue;
@@ -210,7 +213,7 @@ export function importLiteLLM(list: unknown): ImportResult {
       continue;
     }
     const key = `${provider}/${model}`;
-    // The same model under two spellings: the one with the provider's own prefix is the maintained one.
+    // The same model in two spellings: the one with the provider's own prefix is maintained.
     if (found.has(key) && id === model && prefixes[provider] !== undefined) continue;
     const entry: ModelEntry = {
       provider,

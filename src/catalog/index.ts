@@ -9,10 +9,10 @@ import type { Catalog, ModelEntry } from './types.ts';
 export { catalogOverridesSchema, type CatalogOverrides } from './schema.ts';
 export { withOverrides } from './overrides.ts';
 
-/** The catalog that comes with Sluice. */
+/** The catalog included with Sluice. */
 export const embeddedCatalog: URL = new URL('./data/catalog.json', import.meta.url);
 
-/** Reads and checks a catalog file. Throws SluiceError with the first thing that is wrong. */
+/** Reads and checks a catalog file. Throws SluiceError with the first problem. */
 export async function readCatalogFile(file: string | URL): Promise<CatalogFile> {
   let text: string;
   try {
@@ -21,12 +21,12 @@ export async function readCatalogFile(file: string | URL): Promise<CatalogFile> 
   } catch (error) {
     throw unreadable(file.toString(), error);
   }
-  // Its own form is checked when it is made and by the tests: it takes a third of the start.
+  // The embedded catalog is checked when it is built and by tests; checking it here would take a third of the start.
   if (file === embeddedCatalog) return JSON.parse(text) as CatalogFile;
   return parseCatalog(text, file.toString());
 }
 
-/** Checks the text of a catalog file. `where` is for errors. Throws SluiceError with the first thing that is wrong. */
+/** Checks the text of a catalog file. `where` is for errors. Throws SluiceError with the first problem. */
 export function parseCatalog(text: string, where: string): CatalogFile {
   let json: unknown;
   try {
@@ -54,25 +54,28 @@ export async function loadCatalog(file?: string): Promise<Catalog> {
   return catalogOf(await readCatalogFile(file ?? embeddedCatalog));
 }
 
-/** A catalog over a file's models. A version that does not end with the hash of its models gets that: a file may be edited and keep its version. */
+/**
+ * Makes a catalog from a file's models. If the version does not end with the hash of the models, the hash is added: a file may be edited
+ * without changing its version.
+ */
 export function catalogOf({ version, date, models }: CatalogFile): Catalog {
   const hash = hashOf(models);
   return new ModelCatalog(version.endsWith(hash) ? version : `${version}+${hash}`, date, models);
 }
 
-/** What tells two lists of models apart. */
+/** A hash that distinguishes two lists of models. */
 export function hashOf(models: readonly ModelEntry[]): string {
   return createHash('sha256').update(JSON.stringify(models)).digest('hex').slice(0, 8);
 }
 
-/** The text of a catalog file: one model a line, so that a change of prices reads well in a diff. */
+/** The text of a catalog file: one model per line, so that price changes are readable in a diff. */
 export function formatCatalog(file: CatalogFile): string {
   const { models, ...head } = file;
   const lines = models.map((model) => `    ${JSON.stringify(model)}`);
   return `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "models": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
-/** Writes a catalog file in one step: readers see the old one or the new one. Throws SLUICE_FILE_UNWRITABLE. */
+/** Writes a catalog file atomically: readers see the old one or the new one. Throws SLUICE_FILE_UNWRITABLE. */
 export async function writeCatalogFile(path: string, file: CatalogFile): Promise<void> {
   const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
   try {

@@ -6,21 +6,21 @@ import { CatalogUpdater, readBase } from './update.ts';
 import { watchCatalogFile } from './watch.ts';
 
 export interface LiveOptions {
-  /** The catalog file to use and follow; null: the embedded catalog, which never changes. */
+  /** The catalog file to use and watch; null for the embedded catalog, which never changes. */
   readonly file: string | null;
-  /** LiteLLM's price list to import into `file` on a schedule; null: none. */
+  /** LiteLLM's price list to import into `file` on a schedule; null if none. */
   readonly source: string | null;
   /** Time between two imports, in ms. */
   readonly intervalMs: number;
-  /** New facts, by an import or an edit of `file`. */
+  /** Called with new facts from an import or an edit of `file`. */
   readonly onChange: (catalog: Catalog) => void;
-  /** An import that changed or held something. */
+  /** Called after an import that changed or held something. */
   readonly onReport: (report: ImportReport) => void;
-  /** A failed import or a bad edit; the last good catalog stays. */
+  /** Called on a failed import or a bad edit; the last good catalog stays. */
   readonly onError: (error: SluiceError) => void;
 }
 
-/** Loads the catalog that a server runs on and keeps it fresh. Throws SluiceError when the first one is bad. */
+/** Loads a server's catalog and keeps it up to date. Throws SluiceError if the first one is bad. */
 export async function openCatalog({
   file,
   source,
@@ -36,9 +36,9 @@ export async function openCatalog({
       });
     return { catalog: await loadCatalog(), close: () => Promise.resolve() };
   }
-  // Before the first import there need not be a file yet.
+  // The file may not exist before the first import.
   const catalog = source === null ? await loadCatalog(file) : catalogOf(await readBase(file));
-  // The updater writes the file and the watch sees it, as it sees a person's edit: one way for new facts to come in.
+  // The updater writes the file and the watch notices it, like a person's edit: new facts arrive in only one way.
   const watch = watchCatalogFile(file, { onChange, onError });
   const updater =
     source === null ? null : new CatalogUpdater({ source, file, intervalMs, onUpdate: (_, report) => onReport(report), onError });

@@ -31,9 +31,9 @@ const noCapabilities: Capabilities = {
 };
 
 /**
- * The catalog with a policy's overrides on top. An overridden token price holds at every context length, since the
- * policy states one price; prices that it leaves alone keep their long-context tiers. A stated output price is the price of reasoning too,
- * unless the policy states that one as well. The version says that the catalog was changed.
+ * Applies a policy's overrides to the catalog. An overridden token price applies at every context length, since the policy states one
+ * price; other prices keep their long-context tiers. A stated output price also applies to reasoning, unless the policy states that too.
+ * The version shows that the catalog was changed.
  */
 export function withOverrides(base: Catalog, overrides: CatalogOverrides): Catalog {
   const changed: ModelEntry[] = [];
@@ -43,7 +43,7 @@ export function withOverrides(base: Catalog, overrides: CatalogOverrides): Catal
       const entry = listed.find((candidate) => candidate.model === model);
       const { mode, contextWindow, maxOutput, capabilities, ...prices } = facts;
       const stated = { ...(prices.output === undefined ? {} : { reasoning: null }), ...defined(prices) };
-      // A tier's own price says nothing once the policy has named another one.
+      // A service tier's price is void once the policy states another one.
       const { services, ...before } = entry?.prices ?? noPrices;
       const kept = services === undefined || Object.keys(stated).length > 0 ? {} : { services };
       changed.push({

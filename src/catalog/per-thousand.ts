@@ -1,11 +1,11 @@
 type Row = Readonly<Record<string, unknown>>;
 
-/** Providers by other names than the list of prices a token has for them. */
+/** Providers whose names differ from those in the per-token list. */
 const names: Readonly<Record<string, string>> = { google: 'gemini', amazon: 'bedrock', together: 'together_ai', fireworks: 'fireworks_ai' };
 
 const perThousand = /^(.*)_(?:cost_per_1k(?:_\w+)?_tokens|cost_per_1k)$/;
 
-/** Prices of a price file for a thousand tokens, and what they are called in a list for one token. */
+/** Price fields per thousand tokens, and their names in a per-token list. */
 const fields: Readonly<Record<string, string>> = {
   input_cost_per_1k_tokens: 'input_cost_per_token',
   output_cost_per_1k_tokens: 'output_cost_per_token',
@@ -16,8 +16,8 @@ const fields: Readonly<Record<string, string>> = {
 };
 
 /**
- * A price file in dollars for a thousand tokens (`provider → model → input_cost_per_1k_tokens`) as rows of a list for one token; null: it is
- * another kind of file. What stands beside the prices is kept; a model without a kind answers chats.
+ * Converts a price file in dollars per thousand tokens (`provider → model → input_cost_per_1k_tokens`) to rows of a per-token list; null if
+ * it is another kind of file. Other fields are kept; a model without a kind is a chat model.
  */
 export function rowsPerThousand(list: unknown): Record<string, Row> | null {
   if (!isRow(list)) return null;
@@ -45,7 +45,7 @@ export function rowsPerThousand(list: unknown): Record<string, Row> | null {
   return rows;
 }
 
-/** By decimal shift, without binary dust. */
+/** By decimal shift, without binary rounding. */
 function perToken(value: unknown): unknown {
   if (typeof value !== 'number' || !Number.isFinite(value)) return value;
   const [digits, exponent] = value.toExponential().split('e') as [string, string];

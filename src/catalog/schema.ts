@@ -49,10 +49,10 @@ export const modelSchema = z.strictObject({
   retired: z.iso.date().optional().describe('first list that did not have the model any more; its prices stay'),
 });
 
-/** A price that waits for a person: `model` moved more than 10×. */
+/** A price that waits for a person's approval: a price of `model` changed more than 10×. */
 const held = z.strictObject({ provider: z.string(), model: z.string(), field: z.string(), from: price, to: price });
 
-/** The catalog's own file. */
+/** The catalog file. */
 export const catalogSchema = z.strictObject({
   source: z.string(),
   version: z.string().min(1),
@@ -84,7 +84,7 @@ export const catalogOverridesSchema = z
   )
   .describe('Prices and facts that replace the catalog’s, by provider and model');
 
-/** The same as a type: zod cannot see through the generated optional prices. */
+/** The same as a type: zod cannot infer the generated optional prices. */
 export type CatalogOverrides = Readonly<
   Record<
     string,

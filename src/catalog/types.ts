@@ -16,16 +16,16 @@ export interface TokenPrices {
 export interface Prices extends TokenPrices {
   readonly batchInput: number | null;
   readonly batchOutput: number | null;
-  /** US dollars per image in the input/output where the provider prices so. */
+  /** US dollars per image in the input/output, if the provider prices it this way. */
   readonly imageInput: number | null;
   readonly imageOutput: number | null;
-  /** Prices of service tiers, where the source states them; absent: it states none. */
+  /** Prices of service tiers; absent if the source states none. */
   readonly services?: readonly ({ readonly tier: 'flex' | 'priority' } & TokenPrices)[] | undefined;
-  /** Prices that hold for the whole request once its total input is above `aboveTokens`; ascending. */
+  /** Prices for the whole request if its total input is above `aboveTokens`; ascending. */
   readonly tiers: readonly ({ readonly aboveTokens: number } & TokenPrices)[];
 }
 
-/** true / false / null = not stated by the source. A capability that is not stated does not qualify a model. */
+/** true / false / null = not stated by the source. An unstated capability does not qualify a model. */
 export interface Capabilities {
   readonly vision: boolean | null;
   readonly tools: boolean | null;
@@ -46,20 +46,23 @@ export interface ModelEntry {
   readonly contextWindow: number | null;
   readonly maxOutput: number | null;
   readonly capabilities: Capabilities;
-  /** ISO date of the first list that did not have it any more; absent: the list has it. Its prices stay: old exchanges are priced by them, and it may still be called. */
+  /**
+   * ISO date of the first list without it; absent if it is listed. Its prices stay: old exchanges are priced with them, and it may still be
+   * called.
+   */
   readonly retired?: string | undefined;
 }
 
 /**
- * `attempt`: one of several attempts may have cost something that nobody knows. `beyond`: more than the tokens is billed, or something that nobody
- * knows was counted.
+ * `attempt`: the cost of one of several attempts is unknown. `beyond`: more than the tokens is billed, or something of unknown price was
+ * counted.
  */
 export type CostUnknown = 'model' | 'price' | 'usage' | 'attempt' | 'beyond';
 
-/** US dollars, or why it is not known. */
+/** US dollars, or why they are unknown. */
 export type Cost =
   | { readonly known: true; readonly usd: number }
-  /** `atLeastUsd`: what the part costs that is known; absent: not even that. */
+  /** `atLeastUsd`: the cost of the known part; absent if that is unknown too. */
   | { readonly known: false; readonly reason: CostUnknown; readonly atLeastUsd?: number };
 
 export interface Catalog {
@@ -69,7 +72,7 @@ export interface Catalog {
   readonly date: string;
   readonly size: number;
   /**
-   * Exact model id, then the id without a date/`-latest` suffix that the catalog lists as an alias. Never a fuzzy guess.
+   * Looks up the exact model id, then the id without a date/`-latest` suffix that the catalog lists as an alias. Never a fuzzy guess.
    * `provider` is the catalog's provider name (openai, anthropic, google, mistral, deepseek, meta, amazon, azure …).
    */
   lookup(provider: string, model: string): ModelEntry | null;
@@ -78,8 +81,8 @@ export interface Catalog {
   /** Cost of a measured usage on a model. */
   cost(provider: string, model: string, usage: Usage): Cost;
   /**
-   * Estimated cost before the call: prompt tokens and expected output tokens (see docs/decisions.md for the expectation). `cachedTokens`: how many of
-   * the prompt's the provider is reckoned to read from its prompt cache.
+   * Estimated cost before the call: prompt tokens and expected output tokens (see docs/decisions.md for the expectation). `cachedTokens`:
+   * estimated number of prompt tokens that the provider reads from its prompt cache.
    */
   estimate(provider: string, model: string, promptTokens: number, outputTokens: number, cachedTokens?: number): Cost;
 }

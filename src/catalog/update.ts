@@ -8,25 +8,25 @@ import type { Catalog } from './types.ts';
 export interface UpdaterOptions {
   /** LiteLLM's price list: a file or an http(s) URL. */
   readonly source: string;
-  /** Where the catalog is kept, with what is held, across restarts. The embedded catalog is the base when it does not exist. */
+  /** The file that keeps the catalog and its held prices across restarts. If it does not exist, the embedded catalog is the base. */
   readonly file: string;
-  /** Time between two looks, in ms. */
+  /** Time between two checks, in ms. */
   readonly intervalMs: number;
-  /** The longest one download may take, in ms. */
+  /** Timeout of one download, in ms. */
   readonly timeoutMs?: number;
-  /** A new catalog; it is already written to `file`. */
+  /** Called with a new catalog, which is already written to `file`. */
   readonly onUpdate: (catalog: Catalog, report: ImportReport) => void;
-  /** A look that failed; the last good catalog stays, and the next look comes in time. */
+  /** Called when a check failed; the last good catalog stays, and the next check follows on schedule. */
   readonly onError: (error: SluiceError) => void;
-  /** The date of new facts, ISO; today by default. */
+  /** Returns the ISO date of new facts; today by default. */
   readonly today?: () => string;
 }
 
 export type UpdateOutcome = 'updated' | 'unchanged' | 'failed' | 'closed';
 
 /**
- * Imports a price list now and then. Held prices wait in `file` for `sluice catalog import --accept`; what a person accepts
- * there stays accepted, because the updater reads the file before each import. Its timer keeps no process alive.
+ * Imports a price list periodically. Held prices wait in `file` for `sluice catalog import --accept`; prices that a person accepts there
+ * stay accepted, because the updater reads the file before each import. Its timer does not keep the process alive.
  */
 export class CatalogUpdater {
   readonly #options: UpdaterOptions;
@@ -34,27 +34,27 @@ export class CatalogUpdater {
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<UpdateOutcome> | null = null;
   #etag: string | null = null;
-  /** Models and held prices that were last told, as a hash: an import that changes neither is no update. */
+  /** Hash of the models and held prices last reported: an import that changes neither is not an update. */
   #version: string | null = null;
 
   constructor(options: UpdaterOptions) {
     this.#options = options;
   }
 
-  /** Looks now and then at the interval. */
+  /** Checks now, and then at the interval. */
   start(): void {
     if (this.#timer !== null || this.#closed()) return;
     this.#timer = setInterval(() => void this.check(), this.#options.intervalMs).unref();
     void this.check();
   }
 
-  /** Looks once; a look that is under way is shared. Never rejects: failures go to `onError`. */
+  /** Checks once; a running check is shared. Never rejects: failures go to `onError`. */
   check(): Promise<UpdateOutcome> {
     this.#running ??= this.#look().finally(() => (this.#running = null));
     return this.#running;
   }
 
-  /** Stops, also a download that is under way. Afterwards no callback is called. */
+  /** Stops, including a running download. No callback is called afterwards. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
@@ -110,7 +110,7 @@ export function sourceName(from: string): string {
   return `LiteLLM price list (MIT), ${from}`;
 }
 
-/** The catalog in `file`, or the embedded one while there is none. Throws SluiceError for one that is there and bad. */
+/** The catalog in `file`, or the embedded one if there is no file. Throws SluiceError for an invalid file. */
 export async function readBase(file: string): Promise<CatalogFile> {
   try {
     return await readCatalogFile(file);
@@ -121,7 +121,7 @@ export async function readBase(file: string): Promise<CatalogFile> {
   }
 }
 
-/** What makes a catalog another one: not its date. */
+/** The content that distinguishes catalogs, without the date. */
 function contentOf({ models, held }: CatalogFile): string {
   return JSON.stringify([models, held ?? []]);
 }

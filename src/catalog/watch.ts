@@ -7,27 +7,27 @@ import { catalogOf, parseCatalog } from './index.ts';
 import type { Catalog } from './types.ts';
 
 export interface WatchOptions {
-  /** A new catalog that passed its checks. */
+  /** Called with a new catalog that passed its checks. */
   readonly onChange: (catalog: Catalog) => void;
-  /** An edit that is refused; the last good catalog stays. Told once for each edit. */
+  /** Called once for each refused edit; the last good catalog stays. */
   readonly onError: (error: SluiceError) => void;
-  /** How often the file is looked at when no event comes (network file systems), in ms. */
+  /** Poll interval if no file event comes (network file systems), in ms. */
   readonly pollMs?: number;
 }
 
-/** After an event, and between the two reads of a change, in ms: time for the writer to finish. */
+/** Delay after an event, and between the two reads of a change, in ms: time for the writer to finish. */
 const settleMs = 40;
 
 /**
- * Follows a catalog file: by rename, by rewriting, and by the `..data` swap of a mounted ConfigMap. Keeps no process alive.
- * `close` stops it; afterwards no callback is called.
+ * Watches a catalog file for renames, rewrites, and the `..data` swap of a mounted ConfigMap. Does not keep the process alive. `close`
+ * stops it; no callback is called afterwards.
  */
 export function watchCatalogFile(file: string, { onChange, onError, pollMs = 1_000 }: WatchOptions): { close(): void } {
   let closed = false;
   let busy = false;
-  // Whoever starts to watch has just loaded the file; read at once, so that no later edit is missed.
+  // The caller has just loaded the file; read it at once, so that no later edit is missed.
   let seen = readNow(file);
-  /** A content that was read once; it counts when it is read again unchanged, so that no half-written file does. */
+  /** Content that was read once; it is used when read again unchanged, so that half-written files are not. */
   let pending: Content | null = null;
 
   const look = async (): Promise<void> => {
@@ -66,11 +66,11 @@ export function watchCatalogFile(file: string, { onChange, onError, pollMs = 1_0
   let settle: NodeJS.Timeout | null = null;
   let watcher: FSWatcher | null = null;
   try {
-    // The folder, never the file: a rename leaves the old file's watch on nothing.
+    // Watch the folder, not the file: after a rename, a watch on the old file sees nothing.
     watcher = watch(dirname(file), { persistent: false }, soon);
     watcher.on('error', () => undefined);
   } catch {
-    // No inotify left, or no folder yet: the poll below sees every edit.
+    // No inotify watches left, or no folder yet: the poll below sees every edit.
   }
   const poll = setInterval(() => void look(), pollMs).unref();
   return {

@@ -2,7 +2,7 @@ import type { Shape } from '../apis/shape/types.ts';
 import type { Tier } from '../classify/types.ts';
 import type { Calendar, PeriodKind } from './period.ts';
 
-/** What a budget may keep apart. Closed list. */
+/** Keys by which a budget may count separately. Closed list. */
 export const budgetKeys = ['workspace', 'user', 'model', 'tier'] as const;
 export type BudgetKey = (typeof budgetKeys)[number];
 
@@ -11,7 +11,7 @@ export type NanoUsd = number;
 
 export const nano = 1e9;
 
-/** Rounded up: what is spent is never less than what is counted. Finite and not negative, whatever came. */
+/** Rounds up. The result is finite and not negative for any input. */
 export function nanoUsd(usd: number): NanoUsd {
   const whole = Math.ceil(usd * nano - 1e-6);
   return whole > 0 ? Math.min(whole, Number.MAX_SAFE_INTEGER) : 0;
@@ -21,10 +21,10 @@ export function nanoUsd(usd: number): NanoUsd {
 export interface Budget {
   readonly name: string;
   readonly matchesWorkspace: (workspace: string) => boolean;
-  /** `model` or `provider/model` of what is served; null: all. */
+  /** `model` or `provider/model` that serves the request; null for all. */
   readonly models: ReadonlySet<string> | null;
   readonly tiers: ReadonlySet<Tier> | null;
-  /** One counter for each value of these; empty: one for all that matches. */
+  /** One counter for each value of these keys; if empty, one for all matching requests. */
   readonly per: readonly BudgetKey[];
   readonly period: PeriodKind;
   readonly calendar: Calendar;
@@ -33,26 +33,26 @@ export interface Budget {
   readonly soft: readonly number[];
   /** Names of webhooks. */
   readonly notify: readonly string[];
-  /** Null: nothing is ever changed or refused for this budget. */
+  /** Null if this budget never changes or refuses a request. */
   readonly hard: {
     readonly cheaper: Tier | null;
     readonly shape: Shape | null;
     readonly cheaperAt: NanoUsd;
     readonly message: string | null;
   } | null;
-  /** What a request of unknown price counts with; null: it is refused. */
+  /** The amount counted for a request of unknown price; null if it is refused. */
   readonly unknown: NanoUsd | null;
 }
 
 export interface Webhook {
   readonly name: string;
   readonly url: string | null;
-  /** File that holds the URL, for one that is a secret. */
+  /** File that holds the URL, if the URL is a secret. */
   readonly file: string | null;
   readonly format: 'json' | 'slack';
 }
 
-/** What a budget or a rate limit is about. */
+/** Which requests a budget or a rate limit applies to. */
 export interface ServedMatch {
   readonly matchesWorkspace: (workspace: string) => boolean;
   readonly models: ReadonlySet<string> | null;

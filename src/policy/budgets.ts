@@ -11,10 +11,10 @@ import type { PolicyGeneration, Problem } from './types.ts';
 
 const defaultSoft: readonly number[] = [80, 100];
 const defaultCheaperAt = 90;
-/** US dollars that a request of unknown price counts with. */
+/** US dollars counted for a request of unknown price. */
 const defaultUnknown = 0.05;
 
-/** The budgets of all files, and the webhooks that they tell. */
+/** Compiles the budgets of all files and their webhooks. */
 export function compileBudgets(
   loaded: readonly LoadedFile[],
   catalog: Catalog,

@@ -1,7 +1,7 @@
 import type { CacheSettings } from './cache-types.ts';
 import type { SettingsDocument } from './schema.ts';
 
-/** Looks for the session in a CEL expression; finding the word in a string too only makes the cache more careful. */
+/** Finds the session in a CEL expression; a match inside a string only makes the cache more careful. */
 const sessionWord = /\bsession\b/;
 
 /** The cache's settings with their defaults, which docs/cache.md lists. */

@@ -7,7 +7,7 @@ type TrustDocument = NonNullable<CallersDocument['trust']>[number];
 type IdentityDocument = NonNullable<CallersDocument['identify']>[number];
 type Say = (code: string, path: readonly PropertyKey[], message: string, fix: string, level?: Problem['level']) => void;
 
-/** Claims by the policy's keys for them. */
+/** Claims by their keys in the policy. */
 const claimOfKey: Readonly<Record<keyof NonNullable<CallersDocument['believe']>, CallerClaim>> = {
   route: 'route',
   quality: 'quality',
@@ -19,7 +19,7 @@ const claimOfKey: Readonly<Record<keyof NonNullable<CallersDocument['believe']>,
   workspace: 'workspace',
 };
 
-/** Who may say what of a request, from the one file that says it; null: none does, and everybody is believed. */
+/** Compiles which callers are believed about what, from the one file that states it; null if none does, and everybody is believed. */
 export function compileCallers(loaded: readonly LoadedFile[], problems: Problem[]): CallersPolicy | null {
   let found: CallersPolicy | null = null;
   for (const { source, document } of loaded) {
@@ -62,7 +62,7 @@ function signsOf({ principal, namespace, header, claims }: IdentityDocument['whe
   };
 }
 
-/** Names, or prefixes that end in `*`; null: not asked. */
+/** Names, or prefixes that end in `*`; null if there is no condition. */
 function testOf(patterns: readonly string[] | undefined): TextTest | null {
   if (patterns === undefined) return null;
   const exact = new Set(patterns);
@@ -120,7 +120,7 @@ function checkTemplates(rule: IdentityDocument, at: readonly PropertyKey[], say:
   }
 }
 
-/** A workspace that callers say themselves cannot be what they are trusted for. */
+/** A workspace that callers state themselves must not be a reason to trust them. */
 function checkWorkspaceTrust({ believe, identify = [], trust = [] }: CallersDocument, say: Say): void {
   if (believe?.workspace === 'gateway' || identify.some(({ workspace }) => workspace !== undefined)) return;
   for (const [at, { when }] of trust.entries()) {

@@ -3,12 +3,14 @@ import { ruleVariables } from './rules.ts';
 
 const fields = Object.entries(ruleVariables).flatMap(([variable, known]) => Object.keys(known).map((field) => ({ variable, field })));
 
-/** Methods of texts and lists that rules use; CEL has more. */
+/** String and list methods that rules use; CEL has more. */
 const methods = ['contains', 'startsWith', 'endsWith', 'matches', 'size'];
 
 const elsewhere = 'The variables and their types are in docs/policy.md.';
 
-/** What would be right in a rule's expression that is wrong so at `offset` (UTF-16 units): the slips that people make who know other languages. */
+/**
+ * Suggests a fix for an error at `offset` (UTF-16 units) in a rule's expression, for typical mistakes of people who know other languages.
+ */
 export function celAdvice(source: string, message: string, offset: number): string {
   const [, kind, name = ''] = /^(No such key|Unknown variable): (\w+)/.exec(message) ?? [];
   if (kind === 'No such key') {

@@ -1,6 +1,8 @@
 import { limits } from '../lib/limits.ts';
 
-/** How large a value of an expression may be: `size`: elements of a list or map, letters of a string; `total`: letters of all elements together. */
+/**
+ * Upper bounds of an expression's value. `size`: elements of a list or map, letters of a string; `total`: letters of all elements together.
+ */
 interface Extent {
   readonly size: number;
   readonly total: number;
@@ -16,7 +18,7 @@ const scalar: Extent = { size: 1, total: 1 };
 const name: Extent = { size: 256, total: 256 };
 const headerLetters = 8 * 1024;
 
-/** What is larger than a name among the variables of rules. */
+/** Rule variables that can be larger than a name. */
 const fields: Readonly<Record<string, Extent>> = {
   'request.system': { size: limits.textUnits, total: limits.textUnits },
   'request.lastUser': { size: limits.textUnits, total: limits.textUnits },
@@ -25,7 +27,7 @@ const fields: Readonly<Record<string, Extent>> = {
 };
 
 const macros: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
-/** What one turn of a macro costs beside its body, in letters looked at. */
+/** Cost of one macro iteration besides its body, in letters read. */
 const turnCost = 50;
 
 interface Node {
@@ -38,8 +40,8 @@ function isNode(value: unknown): value is Node {
 }
 
 /**
- * The most that a type-checked expression can cost for one request, in letters looked at. What a caller sends is bounded, so this is, too:
- * nothing has to be stopped while it runs.
+ * The highest cost of a type-checked expression for one request, in letters read. Since a caller's input is bounded, so is the cost, and
+ * evaluation needs no timeout.
  */
 export function expressionCost(tree: unknown): number {
   return isNode(tree) ? costOf(tree, new Map()).cost : Infinity;
@@ -71,7 +73,7 @@ function costOf(node: Node, scope: Scope): Costed {
       cost: cost + sum(parts, (part) => part.total),
     };
   if (op === '?:') return { size: Math.max(...parts.map((part) => part.size)), total: Math.max(...parts.map((part) => part.total)), cost };
-  // Comparisons look at both sides.
+  // Comparisons read both sides.
   return { ...scalar, cost: cost + sum(parts, (part) => part.total) };
 }
 
@@ -84,12 +86,12 @@ function fieldOf(args: unknown, scope: Scope): Costed {
   return { ...(known ?? (of.op === 'id' ? name : elementOf(inner))), cost: inner.cost + 1 };
 }
 
-/** Any one element: it may be nearly all of it. */
+/** The extent of any one element, which may be nearly the whole collection. */
 function elementOf({ total }: Extent): Extent {
   return { size: total, total };
 }
 
-/** All elements together cost no more than one that is all of it, and as many that are nothing. */
+/** All elements together cost at most one element with all the content plus as many empty ones. */
 function macro(called: string, over: Costed, given: readonly Node[], scope: Scope): Costed {
   const variable = String(given[0]!.args);
   const bodies = given.slice(1);

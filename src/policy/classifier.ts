@@ -4,7 +4,7 @@ import { defaultThresholds, type TierThresholds } from '../classify/types.ts';
 import type { SettingsDocument } from './schema.ts';
 import type { SectionClassifier } from './types.ts';
 
-/** A section's decision table, with the defaults for what it does not say, and its examples. */
+/** Compiles a section's decision table, with defaults, and its examples. */
 export function compileClassifier({ thresholds, classifier }: Pick<SettingsDocument, 'thresholds' | 'classifier'>): SectionClassifier {
   return {
     thresholds: thresholds === undefined ? defaultThresholds : tableOf(thresholds),
@@ -14,7 +14,7 @@ export function compileClassifier({ thresholds, classifier }: Pick<SettingsDocum
 
 type ExampleDocuments = NonNullable<NonNullable<SettingsDocument['classifier']>['examples']>;
 
-/** A list serves the sections of every provider; it is read once. */
+/** A list is used for the sections of every provider, but compiled once. */
 const compiled = new WeakMap<ExampleDocuments, Examples>();
 
 function examplesOf(documents: ExampleDocuments): Examples {
@@ -30,7 +30,7 @@ function examplesOf(documents: ExampleDocuments): Examples {
   return examples;
 }
 
-/** Says which examples do nothing, or contradict another one. */
+/** Reports examples that do nothing or contradict another one. */
 export function checkExamples(
   documents: ExampleDocuments,
   say: (path: readonly PropertyKey[], message: string, fix: string) => void,

@@ -25,26 +25,25 @@ export interface CompileOptions {
   readonly number?: number;
   readonly resourceVersion?: string | null;
   readonly now?: number;
-  /** The files are a part of this policy: they may hold `defaults` and `sections`, and everything else is its. */
+  /** The files are a part of this policy: they may contain only `defaults` and `sections`; everything else comes from the policy. */
   readonly partOf?: Pick<PolicyGeneration, 'providers' | 'ruleHeaders'>;
-  /** Namespaces whose files may write everything; those of others are held against `delegations`. Absent: all may. */
+  /** Namespaces whose files may write everything; files of other namespaces are checked against `delegations`. If absent, all may. */
   readonly trusted?: Trusted;
-  /** The files come in their order of precedence; otherwise they are sorted by name. */
+  /** The files are already in order of precedence; otherwise they are sorted by name. */
   readonly inOrder?: boolean;
-  /** Told of every CEL expression that failed while it was evaluated. */
+  /** Called for every CEL expression whose evaluation failed. */
   readonly onRuleError?: (rule: string, error: unknown) => void;
 }
 
 export interface CompileResult {
-  /** Null when there is any error. */
+  /** Null if there is any error. */
   readonly generation: PolicyGeneration | null;
   readonly problems: readonly Problem[];
 }
 
 /**
- * Parses, checks and compiles a policy that may be spread over files (a ConfigMap's keys), in the order of their names
- * unless `inOrder` says otherwise:
- * maps are joined, sections appended, anything said twice is a problem. Never throws on any text.
+ * Parses, checks and compiles a policy that may be spread over files (a ConfigMap's keys), in the order of their names unless `inOrder` is
+ * set: maps are merged, sections appended, and duplicate definitions are problems. Never throws on any text.
  */
 export function compilePolicy(files: readonly PolicyFile[], options: CompileOptions): CompileResult {
   const problems: Problem[] = [];
@@ -63,9 +62,9 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
   }
   const loaded = sorted.flatMap((file) => loadFile(file, problems) ?? []);
   if (sorted.length === 0) problems.push(plainProblem('', 'empty', 'there is no policy here', 'Write at least `version: 1`.'));
-  // What one file lacks would look wrong in the others: settings are checked once every file can be read.
+  // Settings missing from an unreadable file would cause errors in the others, so they are checked only if every file can be read.
   if (loaded.length < sorted.length || sorted.length === 0) return { generation: null, problems: shown(problems, sorted) };
-  // What a team may not write must not look like a mistake of others.
+  // A setting that a team may not write must not appear as another file's mistake.
   if (options.trusted !== undefined && !checkDelegations(loaded, options.trusted, problems))
     return { generation: null, problems: shown(namingOthers(problems, loaded), sorted) };
   const generation = build(loaded, sorted, options, problems);
@@ -75,7 +74,7 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
   };
 }
 
-/** Problems as people read them: line by line, without those that another one explains, and without secrets. */
+/** Problems for display: sorted by line, without those that another one explains, and without secrets. */
 function shown(problems: readonly Problem[], files: readonly PolicyFile[]): readonly Problem[] {
   const place = new Map(files.map(({ name }, at) => [name, at]));
   const kept = problems.filter((problem) => problem.code !== 'no-candidates' || !problems.some((other) => explains(other, problem)));
@@ -83,14 +82,14 @@ function shown(problems: readonly Problem[], files: readonly PolicyFile[]): read
   return withoutSecrets(inOrder, files);
 }
 
-/** A tier that lacks candidates may have one whose name is misspelt: that is said already. */
+/** A tier without candidates may have a misspelt one, which is reported already. */
 function explains(other: Problem, lacking: Problem): boolean {
   if (other.code !== 'unknown-model' || other.level !== 'error' || other.file !== lacking.file) return false;
   const section = /^(.*?)\.(?:candidates|tiers|overrides|rules)\b/.exec(lacking.path)?.[1] ?? '';
   return other.path.startsWith(`${section}.candidates`) || other.path.startsWith('defaults.candidates');
 }
 
-/** Problems quote names from the policy, and a misplaced key may be one: no message shows it. */
+/** Problems quote names from the policy, which may be a misplaced key: remove keys from messages. */
 function withoutSecrets(problems: readonly Problem[], files: readonly PolicyFile[]): readonly Problem[] {
   const secrets = files.flatMap((file) => findSecrets(file.text)).map(({ text }) => text);
   if (secrets.length === 0) return problems;
@@ -191,7 +190,7 @@ function build(
     }
   }
   for (const section of sections) checkMatch(section, providers, problems);
-  // Compiled for every provider that a section can be used for, so that its mistakes are found now and not at a request.
+  // Compiled for every provider that a section can apply to, so that mistakes are found now and not by a request.
   const compiled = new Map<string, PolicySection>();
   const global: SectionDocument = { name: 'defaults' };
   for (const provider of providers.values()) {
@@ -228,7 +227,7 @@ function build(
   const rateLimits = compileRateLimits(loaded, catalog, problems);
   if (options.partOf === undefined) checkVouched(loaded, problems);
   const cache = new Map<string, PolicySection>();
-  // Without folders: the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
+  // Without folders, so that the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
   const text = files.map((file) => `${basename(file.name).replace(/^.*#/, '')}\n${file.text}`).join('\n');
   return {
     number: options.number ?? 1,
@@ -262,14 +261,14 @@ function build(
       const known = cache.get(key);
       if (known !== undefined) return known;
       const section = compiled.get(`${find(workspace, provider)?.name ?? ''}\n${provider}`)!;
-      // Bounded: callers invent workspace names.
+      // Bounded, because callers can invent workspace names.
       if (cache.size < limits.labelValues * 10) cache.set(key, section);
       return section;
     },
   };
 }
 
-/** Workspaces that are named whole anywhere; null where nothing is counted by workspace. */
+/** Workspaces that are named in full anywhere; null if nothing is counted by workspace. */
 function namedWorkspaces(loaded: readonly LoadedFile[], known: readonly string[]): ReadonlySet<string> | null {
   const counting = loaded.flatMap(({ document }) => [...(document.budgets ?? []), ...(document.limits ?? [])]);
   if (!counting.some(({ per }) => per?.includes('workspace') === true)) return null;

@@ -9,8 +9,8 @@ type Time = NonNullable<When['time']>;
 const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 
 /**
- * An override's conditions as one test. `blocks`: it refuses requests, so a model has to be met under any of its names, and a task
- * whatever the caller calls it. Throws RangeError for a time zone that does not exist.
+ * Compiles an override's conditions into one test. `blocks`: the override refuses requests, so it must match a model under any of its
+ * names, and the classified task whatever the caller states. Throws RangeError for a time zone that does not exist.
  */
 export function compileConditions(when: When, blocks = false): (input: RuleInput) => boolean {
   const tests: ((input: RuleInput) => boolean)[] = [];
@@ -63,7 +63,7 @@ function minutes(clock: string): number {
   return Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
 }
 
-/** Wall-clock time in a named zone, so that daylight saving moves with the zone. A window past midnight belongs to the day it began on. */
+/** Wall-clock time in a named zone, so that daylight saving follows the zone. A window past midnight belongs to the day it began on. */
 function timeTest(time: Time): (input: RuleInput) => boolean {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone: time.zone,
@@ -78,7 +78,7 @@ function timeTest(time: Time): (input: RuleInput) => boolean {
   let cachedMinute = NaN;
   let cached = false;
   return ({ caller }) => {
-    // Formatting costs microseconds; the answer holds for a minute.
+    // Formatting costs microseconds; the result is valid for a minute.
     const minute = Math.floor(caller.now / 60_000);
     if (minute !== cachedMinute) {
       cachedMinute = minute;
@@ -98,7 +98,7 @@ function within(format: Intl.DateTimeFormat, now: number, from: number, to: numb
   return wanted === null || wanted.has(days[began]!);
 }
 
-/** Whether the first conditions hold whenever the second do: then what follows the first is all that happens. */
+/** Whether the first conditions hold whenever the second do, so that the second are never reached. */
 export function covers(first: When, second: When): boolean {
   return (Object.keys(first) as (keyof When)[]).every((key) => {
     const wide = first[key];
@@ -106,7 +106,7 @@ export function covers(first: When, second: When): boolean {
     if (wide === undefined) return true;
     if (narrow === undefined) return false;
     if (!Array.isArray(wide) || !Array.isArray(narrow)) return JSON.stringify(wide) === JSON.stringify(narrow);
-    // Models are told apart by case, the headers' words are not.
+    // Model names are case-sensitive, header values are not.
     const read = (value: string): string => (key === 'model' ? value : value.toLowerCase());
     const allowed = new Set(wide.map(read));
     return narrow.every((value) => allowed.has(read(value)));

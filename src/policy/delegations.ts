@@ -2,12 +2,12 @@ import type { LoadedFile } from './load.ts';
 import type { DelegationDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import type { Problem } from './types.ts';
 
-/** Of which namespaces the files may write everything. Files that are of no namespace may. */
+/** Whether a namespace's files may write everything. Files without a namespace may. */
 export type Trusted = (namespace: string) => boolean;
 
 /**
- * Of each setting: whether a team may write it for its own workspaces unless its delegation says otherwise. `guarded`: it could lift what the defaults
- * forbid, since it replaces theirs as a whole, or it spends the gateway's keys.
+ * For each setting, whether a team may write it for its own workspaces unless its delegation says otherwise. `guarded`: it could lift a
+ * restriction of the defaults, since it replaces theirs as a whole, or it spends the gateway's keys.
  */
 const settingKinds: Readonly<Record<keyof SettingsDocument, 'usual' | 'guarded'>> = {
   mode: 'guarded',
@@ -50,10 +50,12 @@ const usualSettings: ReadonlySet<string> = new Set(
 
 const delegatedKeys: ReadonlySet<string> = new Set(['version', 'sections']);
 
-/** What a delegated ConfigMap is told that writes more than it may. */
+/** Problem code for a delegated ConfigMap that writes more than it may. */
 export const notDelegated = 'not-delegated';
 
-/** Holds the files of namespaces that are not trusted against the delegations of those that are. False: one of them writes more than it may. */
+/**
+ * Checks the files of untrusted namespaces against the delegations of trusted ones. Returns false if one of them writes more than it may.
+ */
 export function checkDelegations(loaded: readonly LoadedFile[], trusted: Trusted, problems: Problem[]): boolean {
   const own = loaded.filter((file) => isTrusted(file, trusted));
   const delegations = new Map<string, DelegationDocument>();
@@ -114,7 +116,7 @@ function checkFile(
   const may = new Set<string>(delegation.may ?? usualSettings);
   const reserved = global.filter((section) => guarded(section).length > 0);
   for (const [at, section] of (document.sections ?? []).entries()) {
-    // Whichever file is read first: a team must not take the name of what holds for others.
+    // Regardless of file order: a team must not use the name of a section that applies to others.
     if (global.some(({ name }) => name === section.name))
       say(
         ['sections', at, 'name'],
@@ -154,17 +156,17 @@ function checkFile(
   }
 }
 
-/** Settings of a section that a team may not replace. */
+/** The guarded settings of a section, which a team may not replace. */
 function guarded(section: SectionDocument): string[] {
   return Object.keys(section).filter((key) => key !== 'name' && key !== 'match' && !usualSettings.has(key));
 }
 
-/** Whether all that a pattern matches is matched by another: each is a name, or a prefix that ends in `*`. */
+/** Whether everything that a pattern matches is matched by another: each is a name, or a prefix that ends in `*`. */
 function within(pattern: string, allowed: string): boolean {
   return allowed.endsWith('*') ? pattern.startsWith(allowed.slice(0, -1)) : pattern === allowed;
 }
 
-/** Whether two sections may fit the same request. */
+/** Whether two sections may match the same request. */
 function meet(a: SectionDocument, b: SectionDocument): boolean {
   const [ours, theirs] = [a.match?.provider, b.match?.provider];
   if (ours !== undefined && theirs !== undefined && !ours.some((name) => theirs.includes(name))) return false;

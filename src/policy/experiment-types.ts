@@ -1,11 +1,14 @@
 import type { PolicySection, TargetRef } from './section-types.ts';
 
-/** Who stays in one arm. `session`: a conversation (a request without one stands for itself); `workspace`: all of a workspace; `request`: nobody. */
+/**
+ * The unit that stays in one arm. `session`: a conversation (a request without one is its own unit); `workspace`: all requests of a
+ * workspace; `request`: each request separately.
+ */
 export type UnitKind = 'session' | 'workspace' | 'request';
 
 /** Which requests take part. */
 export interface ExperimentMatch {
-  /** Names, or prefixes that end in *; null: all. */
+  /** Names, or prefixes that end in *; null for all. */
   readonly workspaces: readonly string[] | null;
   readonly providers: ReadonlySet<string> | null;
 }
@@ -16,22 +19,22 @@ interface Experiment {
   /** The treatment's share of the requests that match, 0 to 1. */
   readonly share: number;
   readonly by: UnitKind;
-  /** Differs when the experiment is about something else. */
+  /** Changes when the subject of the experiment changes. */
   readonly id: string;
 }
 
 /** A share of the requests is answered by another model, or decided by other settings. */
 export interface AbExperiment extends Experiment {
   readonly kind: 'ab';
-  /** `requested`: the app's own model; a map: a model by provider of the traffic; null: other settings. */
+  /** `requested`: the app's own model; a map: a model by provider of the traffic; null if the treatment is other settings. */
   readonly target: 'requested' | ReadonlyMap<string, TargetRef> | null;
-  /** The section with the other settings; null where they change nothing for it. */
+  /** Returns the section with the other settings; null if the treatment has none. */
   readonly section: ((workspace: string, provider: string) => PolicySection) | null;
-  /** Ends by itself when the treatment is shown to do harm. */
+  /** Ends automatically when the treatment is shown to do harm. */
   readonly stopOnHarm: boolean;
 }
 
-/** A share of the requests is sent to another model too, whose answers are graded and thrown away. */
+/** A share of the requests is also sent to another model, whose answers are graded and discarded. */
 export interface ShadowExperiment extends Experiment {
   readonly kind: 'shadow';
   /** By provider of the traffic. */
@@ -41,24 +44,24 @@ export interface ShadowExperiment extends Experiment {
 
 export type PolicyExperiment = AbExperiment | ShadowExperiment;
 
-/** How a policy takes the place of the one before it. */
+/** How a policy replaces the previous one. */
 export interface RolloutPolicy {
-  /** Shares of the requests, ascending, each strictly between 0 and 1. After the last: all. */
+  /** Shares of the requests, ascending, each strictly between 0 and 1. After the last stage, all requests. */
   readonly stages: readonly number[];
   readonly by: UnitKind;
-  /** Answers of the new policy that a stage takes at least. */
+  /** Minimum answers of the new policy per stage. */
   readonly requests: number;
-  /** Time that a stage takes at least, ms. */
+  /** Minimum time of a stage, in ms. */
   readonly stageMs: number;
-  /** How long the old policy is kept ready, ms. */
+  /** How long the old policy is kept ready, in ms. */
   readonly keepMs: number;
-  /** What the tests may raise in false alarms, all together. */
+  /** Total false-alarm probability of all tests. */
   readonly falseAlarm: number;
   readonly horizon: number;
   readonly tolerance: Tolerance;
 }
 
-/** What is no harm yet. Scores: the difference of the means; amounts: relative. */
+/** Differences that do not count as harm. Scores: the difference of the means; amounts: relative. */
 export interface Tolerance {
   readonly quality: number;
   readonly errors: number;
@@ -78,5 +81,5 @@ export const defaultComparison: ComparisonOptions = {
   tolerance: { quality: 0, errors: 0, cost: 0.1, latency: 0.25 },
 };
 
-/** How long a policy is kept ready after another has taken its place, unless that one says otherwise: two weeks, in ms. */
+/** How long a policy is kept ready after its replacement, unless the new one says otherwise: two weeks, in ms. */
 export const defaultKeepMs = 14 * 24 * 3_600_000;

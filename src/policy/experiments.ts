@@ -6,24 +6,24 @@ import type { ExperimentDocument, RolloutDocument, SettingsDocument } from './sc
 import type { SourceFile } from './source-map.ts';
 import type { PolicySection, Problem, Provider, TargetRef } from './types.ts';
 
-/** What the compiler of sections does for experiments. */
+/** What the section compiler provides for experiments. */
 export interface ExperimentHelp {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly problems: Problem[];
-  /** The target for one provider's traffic; null: none, and said where no traffic has one. */
+  /** The target for one provider's traffic; null if none. Reports a problem if no traffic has one. */
   readonly target: (text: string, source: SourceFile, path: readonly PropertyKey[], provider: Provider) => TargetRef | null;
-  /** Compiles every section with these settings on top, and finds them by workspace and provider. */
+  /** Compiles every section with these settings applied, and returns a lookup by workspace and provider. */
   readonly sections: (overlay: Overlay) => (workspace: string, provider: string) => PolicySection;
 }
 
-/** Settings that stand in place of a section's own. */
+/** Settings that replace a section's own. */
 export interface Overlay {
   readonly settings: SettingsDocument;
   readonly source: SourceFile;
   readonly path: readonly PropertyKey[];
 }
 
-/** Experiments of all files, by name; what is wrong is said. */
+/** Compiles the experiments of all files by name, and reports problems. */
 export function compileExperiments(loaded: readonly LoadedFile[], help: ExperimentHelp): PolicyExperiment[] {
   const names = new Set<string>();
   return loaded.flatMap(({ source, document }) =>
@@ -66,7 +66,7 @@ function compileOne(
       providers: document.match?.provider === undefined ? null : new Set(document.match.provider),
     },
     share: share(document.share),
-    // What it is about: when that changes, what was counted so far is of something else.
+    // The subject of the experiment: when it changes, earlier counts no longer apply.
     id: JSON.stringify({ ...document, share: null, stopOnHarm: null }),
   };
   const targets = (text: string): ReadonlyMap<string, TargetRef> =>
@@ -95,7 +95,7 @@ const defaultRequests = 200;
 const defaultMinutes = 30;
 const dayMs = 86_400_000;
 
-/** The rollout that the files ask for; null: none. */
+/** The rollout that the files define; null if none. */
 export function compileRollout(loaded: readonly LoadedFile[], problems: Problem[]): RolloutPolicy | null {
   let found: { readonly document: RolloutDocument; readonly source: SourceFile } | null = null;
   for (const { source, document } of loaded) {

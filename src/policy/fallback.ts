@@ -3,7 +3,7 @@ import { neutralDrops } from '../apis/translate.ts';
 import type { FallbackDocument, PoolDocument } from './schema.ts';
 import type { FallbackPolicy, FallbackTrigger, TargetPool, TargetRef } from './types.ts';
 
-/** What counts as a failure unless the policy says otherwise: no usable answer came. Judgements on an answer are asked for by name. */
+/** What counts as a failure by default: no usable answer. Checks on an answer's content must be requested by name. */
 const defaultTriggers: readonly FallbackTrigger[] = [
   'connect',
   'reset',
@@ -19,10 +19,10 @@ const defaultTriggers: readonly FallbackTrigger[] = [
 const defaultAttempts = 3;
 const defaultInspectKiB = 1024;
 
-/** Finds a model's target; null (and said) when this provider's traffic cannot use it. `path` is below `fallback`. */
+/** Finds a model's target; null, with a problem reported, if this provider's traffic cannot use it. `path` is below `fallback`. */
 export type ResolveTarget = (text: string, path: readonly PropertyKey[]) => TargetRef | null;
 
-/** Defaults filled in, models turned into targets. Null when the section has no fallback. */
+/** Fills in defaults and resolves models to targets. Null if the section has no fallback. */
 export function compileFallback(document: FallbackDocument | undefined, resolve: ResolveTarget): FallbackPolicy | null {
   if (document === undefined || document.attempts === 1) return null;
   const list = (models: readonly string[] | undefined, ...path: readonly PropertyKey[]): TargetRef[] =>
@@ -49,7 +49,7 @@ export function compileFallback(document: FallbackDocument | undefined, resolve:
   };
 }
 
-/** Without the members that this provider's traffic cannot use; none when fewer than two are left, which is nothing to pick from. */
+/** Removes members that this provider's traffic cannot use; returns no pool if fewer than two are left. */
 function compilePool(document: PoolDocument, at: number, resolve: ResolveTarget): TargetPool[] {
   const targets = document.targets.flatMap((text, index) => {
     const target = resolve(text, ['pools', at, 'targets', index]);

@@ -1,11 +1,11 @@
 import type { Catalog } from '../catalog/types.ts';
 import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } from './types.ts';
 
-/** What every policy store does alike: the generation in force, the last refusal, and who is told of either. */
+/** The common part of all policy stores: the active generation, the last refusal, and the listeners for both. */
 export abstract class PolicyFeed implements LivePolicyStore {
   /** Set by the constructor of each store. */
   protected inForce!: PolicyGeneration;
-  /** When the policy of an earlier run, with which this one began, was kept (ISO 8601); null: its source gave one. */
+  /** If this run started with the kept policy of an earlier run: when that was saved (ISO 8601); null if the source provided one. */
   keptSince: string | null = null;
   protected refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
   readonly #changed = new Set<(generation: PolicyGeneration) => void>();
@@ -29,7 +29,7 @@ export abstract class PolicyFeed implements LivePolicyStore {
     return () => this.#refused.delete(listener);
   }
 
-  /** The source has no policy: requests pass as they came. */
+  /** Whether the source has no policy: requests then pass unchanged. */
   get none(): boolean {
     return false;
   }
@@ -41,19 +41,19 @@ export abstract class PolicyFeed implements LivePolicyStore {
   abstract setCatalog(catalog: Catalog): void;
   abstract close(): Promise<void>;
 
-  /** Puts a generation in force and tells of it. */
+  /** Activates a generation and notifies the listeners. */
   protected publish(generation: PolicyGeneration): void {
     this.inForce = generation;
     for (const listener of this.#changed) listener(generation);
   }
 
-  /** Keeps what is in force, and tells why. */
+  /** Keeps the active generation, and notifies the listeners of the problems. */
   protected refuse(problems: readonly Problem[]): void {
     this.refusal = { at: Date.now(), problems };
     this.tell(problems);
   }
 
-  /** As `refuse`, keeping when the first of several standing refusals came. None standing: nothing is refused any more. */
+  /** Like `refuse`, but keeps the refusal's time if there are no new problems. Without any problem, the refusal is cleared. */
   protected refuseStanding(standing: readonly Problem[], news: readonly Problem[]): void {
     this.refusal =
       standing.length === 0 ? null : { at: news.length > 0 || this.refusal === null ? Date.now() : this.refusal.at, problems: standing };

@@ -2,14 +2,14 @@ import { share } from './learned.ts';
 import type { GradingDocument, VerifyDocument } from './schema.ts';
 import type { GradingPolicy, Provider, TargetRef, VerifyPolicy } from './types.ts';
 
-/** Longest time for one opinion, in seconds, unless the policy says otherwise. */
+/** Default timeout for one judge call, in seconds. */
 const judgeSeconds = 60;
-/** US dollars a day for the answers of stronger models, unless the policy says otherwise. */
+/** Default US dollars per day for the answers of stronger models. */
 const verifyUsd = 5;
 
 export type SayProblem = (code: string, path: readonly PropertyKey[], message: string, fix: string) => void;
 
-/** Defaults filled in. Null when nothing is graded. Says what is wrong with the judge. */
+/** Fills in defaults. Null if nothing is graded. Reports problems of the judge. */
 export function compileGrading(
   document: GradingDocument | undefined,
   providers: ReadonlyMap<string, Provider>,
@@ -33,7 +33,7 @@ export function compileGrading(
   };
 }
 
-/** Defaults filled in; null where nothing is verified. */
+/** Fills in defaults; null if nothing is verified. */
 export function compileVerify(document: VerifyDocument | undefined): VerifyPolicy | null {
   return document === undefined ? null : { share: share(document.share), maxUsdPerDay: document.maxUsdPerDay ?? verifyUsd };
 }

@@ -9,16 +9,19 @@ export interface GenerationEntry {
   /** ISO 8601. */
   readonly loadedAt: string;
   readonly catalog: string;
-  /** A unified diff for each file that changed since the generation before; empty when only the price catalog changed; null: it is the first that is kept. */
+  /**
+   * A unified diff for each file that changed since the previous generation; empty if only the price catalog changed; null for the first
+   * that is kept.
+   */
   readonly diffs: readonly { readonly file: string; readonly patch: string }[] | null;
 }
 
-/** The last policy generations of this process, for people who ask what changed. */
+/** The last policy generations of this process, to show what changed. */
 export class PolicyHistory {
   readonly #kept: PolicyGeneration[] = [];
 
   add(generation: PolicyGeneration): void {
-    // One that another rolls out beside is told of again.
+    // A generation that stays active beside a rollout is published again.
     if (generation === this.#kept.at(-1)) return;
     this.#kept.push(generation);
     if (this.#kept.length > limits.policyHistory) this.#kept.shift();

@@ -2,37 +2,37 @@ import { readFile } from 'node:fs/promises';
 import { limits } from '../lib/limits.ts';
 
 export interface HttpSource {
-  /** How long a document is fresh when its answer does not say, in ms. */
+  /** How long a document is fresh if its answer does not say, in ms. */
   readonly ttlMs: number;
-  /** File with a bearer token, read before each call; null: none is sent. */
+  /** File with a bearer token, read before each call; null if none is sent. */
   readonly tokenFile: string | null;
 }
 
 export type Fetched =
   | { readonly kind: 'text'; readonly text: string }
-  /** As it was at the last call. */
+  /** Unchanged since the last call. */
   | { readonly kind: 'same' }
-  /** 404 or 410: there is none. */
+  /** 404 or 410: there is no document. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'failed'; readonly why: string };
 
-/** Longest wait for an answer, in ms. */
+/** Timeout for an answer, in ms. */
 const timeoutMs = 10_000;
 
-/** Shortest and longest time between two calls, in ms, whatever an answer says. */
+/** Shortest and longest time between two calls, in ms, regardless of the answer. */
 const leastMs = 1_000;
 const mostMs = 24 * 3_600_000;
 
 /** Longest wait after failures, in ms. */
 const slowestRetryMs = 60_000;
 
-/** One document of a policy backend: read with its ETag, and how long what was read holds. */
+/** One document of a policy backend, read with its ETag, and how long it stays fresh. */
 export class HttpDocument {
   readonly url: string;
   readonly #source: HttpSource;
   #etag: string | null = null;
   #failures = 0;
-  /** In ms, after which to call again. */
+  /** Time until the next call, in ms. */
   freshMs: number;
 
   constructor(url: string, source: HttpSource) {
@@ -97,7 +97,7 @@ function whyOf(error: unknown): string {
   return cause instanceof Error && cause.message !== '' ? cause.message : error.message;
 }
 
-/** A URL without what may be secret in it: user, password and query. */
+/** A URL without its possibly secret parts: user, password and query. */
 export function publicUrl(url: string): string {
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`;

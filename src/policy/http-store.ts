@@ -9,19 +9,19 @@ export interface HttpPolicyOptions extends HttpSource {
   readonly url: string;
   readonly catalog: Catalog;
   readonly onRuleError: (rule: string, error: unknown) => void;
-  /** The last good policy on disk, in force until the backend answers; null: none is kept. */
+  /** The last good policy on disk, active until the backend answers; null if none is kept. */
   readonly kept?: KeptPolicy | null;
-  /** The backend could not be read; what is in force stays. Told once until it can be read again. */
+  /** Called when the backend cannot be read; the active policy stays. Called once until it can be read again. */
   readonly onSourceError: (what: string, failure: string) => void;
 }
 
-/** In force until the backend has answered: requests are read and accounted for, and none is changed. */
+/** Active until the backend has answered: requests are read and recorded, but not changed. */
 const nothingRead = 'version: 1\ndefaults:\n  mode: off\n';
 
 /** How long a start waits for the first answer, in ms. */
 const firstAnswerMs = 5_000;
 
-/** A whole policy at a URL, read again in the background when its time is over. A bad one changes nothing but `lastRefusal`. */
+/** A whole policy at a URL, reloaded in the background when it is no longer fresh. A bad one changes only `lastRefusal`. */
 export class HttpPolicyStore extends PolicyFeed {
   readonly #options: HttpPolicyOptions;
   readonly #document: HttpDocument;
@@ -45,7 +45,7 @@ export class HttpPolicyStore extends PolicyFeed {
     this.inForce = generation;
   }
 
-  /** Resolves once the backend has answered, or after five seconds without. Goes on reading either way. */
+  /** Resolves once the backend has answered, or after five seconds. Continues reading either way. */
   static async open(options: HttpPolicyOptions): Promise<HttpPolicyStore> {
     const store = new HttpPolicyStore(options);
     let timer: NodeJS.Timeout | undefined;
@@ -55,7 +55,7 @@ export class HttpPolicyStore extends PolicyFeed {
     return store;
   }
 
-  /** Whether a policy, or that there is none, was ever heard of: from the backend, or in an earlier run. */
+  /** Whether it is known what the policy is, or that there is none: from the backend or an earlier run. */
   get known(): boolean {
     return this.#answered || this.keptSince !== null;
   }
@@ -71,7 +71,7 @@ export class HttpPolicyStore extends PolicyFeed {
     this.publish(generation);
   }
 
-  /** Whether the backend answered the last time. */
+  /** Whether the last call to the backend succeeded. */
   get connected(): boolean {
     return this.#connected;
   }
@@ -120,7 +120,7 @@ export class HttpPolicyStore extends PolicyFeed {
       this.refusal = null;
       return;
     }
-    // An empty file is a mistake in a backend, as it is in a folder.
+    // An empty file from a backend is a mistake, as in a folder.
     const { generation, problems } =
       text.trim() === ''
         ? { generation: null, problems: [plainProblem(this.#name, 'empty', 'the answer is empty', 'Answer 404 where there is no policy.')] }

@@ -22,7 +22,7 @@ const shape = z.object({
   ),
 });
 
-/** A policy that was in force in an earlier run. */
+/** A policy that was active in an earlier run. */
 export interface KeptFiles {
   readonly files: readonly PolicyFile[];
   readonly hash: string;
@@ -31,8 +31,8 @@ export interface KeptFiles {
 }
 
 /**
- * The last good policy on disk. A start uses it while its source cannot be read or holds a mistake, so that a Sluice that comes back
- * does not govern less than the one that went. It holds texts of policies, which hold no keys.
+ * The last good policy on disk. A start uses it while the source cannot be read or holds a mistake, so that a restarted Sluice does not
+ * govern less than before. It contains policy texts, which contain no keys.
  */
 export class KeptPolicy {
   readonly #file: string;
@@ -40,14 +40,14 @@ export class KeptPolicy {
   readonly #onError: (error: unknown) => void;
   #saved = '';
 
-  /** `source` tells policies of different places apart: that of another one is never used. `onError`: told once when it cannot be kept. */
+  /** `source` identifies where a policy is from: one from another source is never used. `onError`: called once when it cannot be saved. */
   constructor(file: string, source: string, onError: (error: unknown) => void) {
     this.#file = file;
     this.#source = source;
     this.#onError = onError;
   }
 
-  /** Null: none is kept of this source, or it is damaged. */
+  /** Null if none is kept for this source, or it is damaged. */
   load(): KeptFiles | null {
     try {
       if (statSync(this.#file).size > limits.policyBytes * 4) return null;
@@ -58,7 +58,7 @@ export class KeptPolicy {
     }
   }
 
-  /** Keeps a generation's texts, in one step: a crash leaves the old file or the new one. */
+  /** Saves a generation's texts atomically: a crash leaves the old file or the new one. */
   save({ files, hash }: Pick<PolicyGeneration, 'files' | 'hash'>): void {
     if (hash === this.#saved) return;
     const kept = {

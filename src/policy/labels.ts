@@ -1,4 +1,4 @@
-/** What other classifiers call the labels of this one. */
+/** Other classifiers' names for the labels of this one. */
 const synonyms: Readonly<Record<string, string>> = {
   coding: 'code',
   programming: 'code',
@@ -19,7 +19,7 @@ const synonyms: Readonly<Record<string, string>> = {
   general_knowledge: 'general',
 };
 
-/** The label of a closed list that people mean by another name for it; null: none is known. */
+/** The label of a closed list that another name means; null if unknown. */
 export function meantLabel(word: string, known: readonly string[]): string | null {
   const lower = word.toLowerCase();
   const meant = Object.hasOwn(synonyms, lower) ? synonyms[lower] : undefined;

@@ -3,7 +3,7 @@ import type { Objective } from '../router/candidates/types.ts';
 import type { LearnedDocument, LearningDocument, ModelsDocument } from './schema.ts';
 import type { LearnedPolicy, ModelsPolicy, TargetRef } from './types.ts';
 
-/** Defaults filled in. Null when the section has no learned routing, or this provider's traffic cannot reach the weak model. */
+/** Fills in defaults. Null if the section has no learned routing, or this provider's traffic cannot reach the weak model. */
 export function compileLearned(document: LearnedDocument | undefined, resolve: (text: string) => TargetRef | null): LearnedPolicy | null {
   if (document === undefined) return null;
   const weak = resolve(document.weak);
@@ -22,7 +22,10 @@ export function share(value: string | number): number {
   return typeof value === 'number' ? value : Number(value.slice(0, -1)) / 100;
 }
 
-/** Null when the section compares nothing, or this provider's traffic cannot reach any of the list. `resolve`: a model of the list, by its place. */
+/**
+ * Null if the section compares nothing, or this provider's traffic cannot reach any model of the list. `resolve`: resolves a model of the
+ * list by its index.
+ */
 export function compileModels(
   document: ModelsDocument | undefined,
   resolve: (text: string, at: number) => TargetRef | null,
@@ -34,11 +37,11 @@ export function compileModels(
 
 function objectiveOf({ maxQualityLoss, maxCost, usdPerPoint }: ModelsDocument): Objective {
   if (maxQualityLoss !== undefined) return { kind: 'loss', maxLoss: share(maxQualityLoss) };
-  // The schema sees to it that one of the three is there. A point is a hundredth of a score of 1.
+  // The schema ensures that one of the three is set. A point is a hundredth of a score of 1.
   return maxCost === undefined ? { kind: 'price', usd: (usdPerPoint ?? 0) * 100 } : { kind: 'cost', maxShare: share(maxCost) };
 }
 
-/** Defaults filled in; null where nothing is learnt from grades. */
+/** Fills in defaults; null if nothing is learnt from grades. */
 export function compileLearning(document: LearningDocument | undefined): LearningSettings | null {
   if (document === undefined) return null;
   const { probes, riskShare, upgrade } = document;

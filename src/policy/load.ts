@@ -4,7 +4,7 @@ import { findSecrets } from './secrets.ts';
 import { SourceFile } from './source-map.ts';
 import type { PolicyFile, Problem } from './types.ts';
 
-/** One file of a policy that fits the schema. */
+/** One policy file that matches the schema. */
 export interface LoadedFile {
   readonly source: SourceFile;
   readonly document: PolicyDocument;
@@ -15,10 +15,10 @@ export function plainProblem(file: string, code: string, message: string, fix: s
   return { level: 'error', code, file, line: 1, column: 1, path: '', message, fix };
 }
 
-/** Deeper than any policy; the YAML library recurses. */
+/** Nesting deeper than any real policy; the YAML library is recursive. */
 const tooDeep = /(?:[[{]\s*(?:[\w"'-]+\s*:\s*)?){64}|^[ \t]*(?:[-?][ \t]+){64}/m;
 
-/** Parses one file and holds it against the schema. Null, with problems added, when it does not fit. Never throws. */
+/** Parses one file and checks it against the schema. Returns null and adds problems if it does not match. Never throws. */
 export function loadFile(file: PolicyFile, problems: Problem[]): LoadedFile | null {
   if (tooDeep.test(file.text)) {
     problems.push(plainProblem(file.name, 'yaml', 'lists or maps are nested more than 64 deep', 'No policy needs that; flatten it.'));

@@ -10,12 +10,12 @@ export interface PlacedSection {
   readonly index: number;
 }
 
-/** Above every prefix, whose length counts. */
+/** Higher than any prefix, which scores by its length. */
 const exactWorkspace = 1_000_000;
 
 /**
- * How closely a section's match fits: a workspace by name, then by its longest prefix, then a provider, then neither.
- * Null when it does not fit.
+ * How specifically a section matches: workspace by name, then by its longest prefix, then provider, then neither. Null if it does not
+ * match.
  */
 function fit({ match }: SectionDocument, workspace: string, provider: string): number | null {
   if (match?.provider !== undefined && !match.provider.includes(provider)) return null;
@@ -32,7 +32,7 @@ function fit({ match }: SectionDocument, workspace: string, provider: string): n
   return best === null ? null : best + (match?.provider === undefined ? 0 : 1);
 }
 
-/** Answers which section is for a workspace and a provider; the first written wins among equals. */
+/** Returns a lookup of the section for a workspace and a provider; among equals the first written wins. */
 export function sectionFinder(sections: readonly SectionDocument[]): (workspace: string, provider: string) => SectionDocument | null {
   return (workspace, provider) => {
     let found: SectionDocument | null = null;
@@ -48,7 +48,7 @@ export function sectionFinder(sections: readonly SectionDocument[]): (workspace:
   };
 }
 
-/** Says which providers of a section's match do not exist, and which patterns can never mean what they say. */
+/** Reports providers in a section's match that do not exist, and patterns that cannot work as written. */
 export function checkMatch({ document, source, index }: PlacedSection, providers: ReadonlyMap<string, unknown>, problems: Problem[]): void {
   for (const [at, name] of (document.match?.provider ?? []).entries()) {
     if (providers.has(name)) continue;
@@ -76,7 +76,7 @@ export function checkMatch({ document, source, index }: PlacedSection, providers
   }
 }
 
-/** A section whose every workspace and provider is taken by earlier ones is never used. */
+/** Reports sections that are never used because earlier ones cover all their workspaces and providers. */
 export function checkCovered(sections: readonly PlacedSection[], problems: Problem[]): void {
   const taken = new Map<string, string>();
   for (const { document, source, index } of sections) {

@@ -1,10 +1,13 @@
-/** Clouds and vendors that stand before a model's name with a dot (Bedrock). */
+/** Cloud and vendor prefixes of model names, followed by a dot (Bedrock). */
 const vendor =
   /^(?:(?:us|eu|apac|global|us-gov|jp|au|ca)\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|mistral|openai|qwen|stability|writer)\./;
-/** What names one version of a model: a date, `latest`, Bedrock's version, Vertex's `@version`. */
+/** Suffixes for a version of a model: a date, `latest`, Bedrock's version, Vertex's `@version`. */
 const version = /(?:[-@](?:20\d{2}-?\d{2}-?\d{2}|\d{2}-\d{2}|latest|default|00\d)|-v\d+(?::\d+)?|@\d+)$/;
 
-/** A model's name as a ban compares it: lower case, without invisible characters and white space, without a provider's, folder's or vendor's prefix. */
+/**
+ * A model's name as block rules compare it: lower case, without invisible characters and white space, without a provider's, folder's or
+ * vendor's prefix.
+ */
 export function bareModelName(written: string): string {
   const name = written
     .normalize('NFKC')
@@ -14,7 +17,7 @@ export function bareModelName(written: string): string {
   return name.slice(name.lastIndexOf('/') + 1).replace(vendor, '');
 }
 
-/** The bare names that a requested model goes by: its own, without a fine-tune's suffix, and without dates and versions. */
+/** The bare names of a requested model: its own, without a fine-tune's suffix, and without dates and versions. */
 export function modelSpellings(requested: string): readonly string[] {
   let name = bareModelName(requested);
   const spellings = [name];

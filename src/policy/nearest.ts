@@ -1,8 +1,8 @@
-/** The entries most like `wanted`, best first: what a person probably meant. */
+/** The entries most similar to `wanted`, best first: what a person probably meant. */
 export function nearest(wanted: string, known: Iterable<string>, most = 3): string[] {
   const scored: { name: string; distance: number }[] = [];
   const lower = wanted.toLowerCase();
-  // Of a word of three letters or less, another one is no slip of the pen.
+  // For words of up to three letters, two edits make another word, not a typo.
   const bound = wanted.length <= 3 ? 1 : Math.max(2, Math.ceil(wanted.length / 3));
   for (const name of known) {
     const distance = edits(lower, name.toLowerCase(), bound);
@@ -15,7 +15,7 @@ export function nearest(wanted: string, known: Iterable<string>, most = 3): stri
     .map((entry) => entry.name);
 }
 
-/** Levenshtein distance; anything above `bound` once it is sure to be above. A policy with many unknown names meets a catalog with many models. */
+/** Levenshtein distance; stops early with a value above `bound`, since a policy with many unknown names is compared with many models. */
 function edits(a: string, b: string, bound: number): number {
   if (Math.abs(a.length - b.length) > bound) return bound + 1;
   let row = new Uint32Array(b.length + 1);

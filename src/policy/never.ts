@@ -1,4 +1,4 @@
-/** Finds rules that no request matches, from their expression alone. */
+/** Finds rules that no request can match, from the expression alone. */
 
 interface Node {
   readonly op: string;
@@ -9,7 +9,7 @@ interface Node {
 
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && 'op' in value && 'start' in value;
 
-/** What is asked of one thing in a chain of `&&`. */
+/** The conditions on one operand in a chain of `&&`. */
 interface Asked {
   equals: string | number | boolean | null;
   least: number;
@@ -18,12 +18,12 @@ interface Asked {
   mostIn: boolean;
 }
 
-/** Variables that count, and so are never below 0. */
+/** Variables that are counts, so never below 0. */
 const counts = /^request\s*\.\s*(?:promptTokens|maxOutputTokens|messages|userTurns|tools|images|audio|files|words|askTokens)$/;
 
 const mirrored: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=', '==': '==' };
 
-/** Why an expression is never true: two parts of an `&&` that contradict each other. Null: nothing of the kind is seen. */
+/** Why an expression is never true: two parts of an `&&` contradict each other. Null if no contradiction is found. */
 export function neverTrue(source: string, tree: unknown): string | null {
   if (!isNode(tree)) return null;
   if (tree.op === '||')

@@ -2,7 +2,7 @@ import type { LoadedFile } from './load.ts';
 import type { PolicyDocument } from './schema.ts';
 import type { Problem } from './types.ts';
 
-/** Problems of what is said twice, with the file that says it first in their words: whoever has to act may never have seen it. */
+/** Adds the name of the other file to problems of duplicate definitions: whoever has to fix it may never have seen that file. */
 export function namingOthers(problems: readonly Problem[], loaded: readonly LoadedFile[]): readonly Problem[] {
   if (loaded.length < 2) return problems;
   return problems.map((problem) => {
@@ -14,11 +14,11 @@ export function namingOthers(problems: readonly Problem[], loaded: readonly Load
   });
 }
 
-/** Whether another document says what a problem's place says; null: that is not known. */
+/** A test whether another document defines the same as a problem's place; null if unknown. */
 function saidBy(document: PolicyDocument, { code, path, message }: Problem): ((other: PolicyDocument) => boolean) | null {
   const values = (of: PolicyDocument): Record<string, unknown> => of;
   if (code === 'unreachable') {
-    // Its words name the sections that take its requests.
+    // The message names the sections that match its requests.
     const names = /: (.+) before it match the same requests$/.exec(message)?.[1]?.split(' and ');
     return names === undefined ? null : (other) => (other.sections ?? []).some(({ name }) => names.includes(name));
   }
@@ -31,11 +31,11 @@ function saidBy(document: PolicyDocument, { code, path, message }: Problem): ((o
       ? null
       : (other) => ((values(other)[key] ?? []) as readonly unknown[]).some((entry) => nameOf(entry) === name);
   }
-  // `providers.mine`, `catalog.overrides.openai.gpt-5.1`: a map's keys down to the one that is said twice.
+  // `providers.mine`, `catalog.overrides.openai.gpt-5.1`: the map's keys down to the duplicate one.
   return (other) => contains(other, path.split('.'));
 }
 
-/** Names may have dots in them: the rest of a path may be one key. */
+/** Names may contain dots, so the rest of a path may be one key. */
 function contains(value: unknown, keys: readonly string[]): boolean {
   if (keys.length === 0) return value !== undefined;
   if (typeof value !== 'object' || value === null) return false;

@@ -7,9 +7,9 @@ import { PolicyFeed } from './feed.ts';
 import type { LivePolicyStore, PolicyGeneration, PolicySection, PolicySourceState, Problem } from './types.ts';
 
 export interface PairPolicyOptions extends HttpSource {
-  /** With `{workspace}` and `{provider}`, which are filled in. */
+  /** A template with `{workspace}` and `{provider}`. */
   readonly url: string;
-  /** Holds where the backend has nothing, and until it has answered; providers and prices are always its. */
+  /** Applies if the backend has no policy, and until it has answered; it always defines providers and prices. */
   readonly base: LivePolicyStore;
   readonly onRuleError: (rule: string, error: unknown) => void;
   readonly onSourceError: (what: string, failure: string) => void;
@@ -20,7 +20,7 @@ interface Pair {
   readonly workspace: string;
   readonly provider: string;
   readonly document: HttpDocument;
-  /** Null: the backend has none, or has not answered. */
+  /** Null if the backend has none or has not answered. */
   text: string | null;
   section: PolicySection | null;
   problems: readonly Problem[];
@@ -29,15 +29,15 @@ interface Pair {
   asking: boolean;
 }
 
-/** Calls to the backend at once. */
+/** Concurrent calls to the backend. */
 const concurrent = 8;
 
-/** Answers that come within this time make one generation, in ms. */
+/** Answers within this time are combined into one generation, in ms. */
 const gatherMs = 20;
 
 /**
- * A backend that is asked for each workspace and provider: `GET …/{workspace}/{provider}`. No request ever waits for it: a
- * pair's first request, and the first after its time is over, have it asked in the background and go by what is known.
+ * A backend that is queried for each workspace and provider: `GET …/{workspace}/{provider}`. Requests never wait for it: a pair's first
+ * request, and the first after its policy expires, trigger a query in the background and use what is known.
  */
 export class PairPolicyStore extends PolicyFeed {
   readonly #options: PairPolicyOptions;
@@ -61,7 +61,7 @@ export class PairPolicyStore extends PolicyFeed {
     return this.refusal ?? this.#options.base.lastRefusal();
   }
 
-  /** Whether the backend answered the last time. */
+  /** Whether the last call to the backend succeeded. */
   get connected(): boolean {
     return this.#connected;
   }
@@ -71,7 +71,7 @@ export class PairPolicyStore extends PolicyFeed {
   }
 
   setCatalog(catalog: Catalog): void {
-    // The base tells of its new generation, and everything is compiled on it.
+    // The base publishes its new generation, and all pairs are compiled on it.
     this.#options.base.setCatalog(catalog);
   }
 
@@ -98,12 +98,12 @@ export class PairPolicyStore extends PolicyFeed {
     };
   }
 
-  /** Of a request: no waiting, no work beyond a look-up but for the first of a pair. */
+  /** Called on the request path: never waits, and only does a lookup except for a pair's first request. */
   #used(workspace: string, provider: string): void {
     const key = keyOf(workspace, provider);
     let pair = this.#pairs.get(key);
     if (pair === undefined) {
-      // Callers name workspaces: those that were asked for first keep their place.
+      // Callers choose workspace names, so the number is bounded: the first ones keep their place.
       if (this.#pairs.size >= limits.policyPairs || !nameable(workspace)) return;
       const fill: Readonly<Record<string, string>> = { workspace: encodeURIComponent(workspace), provider: encodeURIComponent(provider) };
       const url = this.#options.url.replace(/\{(workspace|provider)\}/g, (_, name: string) => fill[name] ?? '');
@@ -158,7 +158,7 @@ export class PairPolicyStore extends PolicyFeed {
     if (pair.section !== before) this.#rebuildSoon();
   }
 
-  /** A bad answer leaves the pair as it is. */
+  /** A bad answer leaves the pair unchanged. */
   #compile(pair: Pair, text: string): void {
     const base = this.#options.base.current();
     const { generation, problems } = compilePolicy([{ name: publicUrl(pair.document.url), text }], {
@@ -178,7 +178,7 @@ export class PairPolicyStore extends PolicyFeed {
     this.refuseStanding(problems, news);
   }
 
-  /** The base has changed: what the backend said holds on the new one where it can. */
+  /** The base has changed: recompiles the backend's policies on it where possible. */
   #rebuild(): void {
     for (const pair of this.#pairs.values()) if (pair.text !== null) this.#compile(pair, pair.text);
     this.#noteRefusals([]);
@@ -193,7 +193,7 @@ export class PairPolicyStore extends PolicyFeed {
   }
 }
 
-/** In a URL `.` and `..` lead to other folders, however they are encoded, and half a character cannot be encoded at all. */
+/** In a URL `.` and `..` lead to other folders however they are encoded, and a lone surrogate cannot be encoded. */
 function nameable(workspace: string): boolean {
   return !['', '.', '..'].includes(workspace) && workspace.isWellFormed();
 }

@@ -9,12 +9,12 @@ export interface Period {
 }
 
 const dayMs = 86_400_000;
-/** No zone is further from UTC than this, in ms, and no change of the clocks is larger than the rest of it. */
+/** No zone's offset from UTC exceeds this, in ms, with room for any change of the clocks. */
 const widestMs = 16 * 3_600_000;
 
 /**
- * Calendar periods of a time zone, daylight saving included: a day begins at its first instant there, whatever the clocks
- * do at midnight. Throws RangeError for a zone that does not exist.
+ * Calendar periods of a time zone, including daylight saving: a day begins at its first instant there, whatever the clocks do at midnight.
+ * Throws RangeError for a zone that does not exist.
  */
 export class Calendar {
   readonly #kind: PeriodKind;
@@ -26,7 +26,7 @@ export class Calendar {
     this.#format = new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' });
   }
 
-  /** The period that `now` falls in. Costs something once a period only. */
+  /** The period that contains `now`. Computed only once per period. */
   at(now: number): Period {
     if (now < this.#current.start || now >= this.#current.end) {
       const first = this.#firstDay(this.#dateAt(now));
@@ -64,7 +64,7 @@ export class Calendar {
     }
   }
 
-  /** The first instant of a date, or of the next one where a zone left that date out. */
+  /** The first instant of a date, or of the next one if the zone skipped that date. */
   #begins(date: number): number {
     let before = date - widestMs;
     let after = date + widestMs;

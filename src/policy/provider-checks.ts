@@ -6,10 +6,10 @@ import type { ProviderDocument } from './schema.ts';
 import type { Problem, Provider } from './types.ts';
 import { checkKeyFile, checkPrices } from './warnings.ts';
 
-/** First segments of the providers' own paths: as a prefix they would take requests that name no provider. */
+/** First segments of the providers' own paths: as prefixes they would catch requests that name no provider. */
 const reserved = new Set(['/v1', '/v1beta', '/v1alpha', '/openai', '/model']);
 
-/** Says what is wrong with one file's providers by themselves. `earlier`: those of the files before it. */
+/** Reports problems of one file's providers on their own. `earlier`: those of the files before it. */
 export function checkProviders(
   { source, document }: LoadedFile,
   earlier: Readonly<Record<string, ProviderDocument>>,
@@ -66,8 +66,8 @@ export function checkProviders(
 }
 
 /**
- * Says which providers share a prefix or a host, which catalog names and deployments' models do not exist, and which
- * catalog overrides are for nobody. `base`: the catalog without the policy's overrides.
+ * Reports providers that share a prefix or a host, catalog names and deployment models that do not exist, and catalog overrides that no
+ * provider uses. `base`: the catalog without the policy's overrides.
  */
 export function checkCatalogOverrides(
   loaded: readonly LoadedFile[],

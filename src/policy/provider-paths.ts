@@ -4,26 +4,26 @@ import { dialects } from '../apis/registry.ts';
 
 export type { Sign } from '../apis/api.ts';
 
-/** A shape of paths, of whole paths without their query. `sign`: it counts only with one of the family's signs. */
+/** A pattern for whole paths without their query. `sign`: it applies only with one of the family's signs. */
 export interface PathShape {
   readonly family: DialectFamily;
   readonly regex: string;
   readonly sign?: Sign;
-  /** More than one provider has such paths: what the head says must not contradict itself. */
+  /** More than one provider has such paths, so the request's headers must not contradict each other. */
   readonly shared?: true;
 }
 
-/** The dialect that every other provider's /v1 is taken for. */
+/** The dialect assumed for every other provider's /v1. */
 const usual: DialectFamily = 'openai';
 const anyV1 = '/v1/.*';
-/** Paths that OpenAI's dialect alone has; Google serves that dialect under /v1beta/openai. */
+/** Paths that only OpenAI's dialect has; Google serves that dialect under /v1beta/openai. */
 const openaiOwn = /^\/v1\/(?:chat\/completions|completions|responses|embeddings|moderations|images|audio|realtime)(?:\/|$)/;
 
 const all = Object.values(dialects);
 
 /**
- * How a path says its dialect, together with the request's head, when neither host nor prefix does. The first one that fits counts; Envoy's
- * routes are made from the same table.
+ * How a path and the request's headers identify the dialect, if neither host nor prefix does. The first match counts; Envoy's routes are
+ * generated from the same table.
  */
 export const pathShapes: readonly PathShape[] = [
   ...all.flatMap(({ name, paths }) => paths.map((regex) => ({ family: name, regex }))),
@@ -33,7 +33,7 @@ export const pathShapes: readonly PathShape[] = [
   { family: usual, regex: anyV1, shared: true },
 ];
 
-/** What can be asked of a request's head. */
+/** Read access to a request's headers. */
 export interface HeadView {
   get(name: string): string | undefined;
 }
@@ -52,7 +52,7 @@ function signTest(sign: Sign): (head: HeadView, query: string) => boolean {
     const wanted = new RegExp(`[?&]${sign.query}=`);
     return (_head, query) => wanted.test(query);
   }
-  // The one construct of the table that JavaScript's expressions write otherwise.
+  // The only construct in the table that JavaScript's regular expressions write differently.
   const regex = sign.regex === undefined ? null : new RegExp(`^(?:${sign.regex.replace('(?i:bearer)', '[Bb][Ee][Aa][Rr][Ee][Rr]')})$`);
   return (head) => {
     const value = head.get(sign.header);
@@ -68,7 +68,10 @@ const compiled: readonly CompiledShape[] = pathShapes.map(({ family, regex, sign
 }));
 const signTests = all.map(({ name, signs }) => ({ family: name, tests: signs.map(signTest) }));
 
-/** How many families' signs a request carries, and whether one of them is another's than the usual one's. The same object each time. */
+/**
+ * How many families' signs a request carries, and whether one belongs to a family other than the usual one. Returns the same object each
+ * time.
+ */
 function signsOf(head: HeadView, query: string): typeof signsSeen {
   signsSeen.families = 0;
   signsSeen.other = false;
@@ -85,7 +88,10 @@ function signsOf(head: HeadView, query: string): typeof signsSeen {
 
 const signsSeen = { families: 0, other: false };
 
-/** Whose API a request's path and head say; `ambiguous`: they contradict each other, or leave it open whose key it carries; null: nobody's. `has`: whether there is a provider of a family. */
+/**
+ * Which family's API a request's path and headers identify; `ambiguous` if they contradict each other or leave open whose key the request
+ * carries; null for none. `has`: whether there is a provider of a family.
+ */
 export function familyOf(
   path: string,
   head: HeadView = none,
@@ -99,9 +105,9 @@ export function familyOf(
     if (!has(family)) return shared || sign !== null ? 'ambiguous' : null;
     const said = signsOf(head, query);
     if (shared && said.families > 1) return 'ambiguous';
-    // A bearer whose form tells nothing may be any provider's: beside a key of Google's on such a path, one of the two would go to the wrong one.
+    // A generic bearer token may belong to any provider: beside a Google key on such a path, one of the two would reach the wrong provider.
     if (family === 'gemini' && openaiOwn.test(plain) && head.get('authorization') !== undefined) return 'ambiguous';
-    // A key in a header that this API does not read is another provider's.
+    // A key in a header that this API does not read belongs to another provider.
     if (family === usual && head.get('authorization') === undefined && (said.other || head.get('x-api-key') !== undefined))
       return 'ambiguous';
     return family;

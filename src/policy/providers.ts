@@ -11,13 +11,13 @@ const known = dialectNames.map((dialect) =>
   ]),
 );
 
-/** Providers that exist without being written down: those who made a wire format, then those who are compatible. A policy may change any of them. */
+/** Built-in providers: first the authors of a wire format, then compatible ones. A policy may change any of them. */
 const defaults: Readonly<Record<string, ProviderDocument>> = Object.fromEntries([
   ...known.flatMap((all) => all.slice(0, 1)),
   ...known.flatMap((all) => all.slice(1)),
 ]);
 
-/** What a provider speaks that says nothing. */
+/** The dialect of a provider that states none. */
 const defaultDialect: DialectFamily = 'openai';
 
 /** The default providers with a policy's own on top. */
@@ -51,12 +51,12 @@ function signingOf({ service, region, credentialsFile, profile }: NonNullable<Pr
   return { service, region, file: credentialsFile ?? null, profile: profile ?? null };
 }
 
-/** Names that need no endpoint and dialect of their own. */
+/** Whether a name is built in and needs no endpoint and dialect in the policy. */
 export function isDefaultProvider(name: string): boolean {
   return Object.hasOwn(defaults, name);
 }
 
-/** Answers which provider a request is for: by host, by path prefix, then by the path's shape and the request's head. */
+/** Returns a function that finds a request's provider: by host, by path prefix, then by the path's shape and the request's headers. */
 export function providerResolver(providers: ReadonlyMap<string, Provider>): (authority: string, path: string, head?: HeadView) => Resolved {
   const byHost = new Map<string, Provider>();
   const byPrefix = new Map<string, Provider>();

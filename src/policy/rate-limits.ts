@@ -6,7 +6,7 @@ import { checkServed, servedOf } from './served-match.ts';
 import type { SourceFile } from './source-map.ts';
 import type { Problem } from './types.ts';
 
-/** The rate limits of all files. */
+/** Compiles the rate limits of all files. */
 export function compileRateLimits(loaded: readonly LoadedFile[], catalog: Catalog, problems: Problem[]): RateLimit[] {
   const found: RateLimit[] = [];
   for (const { source, document } of loaded) {
@@ -53,7 +53,7 @@ function measuresOf({ name, requests, tokens, concurrent }: RateLimitDocument): 
   return measures;
 }
 
-/** Numbers that another one of the same limit makes idle. */
+/** Reports measures that another one of the same limit makes ineffective. */
 function checkEffect(limit: RateLimitDocument, source: SourceFile, at: readonly PropertyKey[], problems: Problem[]): void {
   if (limit.mode === 'soft' && limit.message !== undefined)
     problems.push(

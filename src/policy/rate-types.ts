@@ -1,7 +1,7 @@
 import type { Tier } from '../classify/types.ts';
 import type { BudgetKey } from './budget-types.ts';
 
-/** What a rate limit counts. Closed list: a metric label. `concurrent`: requests that are on their way at the same time. */
+/** What a rate limit counts. Closed list: a metric label. `concurrent`: requests in flight at the same time. */
 export const rateKinds = ['requests', 'tokens', 'concurrent'] as const;
 export type RateKind = (typeof rateKinds)[number];
 
@@ -14,12 +14,12 @@ export const periodMs: Readonly<Record<RatePeriod, number>> = { minute: 60_000, 
 /** One number of a rate limit. */
 export interface RateMeasure {
   readonly kind: RateKind;
-  /** Null exactly for `concurrent`. */
+  /** Null only for `concurrent`. */
   readonly period: RatePeriod | null;
   /** Length of the window in ms; 0 for `concurrent`. */
   readonly windowMs: number;
   readonly max: number;
-  /** The first part of its counters' names; no budget's name has a slash. */
+  /** The prefix of its counters' names; budget names contain no slash, so they differ. */
   readonly counters: string;
 }
 
@@ -27,14 +27,14 @@ export interface RateMeasure {
 export interface RateLimit {
   readonly name: string;
   readonly matchesWorkspace: (workspace: string) => boolean;
-  /** `model` or `provider/model` of what is served; null: all. */
+  /** `model` or `provider/model` that serves the request; null for all. */
   readonly models: ReadonlySet<string> | null;
   readonly tiers: ReadonlySet<Tier> | null;
-  /** One counter for each value of these; empty: one for all that matches. */
+  /** One counter for each value of these keys; if empty, one for all matching requests. */
   readonly per: readonly BudgetKey[];
   readonly measures: readonly RateMeasure[];
-  /** Requests beyond it are counted and go on. */
+  /** Requests over the limit are counted but allowed. */
   readonly soft: boolean;
-  /** What a refused request is told; null: a sentence that names the limit. */
+  /** The message for a refused request; null for a default that names the limit. */
   readonly message: string | null;
 }

@@ -7,7 +7,7 @@ export interface Place {
   readonly base: readonly PropertyKey[];
 }
 
-/** Collects problems. A section is compiled once a provider; what is wrong with it is said once. */
+/** Collects problems. A section is compiled once per provider; each problem is reported only once. */
 export class Reporter {
   readonly #problems: Problem[];
   readonly #said = new Set<string>();
@@ -20,7 +20,7 @@ export class Reporter {
     this.#add(place.source.problem(level, code, [...place.base, ...path], message, fix));
   }
 
-  /** The same at a character of the text that stands there. */
+  /** Like `say`, at a character of the text at that place. */
   sayInside(
     level: ProblemLevel,
     code: string,

@@ -2,7 +2,7 @@ import { domains, taskTypes, tiers } from '../classify/types.ts';
 import { meantLabel } from './labels.ts';
 import { didYouMean } from './nearest.ts';
 
-/** Variables that only ever hold these texts. */
+/** Variables that have only these values. */
 const closed: Readonly<Record<string, readonly string[]>> = {
   'verdict.tier': tiers,
   'verdict.task': taskTypes,
@@ -36,7 +36,7 @@ function variableOf(value: unknown): string | null {
   return isNode(of) && of.op === 'id' && typeof name === 'string' ? `${String(of.args)}.${name}` : null;
 }
 
-/** The first comparison of a rule with a value that its variable never has, so that the rule could not be what was meant; null: there is none. */
+/** The first comparison of a rule with a value that its variable never has, which cannot be intended; null if there is none. */
 export function valueFault(tree: unknown): ValueFault | null {
   if (Array.isArray(tree)) {
     for (const part of tree) {
@@ -52,7 +52,7 @@ export function valueFault(tree: unknown): ValueFault | null {
   );
 }
 
-/** `\b` in a plain text is a backspace, which no prompt has: a pattern with it never matches. */
+/** `\b` in a plain string is a backspace, which no prompt contains: a pattern with it never matches. */
 function patternFault(op: string, args: readonly unknown[]): ValueFault | null {
   const [pattern] = op === 'rcall' && args[0] === 'matches' && Array.isArray(args[2]) ? (args[2] as unknown[]) : [];
   if (!isNode(pattern) || pattern.op !== 'value' || typeof pattern.args !== 'string' || !/[\b\v\f]/.test(pattern.args)) return null;

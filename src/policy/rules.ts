@@ -7,7 +7,7 @@ import { valueFault } from './rule-values.ts';
 import { domains, taskTypes } from '../classify/types.ts';
 import type { RuleInput } from './types.ts';
 
-/** What a rule sees. Types are CEL's; docs/policy.md lists the meaning of each field. */
+/** The variables of rules. Types are CEL's; docs/policy.md describes each field. */
 export const ruleVariables = {
   request: {
     api: 'string',
@@ -53,20 +53,20 @@ const environment = new Environment({ enableOptionalTypes: true })
   .registerVariable('provider', 'string')
   .registerFunction('string.matchesLinear(string): bool', (text: string, pattern: string) => linearPattern(pattern).test(text));
 
-/** Patterns of `matches` calls. They are literals of policies, so there are as many as policies hold. */
+/** Compiled patterns of `matches` calls. They are literals in policies, so their number is limited by the policies. */
 const linearPatterns = new Map<string, RE2JS>();
 
 function linearPattern(source: string): RE2JS {
   let pattern = linearPatterns.get(source);
   if (pattern === undefined) {
-    // Policies come and go in a long-lived process; patterns of old ones are not kept for ever.
+    // Policies change in a long-lived process; patterns of old ones must not be kept forever.
     if (linearPatterns.size >= limits.rulePatterns) linearPatterns.clear();
     linearPatterns.set(source, (pattern = RE2JS.compile(source)));
   }
   return pattern;
 }
 
-/** The input as CEL values, built once a request and shared by all rules. */
+/** The input as CEL values, built once per request and shared by all rules. */
 const views = new WeakMap<RuleInput, object>();
 
 function viewOf(input: RuleInput, readable: ReadonlySet<string>): object {
@@ -124,12 +124,12 @@ function viewOf(input: RuleInput, readable: ReadonlySet<string>): object {
   return view;
 }
 
-/** Every name has a value, so that a rule need not ask whether it is there. */
+/** Every name has a value, so that a rule need not check whether it exists. */
 function mapOf(names: readonly string[], values: Readonly<Record<string, number>> = {}): Map<string, number> {
   return new Map(names.map((name) => [name, values[name] ?? 0]));
 }
 
-/** Words of a text: runs of letters and digits; a Chinese or Japanese character counts as one. */
+/** Counts the words of a text: runs of letters and digits; a Chinese or Japanese character counts as one. */
 function wordsOf(text: string): number {
   return (
     text.match(
@@ -139,7 +139,7 @@ function wordsOf(text: string): number {
 }
 
 export type CompiledExpression =
-  /** `never`: why no request matches; null: some may. */
+  /** `never`: why no request matches; null if some may. */
   | {
       readonly ok: true;
       readonly matches: (input: RuleInput) => boolean;
@@ -175,8 +175,8 @@ function* nodesOf(value: unknown): Generator<Node> {
 type Linear = { readonly ok: true; readonly source: string } | { readonly ok: false; readonly message: string; readonly offset: number };
 
 /**
- * The expression with every `matches` on the linear-time engine: CEL promises RE2, while the library's own function
- * backtracks, and a prompt could make that take minutes. So patterns are literals, and are compiled here.
+ * Replaces every `matches` by the linear-time engine: CEL promises RE2, while the library's own function backtracks, which a prompt could
+ * make take minutes. So patterns must be literals and are compiled here.
  */
 function linearise(source: string, tree: unknown): Linear {
   const cuts: [number, number][] = [];
@@ -205,7 +205,7 @@ function linearise(source: string, tree: unknown): Linear {
 
 const headerAccess = /caller\.headers\s*(?:\[\s*\??\s*(["'])([^"']+)\1\s*\]|\.\??([A-Za-z_]\w*))/g;
 
-/** The first header that an expression reads and the policy does not let it read. */
+/** The first header in an expression that the policy does not allow rules to read. */
 function unreadableHeader(source: string, readable: ReadonlySet<string>): { readonly name: string; readonly offset: number } | null {
   for (const match of source.matchAll(headerAccess)) {
     const name = match[2] ?? match[3]!;
@@ -214,7 +214,7 @@ function unreadableHeader(source: string, readable: ReadonlySet<string>): { read
   return null;
 }
 
-/** What an expression gives that looks at nothing of the request, or null when it does look. */
+/** The value of an expression that reads nothing of the request, or null if it does. */
 function constantOf(run: (context: object) => unknown): boolean | null {
   try {
     const value = run({});
@@ -225,8 +225,8 @@ function constantOf(run: (context: object) => unknown): boolean | null {
 }
 
 /**
- * Compiles and type-checks a rule's expression. `headers`: names, lower case, that it may read; one that a request lacks
- * is ''. An error while it is evaluated counts as no match and goes to `onError`.
+ * Compiles and type-checks a rule's expression. `headers`: names, lower case, that it may read; one missing from a request is ''. An
+ * evaluation error counts as no match and is passed to `onError`.
  */
 export function compileExpression(source: string, headers: ReadonlySet<string>, onError: (error: unknown) => void): CompiledExpression {
   const check = environment.check(source);
@@ -272,7 +272,7 @@ export function compileExpression(source: string, headers: ReadonlySet<string>, 
   };
 }
 
-/** Why a pattern is none of RE2's, which no text can make slow; null: it is one. */
+/** Why a pattern is not valid in RE2, whose patterns are never slow; null if it is valid. */
 export function patternFault(source: string): string | null {
   try {
     RE2JS.compile(source);

@@ -5,7 +5,7 @@ import { policySchema } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import type { Problem } from './types.ts';
 
-/** What YAML calls the schema's types. */
+/** YAML's names for the schema's types. */
 const words: Readonly<Record<string, string>> = {
   array: 'a list',
   object: 'a map (keys and values)',
@@ -16,10 +16,12 @@ const words: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
-/** Longest text that is shown as it was found, in UTF-16 units. Longer ones would be cut, and what is cut is no longer known as a secret. */
+/** Longest value shown in full, in UTF-16 units. Longer ones would be cut, and a cut secret is no longer recognised. */
 const shownUnits = 48;
 
-/** What an issue of the schema says to people: where, what was found there, and what would be right. `value` is what stands there. */
+/**
+ * Turns a schema issue into problems for people: where it is, what was found there, and what would be right. `value` is the value there.
+ */
 export function schemaProblems(source: SourceFile, issue: z.core.$ZodIssue, value: unknown): Problem[] {
   const at = (code: string, message: string, fix: string): Problem => source.problem('error', code, issue.path, message, fix);
   const about = meaning(issue.path);
@@ -79,7 +81,7 @@ function found(value: unknown): string {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : typeof value;
 }
 
-/** The value of a closed list that is meant. */
+/** The value of a closed list that was probably meant. */
 function likelyValue(value: unknown, values: readonly (string | number | bigint | boolean | symbol | null | undefined)[]): string | null {
   const same = values.find((one) => typeof one !== typeof value && String(one) === String(value));
   if (same !== undefined) return `Write ${String(same)}${typeof value === 'string' ? ', without quotes' : ''}.`;
@@ -90,7 +92,7 @@ function likelyValue(value: unknown, values: readonly (string | number | bigint 
   return likely === undefined ? null : `Did you mean ${likely}?`;
 }
 
-/** The same value in the form that is asked for, where it can be told. */
+/** The same value in the expected form, if it can be determined. */
 function likelyForm(value: unknown, expected: string, path: readonly PropertyKey[]): string | null {
   if (expected === 'array' && (typeof value === 'string' || typeof value === 'number') && String(value).length <= shownUnits)
     return `Write [${String(value)}].`;
@@ -106,10 +108,10 @@ function likelyForm(value: unknown, expected: string, path: readonly PropertyKey
   return null;
 }
 
-/** What a setting means, to be put behind a sentence; empty where nobody wrote it down. */
+/** The meaning of a setting, to append to a sentence; empty if it has no description. */
 function meaning(path: readonly PropertyKey[]): string {
   let schema: unknown = schemaAt(path);
-  // A list's entry or an optional setting is described around what it holds.
+  // The description of a list entry or an optional setting may be on its wrapper.
   for (;;) {
     const { description, def } = (schema ?? {}) as { readonly description?: string; readonly def?: Definition };
     if (description !== undefined && description !== '') return ` ${String(path.at(-1))}: ${description}.`;
@@ -118,7 +120,7 @@ function meaning(path: readonly PropertyKey[]): string {
   }
 }
 
-/** The keys that the schema knows at a path; empty where keys are free. */
+/** The keys that the schema knows at a path; empty if keys are free. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
   return Object.keys(unwrap(schemaAt(path))?.shape ?? {});
 }

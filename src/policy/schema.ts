@@ -37,7 +37,7 @@ const shape = z
     'say at least one of maxOutputTokens, reasoning, thinkingTokens, serviceTier',
   );
 
-/** How many things a directive says of the target. */
+/** How many ways of choosing a target a directive contains. */
 function targetsIn({
   tier: one,
   model: two,
@@ -777,7 +777,7 @@ const delegation = z.strictObject({
     ),
 });
 
-/** The policy as people write it. `schema/policy.schema.json` and the reference in docs/policy.md are made from it. */
+/** The policy format. `schema/policy.schema.json` and the reference in docs/policy.md are generated from it. */
 export const policySchema = z.strictObject({
   version: z.literal(1).describe('Version of this format'),
   catalog: z.strictObject({ overrides: catalogOverridesSchema.optional() }).optional().describe('Price facts'),

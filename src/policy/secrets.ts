@@ -1,4 +1,4 @@
-/** Shapes of keys that must never stand in a policy: ConfigMaps are readable by many. */
+/** Formats of keys that must never be in a policy: ConfigMaps are readable by many. */
 const shapes: readonly (readonly [string, RegExp])[] = [
   // A digit or a long run of letters: words joined by dashes are a name, not a key.
   ['an OpenAI or Anthropic key', /\bsk-(?=[\w-]*\d|[\w-]*[A-Za-z]{20})[\w-]{16,}/g],
@@ -8,16 +8,16 @@ const shapes: readonly (readonly [string, RegExp])[] = [
   ['a bearer token', /\bBearer\s+[\w.~+/-]{20,}/g],
   ['a JSON web token', /\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}/g],
   ['a Slack webhook', /\bhttps:\/\/hooks\.slack\.com\/(?:services|workflows)\/[\w/-]{10,}/g],
-  // With what follows it: a pattern that looks for the first line alone is no secret.
+  // Including what follows: a pattern that matches only the first line is not a secret.
   ['a private key', /-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n)+[A-Za-z0-9+/=]{16,}/g],
   ['a password in a URL', /\bhttps?:\/\/[^\s/:@]+:[^\s/@]+@/g],
 ];
 
-/** A long value without spaces under a key whose name says that it is one. */
+/** A long value without spaces under a key that is named like a secret. */
 const credential =
   /^[ \t-]*["']?[\w-]*(?:key|secret|token|password|credential(?:file)?)["']?[ \t]*:[ \t]*["']?([\w+/=.-]{20,})["']?[ \t]*$/gim;
 
-/** Bits per character above which a value is no words. */
+/** Bits per character above which a value is not made of words. */
 const randomBits = 3.5;
 
 export interface FoundSecret {
@@ -27,7 +27,7 @@ export interface FoundSecret {
   readonly text: string;
 }
 
-/** The secrets that a text seems to hold, by place. Their text is for taking them out of messages, never for showing. */
+/** The apparent secrets in a text, by position. Their text is for removing them from messages, never for display. */
 export function findSecrets(text: string): FoundSecret[] {
   const found: FoundSecret[] = [];
   for (const [kind, shape] of shapes) {
@@ -35,7 +35,7 @@ export function findSecrets(text: string): FoundSecret[] {
   }
   for (const match of text.matchAll(credential)) {
     const value = match[1]!;
-    // Paths have slashes and words; a base64 value has a slash too, and no known extension to tell by.
+    // Paths have slashes and words; a base64 value may have a slash too, but no known extension.
     const start = match.index + match[0].indexOf(value);
     const known = found.some((other) => other.start <= start + value.length && start <= other.start + other.text.length);
     if (!known && !/^[./]/.test(value) && /\d/.test(value) && entropy(value) > randomBits)

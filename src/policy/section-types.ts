@@ -11,33 +11,36 @@ import type { TaughtExamples } from '../classify/index.ts';
 
 export type Mode = 'enabled' | 'shadow' | 'off';
 
-/** A provider as the policy names it: an Envoy cluster with a dialect. */
+/** A provider in the policy: an Envoy cluster with a dialect. */
 export interface Provider {
   readonly name: string;
   readonly family: DialectFamily;
   /** scheme://host[:port][/base] of the real endpoint. */
   readonly endpoint: string;
-  /** Path prefix on the gateway that means this provider, e.g. `/deepseek`; null when it has none. Taken off before the provider sees it. */
+  /**
+   * Path prefix on the gateway that selects this provider, e.g. `/deepseek`; null if it has none. Removed before the provider sees the
+   * path.
+   */
   readonly pathPrefix: string | null;
-  /** Host names that mean this provider when traffic comes with its own authority. */
+  /** Host names that select this provider when traffic keeps its original authority. */
   readonly hosts: readonly string[];
   /** Name under which the catalog lists its models. */
   readonly catalogProvider: string;
   /** Azure: deployment name → model name in the catalog. */
   readonly deployments: ReadonlyMap<string, string>;
-  /** Has OpenAI's Responses API. */
+  /** Whether it has OpenAI's Responses API. */
   readonly responses: boolean;
-  /** The gateway's own key for this provider, read from a file; needed to be reached from another provider's traffic. */
+  /** The gateway's own key for this provider, read from a file; required to send it another provider's traffic. */
   readonly credential: { readonly file: string; readonly more?: readonly string[]; readonly type: 'key' | 'bearer' } | null;
-  /** Envoy signs requests to it instead of a key; null: it does not. */
+  /** How Envoy signs requests to it instead of a key; null if it does not. */
   readonly signing: AwsSigning | null;
 }
 
-/** AWS Signature Version 4, done by Envoy. */
+/** AWS Signature Version 4, applied by Envoy. */
 export interface AwsSigning {
   readonly service: string;
   readonly region: string;
-  /** Credentials file on Envoy's machine; null: Envoy looks where the AWS SDKs do. */
+  /** Credentials file on Envoy's machine; null if Envoy looks where the AWS SDKs do. */
   readonly file: string | null;
   readonly profile: string | null;
 }
@@ -47,7 +50,7 @@ export interface TargetRef {
   readonly model: string;
 }
 
-/** Why an attempt's end may be answered by the next target of its chain. Closed list: a metric label. */
+/** Results of an attempt that may trigger the next target of its chain. Closed list: a metric label. */
 export const fallbackTriggers = [
   'connect',
   'reset',
@@ -66,41 +69,44 @@ export const fallbackTriggers = [
   'bad-tool-call',
   'stream-error',
 ] as const;
-/** `unsupported-parameter`, not for policies to name: a model that Sluice chose refused a parameter, and the one that the app asked for is to answer. */
+/**
+ * `unsupported-parameter` is not available in policies: a model that Sluice chose refused a parameter, so the model that the app requested
+ * must answer.
+ */
 export type FallbackTrigger = (typeof fallbackTriggers)[number] | 'unsupported-parameter';
 
 export const poolPicks = ['weighted', 'round-robin', 'least-latency', 'sticky'] as const;
 export type PoolPick = (typeof poolPicks)[number];
 
-/** Targets that are as good as each other: wherever one is meant any of them may be taken, and the others come next. */
+/** Equivalent targets: wherever one is chosen any of them may be used, and the others come next. */
 export interface TargetPool {
   readonly name: string;
   readonly pick: PoolPick;
   readonly targets: readonly { readonly target: TargetRef; readonly weight: number }[];
 }
 
-/** What a section does when a target fails. */
+/** How a section handles a failing target. */
 export interface FallbackPolicy {
   readonly triggers: ReadonlySet<FallbackTrigger>;
-  /** After the chosen model: the other candidates of its tier by cost, then those of the higher tiers. */
+  /** Whether the chosen model is followed by the other candidates of its tier by cost, then those of the higher tiers. */
   readonly escalate: boolean;
-  /** Targets after the chosen one, by the tier that chose it; before the escalation. */
+  /** Targets after the chosen one, by its tier; they come before the escalation. */
   readonly tierChains: Readonly<Record<Tier, readonly TargetRef[]>>;
-  /** Targets after the chosen one, by the requested model; instead of everything else. */
+  /** Targets after the chosen one, by the requested model; they replace everything else. */
   readonly modelChains: ReadonlyMap<string, readonly TargetRef[]>;
   readonly pools: readonly TargetPool[];
-  /** Attempts in all, the first one included. */
+  /** Total attempts, including the first. */
   readonly attempts: number;
-  /** Milliseconds for one attempt: to its end, or for streams to its first byte; null: no limit. */
+  /** Timeout of one attempt in ms: to its end, or for streams to its first byte; null for no limit. */
   readonly attemptMs: number | null;
   readonly firstByteMs: number | null;
-  /** Milliseconds for all attempts together; null: no limit. */
+  /** Timeout of all attempts together, in ms; null for no limit. */
   readonly totalMs: number | null;
-  /** Estimated US dollars of all attempts together; null: no limit. */
+  /** Estimated US dollars of all attempts together; null for no limit. */
   readonly maxUsd: number | null;
-  /** Parameters that may be left out when a target's API has no place for them. */
+  /** Parameters that may be dropped if a target's API does not have them. */
   readonly drop: readonly string[];
-  /** Answers up to this many bytes are looked into. */
+  /** Answers up to this many bytes are inspected. */
   readonly inspectBytes: number;
 }
 
@@ -120,43 +126,43 @@ export interface JudgePolicy {
   readonly timeoutMs: number;
 }
 
-/** Which answers of cheaper models are held beside the requested model's. */
+/** Which answers of cheaper models are compared with the requested model's. */
 export interface VerifyPolicy {
   /** 0..1. */
   readonly share: number;
   readonly maxUsdPerDay: number;
 }
 
-/** What is said of answers without being asked. */
+/** How answers are graded automatically. */
 export interface GradingPolicy {
-  /** Answers are looked into, not only how they ended. */
+  /** Whether answers are inspected, not only how they ended. */
   readonly checks: boolean;
   readonly regenerate: boolean;
   readonly judge: JudgePolicy | null;
 }
 
-/** What a matching override or rule asks for. `fallback`: the chain after it, in place of the section's. */
+/** The action of a matching override or rule. `fallback`: the chain after its target, instead of the section's. */
 export type Directive =
   | { readonly kind: 'tier'; readonly tier: Tier; readonly fallback?: readonly TargetRef[] }
   | { readonly kind: 'model'; readonly target: TargetRef; readonly fallback?: readonly TargetRef[] }
-  /** The most capable: the last tier's candidates, best first as listed. */
+  /** The most capable model: the last tier's candidates, best first as listed. */
   | { readonly kind: 'best'; readonly fallback?: readonly TargetRef[] }
-  /** The app's own model, untouched. */
+  /** The app's own model, unchanged. */
   | { readonly kind: 'keep' }
-  /** Its shape alone: the target is left to what comes after. */
+  /** Only its shape: later steps choose the target. */
   | { readonly kind: 'shape' }
   | { readonly kind: 'block'; readonly message: string };
 
-/** What a caller may say of a request by headers. Closed list: a metric label. */
+/** What a caller may state about a request by headers. Closed list: a metric label. */
 export const callerClaims = ['route', 'quality', 'task', 'session', 'cache', 'user', 'user-tier', 'workspace'] as const;
 export type CallerClaim = (typeof callerClaims)[number];
 
-/** Of whom a claim is believed. `gateway`: of all, since something before Sluice sets it and takes away what apps send. */
+/** Whose claim is believed. `gateway`: everybody's, since something before Sluice sets it and removes what apps send. */
 export type Belief = 'all' | 'trusted' | 'gateway' | 'nobody';
 
 export type TextTest = (text: string) => boolean;
 
-/** What callers are known by. All conditions that are not null (or empty) must hold. */
+/** How callers are recognised. All conditions that are not null (or empty) must hold. */
 export interface CallerSigns {
   readonly principal: TextTest | null;
   readonly namespace: TextTest | null;
@@ -164,7 +170,7 @@ export interface CallerSigns {
   readonly claims: readonly { readonly path: string; readonly values: ReadonlySet<string> }[];
 }
 
-/** Who a caller is, whatever it says: texts with placeholders; null: what it says counts. */
+/** Sets who a caller is, whatever it states: texts with placeholders; null if the caller's own statement counts. */
 export interface IdentityRule extends CallerSigns {
   readonly name: string;
   readonly workspaceIs: string | null;
@@ -172,10 +178,10 @@ export interface IdentityRule extends CallerSigns {
   readonly userTierIs: string | null;
 }
 
-/** Whose word counts. */
+/** Whose claims are trusted. */
 export interface TrustRule extends CallerSigns {
   readonly name: string;
-  /** Asked only of a workspace that somebody vouches for. */
+  /** Checked only for a workspace that somebody vouches for. */
   readonly workspace: TextTest | null;
 }
 
@@ -185,77 +191,77 @@ export interface CallersPolicy {
   readonly trust: readonly TrustRule[];
 }
 
-/** A claim that was made and does not count: its header came twice, or its caller is not believed. */
+/** A claim that is ignored: its header came twice, or its caller is not believed. */
 export interface IgnoredClaim {
   readonly claim: CallerClaim;
   readonly why: 'doubled' | 'untrusted';
 }
 
-/** How far a caller is believed. */
+/** Which claims of a caller are believed. */
 export interface CallerTrust {
-  /** The rules that say who it is and that its word counts; null: none does. */
+  /** The rules that identify and trust it; null if none does. */
   readonly identity: string | null;
   readonly rule: string | null;
-  /** Whether somebody else than the caller says its workspace. */
+  /** Whether somebody other than the caller determines its workspace. */
   readonly workspaceVouched: boolean;
   /** Complete once the request's headers have been read. */
   readonly ignored: readonly IgnoredClaim[];
-  /** Whether what the caller says in its body counts for this claim. */
+  /** Whether the caller's body is believed for this claim. */
   believesBody(claim: CallerClaim): boolean;
 }
 
 /** Facts about the caller, from headers and the clock; part of every rule's view. */
 export interface CallerContext {
   readonly workspace: string;
-  /** Absent: nothing was asked; it is believed. */
+  /** If absent, nothing was checked and the caller is believed. */
   readonly trust?: CallerTrust;
-  /** x-sluice-user-tier, lower case; null when absent. */
+  /** x-sluice-user-tier, lower case; null if absent. */
   readonly userTier: string | null;
-  /** x-sluice-quality, lower case; null when absent. */
+  /** x-sluice-quality, lower case; null if absent. */
   readonly quality: string | null;
   /** x-sluice-task. */
   readonly task: string | null;
   /** x-sluice-session. */
   readonly session: string | null;
-  /** Hash of the user that a header names (src/budgets/user.ts); null: none does. */
+  /** Hash of the user named by a header (src/budgets/user.ts); null if none is named. */
   readonly user: string | null;
   /** Request headers that the policy lists as readable by rules; lower-case names. */
   readonly headers: ReadonlyMap<string, string>;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** The app's own id of the request, and its trace, for the record alone. */
+  /** The app's own request ID, and its trace, only for the record. */
   readonly requestId?: string | null;
   readonly traceId?: string | null;
 }
 
-/** What overrides and rules look at. */
+/** The input of overrides and rules. */
 export interface RuleInput {
   readonly exchange: Exchange;
   readonly verdict: Verdict;
   readonly caller: CallerContext;
   readonly provider: string;
-  /** Other names of the requested model: that of an Azure deployment's model, and the catalog's. Absent: none is known. */
+  /** Other names of the requested model: the model of an Azure deployment, and the catalog's name. Absent if none is known. */
   readonly knownAs?: readonly string[];
 }
 
 export interface CompiledRule {
   readonly name: string;
-  /** Where the record says it came from. */
+  /** Its kind in the record. */
   readonly kind: 'override' | 'rule';
-  /** Its condition reads what any caller may say of a request (quality, task, session). */
+  /** Whether its condition reads what any caller may state (quality, task, session). */
   readonly hinted: boolean;
-  /** It reads the verdict's task, which a caller may have said. */
+  /** Whether it reads the verdict's task, which a caller may have stated. */
   readonly readsTask: boolean;
   /** For people: the condition as the policy wrote it. */
   readonly source: string;
   /** Never throws: an evaluation error counts as no match and is reported through `onError` of the compiler. */
   matches(input: RuleInput): boolean;
   readonly then: Directive;
-  /** Caps what the request asks for; null: nothing. */
+  /** Caps request parameters; null if it caps none. */
   readonly shape: Shape | null;
 }
 
-/** What a pattern finds is replaced by tokens. `message`: where it cannot be. */
+/** Replaces what a pattern finds by tokens. `message`: the answer if that is not possible. */
 export interface MaskDirective {
   readonly kind: 'mask';
   readonly message: string;
@@ -263,7 +269,7 @@ export interface MaskDirective {
 
 export interface SensitivityRule {
   readonly name: string;
-  /** What is looked for in all texts of the body. */
+  /** The pattern to search for in all texts of the body. */
   readonly pattern: SensitivePattern;
   readonly then: (Directive & { readonly kind: 'model' | 'block' }) | MaskDirective;
 }
@@ -271,23 +277,23 @@ export interface SensitivityRule {
 /** Routing by predicted gain. */
 export interface LearnedPolicy extends LearnedSettings {
   readonly weak: TargetRef;
-  /** Requested models that the weak one may stand in for. */
+  /** Requested models that the weak one may replace. */
   readonly strong: ReadonlySet<string>;
 }
 
 /** Several models that are compared by expected quality and cost. */
 export interface ModelsPolicy {
-  /** Null: the candidates of the request's tier. */
+  /** Null for the candidates of the request's tier. */
   readonly list: readonly TargetRef[] | null;
-  /** Requested models that they may stand in for. */
+  /** Requested models that they may replace. */
   readonly for: ReadonlySet<string>;
   readonly objective: Objective;
 }
 
-/** How a section judges prompts. */
+/** How a section classifies prompts. */
 export interface SectionClassifier {
   readonly thresholds: TierThresholds;
-  /** Null: the policy teaches nothing. */
+  /** Null if the policy has no examples. */
   readonly examples: TaughtExamples | null;
 }
 
@@ -299,51 +305,51 @@ export interface PolicySection {
   readonly failClosed: boolean;
   /** Tiers that are routed; requests of other tiers keep their model. */
   readonly routedTiers: ReadonlySet<Tier>;
-  /** The decision table, and what the policy teaches the classifier. */
+  /** The decision table, and the policy's examples for the classifier. */
   readonly classifier: SectionClassifier;
   /** Candidates by tier, in the order the policy lists them. */
   readonly candidates: Readonly<Record<Tier, readonly TargetRef[]>>;
-  /** Caps what requests ask for, by the tier that answers; null: by none. */
+  /** Caps on request parameters, by the tier that answers; null if no tier has any. */
   readonly shapes: Readonly<Record<Tier, Shape | null>> | null;
   readonly overrides: readonly CompiledRule[];
   readonly rules: readonly CompiledRule[];
-  /** Null: prompts are routed by rules and tiers alone. */
+  /** Null if prompts are routed only by rules and tiers. */
   readonly learned: LearnedPolicy | null;
-  /** Null: several candidates are compared by price alone. */
+  /** Null if candidates are compared only by price. */
   readonly models: ModelsPolicy | null;
-  /** Null: nothing is learnt from grades. */
+  /** Null if nothing is learnt from grades. */
   readonly learning: LearningSettings | null;
-  /** Null: no answer is held beside another. */
+  /** Null if no answers are compared. */
   readonly verify: VerifyPolicy | null;
   readonly sensitivity: readonly SensitivityRule[];
-  /** How each of these rules masks, null: it does not; null as a whole: none does. */
+  /** How each of these rules masks, or null if it does not; null as a whole if none does. */
   readonly masks: readonly (MaskRule | null)[] | null;
-  /** Whose key goes to the app's own provider. */
+  /** Whose key is sent to the app's own provider. */
   readonly credentials: 'app' | 'gateway';
   /** Files with this section's own keys, by provider. */
   readonly keys: ReadonlyMap<string, readonly string[]>;
-  /** Whether WebSockets, which nobody reads, may pass. */
+  /** Whether WebSockets, which are not inspected, may pass. */
   readonly websockets: 'allow' | 'refuse';
-  /** Models that an app pins by asking for them: never rewritten. */
+  /** Models that are never replaced when an app requests them. */
   readonly pinned: ReadonlySet<string>;
-  /** Other providers this section may send to; empty = never crosses. */
+  /** Other providers this section may send to; empty if none. */
   readonly allowProviders: ReadonlySet<string>;
   /** Whether the decision table may choose a costlier model than the requested one. */
   readonly upgrades: 'never' | 'allow';
   /** What to do with a requested model that the catalog does not know. */
   readonly unknownModel: 'keep' | 'route';
-  /** Used when no candidate of any tier qualifies; null = the requested model. */
+  /** Used if no candidate of any tier qualifies; null for the requested model. */
   readonly defaultTarget: TargetRef | null;
-  /** What savings are counted against; null: the requested model. */
+  /** The baseline for savings; null for the requested model. */
   readonly baseline: TargetRef | null;
-  /** `ask`: add stream_options.include_usage to OpenAI-shaped streams that do not say; `leave`: never touch. */
+  /** `ask`: add stream_options.include_usage to OpenAI-shaped streams that do not set it; `leave`: never change it. */
   readonly streamUsage: 'ask' | 'enforce' | 'leave';
   readonly cache: CacheSettings;
-  /** Null: one attempt, whatever becomes of it. */
+  /** Null for a single attempt, whatever its result. */
   readonly fallback: FallbackPolicy | null;
-  /** Null: each request stands for itself. */
+  /** Null if requests are not grouped into conversations. */
   readonly sessions: SessionsPolicy | null;
-  /** Null: answers are graded by how they ended alone. */
+  /** Null if answers are graded only by how they ended. */
   readonly grading: GradingPolicy | null;
   /** How prompts appear in the record. */
   readonly promptCapture: { readonly kind: 'hash' } | { readonly kind: 'truncate'; readonly units: number } | { readonly kind: 'none' };

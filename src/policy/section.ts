@@ -26,7 +26,7 @@ export interface SectionContext {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly catalog: Catalog;
   readonly defaults: SettingsDocument;
-  /** The file that the defaults stand in. */
+  /** The file that contains the defaults. */
   readonly defaultsSource: SourceFile;
   /** Lower case. */
   readonly ruleHeaders: ReadonlySet<string>;
@@ -34,21 +34,21 @@ export interface SectionContext {
   readonly onRuleError: (rule: string, error: unknown) => void;
 }
 
-/** Compiles sections for one provider each, and says what is wrong with them. */
+/** Compiles sections, each for one provider, and reports problems. */
 export class SectionCompiler {
   readonly #context: SectionContext;
   readonly #reporter: Reporter;
   readonly #targets: Targets;
   readonly #secure = new SecureModels();
-  /** Sections that say what is routed, and whether any provider's traffic can be: a list may be for one of them only. */
+  /** Sections that define routing, and whether any provider's traffic can be routed: a list may be for only one of them. */
   readonly #routable = new Map<string, { readonly place: Place; any: boolean }>();
 
-  /** Tiers that are routed and have no candidate, and for which providers' traffic. */
+  /** Routed tiers without candidates, and for which providers' traffic. */
   readonly #bareTiers = new Map<string, { readonly place: Place; readonly tier: Tier; readonly names: Set<string> }>();
   readonly #expressions = new Map<string, CompiledExpression>();
   readonly #patterns = new Map<string, string | null>();
   readonly #everywhere = new Map<string, boolean>();
-  /** Every model's name, once a hint needs them. */
+  /** Every model's name; computed when a hint needs them. */
   #models: ReadonlySet<string> | null = null;
 
   constructor(context: SectionContext) {
@@ -57,7 +57,7 @@ export class SectionCompiler {
     this.#targets = new Targets(context.providers, context.catalog, this.#reporter);
   }
 
-  /** `index` null: the settings of `defaults` alone. */
+  /** `index` is null for the settings of `defaults` alone. */
   compile(
     document: SectionDocument,
     source: SourceFile,
@@ -76,7 +76,7 @@ export class SectionCompiler {
     const reach: Reach = { provider, allow };
     const routed = new Set<Tier>(settings.tiers ?? tiers);
     const candidates = this.#candidates(settings, place('candidates'), reach);
-    // A section for all providers holds candidates that only fit one of them; the others just are not routed.
+    // A section for all providers may hold candidates that suit only one of them; the others are then not routed.
     const mine = tiers.some((tier) => candidates[tier].length > 0);
     const active = (settings.mode ?? 'enabled') !== 'off';
     if (mine && active) {
@@ -149,7 +149,7 @@ export class SectionCompiler {
     };
   }
 
-  /** What does nothing, or the opposite of what it looks like. */
+  /** Warns about settings that do nothing, or the opposite of what they seem to. */
   #warn(settings: SettingsDocument, candidates: PolicySection['candidates'], place: (key: string) => Place): void {
     const say =
       (code: string, key: string) =>
@@ -166,7 +166,10 @@ export class SectionCompiler {
         checkKeyFile(file, (path, message, fix) => this.#say('warning', 'key-file', place('keys'), [name, ...path], message, fix));
   }
 
-  /** The section's own keys. `named`: the provider, where the section names its providers: with `credentials: gateway` each of them needs a key. */
+  /**
+   * Compiles the section's own keys. `named`: the provider, if the section names its providers; with `credentials: gateway` each of them
+   * needs a key.
+   */
   #keys(
     { keys, credentials }: SettingsDocument,
     named: Provider | null,
@@ -199,7 +202,7 @@ export class SectionCompiler {
     return new Map(Object.entries(keys ?? {}).map(([name, files]) => [name, typeof files === 'string' ? [files] : files]));
   }
 
-  /** A model that an experiment names, for one provider's traffic. */
+  /** Resolves an experiment's model for one provider's traffic. */
   target(text: string, source: SourceFile, path: readonly PropertyKey[], provider: Provider): TargetRef | null {
     const place: Place = { source, base: path };
     const target = this.#targets.resolve(text, place, [], { provider, allow: new Set(this.#context.defaults.allowProviders ?? []) });
@@ -207,7 +210,7 @@ export class SectionCompiler {
     return target;
   }
 
-  /** To be called once, after all sections: says what no provider's traffic can use. */
+  /** Call once after all sections: reports what no provider's traffic can use. */
   finish(): void {
     this.#targets.finish();
     this.#secure.finish(this.#reporter);
@@ -261,7 +264,7 @@ export class SectionCompiler {
     });
   }
 
-  /** Apps may ask for models that the catalog lacks, so this is a warning. */
+  /** Apps may request models that the catalog lacks, so this is only a warning. */
   #checkNamed(model: string, place: Place, path: readonly PropertyKey[]): void {
     if (this.#targets.known(model)) return;
     this.#models ??= new Set(
@@ -277,7 +280,7 @@ export class SectionCompiler {
     );
   }
 
-  /** A directive to a tier takes that tier's candidates or a higher one's: with none of them it does nothing. */
+  /** A directive to a tier uses that tier's candidates or a higher one's; if there are none, it does nothing. */
   #checkTiersOf(
     listed: readonly { readonly name: string; readonly then: DirectiveDocument }[],
     candidates: PolicySection['candidates'],
@@ -309,7 +312,7 @@ export class SectionCompiler {
     );
   }
 
-  /** A lifetime for a rule that does not exist is a slip of the pen. */
+  /** A lifetime for a rule that does not exist is a typo. */
   #cache(settings: SettingsDocument, place: Place): CacheSettings {
     const rules = [...(settings.overrides ?? []), ...(settings.rules ?? []), ...(settings.sensitivity ?? [])].map(({ name }) => name);
     for (const rule of Object.keys(settings.cache?.ttlByRule ?? {})) {
@@ -345,7 +348,8 @@ export class SectionCompiler {
     const result = { simple: [] as TargetRef[], standard: [] as TargetRef[], complex: [] as TargetRef[] };
     for (const tier of tiers) {
       this.#listed(settings, tier, place, reach, result[tier]);
-      // A list may hold models of several providers, each for its own traffic: those of another API are for traffic that has none of its own there, or where the policy says so.
+      // A list may hold models of several providers, each for its own traffic. Those with another API are only for traffic that has no
+      // candidate with its own API there, or if the policy says so.
       if (settings.otherApis === 'always' || result[tier].length === 0)
         this.#listed(settings, tier, place, { ...reach, translate: true }, result[tier]);
       this.#targets.checkTier(tier, result[tier], place);
@@ -354,7 +358,7 @@ export class SectionCompiler {
     return result;
   }
 
-  /** Adds a tier's candidates that this traffic can use, in the policy's order; with `translate` those of another API as well. */
+  /** Adds a tier's candidates that this traffic can use, in the policy's order; with `translate` also those of another API. */
   #listed(settings: SettingsDocument, tier: Tier, place: Place, reach: Reach, into: TargetRef[]): void {
     const before = reach.translate === true ? [...into] : [];
     if (reach.translate === true) into.length = 0;
@@ -366,14 +370,14 @@ export class SectionCompiler {
         continue;
       }
       into.push(target);
-      // Said already when the traffic's own API was looked for.
+      // Already reported when the traffic's own API was checked.
       if (before.some((other) => sameTarget(other, target))) continue;
       this.#targets.checkCandidate(target, place, [tier, at]);
       this.#checkKey(target, place, [tier, at], reach);
     }
   }
 
-  /** Traffic of another provider carries that one's key: the gateway needs its own. */
+  /** Another provider's traffic carries that provider's key, so the gateway needs its own. */
   #hasKey(target: TargetRef, { provider }: Reach): boolean {
     const other = this.#context.providers.get(target.provider);
     return target.provider === provider.name || other?.credential !== null || other.signing !== null;
@@ -406,7 +410,7 @@ export class SectionCompiler {
     return target === null ? null : { kind: 'model', target, ...fallback };
   }
 
-  /** A target of a chain: it may speak another API. */
+  /** Resolves a target of a chain, which may speak another API. */
   #chained(text: string, place: Place, path: readonly PropertyKey[], reach: Reach): TargetRef | null {
     const target = this.#targets.resolve(text, place, path, { ...reach, translate: true });
     if (target === null) return null;
@@ -456,7 +460,7 @@ export class SectionCompiler {
         return [];
       }
       const then = this.#directive(document.then, place, [at, 'then'], reach);
-      // What a request carries is asked of prompts only.
+      // A modality condition applies only to prompts.
       if (document.when.modality !== undefined && then?.kind === 'model')
         this.#targets.checkCandidate(then.target, place, [at, 'then', 'model']);
       const hinted = document.when.quality !== undefined || document.when.task !== undefined;
@@ -477,7 +481,7 @@ export class SectionCompiler {
     });
   }
 
-  /** The record names the rule that decided; two of one name could not be told apart. */
+  /** The record names the deciding rule; two rules with one name would be indistinguishable. */
   #checkName(listed: readonly { readonly name: string }[], name: string, place: Place, at: number): void {
     if (listed.findIndex((other) => other.name === name) < at)
       this.#say('error', 'twice', place, [at, 'name'], `there is another one called ${name}`, 'Give each its own name.');
@@ -566,7 +570,7 @@ export class SectionCompiler {
     seen.set(condition, earlier ?? name);
   }
 
-  /** Each is compiled once, not once a provider: type checks are most of a compilation's time. */
+  /** Compiled once, not once per provider: type checks are most of the compile time. */
   #expression(name: string, source: string): CompiledExpression {
     const key = `${name}\n${source}`;
     let expression = this.#expressions.get(key);
@@ -644,7 +648,7 @@ export class SectionCompiler {
           provider: reach.provider.name,
           reached: target !== null && this.#hasKey(target, reach),
         });
-      // A secure model that this provider's traffic cannot reach must not turn into "let it through".
+      // If this provider's traffic cannot reach the secure model, the request must not be let through.
       const then: SensitivityRule['then'] =
         target === null
           ? { kind: 'block', message: `This prompt holds ${document.name} and no secure model can take it.` }
@@ -653,7 +657,7 @@ export class SectionCompiler {
     });
   }
 
-  /** A pattern that finds nothing's place, or the tokens themselves, would mask without an end. */
+  /** A pattern that matches the empty string, or the tokens themselves, would mask endlessly. */
   #checkMask(pattern: SensitivePattern, name: string, place: Place, path: readonly PropertyKey[]): void {
     const expression = sensitiveExpression(pattern);
     if (expression.test('')) {
@@ -684,7 +688,7 @@ function sameTarget(a: TargetRef, b: TargetRef): boolean {
   return a.provider === b.provider && a.model === b.model;
 }
 
-/** Whether a rule leaves the target to those after it. */
+/** Whether a rule leaves the target to later rules. */
 function onlyShapes({ shape, tier, model, best, keep, block }: DirectiveDocument): boolean {
   return shape !== undefined && [tier, model, best, keep, block].every((part) => part === undefined);
 }

@@ -4,7 +4,7 @@ import type { ServedMatchDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import type { Problem } from './types.ts';
 
-/** What a budget or a rate limit is about, compiled. */
+/** Compiles which requests a budget or a rate limit applies to. */
 export function servedOf(match: ServedMatchDocument): ServedMatch {
   return {
     matchesWorkspace: workspaceTest(match?.workspace),
@@ -20,7 +20,7 @@ function workspaceTest(patterns: readonly string[] | undefined): (workspace: str
   return (workspace) => exact.has(workspace) || prefixes.some((prefix) => workspace.startsWith(prefix));
 }
 
-/** Patterns that match nothing are errors; models that the catalog does not know are warnings. */
+/** Reports patterns that match nothing (errors) and models that the catalog does not know (warnings). */
 export function checkServed(
   match: ServedMatchDocument,
   source: SourceFile,

@@ -3,7 +3,7 @@ import type { SessionsPolicy } from './types.ts';
 
 const defaultIdleMinutes = 60;
 
-/** Defaults filled in. Null where conversations are not kept together. */
+/** Fills in defaults. Null if conversations are not kept together. */
 export function compileSessions(document: SessionsDocument | undefined): SessionsPolicy | null {
   if (document === undefined || document.mode === 'off') return null;
   return {

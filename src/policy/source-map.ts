@@ -27,7 +27,7 @@ export class SourceFile {
   /** Problems of the YAML itself. */
   syntaxProblems(): Problem[] {
     const { errors } = this.document;
-    // One mistake of indentation or a colon gives two errors at one place.
+    // One mistake in indentation or a colon causes two errors at one place.
     const first = errors.filter((error, at) => errors.findIndex(({ pos }) => pos[0] === error.pos[0]) === at);
     return first.length === 0
       ? this.#mergeKeys()
@@ -50,7 +50,7 @@ export class SourceFile {
         });
   }
 
-  /** Merge keys are of YAML 1.1, and what they mean beside other keys differs between readers: no setting is to hang on that. */
+  /** Merge keys belong to YAML 1.1, and readers differ on their meaning beside other keys: no setting may depend on that. */
   #mergeKeys(): Problem[] {
     const found: Problem[] = [];
     visit(this.document, {
@@ -67,7 +67,7 @@ export class SourceFile {
 
   /** The document as plain values; aliases are bounded. Throws on too many, and on keys that are lists or maps. */
   value(): unknown {
-    // The library turns a collection that is a key into text, at a cost that grows with the cube of its depth.
+    // The library converts a collection used as a key into text, at a cost that grows with the cube of its depth.
     visit(this.document, {
       Pair: (_key, { key }) => {
         if (isCollection(key)) throw new Error('a key must be plain text');
@@ -76,7 +76,7 @@ export class SourceFile {
     return this.document.toJS({ maxAliasCount: 50 });
   }
 
-  /** A problem at a path of the document; `character`: UTF-16 units into the text that stands there. */
+  /** A problem at a path of the document; `character`: UTF-16 units into the text there. */
   problem(level: ProblemLevel, code: string, path: readonly PropertyKey[], message: string, fix: string, character = 0): Problem {
     return { level, code, file: this.file.name, ...this.#locate(path, character), path: pathText(path), message, fix };
   }
@@ -86,7 +86,7 @@ export class SourceFile {
     return { level, code, file: this.file.name, ...this.#position(offset), path: '', message, fix };
   }
 
-  /** The nearest node to `path` that exists: a missing key is shown at its parent. */
+  /** The nearest existing node to `path`: a missing key is shown at its parent. */
   #locate(path: readonly PropertyKey[], character: number): { line: number; column: number } {
     let node: unknown = this.document.contents;
     let offset = offsetOf(node) ?? 0;
@@ -107,7 +107,7 @@ export class SourceFile {
     return this.#position(offset + (character > 0 ? this.#inside(node, character) : 0));
   }
 
-  /** How far from a text's beginning in the file its `character`th is; 0 where escapes or folding hide that. */
+  /** The offset of a text's `character`th from its start in the file; 0 if escapes or folding hide that. */
   #inside(node: unknown, character: number): number {
     if (!isScalar(node) || typeof node.value !== 'string' || node.range == null) return 0;
     const raw = this.file.text.slice(node.range[0], node.range[1]);
@@ -142,7 +142,7 @@ function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** An entry of a list is shown where it begins; a map under a key at its key. */
+/** A list entry is shown where it begins; a map under a key at its key. */
 function isSeqItem(key: PropertyKey, node: unknown): boolean {
   return typeof key === 'number' && isMap(node);
 }

@@ -5,7 +5,7 @@ import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import type { PolicyFile } from './types.ts';
 
-/** The policy that is in force when none is given. */
+/** The policy that is used when none is given. */
 export const defaultPolicyFile = new URL('./default-policy.yaml', import.meta.url);
 
 /**
@@ -30,7 +30,7 @@ function readBounded(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** A ConfigMap's manifest becomes one policy file a key, with the manifest's own line numbers. */
+/** Turns a ConfigMap's manifest into one policy file per key, with the manifest's own line numbers. */
 function expand(file: PolicyFile): PolicyFile[] {
   if (!/^kind:\s*["']?ConfigMap["']?\s*$/m.test(file.text)) return [file];
   const lines = new LineCounter();
@@ -58,8 +58,8 @@ function expand(file: PolicyFile): PolicyFile[] {
 }
 
 /**
- * What tells one state of the files from another without reading them: a change of inode, size or times, also behind
- * links. Empty when there is nothing to look at.
+ * A signature that detects changes of the files without reading them: inode, size or times, also behind links. Empty if there is nothing to
+ * look at.
  */
 export function policySignature(path: string): string {
   try {

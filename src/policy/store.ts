@@ -16,32 +16,32 @@ export interface FilePolicyOptions {
   readonly onRuleError?: (rule: string, error: unknown) => void;
   /** Follow edits. */
   readonly watch: boolean;
-  /** The last good policy on disk, for a start that finds a bad one or none; absent or null: such a start fails. */
+  /** The last good policy on disk, for a start that finds a bad one or none; if absent or null, such a start fails. */
   readonly kept?: KeptPolicy | null;
 }
 
-/** Edits that no event tells of (network file systems, a subPath's parent) are found by looking this often, in ms. */
+/** Poll interval for edits without file events (network file systems, a subPath's parent), in ms. */
 const pollMs = 400;
 
-/** A change is taken once two looks this far apart see the same text, in ms: a file that is being written is no edit yet. */
+/** A change is applied when two reads this far apart see the same text, in ms: a file that is still being written must not count. */
 const settleMs = 100;
 
-/** A policy kept in files. A bad edit changes nothing but `lastRefusal`; the last good generation stays. */
+/** A policy in files. A bad edit changes only `lastRefusal`; the last good generation stays. */
 export class FilePolicyStore extends PolicyFeed {
   readonly #options: FilePolicyOptions;
   #catalog: Catalog;
   /** The files of the current generation. */
   #good: readonly PolicyFile[];
-  /** The text that was looked at last, good or bad; `unreadable` when there was none. */
+  /** The text that was read last, good or bad; `unreadable` if there was none. */
   #seen: string;
-  /** A text that was seen once and is not taken yet. */
+  /** A text that was read once and is not applied yet. */
   #pending: string | null = null;
   #signature: string;
   readonly #watchers: FSWatcher[] = [];
   #poll: NodeJS.Timeout | null = null;
   #settle: NodeJS.Timeout | null = null;
 
-  /** Throws SluiceError when the first policy is bad: a server must not start on nothing. */
+  /** Throws SluiceError if the first policy is bad: a server must not start without a policy. */
   constructor(options: FilePolicyOptions) {
     super();
     this.#options = options;
@@ -78,7 +78,7 @@ export class FilePolicyStore extends PolicyFeed {
     else this.#take(generation, this.refusal !== null && fingerprint(this.#good) !== this.#seen);
   }
 
-  /** Looks at the files now, and takes what they hold. */
+  /** Reads the files now and applies them. */
   refresh(): void {
     const files = this.#read();
     if (files !== null) this.#apply(files);
@@ -99,7 +99,7 @@ export class FilePolicyStore extends PolicyFeed {
     if (text === this.#seen) return;
     this.#seen = text;
     if (text === fingerprint(this.#good)) {
-      // Back to what is in force: nothing to compile, and nothing is refused any more.
+      // Back to the active policy: nothing to compile, and the refusal is cleared.
       this.refusal = null;
       return;
     }
@@ -133,7 +133,7 @@ export class FilePolicyStore extends PolicyFeed {
     });
   }
 
-  /** Reads when something changed; takes the text when it has not changed since the look before. */
+  /** Reads if something changed; applies the text if it is unchanged since the previous read. */
   #look(): void {
     const signature = policySignature(this.#options.path);
     if (signature === this.#signature && this.#pending === null) return;
@@ -144,7 +144,7 @@ export class FilePolicyStore extends PolicyFeed {
       files = readPolicyFiles(this.#options.path);
       text = fingerprint(files);
     } catch {
-      // Between two renames there is nothing for a moment.
+      // Between two renames the files are briefly missing.
     }
     if (text !== this.#pending) {
       this.#pending = text;
@@ -171,19 +171,19 @@ export class FilePolicyStore extends PolicyFeed {
     }, pollMs);
     this.#poll.unref();
     const { path } = this.#options;
-    // The folder, never the file: a rename or a `..data` swap leaves the old file's watch on nothing.
+    // Watch the folder, not the file: after a rename or a `..data` swap, a watch on the old file sees nothing.
     const folder = statSync(path).isDirectory() ? path : dirname(path);
     try {
       const watcher = watch(folder, { persistent: false }, () => this.#lookSoon());
       watcher.on('error', () => undefined);
       this.#watchers.push(watcher);
     } catch {
-      // No inotify left: the poll still sees every edit.
+      // No inotify watches left: the poll still sees every edit.
     }
   }
 }
 
-/** Stands for a text when there is none to read. */
+/** Replaces the text if it cannot be read. */
 const unreadableState = 'unreadable';
 
 function fingerprint(files: readonly PolicyFile[]): string {
@@ -203,7 +203,7 @@ function unreadable(path: string, error: unknown): Problem {
   };
 }
 
-/** Problems as lines for people: `file:line:column level code: message. fix`. */
+/** Formats problems as lines: `file:line:column level code: message. fix`. */
 export function renderProblems(problems: readonly Problem[]): string {
   return problems
     .map(

@@ -8,7 +8,7 @@ import type { Provider, TargetRef } from './types.ts';
 
 const mostNamed = 5;
 
-/** The provider whose traffic is compiled for, and the others that it may reach. */
+/** The provider whose traffic is compiled, and the others that it may reach. */
 export interface Reach {
   readonly provider: Provider;
   readonly allow: ReadonlySet<string>;
@@ -24,12 +24,12 @@ interface Unused {
   readonly fix: string;
 }
 
-/** Capabilities that requests ask for often enough to be worth a word beforehand. */
+/** Capabilities that requests need often enough to warn about in advance. */
 const watched = ['tools', 'vision', 'jsonSchema'] as const;
 
 /**
- * Turns the models that a policy names into targets, and says which do not exist, can never be used, or cannot do the job.
- * A list may hold models of several providers, each for its own traffic: only one that no traffic can use is a mistake.
+ * Resolves the models that a policy names to targets, and reports those that do not exist, can never be used, or cannot do the job. A list
+ * may hold models of several providers, each for its own traffic: only a model that no traffic can use is a mistake.
  */
 export class Targets {
   readonly #providers: ReadonlyMap<string, Provider>;
@@ -44,7 +44,7 @@ export class Targets {
     this.#reporter = reporter;
   }
 
-  /** `model` or `provider/model`. Null when this provider's traffic cannot use it, or it does not exist. */
+  /** Resolves `model` or `provider/model`. Null if this provider's traffic cannot use it, or it does not exist. */
   resolve(text: string, place: Place, path: readonly PropertyKey[], { provider, allow, translate }: Reach): TargetRef | null {
     const target = this.#find(text, provider);
     if (target === null) {
@@ -80,7 +80,7 @@ export class Targets {
     }
     const key = this.#key(place, path);
     const owner = this.#providers.get(target.provider)!;
-    // The API first: to allow a provider whose API is another one would only bring the next message.
+    // Check the API first: allowing a provider with another API would only cause the next message.
     if (owner.family !== provider.family && !(translate === true && translatable(provider.family, owner.family))) {
       const instead =
         translate !== true && translatable(provider.family, owner.family)
@@ -111,7 +111,7 @@ export class Targets {
     return target;
   }
 
-  /** Says what is wrong with a candidate by itself. */
+  /** Reports problems of a single candidate. */
   checkCandidate(target: TargetRef, place: Place, path: readonly PropertyKey[]): void {
     const entry = this.entry(target);
     if (entry === null) return;
@@ -148,7 +148,7 @@ export class Targets {
     }
   }
 
-  /** Says what a tier's candidates cannot do: all of them, or single ones that such requests will skip. */
+  /** Reports what a tier's candidates cannot do: all of them, or single ones, which requests that need it will skip. */
   checkTier(tier: Tier, targets: readonly TargetRef[], place: Place): void {
     const entries = targets.map((target) => this.entry(target));
     for (const capability of watched) {
@@ -179,7 +179,7 @@ export class Targets {
     }
   }
 
-  /** Says which parameters some of a tier's candidates take and others refuse: requests with them have fewer to choose from. */
+  /** Reports parameters that some of a tier's candidates accept and others refuse: requests with them have fewer candidates. */
   checkParameters(tier: Tier, targets: readonly TargetRef[], place: Place): void {
     const models = targets.flatMap((target) => {
       const provider = this.#providers.get(target.provider);
@@ -218,14 +218,14 @@ export class Targets {
     return [...this.#providers.values()].some((provider) => this.entry({ provider: provider.name, model }) !== null);
   }
 
-  /** To be called when all sections are compiled: says which models no traffic can use. */
+  /** Call after all sections are compiled: reports models that no traffic can use. */
   finish(): void {
     for (const [key, { place, path, code, message, fix }] of this.#unused) {
       if (!this.#used.has(key)) this.#reporter.say('error', code, place, path, message, fix);
     }
   }
 
-  /** With its provider written out, that one's; else the traffic's own, else the first that has it. */
+  /** Finds the model of the stated provider, or else of the traffic's own, or else of the first provider that has it. */
   #find(text: string, provider: Provider): TargetRef | null {
     const slash = text.indexOf('/');
     const named = slash === -1 ? undefined : this.#providers.get(text.slice(0, slash));
@@ -238,7 +238,7 @@ export class Targets {
   }
 
   #leave(key: string, place: Place, path: readonly PropertyKey[], code: string, message: string, fix: string): void {
-    // Where some traffic speaks the model's API, a permission is all that it lacks.
+    // If some traffic speaks the model's API, only a permission is missing.
     if (!this.#unused.has(key) || (code === 'cross-provider' && this.#unused.get(key)!.code === 'dialect'))
       this.#unused.set(key, { place, path, code, message, fix });
   }

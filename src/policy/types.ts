@@ -10,16 +10,16 @@ export * from './section-types.ts';
 export interface PolicyFile {
   readonly name: string;
   readonly text: string;
-  /** The Kubernetes namespace of the ConfigMap that it is from; absent: it is from none, or nobody asks. */
+  /** The Kubernetes namespace of the ConfigMap that it is from; absent if it is from none or namespaces are not checked. */
   readonly namespace?: string;
-  /** Lines before `text` in the file that people see (a ConfigMap's key inside its manifest). */
+  /** Lines before `text` in the original file (a ConfigMap's key inside its manifest). */
   readonly lineOffset?: number;
   readonly columnOffset?: number;
-  /** Set when the text has no lines of its own there (a quoted string in a manifest): every problem is shown at this place. */
+  /** Set if the text has no lines of its own there (a quoted string in a manifest): every problem is then shown at this place. */
   readonly at?: { readonly line: number; readonly column: number };
 }
 
-/** Which provider a request is for, and its path there; `ambiguous`: more than one may be meant. */
+/** A request's provider and its path there; `ambiguous` if it may be more than one. */
 export type Resolved = { readonly provider: Provider; readonly path: string } | 'ambiguous' | null;
 
 /** An immutable, compiled policy. A request takes the current one when it starts and keeps it. */
@@ -37,73 +37,73 @@ export interface PolicyGeneration {
   /** The source texts, in their order of precedence. */
   readonly files: readonly PolicyFile[];
   readonly experiments: readonly PolicyExperiment[];
-  /** How it takes the place of the policy before it; null: at once. */
+  /** How it replaces the previous policy; null for at once. */
   readonly rollout: RolloutPolicy | null;
-  /** Header names that say the workspace, in order; lower case. Default: x-sluice-workspace. */
+  /** Header names that state the workspace, in order; lower case. Default: x-sluice-workspace. */
   readonly workspaceHeaders: readonly string[];
-  /** Header names that say the user, in order; lower case. Default: x-sluice-user. */
+  /** Header names that state the user, in order; lower case. Default: x-sluice-user. */
   readonly userHeaders: readonly string[];
   /** Headers that rules may read; lower case. */
   readonly ruleHeaders: readonly string[];
-  /** Who is believed; null: everybody. */
+  /** Which callers are believed; null if everybody is. */
   readonly callers: CallersPolicy | null;
   /** Workspaces that metrics may name; others are counted as `other`. */
   readonly workspaces: readonly string[];
-  /** Workspaces that the policy names whole; null: nothing is counted by workspace. */
+  /** Workspaces that the policy names in full; null if nothing is counted by workspace. */
   readonly namedWorkspaces: ReadonlySet<string> | null;
   /** Empty: nothing is counted. */
   readonly budgets: readonly Budget[];
   /** Empty: nothing is counted. */
   readonly rateLimits: readonly RateLimit[];
-  /** Whether any of them limits requests at the same time. */
+  /** Whether any of them limits concurrent requests. */
   readonly limitsConcurrent: boolean;
-  /** Where budgets tell people. */
+  /** Webhooks that budgets notify. */
   readonly webhooks: ReadonlyMap<string, Webhook>;
-  /** Whether any section says what happens when a target fails. */
+  /** Whether any section has a fallback. */
   readonly hasChains: boolean;
   /** Whether any section masks sensitive data. */
   readonly hasMasks: boolean;
-  /** Files with keys of single sections. */
+  /** Key files of individual sections. */
   readonly keyFiles: readonly string[];
-  /** Whether any section lets nothing pass unread, undecided or with the app's own key. */
+  /** Whether any section forbids requests to pass unread, undecided or with the app's own key. */
   readonly hasClosedSections: boolean;
-  /** Which provider a request is for, from its authority, path and headers, and the path without the provider's prefix. */
+  /** Finds a request's provider from its authority, path and headers, and its path without the provider's prefix. */
   resolveProvider(authority: string, path: string, head?: HeadView): Resolved;
-  /** The most specific section for the pair; there always is one. */
+  /** The most specific section for the pair; always exists. */
   section(workspace: string, provider: string): PolicySection;
 }
 
 /** Holds the current generation; sources push texts into it. */
 export interface PolicyStore {
   current(): PolicyGeneration;
-  /** Milliseconds since the epoch of the last refused edit and its problems; null when the last edit was good. */
+  /** The time of the last refused edit in milliseconds since the epoch, and its problems; null if the last edit was good. */
   lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null;
   onChange(listener: (generation: PolicyGeneration) => void): () => void;
   onRefusal(listener: (problems: readonly Problem[]) => void): () => void;
   close(): Promise<void>;
 }
 
-/** One source of a policy that is made of several, and how much of it is in force. */
+/** One of several sources of a policy, and how much of it is active. */
 export interface PolicySourceState {
   /** `namespace/name` of a ConfigMap. */
   readonly id: string;
-  /** Of its newest version, in force or not. */
+  /** That of its newest version, active or not. */
   readonly resourceVersion: string;
   readonly state: 'in-force' | 'last-good' | 'left-out';
   readonly problems: readonly Problem[];
 }
 
-/** A store that a server lives on. */
+/** The policy store of a server. */
 export interface LivePolicyStore extends PolicyStore {
-  /** Compiles the policy in force again on other price facts. When they do not suit it, it keeps those that it has. */
+  /** Recompiles the active policy with a new catalog. If they do not fit, it keeps the old catalog. */
   setCatalog(catalog: Catalog): void;
-  /** Empty where the policy is one whole. */
+  /** Empty if the policy has only one source. */
   sources(): readonly PolicySourceState[];
 }
 
 export type ProblemLevel = 'error' | 'warning';
 
-/** One mistake in a policy: where, what, and what would be right. */
+/** One mistake in a policy: place, problem, and fix. */
 export interface Problem {
   readonly level: ProblemLevel;
   /** Stable code, e.g. `unknown-model`. */

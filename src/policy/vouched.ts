@@ -3,7 +3,7 @@ import type { SettingsDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import type { CallerClaim, Problem } from './types.ts';
 
-/** Settings by which a section gives or takes access: to keys, providers, models, or past what stops others. */
+/** Settings by which a section grants or restricts access: to keys, providers, models, or past what stops others. */
 const accessSettings = ['mode', 'failClosed', 'sensitivity', 'credentials', 'keys', 'websockets', 'allowProviders'] as const;
 
 type Identity = CallerClaim & ('workspace' | 'user' | 'user-tier');
@@ -21,13 +21,13 @@ const keys: Readonly<Record<Identity, 'workspace' | 'user' | 'userTier'>> = {
   'user-tier': 'userTier',
 };
 
-/** Warns, once for each, where money or access depends on who a caller says it is, and the policy does not say who vouches for that. */
+/** Warns, once per claim, if money or access depends on who a caller says it is, and the policy does not say who vouches for that. */
 export function checkVouched(loaded: readonly LoadedFile[], problems: Problem[]): void {
   const found: Record<Identity, Dependence[]> = { workspace: [], user: [], 'user-tier': [] };
   for (const file of loaded) dependences(file, (claim, path, what) => found[claim].push({ source: file.source, path, what }));
   for (const claim of ['workspace', 'user', 'user-tier'] as const) {
     const [first, ...others] = found[claim];
-    // Who has written down of whom it is believed, be it of all, knows it.
+    // No warning if the policy states explicitly whose claim is believed, even if everybody's.
     if (first === undefined || loaded.some(({ document }) => document.callers?.believe?.[keys[claim]] !== undefined)) continue;
     const name = names[claim];
     const more = others.length === 0 ? '' : ` (and ${others.length} more ${others.length === 1 ? 'place does' : 'places do'})`;

@@ -7,13 +7,13 @@ import type { Place, Reporter } from './reporter.ts';
 import type { SettingsDocument } from './schema.ts';
 import type { Problem, TargetRef } from './types.ts';
 
-/** Says something at a path below a place of the policy. */
+/** Reports a warning at a path below a place of the policy. */
 type Say = (path: readonly PropertyKey[], message: string, fix: string) => void;
 
-/** Texts that have nothing in common: a pattern that is in all of them is in every prompt. */
+/** Texts with nothing in common: a pattern found in all of them is found in every prompt. */
 const unlike = ['a', '7', 'Ω', '. '];
 
-/** Whether a pattern is found in whatever somebody writes. `source` is one of RE2's. */
+/** Whether a pattern matches any text. `source` is in RE2 syntax. */
 export function matchesEverything(source: string): boolean {
   const pattern = RE2JS.compile(source);
   return pattern.test('') || unlike.every((text) => pattern.test(text));
@@ -22,19 +22,19 @@ export function matchesEverything(source: string): boolean {
 /** Patterns of `matches` calls in a rule's expression. */
 const matchesCall = /\.matches\(\s*r?(["'])((?:\\.|(?!\1).)*)\1\s*\)/g;
 
-/** A pattern in a rule's expression that every text matches; null: there is none. `offset`: UTF-16 units. */
+/** A pattern in a rule's expression that every text matches; null if there is none. `offset`: UTF-16 units. */
 export function emptyMatch(source: string): { readonly pattern: string; readonly offset: number } | null {
   for (const { 2: pattern, index } of source.matchAll(matchesCall)) {
     try {
       if (matchesEverything(pattern!)) return { pattern: pattern!, offset: index };
     } catch {
-      // What is no pattern is said elsewhere.
+      // Invalid patterns are reported elsewhere.
     }
   }
   return null;
 }
 
-/** Says so where a section wants routing and names nothing that could route. */
+/** Warns if a section enables routing but names nothing to route to. */
 export function checkIdle(settings: SettingsDocument, say: Say): void {
   const { mode, candidates, overrides, rules, sensitivity, learned, fallback, cache, default: standard } = settings;
   if (mode !== 'enabled' || standard !== undefined || learned !== undefined || fallback !== undefined || cache !== undefined) return;
@@ -46,7 +46,7 @@ export function checkIdle(settings: SettingsDocument, say: Say): void {
   say([], 'mode is enabled, and nothing says where requests go: all keep their model', 'List models under candidates.');
 }
 
-/** Says so where no prompt can be of a tier. */
+/** Warns if no prompt can be of a tier. */
 export function checkThresholds({ thresholds }: SettingsDocument, say: Say): void {
   if (thresholds === undefined) return;
   const { simple, standard } = thresholds;
@@ -58,13 +58,13 @@ export function checkThresholds({ thresholds }: SettingsDocument, say: Say): voi
   );
 }
 
-/** Prompts of the usual shape: four tokens in for one out. */
+/** Price for a typical ratio: four input tokens per output token. */
 function priceOf(entry: ModelEntry | null): number | null {
   const { input = null, output = null } = entry?.prices ?? {};
   return input === null || output === null ? null : input * 4 + output;
 }
 
-/** Says so where a lower tier costs more than a higher one. */
+/** Warns if a lower tier costs more than a higher one. */
 export function checkTierPrices(
   candidates: Readonly<Record<Tier, readonly TargetRef[]>>,
   entryOf: (target: TargetRef) => ModelEntry | null,
@@ -91,10 +91,10 @@ export function checkTierPrices(
   }
 }
 
-/** Prices of an override that are so far from the catalog's that another unit was meant. */
+/** Factor from the catalog's price above which an override's price is probably in another unit. */
 const farOff = 50;
 
-/** Says so where a price of the policy is in another unit than dollars per million tokens. */
+/** Warns if a price of the policy seems to be in another unit than dollars per million tokens. */
 export function checkPrices(facts: object, entry: ModelEntry | null, say: Say): void {
   for (const [name, stated] of Object.entries(facts)) {
     const listed = (entry?.prices as Readonly<Record<string, unknown>> | undefined)?.[name];
@@ -109,7 +109,7 @@ export function checkPrices(facts: object, entry: ModelEntry | null, say: Say): 
   }
 }
 
-/** Says so where a file of a key is written as other products write secrets. */
+/** Warns if a key file is written as other products refer to secrets. */
 export function checkKeyFile(file: string, say: Say): void {
   const foreign =
     /^(?:os\.environ\b|env[:.]|secret[:.]|vault[:.]|aws[:.]|arn:|gcp[:.]|\$|\{\{|%\w+%)/i.test(file) ||
@@ -122,7 +122,7 @@ export function checkKeyFile(file: string, say: Say): void {
     );
 }
 
-/** Names of workspaces that are nearly those that the policy knows. */
+/** Warns about workspace names that nearly match a known one. */
 export function checkWorkspaceNames(loaded: readonly LoadedFile[], problems: Problem[]): void {
   const known = new Set(loaded.flatMap(({ document }) => document.workspaces?.known ?? []));
   if (known.size === 0) return;
@@ -156,13 +156,13 @@ export function checkWorkspaceNames(loaded: readonly LoadedFile[], problems: Pro
   }
 }
 
-/** `team-a` and `team-b`, `app1` and `app2`: others of a kind, no slips of the pen. */
+/** `team-a` and `team-b`, `app1` and `app2`: different members of a series, not typos. */
 function isSibling(a: string, b: string): boolean {
   const stem = (name: string): string => name.replace(/(?:[-_.:/]?[a-z]|\d+)$/i, '');
   return stem(a) === stem(b) && stem(a) !== a;
 }
 
-/** Secure models that some traffic of their section cannot reach: there every match is refused. */
+/** Collects secure models that some traffic of their section cannot reach, where every match is refused, and warns about them. */
 export class SecureModels {
   readonly #found = new Map<
     string,
@@ -176,7 +176,7 @@ export class SecureModels {
     }
   >();
 
-  /** `reached`: whether requests for `provider` may go there. */
+  /** `reached`: whether requests for `provider` can reach it. */
   note(
     place: Place,
     path: readonly PropertyKey[],

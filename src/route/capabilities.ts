@@ -6,12 +6,12 @@ import type { Exchange } from '../apis/types.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
 import type { DecideInput, Disqualification } from './types.ts';
 
-/** The name under which the catalog lists a target's model: on Azure a deployment stands for a model. */
+/** The catalog's name for a target's model; on Azure the deployment name is mapped to a model. */
 export function catalogModel(provider: Provider, model: string): string {
   return provider.deployments.get(model) ?? model;
 }
 
-/** The catalog's entry of a target; null when the policy or the catalog does not know it. */
+/** The catalog's entry for a target; null if the policy or the catalog does not know it. */
 export function entryOf(input: Pick<DecideInput, 'generation'>, target: TargetRef): ModelEntry | null {
   const provider = input.generation.providers.get(target.provider);
   return provider === undefined ? null : input.generation.catalog.lookup(provider.catalogProvider, catalogModel(provider, target.model));
@@ -20,10 +20,10 @@ export function entryOf(input: Pick<DecideInput, 'generation'>, target: TargetRe
 export type Crossing = 'no' | 'later' | 'checked';
 
 /**
- * Why a target cannot take this request, or null when it can. A fact that the catalog does not state counts against the
- * target. Prices are not looked at, and the requested model is never asked: the app chose it.
- * `answerTokens`: output tokens expected of one answer. `crossing`: whether it may speak another API than the request, so that that is translated; `later`: it may,
- * and whether nothing of the request would be lost is asked apart, see untranslatable().
+ * Why a target cannot take this request, or null if it can. A fact that the catalog does not state counts against the target. Prices are
+ * not checked, and the requested model never is: the app chose it. `answerTokens`: expected output tokens of one answer. `crossing`:
+ * whether the target may speak another API than the request, which is then translated; `later`: it may, and the caller checks separately,
+ * with untranslatable(), that the translation loses nothing.
  */
 export function disqualify(
   input: DecideInput,
@@ -39,7 +39,7 @@ export function disqualify(
   );
 }
 
-/** Whether a target that speaks another API cannot take all that the request says. Costly: its body is translated to find out. */
+/** Whether a target with another API cannot express everything in the request. Expensive: translates the body to find out. */
 export function untranslatable(input: DecideInput, target: TargetRef): boolean {
   const provider = input.generation.providers.get(target.provider);
   if (provider === undefined || target.provider === input.provider.name || takesAsIs(provider, input.provider.family, input.exchange.api))
@@ -47,7 +47,7 @@ export function untranslatable(input: DecideInput, target: TargetRef): boolean {
   return input.canTranslate?.(target, provider.family) !== true;
 }
 
-/** The parameter of the request that a target refuses, where it gets the request in the app's own words; null: none. */
+/** The request parameter that a target refuses when it gets the app's body unchanged; null if none. */
 export function refusedBy(input: DecideInput, target: TargetRef): string | null {
   const { exchange, generation, provider, refusals } = input;
   if (exchange.parameters.length === 0) return null;
@@ -71,7 +71,7 @@ function unreachable(input: DecideInput, target: TargetRef, crossing: Crossing):
     if (!has) return 'no-credential';
     if (input.inEnvoy?.(target.provider) === false) return 'not-in-envoy';
   }
-  // A URL that names a deployment: a model without one cannot be called.
+  // The URL names a deployment, so a model without a deployment cannot be called.
   if (dialects[provider.family].deployments && !provider.deployments.has(target.model)) return 'unknown-model';
   return null;
 }

@@ -2,29 +2,29 @@ import { tiers, type Tier } from '../classify/types.ts';
 import type { FallbackPolicy, TargetRef } from '../policy/types.ts';
 import type { CandidateReport, Decision } from './types.ts';
 
-/** What a chain is built from. */
+/** Input for building a chain. */
 export interface ChainInput {
   readonly fallback: FallbackPolicy;
   readonly first: TargetRef;
-  /** The others of the first one's pool, in the order in which they are tried; they come before all else. */
+  /** The other members of the first target's pool, in the order they are tried; they come before all other targets. */
   readonly mates: readonly TargetRef[];
-  /** A target and the others of its pool, in the pool's order. */
+  /** Returns a target and the other members of its pool, in the pool's order. */
   readonly expand: (target: TargetRef) => readonly TargetRef[];
   readonly firstEstimate: CandidateReport['estimate'];
   readonly requestedModel: string;
   readonly reason: Decision['reason'];
   readonly tier: Tier;
-  /** The chain that the matching rule brought; null: none. */
+  /** The chain from the matching rule; null if it has none. */
   readonly ruleChain: readonly TargetRef[] | null;
   readonly candidates: Readonly<Record<Tier, readonly TargetRef[]>>;
-  /** Checks one target; its report says why it cannot take the request. */
+  /** Checks one target; the report says why it cannot take the request. */
   readonly report: (target: TargetRef) => CandidateReport;
 }
 
-/** Reasons that say which tier was wanted, so that its chain and the escalation make sense. */
+/** Reasons that imply a tier, so its chain and escalation apply. */
 export const tieredReasons: ReadonlySet<Decision['reason']> = new Set(['tier', 'models', 'kept-cheapest', 'override', 'rule', 'default']);
 
-/** The targets after the first, in the order in which they are tried. All of them can do the job and are affordable together. */
+/** The targets after the first, in the order they are tried. Each can do the job, and together they are affordable. */
 export function chainAfter(input: ChainInput): TargetRef[] {
   const { fallback } = input;
   const chain: TargetRef[] = [];

@@ -1,28 +1,28 @@
 import { limits } from '../lib/limits.ts';
 import type { TargetRef } from '../policy/types.ts';
 
-/** How one attempt at a target ended, as far as its health is concerned. */
+/** How one attempt at a target ended, for its health. */
 export type AttemptHealth =
   | { readonly kind: 'ok' }
-  /** No usable answer: counts towards the failure share. */
+  /** No usable answer; counts towards the failure share. */
   | { readonly kind: 'failed' }
-  /** 429 or 529: out at once, for as long as the provider says. */
+  /** 429 or 529: cools down at once, for as long as the provider says. */
   | { readonly kind: 'limited'; readonly retryAfterMs: number | null }
-  /** The model does not exist there: out, and an alert. */
+  /** The model does not exist at this provider: cools down and raises an alert. */
   | { readonly kind: 'dead' }
-  /** The gateway's own key was refused: the whole provider is out for requests that need that key. */
+  /** The gateway's own key was refused: the whole provider cools down for requests that need this key. */
   | { readonly kind: 'key-dead' };
 
-/** What other replicas have to know of a target. */
+/** A change of a target's health that is shared with other replicas. */
 export type CooldownChange =
   | { readonly kind: 'ok' }
-  /** It rests for `ms` from now; the next cool-down, if its probe fails, is twice `lastMs`. */
+  /** It cools down for `ms` from now; if its probe fails, the next cool-down is twice `lastMs`. */
   | { readonly kind: 'rest'; readonly ms: number; readonly lastMs: number };
 
-/** Where replicas tell each other. Nothing here rejects or throws. */
+/** Shares cool-downs between replicas. No method rejects or throws. */
 export interface CooldownShare {
   tell(target: TargetRef, change: CooldownChange): void;
-  /** Whether this replica is the one that tries the target, for `ms`; true too when nobody can be asked. */
+  /** Whether this replica may probe the target, for `ms`; also true if no other replica can be asked. */
   lead(target: TargetRef, ms: number): Promise<boolean>;
 }
 
@@ -30,17 +30,17 @@ export type TargetState = 'ok' | 'cooling' | 'half-open';
 
 interface Health {
   readonly target: TargetRef;
-  /** Ends of the last attempts, newest last: true is a failure. */
+  /** Results of the last attempts, newest last; `failed` is true for a failure. */
   readonly ends: { readonly at: number; readonly failed: boolean }[];
-  /** Milliseconds on the clock until which nothing is sent; 0: it is in use. */
+  /** Clock time in ms until which nothing is sent; 0 if the target is in use. */
   until: number;
-  /** Length of the last cool-down, doubled when its probe fails too. */
+  /** Length of the last cool-down, in ms; doubled when the probe fails too. */
   lastMs: number;
-  /** When the one request that tries it after its cool-down left; null: none is on its way. */
+  /** When the probe request after the cool-down was sent; null if no probe is in flight. */
   probeAt: number | null;
-  /** Whether this replica is the one that tries it; asked for only where there are others. */
+  /** Whether this replica is the one that probes; asked only when there are other replicas. */
   leads: boolean;
-  /** When to ask for that again. */
+  /** When to ask for the lead again. */
   askAt: number;
 }
 
@@ -52,35 +52,36 @@ const baseMs = 15_000;
 const limitedMs = 10_000;
 const deadMs = 60_000;
 const longestMs = 10 * 60_000;
-/** A probe whose end was never told (its client left) is forgotten after this. */
+/** A probe whose result was never reported (its client left) is forgotten after this. */
 const probeMs = 60_000;
-/** How often a replica asks whether it may try a target that another one was to try. */
+/** How often a replica asks whether it may probe a target that another replica was to probe. */
 const askMs = 1_000;
-/** Stands for all models of a provider: a key is the same for all. No model is called so. */
+/** Means all models of a provider, since a key is the same for all. No model has this name. */
 export const anyModel = '*';
 
 /**
- * Which targets rest. A target cools down when its provider says so (429, 529 with Retry-After), when its key or model is dead,
- * or when half of at least ten attempts within 30 s failed. After its time one request tries it: success closes the case, failure
- * doubles the time. With other replicas a cool-down holds for all of them, and one of them sends that request. Bounded by limits.cooldownTargets.
+ * Tracks which targets are cooling down. A target cools down when its provider says so (429, 529 with Retry-After), when its key or model
+ * is dead, or when half of at least ten attempts within 30 s failed. After the cool-down one request probes it: success ends the cool-down,
+ * failure doubles it. With other replicas a cool-down applies to all of them, and one of them sends the probe. Bounded by
+ * limits.cooldownTargets.
  */
 export class Cooldowns {
   readonly #now: () => number;
   readonly #share: CooldownShare | null;
   readonly #targets = new Map<string, Health>();
 
-  /** `now`: milliseconds of a monotonic clock. `share`: the other replicas; null: there are none. */
+  /** `now`: milliseconds of a monotonic clock. `share`: the other replicas; null if there are none. */
   constructor(now: () => number = () => performance.now(), share: CooldownShare | null = null) {
     this.#now = now;
     this.#share = share;
   }
 
-  /** Whether a new request should not be sent there. `ownKey`: it would go with the app's own key, so that the gateway's does not matter. */
+  /** Whether new requests should avoid this target. `ownKey`: the request uses the app's own key, so the gateway's key does not matter. */
   cooling(target: TargetRef, ownKey = false): boolean {
     return this.#rests(target) || (!ownKey && this.#rests({ provider: target.provider, model: anyModel }));
   }
 
-  /** An attempt leaves for a target: after a cool-down it is the one that tries it. */
+  /** An attempt at a target starts; after a cool-down it becomes the probe. */
   began(target: TargetRef, ownKey = false): void {
     const now = this.#now();
     for (const one of ownKey ? [target] : [target, { provider: target.provider, model: anyModel }]) {
@@ -96,11 +97,11 @@ export class Cooldowns {
       return;
     }
     this.#ended(target, end);
-    // Whatever came of it, the key was taken.
+    // Whatever the result, the provider accepted the key.
     if (!ownKey && this.#targets.has(key(provider))) this.#ended(provider, { kind: 'ok' });
   }
 
-  /** Another replica has found out about a target. */
+  /** Applies a change that another replica reported. */
   heard(target: TargetRef, change: CooldownChange): void {
     const known = this.#targets.get(key(target));
     if (change.kind === 'ok') {
@@ -123,7 +124,7 @@ export class Cooldowns {
     return this.#share !== null && !this.#leads(health, now, this.#share);
   }
 
-  /** Asks in the background: until the answer is there the target still rests for this replica. */
+  /** Asks in the background; until the answer arrives, this replica treats the target as cooling down. */
   #leads(health: Health, now: number, share: CooldownShare): boolean {
     if (health.leads) return true;
     if (now >= health.askAt) {
@@ -164,7 +165,7 @@ export class Cooldowns {
     }
   }
 
-  /** Every target that is not in plain use, for the metrics and the admin API. */
+  /** Every target that is not in normal use, for the metrics and the admin API. */
   states(): { readonly target: TargetRef; readonly state: TargetState; readonly remainingMs: number }[] {
     const now = this.#now();
     return [...this.#targets.values()]

@@ -15,7 +15,7 @@ import { pickCandidate } from '../router/candidates/pick.ts';
 import type { PoolChoice } from './pools.ts';
 import type { Baseline, CandidateReport, DecideInput, Decision, DecisionReason, Disqualification, ShapeFacts } from './types.ts';
 
-/** Where a step of the order ended; null from a step means that it has nothing to say. */
+/** The result of one decision step; a step returns null if it does not apply. */
 interface Choice {
   readonly action: Decision['action'];
   readonly target: TargetRef;
@@ -23,22 +23,22 @@ interface Choice {
   readonly rule: string | null;
   readonly tier: Tier;
   readonly message: string | null;
-  /** What the matching rule wants to be tried after it. */
+  /** The fallback targets of the matching rule. */
   readonly fallback?: readonly TargetRef[];
 }
 
 type MutableReport = { -readonly [K in keyof CandidateReport]: CandidateReport[K] };
 
-/** Answers of a template by a model that say what it typically takes there. */
+/** Number of answers by a model to a template from which its typical length is taken as known. */
 const typicalAnswers = 20;
 
-/** Status of an answer that the policy refuses. */
+/** HTTP status for a request that the policy blocks. */
 const blockedStatus = 403;
 
 /**
- * Decides which target answers a request, and why. Pure: the same input gives the same decision; time comes from
- * `caller.now`. The order is in docs/decisions.md: sensitivity, pinned, overrides, unknown model, rules, decision table,
- * default, requested. A section that is not enabled changes nothing: the decision is only recorded.
+ * Decides which target answers a request, and why. Pure: the same input gives the same decision; time comes from `caller.now`. The order is
+ * in docs/decisions.md: sensitivity, pinned, overrides, unknown model, rules, decision table, default, requested. If a section is not
+ * enabled, the decision is only recorded.
  */
 export function decide(input: DecideInput): Decision {
   const decision = new Decider(input).run();
@@ -60,7 +60,7 @@ export function decide(input: DecideInput): Decision {
 class Decider {
   readonly #input: DecideInput;
   readonly #ruleInput: RuleInput;
-  /** The same with the task as classified, where the caller says another one; null: it does not. */
+  /** The rule input with the classified task, if the caller states another one; null if it does not. */
   readonly #classified: RuleInput | null;
   readonly #requested: TargetRef;
   readonly #requestedEntry: ModelEntry | null;
@@ -69,13 +69,13 @@ class Decider {
   readonly #baseline: Cost;
   readonly #outputs = new Map<TargetRef, number>();
   readonly #reports: MutableReport[] = [];
-  /** What a pool took in place of the chosen target, or that itself; null: no pool was asked. */
+  /** The target that a pool picked, which may be the chosen one; null if no pool was asked. */
   #picked: TargetRef | null = null;
   #pool: PoolChoice | null = null;
   #keptForCache = false;
-  /** What rules ask for beside or in place of a target, each with its name. */
+  /** Shapes from rules, with or without a target, each with the rule's name. */
   readonly #shapes: (readonly [by: string, shape: Shape])[] = [];
-  /** Output tokens of the whole call that its shape lets through. */
+  /** The most output tokens that the shape allows for the whole call. */
   #most = Infinity;
 
   constructor(input: DecideInput) {
@@ -107,7 +107,7 @@ class Decider {
     const shape = choice.action === 'block' ? null : this.#shape(choice, chain);
     const baseline = this.#baselineOf(served, shape);
     const assumed = Math.min(this.#outputFor(served), this.#most);
-    // The chosen one rests: its first fallback takes its place.
+    // The chosen target is cooling down: its first fallback replaces it.
     const moved = choice.action !== 'block' && served !== (this.#picked ?? choice.target);
     return {
       action: choice.action === 'block' ? 'block' : served === this.#requested ? 'keep' : 'route',
@@ -135,7 +135,7 @@ class Decider {
     };
   }
 
-  /** What this turn needs: never less than an earlier one of its conversation. */
+  /** The tier that this turn needs; never lower than that of an earlier turn of its conversation. */
   #needed(): Tier {
     const { verdict, session } = this.#input;
     const floor = session?.state?.floor;
@@ -161,7 +161,7 @@ class Decider {
     };
   }
 
-  /** Tokens of this prompt that a target is reckoned to read from its prompt cache: it answered the turn before, not long ago. */
+  /** Estimated tokens of this prompt that a target reads from its prompt cache, because it recently answered the previous turn. */
   #cachedAt(target: TargetRef): number {
     const state = this.#input.session?.state ?? null;
     if (state?.last == null || this.#input.caller.now >= state.cachedUntil) return 0;
@@ -177,7 +177,7 @@ class Decider {
       (keepModel === true ? this.#unlessBlocked('route-off') : null) ??
       (section.pinned.has(exchange.model) ? this.#unlessBlocked('pinned') : null) ??
       this.#rules('overrides') ??
-      // A model that the catalog does not know cannot be compared: only an override, which asks nothing about it, moves it.
+      // A model that is not in the catalog cannot be compared, so only an override, which does not compare, may replace it.
       (exchange.operation === 'generate' && this.#requestedEntry === null && section.unknownModel === 'keep'
         ? this.#unlessBlocked('kept-unknown-model')
         : null) ??
@@ -194,7 +194,7 @@ class Decider {
     );
   }
 
-  /** What a budget that is nearly used up makes of a choice. Sensitive data stays where it must go, and a pinned model what it is. */
+  /** Replaces a choice by a cheaper one when a budget is nearly used up. Sensitive data and pinned models keep their target. */
   #cheaper(choice: Choice): Choice {
     const { cheaper, exchange } = this.#input;
     if (
@@ -211,7 +211,7 @@ class Decider {
     const before = this.#reports.filter(({ chosen }) => chosen);
     const other = this.#table(cheaper.tier, true, 'budget', cheaper.budget);
     const gain = other !== null && usd(this.#estimate(other.target)) < usd(estimate);
-    // One of the reports is the chosen one.
+    // Exactly one target is marked as chosen.
     for (const report of gain ? before : this.#reports) report.chosen = gain ? false : before.includes(report);
     return gain ? other : choice;
   }
@@ -220,7 +220,7 @@ class Decider {
     if (shape !== null) this.#shapes.push([`${kind} ${name}`, shape]);
   }
 
-  /** What becomes of the request's own parameters; null: the policy caps nothing here, or the request is to stay as it is. */
+  /** Changes to the request's own parameters; null if the policy caps nothing here or the request must not be changed. */
   #shape(choice: Choice, chain: readonly TargetRef[]): ShapeFacts | null {
     const { section, cheaper, exchange, generation, provider } = this.#input;
     if (exchange.operation !== 'generate' || choice.reason === 'route-off' || choice.reason === 'pinned') return null;
@@ -243,11 +243,11 @@ class Decider {
     return { by: wanted.map(([by]) => by), ...plan, unshapedOutputTokens };
   }
 
-  /** The chosen target and its fallbacks, those that rest behind the others. */
+  /** The chosen target and its fallbacks; targets that are cooling down come last. */
   #chain(choice: Choice): readonly TargetRef[] {
     const { section, exchange, cooling } = this.#input;
     const { fallback } = section;
-    // Sensitive data goes to its secure model or nowhere.
+    // Sensitive data may only be sent to its secure model.
     if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'route-off')
       return [choice.target];
     const reports = new Map<string, MutableReport>();
@@ -285,11 +285,11 @@ class Decider {
       const resting = reports.get(`${target.provider}/${target.model}`) ?? this.#reports.find(({ chosen }) => chosen);
       if (resting !== undefined) resting.disqualified = 'cooling-down';
     }
-    // Who rests comes last: when all others fail, it is better asked than nobody.
+    // Targets that are cooling down come last: if all others fail, trying them is better than giving up.
     return [...awake, ...chain.filter((target) => !awake.includes(target))];
   }
 
-  /** What an experiment wants; where that model cannot do the job, the request is decided as any other. */
+  /** The experiment's choice; if its model cannot do the job, the request is decided as usual. */
   #forced(): Choice | null {
     const { forced } = this.#input;
     if (forced === undefined || forced === null) return null;
@@ -310,7 +310,7 @@ class Decider {
     });
   }
 
-  /** The pool's pick; what was chosen before it is not chosen any more. */
+  /** Takes the pool's pick instead of the chosen target. */
   #pick(pooled: Pooled, choice: Choice): TargetRef {
     const [pick = choice.target] = pooled.order;
     const target = same(pick, choice.target) ? choice.target : this.#own(pick) ? this.#requested : pick;
@@ -320,8 +320,8 @@ class Decider {
   }
 
   /**
-   * The weak model where grades, or else the learned router, say that it is enough; the requested one where they say that it is needed. Without a
-   * verdict null: the decision table is asked. After a low grade the requested one, whatever else would have been taken.
+   * Takes the weak model if grades, or otherwise the learned router, find it good enough; the requested model if they find it necessary.
+   * Null without a verdict: the decision table decides. After a low grade, always the requested model.
    */
   #learned(): Choice | null {
     const { section, learned, learning, verdict, session } = this.#input;
@@ -330,7 +330,7 @@ class Decider {
     const says = learning?.says ?? (learned.acts ? learned.says : null);
     if (says === null) return null;
     if (says === 'strong') return this.#keep('kept-learned');
-    // An earlier turn needed the stronger model: this one, "yes, do it", reads as an easy one and is not.
+    // An earlier turn needed the stronger model; this one ("yes, do it") looks easy but is not.
     if (session?.state?.strong === true) return this.#keep('kept-session');
     if (this.#needed() !== verdict.tier) return null;
     const report = this.#report(section.learned.weak, verdict.tier);
@@ -342,11 +342,14 @@ class Decider {
     return this.#take(report.target, 'learned', null, verdict.tier);
   }
 
-  /** Of several models the one that costs least for what its expected quality is worth. Null where neither public outcomes nor grades say enough: the next step is asked. */
+  /**
+   * Picks, of several models, the cheapest relative to its expected quality. Null if neither public outcomes nor grades say enough: the
+   * next step decides.
+   */
   #models(): Choice | null {
     const { models, verdict, session, learning } = this.#input;
     if (models == null || learning?.why === 'upgrade' || !models.candidates.some(({ usable }) => usable)) return null;
-    // A turn that needs more than it says is judged by the tiers: what it asks for stands in earlier turns.
+    // If earlier turns raised the tier, the tiers decide: the prompt of this turn does not show what it needs.
     if (session?.state?.strong === true || this.#needed() !== verdict.tier) return null;
     const reports = this.#compared().map((target) => {
       const report = this.#report(target, verdict.tier, 'later');
@@ -359,7 +362,7 @@ class Decider {
     return this.#take(report.target, 'models', null, verdict.tier);
   }
 
-  /** The one of the compared that takes the request; null: the requested model. */
+  /** The compared model that takes the request; null for the requested model. */
   #bestOf(reports: readonly MutableReport[], { objective, usdPerScore, level, candidates, probe }: ModelsVerdict): MutableReport | null {
     const usdOf = reports.map(({ target, disqualified, estimate }) =>
       disqualified !== null || this.#own(target) || !estimate.known ? NaN : estimate.usd,
@@ -382,13 +385,13 @@ class Decider {
     }
   }
 
-  /** The targets that are compared, in the order of the verdict. */
+  /** The compared targets, in the order of the verdict. */
   #compared(): readonly TargetRef[] {
     const { section, verdict } = this.#input;
     return section.models?.list ?? section.candidates[verdict.tier];
   }
 
-  /** What the table would take, if that costs less than the weak model: learning never takes away what the table saves. */
+  /** The decision table's choice, if it costs less than the weak model: learning must not reduce the table's savings. */
   #cheaperByTable(weak: CandidateReport, tier: Tier): Choice | null {
     const { section } = this.#input;
     if (!section.routedTiers.has(tier)) return null;
@@ -407,7 +410,7 @@ class Decider {
       if (rule.then.kind === 'block') return this.#block(rule.name, rule.then.message);
       const target = this.#explicit(rule.then.target, verdict.tier);
       if (target !== null) return this.#take(target, 'sensitivity', rule.name, verdict.tier);
-      // The policy says that this data goes to the secure model only. When it cannot take the request, nothing else may.
+      // The policy allows only the secure model for this data. If it cannot take the request, nothing else may.
       return this.#block(
         rule.name,
         `The model for sensitive data cannot take this request (${this.#reports.at(-1)?.disqualified ?? 'unreachable'}).`,
@@ -426,28 +429,30 @@ class Decider {
       const choice = this.#follow(rule.then, rule.kind, rule.name);
       if (choice === null) continue;
       this.#wantsShape(rule);
-      // Callers say these headers as they like: a rule that depends on one lifts no block that comes after it.
+      // Callers can set these headers freely, so a rule that depends on one does not lift a later block.
       return (this.#hinted(rule) && choice.action !== 'block' ? this.#blocked(list, at + 1) : null) ?? choice;
     }
     return null;
   }
 
-  /** A block holds for the task as classified too, whatever the caller calls it. */
+  /** A block also applies to the classified task, whatever task the caller states. */
   #matches(rule: CompiledRule): boolean {
     return rule.matches(this.#ruleInput) || (this.#classified !== null && rule.then.kind === 'block' && rule.matches(this.#classified));
   }
 
-  /** Whether what the caller says may be why a rule matches. */
+  /** Whether a rule may match only because of what the caller states. */
   #hinted(rule: CompiledRule): boolean {
     return rule.hinted || (rule.readsTask && this.#classified !== null);
   }
 
-  /** Keeps the requested model, which no caller can do against a block. */
+  /** Keeps the requested model unless a block matches: a caller cannot bypass a block. */
   #unlessBlocked(reason: DecisionReason): Choice {
     return this.#blocked('overrides', 0) ?? this.#keep(reason);
   }
 
-  /** The first block from a place in the overrides or rules on. Only a `keep` of the policy's own stands before one. */
+  /**
+   * The first matching block from a position in the overrides or rules. Only a `keep` that does not depend on the caller takes precedence.
+   */
   #blocked(list: 'overrides' | 'rules', from: number): Choice | null {
     const { section } = this.#input;
     for (const rule of [...section[list].slice(from), ...(list === 'overrides' ? section.rules : [])]) {
@@ -458,7 +463,7 @@ class Decider {
     return null;
   }
 
-  /** Tiers say nothing about embeddings and token counts: there only a rule that names a model, keeps or blocks counts. */
+  /** Tiers do not apply to embeddings and token counts: only rules that name a model, keep or block do. */
   #applies(directive: Directive): boolean {
     return (
       this.#input.exchange.operation === 'generate' ||
@@ -486,7 +491,7 @@ class Decider {
     }
   }
 
-  /** The cheapest of the tier that qualifies; else of the next safer tier. Null when none of them does. */
+  /** The cheapest qualifying candidate of the tier, or else of the next higher tier. Null if none qualifies. */
   #table(from: Tier, upgrade: boolean, reason: 'tier' | 'override' | 'rule' | 'budget', rule: string | null): Choice | null {
     for (const tier of tiers.slice(tiers.indexOf(from))) {
       let best: MutableReport | null = null;
@@ -504,20 +509,20 @@ class Decider {
         const target = this.#own(best.target) ? this.#requested : best.target;
         return this.#take(target, reason === 'tier' && target === this.#requested ? 'kept-cheapest' : reason, rule, tier);
       }
-      // A model of this tier would do, and the requested one costs no more: a stronger tier would cost more still.
+      // A model of this tier qualifies but the requested one costs no more; a higher tier would cost even more.
       if (tooCostly) return { ...this.#keep('kept-cheapest'), tier };
     }
     return null;
   }
 
-  /** Whether a candidate can be put this request in its own API, if that is another one; asked of those alone that would be taken. */
+  /** Whether this request can be translated to a candidate's API, if it differs; checked only for candidates that would be taken. */
   #translates(report: MutableReport): boolean {
     if (this.#input.exchange.operation === 'generate' && !untranslatable(this.#input, report.target)) return true;
     report.disqualified = 'not-translatable';
     return false;
   }
 
-  /** Whether another candidate of the tier would have been taken had nothing been cached at the chosen one. */
+  /** Whether another candidate of the tier would have been cheaper without cached tokens at the chosen one. */
   #cheaperUncached(best: CandidateReport, tier: Tier): boolean {
     const full = this.#estimate(best.target, 0);
     return (
@@ -531,7 +536,7 @@ class Decider {
   #priceFault(report: CandidateReport, upgrade: boolean): Disqualification | null {
     if (!report.estimate.known) return 'unknown-price';
     if (upgrade || this.#requestedEntry === null || this.#own(report.target)) return null;
-    // Without the requested model's price nobody can say that this one is not costlier.
+    // Without the requested model's price it is unknown whether this one costs more.
     if (!this.#baseline.known) return 'unknown-price';
     return report.estimate.usd > this.#baseline.usd ? 'costlier-than-requested' : null;
   }
@@ -552,7 +557,7 @@ class Decider {
     return target === null ? null : this.#take(target, 'default', null, verdict.tier);
   }
 
-  /** A target that the policy names outright: price is not asked, only whether it can do the job. */
+  /** A target that the policy names explicitly: only its capabilities are checked, not its price. */
   #explicit(target: TargetRef, tier: Tier): TargetRef | null {
     const report = this.#report(target, tier);
     if (report.disqualified !== null) return null;
@@ -586,7 +591,7 @@ class Decider {
     };
   }
 
-  /** Whether a target is the requested model, also under another of the catalog's names for it. */
+  /** Whether a target is the requested model, including under another of its catalog names. */
   #own(target: TargetRef): boolean {
     if (target.provider !== this.#requested.provider) return false;
     if (target.model === this.#requested.model) return true;
@@ -606,7 +611,7 @@ class Decider {
     );
   }
 
-  /** Output tokens of the whole call that a target is reckoned to take: as learnt, within the app's own limit, else those of the task. */
+  /** Estimated output tokens of the whole call at a target: as learnt, within the app's own limit, or else the task's default. */
   #outputFor(target: TargetRef): number {
     if (this.#input.outputTokens === undefined) return this.#outputTokens;
     let known = this.#outputs.get(target);
@@ -622,12 +627,15 @@ class Decider {
     return Math.max(1, Math.round(limited)) * Math.max(1, exchange.n);
   }
 
-  /** What savings are counted against, by the policy and by what is known of that model's own answers; null: the requested model, same tokens. */
+  /**
+   * The baseline for savings, from the policy and from what is known of that model's answers; null: the requested model with the same
+   * tokens.
+   */
   #baselineOf(served: TargetRef, shape: ShapeFacts | null): Baseline | null {
     const { section, outputTokens, exchange } = this.#input;
     const target = section.baseline ?? this.#requested;
-    // What the model itself answered needs no guess.
-    // What a shape saves is counted apart: the same tokens for both.
+    // The served model's own answer needs no estimate.
+    // A shape's savings are counted separately, so both use the same tokens.
     const learnt =
       this.#answerTokens === 0 || same(target, served) || (shape !== null && shape.changes.length > 0)
         ? null

@@ -77,7 +77,7 @@ const unknowns: Readonly<Record<string, string>> = {
   beyond: 'more than its tokens is billed, or something that is not known was counted',
 };
 
-/** A record as a person reads it: plain text, several lines, ends with a newline. */
+/** Formats a record for people: plain text, several lines, ends with a newline. */
 export function explainRecord(record: ExchangeRecord, grades: readonly Grade[] = []): string {
   return textOf(printableTexts(record), printableTexts(grades));
 }
@@ -149,7 +149,7 @@ const ignoredWhy: Readonly<Record<IgnoredClaim['why'], string>> = {
   untrusted: 'the policy does not believe this caller',
 };
 
-/** Who vouched for the caller, and what it said in vain. */
+/** Who vouched for the caller, and which of its claims were not believed. */
 function callerLines({ caller }: ExchangeRecord): string[] {
   if (caller?.identity === undefined && caller?.trusted === undefined && caller?.ignored === undefined) return [];
   const { identity, trusted, ignored = [] } = caller;
@@ -161,7 +161,7 @@ function callerLines({ caller }: ExchangeRecord): string[] {
   return [`  caller      ${parts.join('; ')}`];
 }
 
-/** Who answered: after a fallback not who was chosen. */
+/** Who answered; after a fallback this is not the chosen target. */
 function servedLines({ attempts, servedModel, outcome }: ExchangeRecord, decision: Decision): string[] {
   if (decision.action === 'block') return [`  refused     ${decision.block?.message ?? ''}`];
   const last = attempts.at(-1);
@@ -195,7 +195,7 @@ const triggers: Readonly<Record<FallbackTrigger, string>> = {
   'unsupported-parameter': 'the model refused a parameter of the request',
 };
 
-/** The story of all attempts, where there was more to tell than one that went well. */
+/** All attempts, unless there was only one and it succeeded. */
 function attemptLines({ attempts }: ExchangeRecord): string[] {
   if (attempts.length === 0 || (attempts.length === 1 && attempts[0]!.reason === null && attempts[0]!.dropped.length === 0)) return [];
   const rows = attempts.map(({ target: of, status, outcome, reason, ms: took, cost, dropped }, at) => [
@@ -341,7 +341,7 @@ const budgetActions: Readonly<Record<BudgetFacts['action'], string>> = {
 };
 
 function budgetLines(record: ExchangeRecord): string[] {
-  // Records of before there were budgets have none.
+  // Records written before budgets existed have no such field.
   const budgets = (record as Partial<ExchangeRecord>).budgets ?? [];
   if (budgets.length === 0) return [];
   const usd = (amount: number): string => `$${amount.toFixed(8)}`;
@@ -455,7 +455,7 @@ function originLines(record: ExchangeRecord): string[] {
   ];
 }
 
-/** By what other systems know it. */
+/** The IDs that other systems know this request by. */
 function idLines({ responseId, requestId, traceId }: ExchangeRecord): string[] {
   const ids = [
     ['answer', responseId],

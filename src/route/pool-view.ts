@@ -1,7 +1,7 @@
 import type { TargetPool, TargetRef } from '../policy/types.ts';
 import type { PoolChoice, Pools } from './pools.ts';
 
-/** Targets of one pool in the order of one request. */
+/** The targets of one pool, in the order for one request. */
 export interface Pooled {
   readonly order: readonly TargetRef[];
   readonly choice: PoolChoice;
@@ -9,16 +9,16 @@ export interface Pooled {
 
 export interface PoolViewOptions {
   readonly pools: readonly TargetPool[];
-  /** Absent: the policy's order. */
+  /** If absent, the policy's order applies. */
   readonly picker: Pick<Pools, 'order'> | undefined;
   readonly stream: boolean;
-  /** What a sticky pool keeps together. */
+  /** The key by which a sticky pool keeps requests on one target. */
   readonly sticky: string;
-  /** Whether a target can take the request, and does not rest. */
+  /** Whether a target can take the request and is not cooling down. */
   readonly usable: (target: TargetRef) => boolean;
 }
 
-/** The pools as one request sees them: each picks once, so that a chain that meets one twice finds the same order. */
+/** The pools for one request: each picks only once, so a chain that reaches a pool twice gets the same order. */
 export class PoolView {
   readonly #options: PoolViewOptions;
   readonly #known = new Map<TargetPool, Pooled | null>();
@@ -27,7 +27,7 @@ export class PoolView {
     this.#options = options;
   }
 
-  /** The pool that a target is in; null: none, or none of its members is usable. */
+  /** The pool that a target is in; null if it is in none or no member is usable. */
   of(target: TargetRef): Pooled | null {
     const pool = this.#options.pools.find(({ targets }) =>
       targets.some(({ target: one }) => one.provider === target.provider && one.model === target.model),

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { limits } from '../lib/limits.ts';
 import type { PoolPick, TargetPool, TargetRef } from '../policy/types.ts';
 
-/** A member of a pool as it stood when one was picked, for the record. */
+/** A pool member at the time of the pick, for the record. */
 export interface PooledTarget {
   readonly target: TargetRef;
   readonly weight: number;
-  /** Mean time to the first byte of its answers, ms, newer ones counting more; null: not known, or too old. */
+  /** Mean time to the first byte of its answers in ms, weighted to newer ones; null if unknown or too old. */
   readonly latencyMs: number | null;
 }
 
-/** Which pool picked the target of a request, and in which order it would take its members. */
+/** Which pool picked the target of a request, and its order of members. */
 export interface PoolChoice {
   readonly pool: string;
   readonly pick: PoolPick;
@@ -20,23 +20,23 @@ export interface PoolChoice {
 interface Latency {
   ms: number;
   at: number;
-  /** When it was picked to be measured anew. */
+  /** When it was last picked in order to be measured again. */
   askedAt: number;
 }
 
 /** Weight of the newest measurement in the mean. */
 const newest = 0.3;
-/** Older measurements say nothing any more, in ms. */
+/** Measurements older than this are ignored, in ms. */
 const staleMs = 60_000;
-/** While one request measures a member anew, others do not, in ms. */
+/** Time in which only one request re-measures a member, in ms. */
 const askMs = 5_000;
 
-/** Picks among equal targets. Knows how long each took lately, and whose turn it is; per process. */
+/** Picks among equal targets. Tracks recent latencies and turns, per process. */
 export class Pools {
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #latencies = new Map<string, Latency>();
-  /** Turns by pool; a new policy begins anew. */
+  /** Turns by pool; a new policy starts from scratch. */
   readonly #turns = new WeakMap<TargetPool, Map<string, number>>();
 
   /** `now`: milliseconds of a monotonic clock. `random`: in [0, 1). */
@@ -45,7 +45,7 @@ export class Pools {
     this.#random = random;
   }
 
-  /** An answer of a target began after `ms`. Streams begin sooner than whole answers: they are kept apart. */
+  /** Records that a target's answer started after `ms`. Streams start sooner than whole answers, so they are measured separately. */
   measured(target: TargetRef, stream: boolean, ms: number): void {
     const key = keyOf(target, stream);
     const known = this.#latencies.get(key);
@@ -62,7 +62,7 @@ export class Pools {
     this.#latencies.set(key, { ms, at: now, askedAt: -Infinity });
   }
 
-  /** The members in the order in which they are to be tried. `sticky`: what belongs together, for that pick. */
+  /** The members in the order they are tried. `sticky`: the key for a sticky pick. */
   order(pool: TargetPool, members: readonly TargetRef[], stream: boolean, sticky: string): PooledTarget[] {
     const pooled = members.map((target): PooledTarget => {
       const weight = pool.targets.find((one) => one.target.provider === target.provider && one.target.model === target.model)?.weight ?? 1;
@@ -81,7 +81,7 @@ export class Pools {
     }
   }
 
-  /** Smooth weighted round robin: a member of weight 3 has three turns of four beside one of weight 1, spread out. */
+  /** Smooth weighted round robin: a member of weight 3 gets three of four turns beside one of weight 1, evenly spread. */
   #byTurn(pool: TargetPool, pooled: readonly PooledTarget[]): PooledTarget[] {
     let turns = this.#turns.get(pool);
     if (turns === undefined) this.#turns.set(pool, (turns = new Map<string, number>()));
@@ -96,7 +96,7 @@ export class Pools {
     return order;
   }
 
-  /** The fastest first, but one whose time is not known gets a request now and then to find it out. */
+  /** The fastest first; a member with unknown latency occasionally gets a request to measure it. */
   #byLatency(pooled: readonly PooledTarget[], stream: boolean): PooledTarget[] {
     const now = this.#now();
     const order = byScore(pooled, ({ target, latencyMs }) => {
@@ -112,7 +112,7 @@ export class Pools {
       else {
         this.measured(first.target, stream, 0);
         const made = this.#latencies.get(key);
-        // Nothing has been measured yet: only the question is noted.
+        // Nothing has been measured yet: only record when it was asked.
         if (made !== undefined) Object.assign(made, { at: -Infinity, askedAt: now });
       }
     }
@@ -120,17 +120,17 @@ export class Pools {
   }
 }
 
-/** Exponential variate: the least of several comes first as often as its weight says. */
+/** Exponential variate: the probability of being the smallest is proportional to the weight. */
 function drawn(uniform: number, weight: number): number {
   return -Math.log(1 - uniform) / weight;
 }
 
-/** A text's place in [0, 1), the same in every process. */
+/** Maps a text to [0, 1), the same in every process. */
 function share(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32BE(0) / 2 ** 32;
 }
 
-/** Lowest first; equal ones stay in the policy's order. */
+/** Lowest first; ties keep the policy's order. */
 function byScore(pooled: readonly PooledTarget[], score: (one: PooledTarget) => number): PooledTarget[] {
   return pooled
     .map((one) => ({ one, by: score(one) }))

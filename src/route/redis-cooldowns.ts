@@ -5,9 +5,9 @@ import type { TargetRef } from '../policy/types.ts';
 import type { CooldownChange, CooldownShare } from './cooldowns.ts';
 
 export interface RedisCooldownOptions extends RedisTarget {
-  /** Told what other replicas find out. */
+  /** Called with changes from other replicas. */
   readonly onChange: (target: TargetRef, change: CooldownChange) => void;
-  /** Told when Redis was not there for a change or a question; then this replica goes by what it knows itself. */
+  /** Called when Redis was unavailable for a change or a question; this replica then uses only what it knows itself. */
   readonly onProblem: () => void;
 }
 
@@ -15,10 +15,10 @@ const channel = 'sluice:cooldown';
 const restPrefix = 'sluice:k:';
 const leadPrefix = 'sluice:kp:';
 const scanCount = 200;
-/** Longest name that another replica may say, in UTF-16 units. */
+/** Longest name accepted from another replica, in UTF-16 units. */
 const longestName = 512;
 
-/** A message: `ms` 0 means that the target is well again. */
+/** A message; `ms` 0 means that the target has recovered. */
 interface Message {
   readonly from: string;
   readonly provider: string;
@@ -28,8 +28,8 @@ interface Message {
 }
 
 /**
- * Cool-downs in a Redis that replicas share: each is told to the others at once and kept for those that come later, as long as it
- * lasts. While Redis is away every replica goes by its own, and catches up when it is back.
+ * Cool-downs in a shared Redis: each is published to the other replicas at once and stored for later ones while it lasts. While Redis is
+ * down, every replica uses its own, and catches up when Redis is back.
  */
 export class RedisCooldowns implements CooldownShare {
   readonly #client: RedisClient;
@@ -44,7 +44,7 @@ export class RedisCooldowns implements CooldownShare {
     this.#subscriber = this.#client instanceof Cluster ? this.#client.duplicate() : this.#client.duplicate();
     for (const client of [this.#client, this.#subscriber]) {
       client.on('error', () => options.onProblem());
-      // A first attempt that fails is tried again by the client itself.
+      // The client itself retries a failed first attempt.
       client.connect().catch(() => undefined);
     }
     this.#subscriber.on('ready', () => void this.#subscriber.subscribe(channel).catch(() => undefined));
@@ -75,7 +75,7 @@ export class RedisCooldowns implements CooldownShare {
     this.#subscriber.disconnect();
   }
 
-  /** What was found out before this replica came, or while it was cut off. */
+  /** Loads cool-downs from before this replica started or while it was disconnected. */
   async #catchUp(): Promise<void> {
     const nodes: readonly Redis[] = this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
     try {
@@ -112,7 +112,7 @@ function keyOf({ provider, model }: TargetRef): string {
   return `${provider}/${model}`;
 }
 
-/** Null for what no replica of this version has said. */
+/** Null for messages that this version does not write. */
 function parse(text: string): Message | null {
   let said: unknown;
   try {

@@ -7,19 +7,19 @@ import { catalogModel } from './capabilities.ts';
 export interface Savings {
   /** What the served model costs for this usage. */
   readonly cost: Cost;
-  /** What the requested model would have cost for the same usage. */
+  /** The cost of the requested model for the same usage. */
   readonly baseline: Cost;
   /** baseline − cost, in US dollars; negative when the served model is the costlier one. Known only when both are. */
   readonly savings: Cost;
 }
 
-/** How a baseline was reckoned, as the record says it. */
+/** How the baseline was calculated, for the record. */
 export interface BaselineBasis {
   /** `provider/model`. */
   readonly target: string;
-  /** `typical`: the output tokens that this model takes for the template; `same`: those of the answer that was served. */
+  /** `typical`: the output tokens that this model typically takes for the template; `same`: those of the served answer. */
   readonly tokens: 'typical' | 'same';
-  /** US dollars between which the baseline of this one call lies with 90%, by the spread of that model's answers; null with `same`, or where it is unknown. */
+  /** 90% interval of the baseline of this call in US dollars, from the spread of that model's answers; null with `same`, or if unknown. */
   readonly low: number | null;
   readonly high: number | null;
 }
@@ -28,9 +28,9 @@ export interface BaselineBasis {
 const z90 = 1.645;
 
 /**
- * Prices one call in US dollars. The model that was sent is priced; what the provider calls it in its answer is only
- * recorded. The baseline takes the tokens that its model typically takes for the template where that is known, else it assumes
- * the same tokens; `basis` says which. Without usage all are unknown.
+ * Prices one call in US dollars. It prices the model that was sent; the name in the provider's answer is only recorded. The baseline uses
+ * the tokens that its model typically takes for the template, if known, or else the same tokens; `basis` says which. Without usage all are
+ * unknown.
  */
 export function estimateSavings(
   generation: Pick<PolicyGeneration, 'catalog' | 'providers'>,
@@ -46,7 +46,7 @@ export function estimateSavings(
   const baseline = at(typical?.tokens ?? 0);
   const bound = (z: number): number | null => {
     if (typical === null) return null;
-    // The mean of a lognormal lies above its median: the interval is around the median.
+    // A lognormal's mean lies above its median, and the interval is around the median.
     const one = at(typical.tokens * Math.exp(z * typical.spread - typical.spread ** 2 / 2));
     return one.known ? one.usd : null;
   };
@@ -64,8 +64,8 @@ export function estimateSavings(
 }
 
 /**
- * What a shape saved, in US dollars: the served model's price of the answer that it was reckoned to give without it, in the standard service
- * tier where the shape chose another one, less its price of the answer that came. An estimate; unknown where a price or the usage is.
+ * What a shape saved, in US dollars: the served model's price for the answer estimated without the shape (in the standard service tier if
+ * the shape chose another one), minus the price of the actual answer. An estimate; unknown if a price or the usage is.
  */
 export function shapeSavings(
   generation: Pick<PolicyGeneration, 'catalog' | 'providers'>,
@@ -85,21 +85,21 @@ export function shapeSavings(
   return difference(costOf(generation, served, before), costOf(generation, served, usage));
 }
 
-/** The same call with another length of its answer. */
+/** The same call with another answer length. */
 function withOutput(usage: Usage, tokens: number, reasoning: number): Usage {
   const thought = Math.round(tokens * reasoning);
   const output = Math.max(0, Math.round(tokens) - thought);
   return { ...usage, output, reasoning: thought, audioOutput: 0, totalOutput: output + thought };
 }
 
-/** baseline − cost, rounded at 1e-12 dollars as the prices are; the first unknown of cost and baseline otherwise. */
+/** baseline − cost, rounded to 1e-12 dollars like the prices; if either is unknown, the first unknown of cost and baseline. */
 export function difference(baseline: Cost, cost: Cost): Cost {
   if (!cost.known) return cost;
   if (!baseline.known) return baseline;
   return { known: true, usd: Math.round((baseline.usd - cost.usd) * 1e12) / 1e12 };
 }
 
-/** What a usage costs at a target. */
+/** The cost of a usage at a target. */
 export function costOf(
   { catalog, providers }: Pick<PolicyGeneration, 'catalog' | 'providers'>,
   target: TargetRef,

@@ -10,7 +10,7 @@ import type { SessionFacts, SessionView } from '../sessions/types.ts';
 import type { PoolChoice, Pools } from './pools.ts';
 import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 
-/** Why the request went where it went. Closed list: a metric label and a response header. */
+/** Why the request was routed as it was. Closed list: a metric label and a response header. */
 export type DecisionReason =
   | 'tier'
   | 'override'
@@ -69,16 +69,16 @@ export interface CandidateReport {
   readonly target: TargetRef;
   readonly tier: Tier;
   readonly estimate: Cost;
-  /** Output tokens that the estimate assumes, where they were learnt for this target; absent: those of the task. */
+  /** Output tokens that the estimate assumes, if learnt for this target; if absent, the task's default. */
   readonly outputTokens?: number;
-  /** Null when it qualifies. */
+  /** Null if it qualifies. */
   readonly disqualified: Disqualification | null;
-  /** The parameter that it refuses; set exactly with `parameter`. */
+  /** The parameter that it refuses; set only with `parameter`. */
   readonly refused?: string;
   readonly chosen: boolean;
 }
 
-/** An experiment's treatment of one request. `target` null: the requested model. */
+/** An experiment's treatment of one request. `target` is null for the requested model. */
 export interface Forced {
   readonly experiment: string;
   readonly target: TargetRef | null;
@@ -87,69 +87,75 @@ export interface Forced {
 export interface DecideInput {
   readonly exchange: Exchange;
   readonly verdict: Verdict;
-  /** What an experiment asks for; absent or null: nothing. */
+  /** The experiment's treatment; absent or null if none. */
   readonly forced?: Forced | null;
-  /** The request's conversation; absent or null: it has none, or the policy keeps none together. */
+  /** The request's conversation; absent or null if it has none or the policy does not keep conversations together. */
   readonly session?: SessionView | null;
-  /** Output tokens of one answer of a target, as learnt; null: nothing is known of it. Absent: nothing is learnt, and all targets are assumed to take the same. */
+  /**
+   * Learnt output tokens of one answer of a target; null if unknown. If absent, nothing is learnt and all targets are assumed to take the
+   * same.
+   */
   readonly outputTokens?: (target: TargetRef, assumed: number) => ExpectedOutput | null;
-  /** What the length of the answer hangs on; absent where it is not learnt. */
+  /** What the answer's length depends on; absent if it is not learnt. */
   readonly outputKey?: OutputKey;
-  /** What the learned router said; absent where the section does not ask it. */
+  /** The learned router's verdict; absent if the section does not ask it. */
   readonly learned?: LearnedVerdict | null;
-  /** What several models are compared by; absent where the section compares none, or not for this model. */
+  /** The basis for comparing several models; absent if the section compares none, or not for this model. */
   readonly models?: ModelsVerdict | null;
-  /** What was learnt from grades; absent where nothing is. */
+  /** What was learnt from grades; absent if nothing was. */
   readonly learning?: LearningMark | null;
-  /** For each sensitivity rule of the section: whether its pattern was found in the body. Absent: none was. */
+  /** For each sensitivity rule of the section: whether its pattern was found in the body. If absent, none was. */
   readonly sensitive?: readonly boolean[];
-  /** The caller wants its own model (`x-sluice-route: off`): blocks, secure models and budgets hold all the same. Absent: false. */
+  /** The caller wants its own model (`x-sluice-route: off`); blocks, secure models and budgets still apply. If absent, false. */
   readonly keepModel?: boolean;
   readonly caller: CallerContext;
   readonly provider: Provider;
   readonly section: PolicySection;
   readonly generation: PolicyGeneration;
-  /** Whether the gateway holds a key for a provider right now. Absent: whether the policy names a key file for it. */
+  /** Whether the gateway currently holds a key for a provider. If absent: whether the policy names a key file for it. */
   readonly hasCredential?: (provider: string) => boolean;
-  /** Whether Envoy can send to a provider; one that a policy has just brought it cannot at once. Absent: to all. */
+  /** Whether Envoy has a route to a provider; for a provider that a policy just added, not immediately. If absent, all can be reached. */
   readonly inEnvoy?: ((provider: string) => boolean) | undefined;
-  /** Whether a target rests after failures. Absent: none does. */
+  /** Whether a target is cooling down after failures. If absent, none is. */
   readonly cooling?: (target: TargetRef) => boolean;
-  /** Picks among equal targets. Absent: the policy's order. */
+  /** Picks among equal targets. If absent, the policy's order applies. */
   readonly pools?: Pick<Pools, 'order'>;
-  /** Whether this request can be put to a target that speaks the API of another family. Absent: to none. */
+  /** Whether this request can be translated for a target with the API of another family. If absent, it cannot. */
   readonly canTranslate?: (target: TargetRef, family: DialectFamily) => boolean;
-  /** What a model, by the catalog's provider, was seen to refuse. Absent: nothing. */
+  /** The parameters that a model, by the catalog's provider, was seen to refuse. If absent, none. */
   readonly refusals?: (provider: string, model: string) => ReadonlySet<string> | null;
-  /** Whether a model's own budget is used up. Absent: none is. */
+  /** Whether a model's own budget is used up. If absent, none is. */
   readonly overBudget?: (target: TargetRef, tier: Tier) => boolean;
-  /** Whether a model's own rate limit is reached. Absent: none is. */
+  /** Whether a model's own rate limit is reached. If absent, none is. */
   readonly overLimit?: (target: TargetRef, tier: Tier) => boolean;
-  /** What a budget wants that is nearly used up. */
+  /** What a budget asks for when it is nearly used up. */
   readonly cheaper?: BudgetStep;
 }
 
-/** What happens before a budget refuses. */
+/** What a budget does before it refuses requests. */
 export interface BudgetStep {
   readonly budget: string;
-  /** This tier's candidates, if that is cheaper and nothing forbids it; null: no other. */
+  /** Use this tier's candidates if that is cheaper and nothing forbids it; null: no other tier. */
   readonly tier: Tier | null;
-  /** Caps what the request asks for; null: nothing. */
+  /** Caps request parameters; null if it caps none. */
   readonly shape: Shape | null;
 }
 
-/** What the policy made of the request's own parameters. */
+/** How the policy changed the request's own parameters. */
 export interface ShapeFacts extends ShapePlan {
-  /** Names of the rules, tiers and budgets that asked for it: `rule short`, `tier simple`, `budget team`. */
+  /** The rules, tiers and budgets that asked for it: `rule short`, `tier simple`, `budget team`. */
   readonly by: readonly string[];
-  /** Output tokens that the answer was reckoned to take without it. */
+  /** Estimated output tokens of the answer without the shape. */
   readonly unshapedOutputTokens: number;
 }
 
-/** What savings are counted against. */
+/** What savings are calculated against. */
 export interface Baseline {
   readonly target: TargetRef;
-  /** Output tokens that it typically takes for the template, for one answer; null: too few answers are known, the served answer's tokens stand in. */
+  /**
+   * Output tokens that it typically takes for one answer to the template; null if too few answers are known, then the served answer's
+   * tokens are used.
+   */
   readonly typical: { readonly tokens: number; readonly spread: number; readonly reasoning: number } | null;
 }
 
@@ -158,21 +164,21 @@ export interface Decision {
   readonly requested: TargetRef;
   /** What is sent; equals `requested` for keep, shadow and block. First of `chain`. */
   readonly served: TargetRef;
-  /** Targets in the order in which they are tried. Empty for block. */
+  /** Targets in the order they are tried. Empty for block. */
   readonly chain: readonly TargetRef[];
   readonly tier: Tier;
   readonly reason: DecisionReason;
-  /** Who picked the target among equals; absent where it has none. */
+  /** The pool that picked the target among equals; absent if there is none. */
   readonly pool?: PoolChoice;
   /** Name of the override, rule or sensitivity pattern that decided; null for the table. */
   readonly rule: string | null;
-  /** The conversation; absent where there is none. */
+  /** The conversation; absent if there is none. */
   readonly session?: SessionFacts;
-  /** What the learned router said, also where it did not decide; absent where it was not asked. */
+  /** The learned router's verdict, even if it did not decide; absent if it was not asked. */
   readonly learned?: LearnedVerdict;
-  /** What several models were compared by; absent where none were. */
+  /** The basis on which several models were compared; absent if none were. */
   readonly models?: ModelsVerdict;
-  /** What was learnt from grades; absent where nothing is. Grades of the answer come back with it. */
+  /** What was learnt from grades; absent if nothing was. Grades of the answer are reported back with it. */
   readonly learning?: LearningMark;
   readonly candidates: readonly CandidateReport[];
   /** In shadow mode: what would have been served; else null. */
@@ -180,13 +186,13 @@ export interface Decision {
   /** In shadow mode: the reason that an enabled section would have given (`blocked`: it would have refused the request). */
   readonly shadowReason?: DecisionReason;
   readonly block: { readonly status: number; readonly message: string; readonly retryAfterSeconds?: number } | null;
-  /** What was capped, and what was left alone; absent: the policy caps nothing here. In shadow mode nothing is changed. */
+  /** What was capped and what was left unchanged; absent if the policy caps nothing here. In shadow mode nothing is changed. */
   readonly shape?: ShapeFacts;
   /** Output tokens that the estimate of the served target assumes. */
   readonly assumedOutputTokens: number;
-  /** Those that the estimate of the requested model assumes; absent: the same. */
+  /** Output tokens that the estimate of the requested model assumes; if absent, the same. */
   readonly baselineOutputTokens?: number;
-  /** What savings are counted against, where that is more than the requested model with the tokens of the answer; absent: that. */
+  /** What savings are calculated against; if absent, the requested model with the tokens of the answer. */
   readonly baseline?: Baseline;
   readonly estimate: Cost;
   readonly baselineEstimate: Cost;

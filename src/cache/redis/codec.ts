@@ -9,14 +9,14 @@ import type { CacheEntry } from '../types.ts';
 const compress = promisify(deflateRaw);
 const expand = promisify(inflateRaw);
 
-/** First byte of every value; another one is another version's, and a miss. */
+/** First byte of every value; any other byte means another version and counts as a miss. */
 const version = 2;
 const compressedFlag = 1;
-/** Version, flags, length of the facts. */
+/** Bytes of version, flags and length of the facts. */
 const prefixBytes = 6;
-/** Smaller bodies gain little from compression, in bytes. */
+/** Bodies from this size in bytes are compressed; smaller ones gain little. */
 const compressFrom = 1_024;
-/** Larger ones are expanded off the main thread, in bytes. */
+/** Bodies from this size in bytes are decompressed off the main thread. */
 const expandAsyncFrom = 32 * 1024;
 
 const tokens = z.number();
@@ -34,7 +34,7 @@ const usage = z.looseObject({
   raw: z.string(),
 });
 
-/** The shape of an entry's facts: whatever else is in the Redis must not become an answer. */
+/** Schema of an entry's facts: other data in the Redis must not become an answer. */
 const facts = z.strictObject({
   key: z.string().regex(/^[0-9a-f]{64}$/),
   near: z.string().nullable(),
@@ -56,7 +56,7 @@ const facts = z.strictObject({
 
 export type EntryFacts = Omit<CacheEntry, 'body'>;
 
-/** An entry as one Redis value: version, flags, facts as JSON, body (compressed where that is worth it). */
+/** Encodes an entry as one Redis value: version, flags, facts as JSON, body (compressed if worthwhile). */
 export async function encodeEntry(entry: CacheEntry): Promise<Buffer> {
   const { body, ...rest } = entry;
   const head = Buffer.from(JSON.stringify(rest));
@@ -83,7 +83,7 @@ export async function decodeEntry(value: Buffer): Promise<CacheEntry | null> {
   }
 }
 
-/** The facts alone, of a value or of its beginning; null when they are not there or not whole. */
+/** Only the facts, from a value or its beginning; null if they are missing or incomplete. */
 export function decodeFacts(value: Buffer): EntryFacts | null {
   if (value.length < prefixBytes || value[0] !== version) return null;
   const length = value.readUInt32BE(2);

@@ -6,7 +6,10 @@ export interface RedisOptions extends RedisTarget {
   readonly deadlineMs: number;
 }
 
-/** A Redis behind the memory. Connects in the background: one that is away is a miss until it comes. Throws SluiceError for a wrong URL or file. */
+/**
+ * Opens a Redis behind the memory. Connects in the background: until it is connected, lookups are misses. Throws SluiceError for a wrong
+ * URL or file.
+ */
 export function openRedis(options: RedisOptions, tell: Pick<RedisStoreOptions, 'onProblem' | 'onPurge'>): RemoteStore {
   return new RedisStore({ client: redisClient(options, true), deadlineMs: options.deadlineMs, ...tell });
 }

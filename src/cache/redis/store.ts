@@ -12,21 +12,21 @@ import type { RedisClient } from '../../lib/redis/connect.ts';
 
 export interface RedisStoreOptions {
   readonly client: RedisClient;
-  /** Longest wait for a lookup, in ms. */
+  /** Timeout of a lookup, in ms. */
   readonly deadlineMs: number;
-  /** Told of every request that Redis did not answer. */
+  /** Called for every request that Redis did not answer. */
   readonly onProblem: (problem: BackendProblem) => void;
-  /** Told when another replica purges. */
+  /** Called when another replica purges. */
   readonly onPurge: (filter: PurgeFilter) => void;
 }
 
-/** One round trip: the value; else 1 when this process now leads, 0 when another does. Both keys are in one slot. */
+/** One round trip: returns the value, or else 1 if this process now leads, or 0 if another does. Both keys are in one slot. */
 const lookupScript = script(`
 local value = redis.call('GET', KEYS[1])
 if value then return value end
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 return 0`);
-/** Keeps a value and ends this process's lead. */
+/** Stores a value and ends this process's lead. */
 const storeScript = script(`
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
@@ -37,7 +37,7 @@ return 1`);
 
 const prefix = 'sluice:c:';
 const purgeChannel = 'sluice:purge';
-/** Enough of a value to hold its facts, in bytes. */
+/** Length of the beginning of a value that holds its facts, in bytes. */
 const factsBytes = 16 * 1024;
 const scanCount = 500;
 
@@ -45,7 +45,7 @@ const entryKey = (key: string): string => `${prefix}{${key}}`;
 const nearKey = (near: string): string => `sluice:n:${near}`;
 const leadKey = (key: string): string => `sluice:l:{${key}}`;
 
-/** Answers in a Redis that replicas share. No method rejects; what fails is a miss, counted. */
+/** Answers in a Redis that replicas share. No method rejects; failures are misses and are counted. */
 export class RedisStore implements RemoteStore {
   readonly #client: RedisClient;
   readonly #subscriber: RedisClient;
@@ -60,7 +60,7 @@ export class RedisStore implements RemoteStore {
     this.#subscriber = options.client instanceof Cluster ? options.client.duplicate() : options.client.duplicate();
     for (const client of [this.#client, this.#subscriber]) {
       client.on('error', () => options.onProblem('connection'));
-      // A first attempt that fails is tried again by the client itself.
+      // The client itself retries a failed first attempt.
       client.connect().catch(() => undefined);
     }
     this.#subscriber.on('ready', () => void this.#subscriber.subscribe(purgeChannel).catch(() => undefined));
@@ -84,7 +84,7 @@ export class RedisStore implements RemoteStore {
     if (reply === failed) return { kind: 'unavailable' };
     if (!Buffer.isBuffer(reply)) return { kind: leadMs !== 0 && reply === 0 ? 'led' : 'none' };
     const entry = await decodeEntry(reply);
-    // A value of another version or a damaged one: the next answer takes its place.
+    // A damaged value or one of another version: the next answer replaces it.
     return entry === null || entry.key !== key ? { kind: 'none' } : { kind: 'entry', entry };
   }
 
@@ -123,7 +123,7 @@ export class RedisStore implements RemoteStore {
       const values = await Promise.all(keys.map((key) => node.getrangeBuffer(key, 0, factsBytes - 1)));
       const doomed = keys.filter((_key, index) => {
         const facts = decodeFacts(values[index]!);
-        // What cannot be read can serve nobody.
+        // An unreadable entry is useless, so it is removed.
         return facts === null || matchesFilter(facts, filter, Date.now());
       });
       purged += (await Promise.all(doomed.map((key) => node.unlink(key)))).reduce((sum, count) => sum + count, 0);
@@ -147,7 +147,7 @@ export class RedisStore implements RemoteStore {
     this.#subscriber.disconnect();
   }
 
-  /** Walks all entries, or those whose key begins so; for people, not for requests. A Redis that fails ends the walk. */
+  /** Scans all entries, or those with this key prefix; for administration, not for requests. A Redis failure ends the scan. */
   async #scan(id: string | undefined, visit: (node: Redis, keys: string[]) => Promise<void>): Promise<void> {
     const nodes = this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
     try {
@@ -164,12 +164,14 @@ export class RedisStore implements RemoteStore {
     }
   }
 
-  /** While a slot moves between two nodes of a cluster no script can have both its keys: then the entry's alone has to do, and nobody leads. */
+  /**
+   * While a slot migrates between two cluster nodes, no script can access both keys: then only the entry's key is used, and nobody leads.
+   */
   async #whole(reply: Promise<unknown>, alone: () => Promise<unknown>): Promise<unknown> {
     try {
       return await reply;
     } catch (error) {
-      // What the client says after TRYAGAIN, from one node and the other.
+      // The client's error after TRYAGAIN from both nodes.
       if (!(error instanceof Error) || !error.message.startsWith('Too many Cluster redirections')) throw error;
       return alone();
     }
@@ -179,7 +181,7 @@ export class RedisStore implements RemoteStore {
     return runScript(this.#client, 'callBuffer', what, [entryKey(key), leadKey(key)], args);
   }
 
-  /** The reply, or `failed` when it does not come in time. */
+  /** The reply, or `failed` if it does not come in time. */
   #within<T>(reply: Promise<T>): Promise<T | typeof failed> {
     return inTime(reply, this.#options.deadlineMs, this.#breaker, this.#options.onProblem);
   }
@@ -192,7 +194,7 @@ export class RedisStore implements RemoteStore {
       if (typeof said['olderThan'] === 'number') filter['olderThan'] = said['olderThan'];
       this.#options.onPurge(filter);
     } catch {
-      // Somebody else's message.
+      // Not a message of Sluice.
     }
   }
 }

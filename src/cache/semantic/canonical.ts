@@ -5,16 +5,16 @@ import { onePhrasing } from './phrases.ts';
 import { plainWords } from './tokens.ts';
 import { openers } from './words.ts';
 
-/** Things of whoever asks: what is true of them is true of nobody else. */
+/** Words that refer to the asker's own things, for which answers cannot be shared. */
 const own = /(?:^| )(?:my|me|mine|myself|our|us)(?: |$)/;
 
 /**
  * Writes a question so that harmless rewrites of it become the same text: case, spaces, punctuation, articles, contractions, plurals,
- * spellings, some synonyms, and frames that ask the same ("how can I", "how to"). All else stays: numbers, names, negations, quotations,
- * symbols, what follows a preposition, every other word; so they must agree where two questions share an answer. Frames that ask nearly
- * the same ("the best way to", "are" for "is") are taken for the same only where enough is said besides; `wide` takes them always, and "how
- * do you" for "how do I". `enough`: how many words of content are enough. Null for a text that is not to be compared so: no English
- * question, about words, about the asker's own, long, with code.
+ * spellings, some synonyms, and frames that ask the same ("how can I", "how to"). Everything else stays: numbers, names, negations,
+ * quotations, symbols, what follows a preposition, every other word; it must agree if two questions share an answer. Frames that ask nearly
+ * the same ("the best way to", "are" for "is") count as the same only if the question has enough other content; with `wide` always, and
+ * then also "how do you" as "how do I". `enough`: how many content words are enough. Null for a text that must not be compared this way:
+ * not an English question, about words, about the asker's own things, long, or with code.
  */
 export function canonicalQuestion(text: string, match: SemanticMatch, enough: number = limits.semanticEvidence): string | null {
   const plain = plainWords(text);

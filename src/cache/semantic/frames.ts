@@ -1,12 +1,12 @@
 import { functionWords, prepositions } from './words.ts';
 
-/** What is asked for, and about what. Two questions ask the same when both are the same. */
+/** What is asked for, and about what. Two questions ask the same if both are equal. */
 export interface Framed {
   readonly frame: string;
   readonly rest: string;
   /**
-   * Whether other questions of the frame ask the same: `nearly` where little being said leaves open what is meant; `perhaps` where "you"
-   * may be whoever answers.
+   * Whether other questions of the frame ask the same: `nearly` if a short question leaves the meaning open; `perhaps` if "you" may be
+   * whoever answers.
    */
   readonly sure: 'yes' | 'nearly' | 'perhaps';
 }
@@ -25,7 +25,7 @@ const difference =
 const feeling = /^(?:what (is|was) it (?:feel )?like (?:to )?|(?:what|how) do it feel (?:like )?(?:to )?)(.+)$/;
 const whyIt = /^why (?:do )?(.+)$/;
 
-/** Words in -est that are no superlatives. */
+/** Words in -est that are not superlatives. */
 const noSuperlative: ReadonlySet<string> = new Set([
   'interest',
   'forest',
@@ -54,11 +54,11 @@ const noSuperlative: ReadonlySet<string> = new Set([
   'everest',
 ]);
 
-/** Where one of these stands, more than one thing is said, and the order says how they hang together. */
+/** Words that join several statements, whose order then carries meaning. */
 const joined =
   /(?:^| )(?:if|when|that|because|while|who|whom|whose|where|whether|why|how|what|which|not|no|never|and|or|but|instead|more|less|than|as|so|i|you|we|they|he|she|it|is|are|was|were|do|did|can|will)(?: |$)/;
 
-/** Finds what is asked for; `loosely` takes frames that are only nearly the same for the same. */
+/** Finds what is asked for; `loosely` treats nearly equal frames as equal. */
 export function framed(words: string, loosely: boolean): Framed {
   const asked = loosely ? words.replace(/^(what|who) would be /, '$1 will be ') : words;
   return doing(asked, loosely) ?? superlativeOf(asked, loosely) ?? other(asked, loosely);
@@ -71,7 +71,7 @@ function doing(words: string, loosely: boolean): Framed | null {
   if (found === null) return null;
   const sure = strict !== null ? 'yes' : you !== null ? 'perhaps' : 'nearly';
   const [verb = '', ...rest] = words.slice(found[0].length).split(' ');
-  // Whose it is does not matter in "how do I delete my account"; who "you" are in "how do you know whether you can" is said by the first.
+  // In "how do I delete my account" the owner does not matter; in "how do you know whether you can" the first "you" says who the second is.
   const mine = ` ${rest.join(' ')}`.replace(/ (?:my|our)(?= )/g, '').replace(/ (?:i|me)(?= |$)/g, ' me');
   const anyones = sure === 'yes' ? mine : mine.replace(/ your(?= )/g, '').replace(/ you(?= |$)/g, ' me');
   const object = (loosely ? anyones.replace(/^( for .+) exam$/, '$1') : anyones).trim();
@@ -111,7 +111,7 @@ function other(words: string, loosely: boolean): Framed {
   if (liked !== null) return { frame: 'favorite', rest: liked[1]!, sure: 'yes' };
   const differ = difference.exec(words);
   if (differ !== null) {
-    // It is the same from either side.
+    // The difference is symmetric.
     const [a = '', b = ''] = [differ[1]!, differ[2]!].sort();
     return { frame: 'difference', rest: `${a} | ${b} |${differ[3]!}`, sure: 'yes' };
   }
@@ -135,7 +135,7 @@ function reason(words: readonly string[]): Framed {
 
 const auxiliaries: ReadonlySet<string> = new Set(['is', 'are', 'was', 'were', 'did', 'has', 'have']);
 
-/** "For learning" and "to learn" are one. */
+/** "For learning" and "to learn" become the same. */
 function infinitives(words: string): string {
   return words
     .replace(/(?:^| )(?:for|of|in) ([a-z]{3,}ing)(?= |$)/g, (_all, verb: string) => ` ~${stem(verb)}`)
@@ -143,7 +143,7 @@ function infinitives(words: string): string {
     .trim();
 }
 
-/** The phrases that begin with a preposition or "to do", in the order of the alphabet; as they are where one comes twice, or the order may say something. */
+/** Sorts the phrases that begin with a preposition or "to do" alphabetically; unchanged if one occurs twice or the order may matter. */
 function orderless(words: string): string {
   if (joined.test(words)) return words;
   const phrases: string[][] = [[]];
@@ -168,7 +168,7 @@ function stem(verb: string): string {
   return base.length >= 4 && base.endsWith('e') ? base.slice(0, -1) : base;
 }
 
-/** How many of the words say what a question is about. */
+/** Number of words that say what a question is about. */
 export function evidence(rest: string): number {
   return rest.split(' ').filter((word) => !functionWords.has(word)).length;
 }

@@ -1,9 +1,9 @@
-/** Lists as they are written in the files beside this one. */
+/** Parsers for the word lists in this folder. */
 
-/** Words with white space between them. */
+/** Words separated by white space. */
 export const wordsOf = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
-/** `from=to` with commas between them; `to` may be several words. */
+/** `from=to` pairs separated by commas; `to` may be several words. */
 export const pairsOf = (text: string): ReadonlyMap<string, string> =>
   new Map(
     text

@@ -1,8 +1,8 @@
-/** Phrases that are written in one way; all of them stand between spaces or at an end of the words. */
+/** Rewrites of phrases to one form; each matches between spaces or at an end of the words. */
 type Rewrite = readonly [RegExp, string];
 
 const courtesies: readonly Rewrite[] = [
-  // "Could you please tell me what …" asks "what …", and "could you explain …" is "explain …".
+  // "Could you please tell me what …" becomes "what …", and "could you explain …" becomes "explain …".
   [
     /^(?:(?:hi|hello|hey) )?(?:(?:can|could|would|will) you )?(?:(?:tell|explain to|show) me |explain |suggest )(?=(?:how|what|why|where|when|who|whose|if|whether) )/,
     '',
@@ -58,7 +58,7 @@ const grammar: readonly Rewrite[] = [
   [/\b(?:on|at)\b/g, 'in'],
 ];
 
-/** Writes the phrases of a question's words in one way. */
+/** Rewrites the phrases of a question to one form. */
 export function onePhrasing(words: string): string {
   let out = words;
   for (const list of [courtesies, things, grammar]) for (const [from, to] of list) out = out.replace(from, to);

@@ -1,6 +1,6 @@
 /**
- * Common misspellings, British and American forms, and what is written short, each in one spelling. A word that is a word of its own in
- * another sense (collage, cos) is left alone.
+ * Maps common misspellings, British and American forms, and abbreviations to one spelling. A word that also has another meaning (collage,
+ * cos) is left alone.
  */
 import { pairsOf } from './lists.ts';
 

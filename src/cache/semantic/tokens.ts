@@ -16,28 +16,28 @@ import {
 /** Line breaks, code and markup carry meaning in their layout. */
 const laidOut = /[\n\r`{}<>\\|=*_~^]|(?<!\b[CFcf])#/;
 
-/** A quotation; a number with what joins its digits; C#; a word; any other single character. */
+/** A quotation; a number with its separators; C#; a word; any other single character. */
 const tokenPattern =
   /"[^"]*"|“[^”]*”|«[^»]*»|‘[^’]*’(?!\p{L})|(?<![\p{L}\p{N}])'[^']*'(?!\p{L})|\d+(?:[.,:/-]\d+)*|\b[CFcf]#|[\p{L}\p{M}\p{N}]+(?:['’]\p{L}+)*|\S/gu;
 
 const punctuation: ReadonlySet<string> = new Set(['?', '.', ',', '!', ';', ':', '…', '(', ')', '-', '–', '—', '¿', '¡']);
 
-/** `verbatim`: a quotation, an abbreviation or a name, of which not even the last letter may change. */
+/** `verbatim`: a quotation, an abbreviation or a name, which must not change in any letter. */
 interface Word {
   readonly text: string;
   readonly verbatim: boolean;
 }
 
 export interface PlainWords {
-  /** With one space between them, `"` in the place of a quotation. */
+  /** Separated by one space; `"` replaces a quotation. */
   readonly words: string;
-  /** As they stand. */
+  /** Unchanged. */
   readonly quotations: readonly string[];
 }
 
 /**
- * A question's words: small letters but for short abbreviations, in one spelling and number, without articles, fillers and punctuation.
- * Null for a text that is not to be compared: no English, about words, long, of several lines, with code or markup.
+ * A question's words: lower case except short abbreviations, in one spelling and number, without articles, fillers and punctuation. Null
+ * for a text that must not be compared: not English, about words, long, several lines, or with code or markup.
  */
 export function plainWords(text: string): PlainWords | null {
   const trimmed = text.trim();
@@ -46,7 +46,7 @@ export function plainWords(text: string): PlainWords | null {
   if (found.some(({ text: word }) => aboutWords.has(word)) || !isEnglish(found)) return null;
   const quotations = found.filter(isQuotation).map(({ text: quoted }) => quoted);
   const unquoted = quotations.length === 0 ? found : found.map((word) => (isQuotation(word) ? { text: '"', verbatim: true } : word));
-  // What a word means is asked of that very word, a filler or an article even.
+  // A question about a word's meaning needs exactly that word, even if it is a filler or an article.
   const words = unquoted.some(({ text: word }) => meaningWords.has(word))
     ? unquoted.map(({ text: word }) => (word === 'does' ? 'do' : word))
     : levelled(unquoted);
@@ -55,7 +55,7 @@ export function plainWords(text: string): PlainWords | null {
 
 const isQuotation = ({ text }: Word): boolean => text.length > 1 && /^["“«‘']/u.test(text);
 
-/** Without articles, fillers and the 's of an owner, in one spelling and number, things by one name. */
+/** Normalises words: without articles, fillers and the possessive 's, in one spelling and number, with one name per thing. */
 function levelled(found: readonly Word[]): string[] {
   const out: string[] = [];
   for (const [index, { text, verbatim }] of found.entries()) {
@@ -84,7 +84,7 @@ function wordsOf(text: string): Word[] {
       continue;
     }
     const capital = capitals && index > 0 && /^\p{Lu}/u.test(token) && token !== 'I';
-    // IT is not it, US is not us, and the A of vitamin A is no article; what has no vowel is no other word.
+    // IT is not it, US is not us, and the A of vitamin A is not an article; a token without vowels is never another word.
     if (capital && /^\p{Lu}{1,5}$/u.test(token) && !/^[BCDFGHJKLMNPQRSTVWXZ]{2,}$/.test(token)) {
       words.push({ text: token === 'USA' ? 'america' : token, verbatim: true });
       continue;
@@ -94,14 +94,14 @@ function wordsOf(text: string): Word[] {
   return words;
 }
 
-/** In small letters, contractions apart; a number without commas. */
+/** Lower case, with contractions expanded; numbers without commas. */
 function apart(token: string): string {
   if (/^\d{1,3}(?:,\d{3})+$/.test(token)) return token.replaceAll(',', '');
   const lower = token.toLowerCase().replaceAll('’', "'");
   return contractions.get(lower) ?? lower;
 }
 
-/** Whether a capital makes a name: not in a text of capitals, nor in a title, where most words have one. */
+/** Whether a capital letter marks a name: not in a text in capitals, nor in a title, where most words have one. */
 function capitalsSay(text: string, tokens: readonly string[]): boolean {
   if (text === text.toUpperCase()) return false;
   const long = tokens.slice(1).filter((token) => /^\p{L}{4,}/u.test(token));

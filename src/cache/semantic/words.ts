@@ -1,21 +1,21 @@
 /**
- * English word lists of the semantic cache: what a question may change without asking for something else. A word that stands in none
- * of them counts as it is.
+ * English word lists of the semantic cache: what a question may change without asking for something else. A word in none of the lists
+ * counts as written.
  */
 import { pairsOf, wordsOf } from './lists.ts';
 
-/** What a question begins with. Orders (write, translate, fix …) often carry a text whose every letter counts. */
+/** First words of a question. Orders (write, translate, fix …) are not included: they often carry a text in which every letter counts. */
 export const openers = wordsOf(`
   how what which why where when who whom whose is are am was were does do did can could should will would has have had may might must
   explain describe define tell`);
 
-/** Openers that other languages have too; then one of the marks has to stand beside them. */
+/** Openers that exist in other languages too; one of the marks must then also be present. */
 export const sharedOpeners = wordsOf('is was will am');
 export const englishMarks = wordsOf(
   'the a of and to you i it for with that this there be have my your from not how what which why where when who than',
 );
 
-/** Where one of these stands, letters and forms of words are what is asked about. */
+/** Words that show that a question is about letters or word forms. */
 export const aboutWords = wordsOf(`
   word words letter letters character characters syllable syllables spell spelled spelt spelling vowel vowels consonant consonants plural plurals
   singular synonym synonyms antonym antonyms anagram anagrams palindrome rhyme rhymes rhyming translate translated translation grammar
@@ -23,7 +23,7 @@ export const aboutWords = wordsOf(`
   pronounce pronounced pronunciation verb verbs noun nouns tense preposition article articles adjective adverb conjugate prefix suffix
   string strings regex reverse reversed repeat`);
 
-/** What a word means is asked of that very word: then nothing but case and contractions is levelled. */
+/** Words of a question about a word's meaning: then only case and contractions are normalised. */
 export const meaningWords = wordsOf('mean means meant meaning meanings definition definitions define called say says said stand stands');
 
 export const contractions = pairsOf(`
@@ -33,27 +33,27 @@ export const contractions = pairsOf(`
   doesn't=does not, doesnt=does not, didn't=did not, can't=can not, cannot=can not, won't=will not, isn't=is not, aren't=are not,
   wasn't=was not, weren't=were not, shouldn't=should not, wouldn't=would not, couldn't=could not, haven't=have not, hasn't=has not, hadn't=had not`);
 
-/** An "a" after one of these is a name and no article: vitamin A, hepatitis a. */
+/** An "a" after one of these is a name, not an article: vitamin A, hepatitis a. */
 export const lettered = wordsOf(
   'vitamin hepatitis grade plan type group class section option part team series schedule appendix model form level blood influenza article point case',
 );
 
-/** A question asks the same without them. */
+/** Words that can be removed without changing the question. */
 export const fillers = wordsOf(
   'some please kindly exactly actually really truly ever so very quite basically literally simply currently such',
 );
 
-/** At the beginning they ask for nothing. */
+/** Words at the beginning that are not part of the question. */
 export const greetings = wordsOf('hi hello hey');
 
-/** Words in s that are no plurals, or mean something else without it. */
+/** Words in -s that are not plurals, or mean something else without it. */
 export const keepsS = wordsOf(`
   is was has does this as us its his hers yes always perhaps unless plus minus news windows glasses jobs means species series arms customs goods
   lens sales politics ethics physics mathematics economics statistics genetics electronics graphics athletics mechanics dynamics analytics
   rabies diabetes measles mars texas paris kansas arkansas athens wales james charles pandas kubernetes redis postgres rails https dns aws
   gas canvas atlas christmas alias bias yours ours theirs afterwards besides towards sometimes ios sas`);
 
-/** One thing named otherwise. */
+/** Synonyms. */
 export const sameWord = pairsOf(`
   does=do, which=what, vs=versus, usa=america, movie=film, movies=film, purchase=buy, purchasing=buying, quickly=fast, rapidly=fast, quickest=fastest,
   photograph=photo, photographs=photo, picture=photo, pictures=photo, cellphone=phone, cellphones=phone, smartphone=phone, smartphones=phone, mobile=phone,
@@ -69,13 +69,13 @@ export const sameWord = pairsOf(`
   two=2, three=3, four=4, five=5, six=6, seven=7, eight=8, nine=9, ten=10, eleven=11, twelve=12,
   hundred=100, thousand=1000, anybody=anyone, somebody=someone, everybody=everyone`);
 
-/** Words that say how things of a question belong together; all others are what it is about. */
+/** Words that relate the things of a question; all other words are its content. */
 export const functionWords = wordsOf(`
   a an the is are was were am be been being do did has have had can could will would should may might must i we you he she it they my our your his her
   their me us him them of in on at for to from with without by about and or not no if when that what who how why where than as more most less least best
   good one get make`);
 
-/** They stay with the word behind them, so that "from A to B" is not "from B to A". */
+/** Prepositions stay with the next word, so that "from A to B" is not "from B to A". */
 export const prepositions = wordsOf(`
   in of for from to with without about than against before after under above below over between into onto versus not by like through during until since except
   despite per via toward towards off behind near inside outside among around beyond within`);
