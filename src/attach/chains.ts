@@ -8,9 +8,9 @@ type Json = Readonly<Record<string, unknown>>;
 const http = 'type.googleapis.com/envoy.extensions';
 
 /**
- * The route of requests with a chain: the cluster of each attempt comes from the metadata that the request filter left, and whether there
- * is another attempt from the headers that it set and from the attempt's filter. `specifier`: what finds the cluster; one priority group an
- * attempt unless another is given.
+ * The route of requests with a chain: each attempt's cluster comes from the metadata set by the request filter; whether there is another
+ * attempt comes from the headers that it set and from the attempt's filter. `specifier`: the cluster specifier; by default one priority
+ * group per attempt.
  */
 export function chainRoute(providers: readonly Provider[], specifier: Json = priorityGroups(providers)): Json {
   return {
@@ -25,7 +25,7 @@ export function chainRoute(providers: readonly Provider[], specifier: Json = pri
         refresh_cluster_on_retry: true,
         num_retries: 0,
         retriable_headers: [{ name: retryHeader, present_match: true }],
-        // The next target is another one: there is nothing to wait for.
+        // The next attempt goes to another target, so there is no reason to wait.
         retry_back_off: { base_interval: '0.001s', max_interval: '0.001s' },
       },
     },
@@ -38,13 +38,13 @@ function priorityGroups(providers: readonly Provider[]): Json {
     typed_config: {
       '@type': `${http}.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier`,
       override_metadata_namespace: 'sluice',
-      // Never used: the header that leads here comes with metadata that overrides it.
+      // Never used: the header that selects this route is set together with metadata that overrides it.
       priority_groups: [{ name: 'none', clusters: [{ cluster_name: clusterName(providers[0]?.name ?? ''), weight: 1 }] }],
     },
   };
 }
 
-/** What Envoy's router understands of a chain's request: a copy has one attempt. */
+/** The chain request's headers that Envoy's router acts on; a copy has one attempt. */
 const chainHeaders = [
   'x-envoy-retry-on',
   'x-envoy-max-retries',
@@ -53,7 +53,7 @@ const chainHeaders = [
   'x-envoy-hedge-on-per-try-timeout',
 ];
 
-/** Sends a copy of a request to the cluster that the request filter named, if it named one; the copy says whose it is. */
+/** Sends a copy of a request to the cluster named by the request filter, if any; a header of the copy names the original. */
 export const mirrorPolicies: readonly Json[] = [
   {
     cluster_header: mirrorHeader,
@@ -65,13 +65,13 @@ export const mirrorPolicies: readonly Json[] = [
   },
 ];
 
-/** Ends every chain of filters in a cluster. */
+/** Must be the last filter in a cluster. */
 export const upstreamCodec: Json = {
   name: 'envoy.filters.http.upstream_codec',
   typed_config: { '@type': `${http}.filters.http.upstream_codec.v3.UpstreamCodec` },
 };
 
-/** The filter that a chain's attempt runs through, in the provider's cluster; `before` and `after`: filters around it. */
+/** The filter of a chain's attempt, in the provider's cluster; `before` and `after`: further filters around it. */
 export function attemptFilter(role: FilterRole, grpcService: Json, before: readonly Json[] = [], after: readonly Json[] = []): Json {
   const modes = {
     gate: {
@@ -98,7 +98,7 @@ export function attemptFilter(role: FilterRole, grpcService: Json, before: reado
       request_trailer_mode: 'SKIP',
       response_trailer_mode: 'SKIP',
     },
-    // A body that flows both ways has to be followed to its trailers.
+    // A body that flows both ways must be followed to its trailers.
     stream: {
       request_header_mode: 'SEND',
       response_header_mode: 'SEND',
@@ -121,9 +121,10 @@ export function attemptFilter(role: FilterRole, grpcService: Json, before: reado
             '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
             stat_prefix: `sluice_${role}`,
             grpc_service: grpcService,
-            // A first attempt carries its target's own request. Any other carries what was meant for another target until Sluice has changed it.
+            // A first attempt carries its own target's request. Any other carries a request for another target until Sluice has changed it.
             failure_mode_allow: role === 'gate',
-            // Without Sluice a first attempt's answer goes on as it came; for the others there is nothing but an error, which a moment's patience may spare the app.
+            // Without Sluice, a first attempt's answer passes unchanged; the others fail, so waiting a moment longer may avoid an error in
+            // the app.
             message_timeout: seconds(role === 'gate' ? limits.messageMs : limits.attemptMessageMs),
             allow_mode_override: true,
             processing_mode: modes,

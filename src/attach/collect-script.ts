@@ -1,13 +1,13 @@
 import { limits } from '../lib/limits.ts';
 
 /**
- * Runs in Envoy's Lua filter, on answers that Sluice wants to read from the access log. It changes and holds back nothing: it keeps a bounded part of
- * what passes and leaves it in the metadata namespace `sluice.answer`:
- * - `body`: a whole answer that is no stream of events; `encoded`: the same in base64, where it is compressed; `large`: it was larger than the bound
- * - `head`, `times`: the first chunks of a stream, and for each `bytes:milliseconds since 1970`
- * - `tail`: the last ones, `gap`: something between them was left out, `whole`: the stream has ended as HTTP wants it
+ * Runs in Envoy's Lua filter, on answers that Sluice reads from the access log. It neither changes nor delays
+ * them: it copies a bounded part into the metadata namespace `sluice.answer`:
+ * - `body`: a whole answer that is not an event stream; `encoded`: the same in base64, if compressed; `large`: it exceeds the bound
+ * - `head`, `times`: the first chunks of a stream, and `bytes:milliseconds since 1970` for each
+ * - `tail`: the last chunks; `gap`: chunks in between were omitted; `whole`: the stream ended properly in HTTP
  *
- * How much of a stream's end is kept is said by Sluice, which knows how large the API's last event may be.
+ * Sluice sets the size of the tail, because it knows how large the API's last event may be.
  */
 export const collectScript = `
 local whole_bytes, head_chunks, head_bytes = ${limits.answerBytes}, ${limits.collectedHeadChunks}, ${limits.collectedHeadBytes}

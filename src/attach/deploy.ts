@@ -6,13 +6,13 @@ import { renderEnvoyGateway } from './envoy-gateway.ts';
 import { renderIstio } from './istio.ts';
 import { manifestsYaml } from './manifests.ts';
 
-/** The Service of the chart's release `sluice` in the namespace `llm`, shape `extension`. */
+/** The Service of the chart with release `sluice` in the namespace `llm`, shape `extension`. */
 export const defaultSluiceService = 'sluice.llm.svc.cluster.local:9000';
 
 /** Istio's own egress gateway. */
 export const defaultEgressService = 'istio-egressgateway.istio-system.svc.cluster.local';
 
-/** The manifests in `deploy/`, by path: what `sluice render` prints for the embedded policy. */
+/** The manifests in `deploy/`, by path: the output of `sluice render` for the embedded policy. */
 export async function deployFiles(): Promise<ReadonlyMap<string, string>> {
   const generation = new FilePolicyStore({ path: fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(), watch: false }).current();
   const shared = {

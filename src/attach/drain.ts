@@ -2,16 +2,16 @@ import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reasonOf, SluiceError } from '../lib/errors.ts';
 
-/** Time between two looks at what is open, and between two tries of what failed, in ms. */
+/** Interval between checks for open requests, and between retries, in ms. */
 const lookMs = 250;
 
-/** Longest wait for one answer of Envoy's admin, in ms. */
+/** Time-out of a call to Envoy's admin, in ms. */
 const callMs = 2_000;
 
 /**
- * Tells Envoy to end its connections after their current request and waits until no request is open, for `leastMs` to
- * `mostMs`. An Envoy that is too busy to answer is asked again within that time: one that was never told cuts connections when it
- * goes. Resolves with the requests that are open at the end. Rejects with SLUICE_ENVOY_ADMIN when Envoy could not be told.
+ * Tells Envoy to close its connections after their current request and waits until no request is open, for `leastMs` to `mostMs`. Calls to
+ * an Envoy that is too busy to answer are retried within that time, because an Envoy that was not told cuts connections when it exits.
+ * Resolves with the number of requests still open. Rejects with SLUICE_ENVOY_ADMIN if Envoy could not be told.
  */
 export async function drainEnvoy(
   admin: string,
@@ -40,7 +40,7 @@ export async function drainEnvoy(
   }
 }
 
-/** Not fetch: that takes as long to load as all else here, on nodes where it counts. */
+/** Not fetch, which takes as long to load as everything else here, on nodes where it matters. */
 function call(method: string, admin: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const outgoing = request(`http://${admin}${path}`, { method, signal: AbortSignal.timeout(callMs) }, (response) => {

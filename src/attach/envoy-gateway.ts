@@ -13,7 +13,7 @@ export interface EnvoyGatewayOptions extends AttachOptions {
   readonly gateway: {
     readonly name: string;
     readonly listener: string;
-    /** GatewayClass of a Gateway that is to be made; null: it is there. */
+    /** GatewayClass of a Gateway to create; null to use an existing one. */
     readonly className: string | null;
   };
 }
@@ -21,10 +21,10 @@ export interface EnvoyGatewayOptions extends AttachOptions {
 const gatewayApi = 'gateway.networking.k8s.io/v1';
 const envoyGateway = 'gateway.envoyproxy.io/v1alpha1';
 
-/** An HTTPRoute holds no more rules than this. */
+/** Most rules per HTTPRoute. */
 const rulesPerRoute = 16;
 
-/** Sluice in the proxies of an Envoy Gateway: what is a provider's as Gateway API routes, and what becomes of it as patches. */
+/** Sluice in the proxies of an Envoy Gateway: providers as Gateway API routes, and Sluice's behaviour as patches. */
 export function renderEnvoyGateway(options: EnvoyGatewayOptions): Manifest[] {
   const routes = httpRoutes(options);
   return [
@@ -65,7 +65,7 @@ function backend(provider: Provider, options: EnvoyGatewayOptions): Manifest {
   });
 }
 
-/** By its name, not by its endpoints: the name leads to one address, and so both filters of a request to one replica. */
+/** By name, not by endpoints: the name resolves to one address, so both filters of a request reach one replica. */
 function sluiceBackend(options: EnvoyGatewayOptions): Manifest {
   const colon = options.sluice.lastIndexOf(':');
   return object(envoyGateway, 'Backend', 'sluice', options, {
@@ -74,7 +74,7 @@ function sluiceBackend(options: EnvoyGatewayOptions): Manifest {
   });
 }
 
-/** The provider's own host name and path, for requests with the gateway's prefix and for those without. */
+/** Sets the provider's own host name and path, for requests with the gateway's prefix and for those without. */
 function routeFilters(provider: Provider, options: EnvoyGatewayOptions): Manifest[] {
   const { pathPrefix } = provider;
   return [null, ...(pathPrefix === null ? [] : [pathPrefix])].map((prefix) => {
@@ -97,7 +97,7 @@ function filterOf(provider: Provider, prefix: string | null): string {
 
 interface RouteManifest {
   readonly manifest: Manifest;
-  /** WebSockets, which hang with an external processor. */
+  /** For WebSockets, which hang with an external processor. */
   readonly upgrade: boolean;
 }
 
@@ -108,7 +108,7 @@ interface Rule {
   readonly sign?: Sign;
 }
 
-/** A route for each provider's own names, and those for everything else by path; each again for WebSockets, without Sluice. */
+/** A route for each provider's own names, and routes by path for everything else; each repeated for WebSockets, without Sluice. */
 function httpRoutes(options: EnvoyGatewayOptions): RouteManifest[] {
   const { providers } = options;
   const byPath: Rule[] = [
@@ -182,14 +182,14 @@ function clientTraffic(options: EnvoyGatewayOptions): Manifest {
   });
 }
 
-/** A header that is set needs no removal; which of the two comes first is Envoy Gateway's affair. */
+/** A header that is set needs no removal; the order of the two is up to Envoy Gateway. */
 function earlyHeaders({ usage }: EnvoyGatewayOptions): Json {
   const set = usage === 'observe' ? [] : [{ name: usageHeader, value: usage }];
   const remove = [...reservedHeaders, attemptCountHeader].filter((header) => !set.some(({ name }) => name === header));
   return { ...(set.length === 0 ? {} : { set }), remove };
 }
 
-/** Tried again only while no byte of the request has been sent. */
+/** Retries only before any byte of the request has been sent. */
 function backendTraffic(options: EnvoyGatewayOptions, routes: readonly string[]): Manifest {
   return object(envoyGateway, 'BackendTrafficPolicy', 'sluice', options, {
     targetRefs: routes.map((name) => target('HTTPRoute', name)),
@@ -199,7 +199,7 @@ function backendTraffic(options: EnvoyGatewayOptions, routes: readonly string[])
   });
 }
 
-/** Says which routes Sluice stands in and where it is. Both filters ask for nothing until the patches say what. */
+/** Sets the routes that use Sluice, and its address. Both filters request nothing until the patches configure them. */
 function extensionPolicy(options: EnvoyGatewayOptions, routes: readonly string[]): Manifest {
   const settings = {
     backendRefs: [
@@ -225,7 +225,7 @@ function extensionPolicy(options: EnvoyGatewayOptions, routes: readonly string[]
   });
 }
 
-/** What no policy of Envoy Gateway's can say: the filters' details, chains, and the way to a provider other than the path's. */
+/** Settings that Envoy Gateway's policies cannot express: the filters' details, chains, and routes to a provider other than the path's. */
 function patchPolicy(options: EnvoyGatewayOptions): Manifest {
   const {
     gateway: { name, listener },
@@ -268,7 +268,7 @@ function patchPolicy(options: EnvoyGatewayOptions): Manifest {
         value: answerLog(options.usage, cluster),
       }),
       ...Object.entries(hostSettings(options.usage)).map(([key, value]) => onHosts(`/${key}`, value)),
-      // Each goes before those that are there: the last one is the first to be looked at.
+      // Each is inserted before the existing ones, so the last one is matched first.
       ...decidedRoutes(options.providers)
         .reverse()
         .map((value) => onHosts('/routes/0', value)),

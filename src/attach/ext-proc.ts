@@ -6,9 +6,9 @@ type Json = Readonly<Record<string, unknown>>;
 
 const http = 'type.googleapis.com/envoy.extensions';
 
-/** Envoy's calls to Sluice; `cluster`: the one that leads there. */
+/** Envoy's gRPC calls to Sluice; `cluster`: the cluster to call. */
 export function grpcService(role: FilterRole = 'listener', cluster = sluiceClusterName): Json {
-  // Without one Envoy says the cluster's name, and HTTP/2 servers refuse one with slashes.
+  // By default Envoy sends the cluster's name, and HTTP/2 servers reject one with slashes.
   const authority = cluster === sluiceClusterName ? {} : { authority: sluiceClusterName };
   return {
     envoy_grpc: { cluster_name: cluster, ...authority },
@@ -17,7 +17,7 @@ export function grpcService(role: FilterRole = 'listener', cluster = sluiceClust
   };
 }
 
-/** Headers first; Sluice asks for the body of the requests that it can use. Envoy hears no more of it after its answer. */
+/** Headers first; Sluice asks for the body of requests that it can use. Envoy sends nothing more after its answer. */
 export function requestFilter(failClosed: boolean, cluster = sluiceClusterName): Json {
   return {
     '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
@@ -42,7 +42,7 @@ export function requestFilter(failClosed: boolean, cluster = sluiceClusterName):
   };
 }
 
-/** Copies of the answer, sent and forgotten: the client waits for nothing. */
+/** Asynchronous copies of the answer; the client does not wait. */
 export function responseFilter(usage: UsageMode = 'observe', cluster = sluiceClusterName): Json {
   return unless(usage === 'observe' ? [cached] : [cached, logged], {
     '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
@@ -50,7 +50,7 @@ export function responseFilter(usage: UsageMode = 'observe', cluster = sluiceClu
     grpc_service: grpcService('listener', cluster),
     failure_mode_allow: true,
     observability_mode: true,
-    // How long Envoy keeps the copy's stream after its HTTP stream is gone: a cut answer is recorded after this.
+    // How long Envoy keeps the copy's stream after its HTTP stream has ended: a cut answer is recorded after this.
     deferred_close_timeout: '1s',
     processing_mode: {
       request_header_mode: 'SKIP',
@@ -64,12 +64,12 @@ export function responseFilter(usage: UsageMode = 'observe', cluster = sluiceClu
   });
 }
 
-/** What Sluice answers itself from its cache. */
+/** Answers from Sluice's cache. */
 const cached: Json = { single_predicate: { input: responseHeader('x-sluice-reason'), value_match: { exact: 'cache' } } };
 
 /**
- * What it reads from the access log. Metadata that the request filter has left is looked at when the answer is there and no sooner: the first
- * predicate has Envoy wait for it.
+ * Answers that Sluice reads from the access log. The request filter's metadata must only be read once there is a response: the first
+ * predicate makes Envoy wait for it.
  */
 const logged: Json = {
   and_matcher: {
@@ -102,7 +102,7 @@ function responseHeader(name: string): Json {
   };
 }
 
-/** No copies of answers that a predicate fits. */
+/** No copies of answers that match a predicate. */
 function unless(predicates: readonly Json[], filter: Json): Json {
   const skip = { action: { name: 'skip', typed_config: { '@type': `${http}.filters.common.matcher.action.v3.SkipFilter` } } };
   return {

@@ -7,11 +7,11 @@ import { renderEnvoy, type EnvoyOptions } from './render.ts';
 import { Rollout } from './rollout.ts';
 
 export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'retired' | 'failClosed' | 'admin'> {
-  /** Folder that Envoy reads too. */
+  /** Folder shared with Envoy. */
   readonly folder: string;
   /** Envoy's own admin: `host:port`. */
   readonly admin: string;
-  /** `host:port` of a listener with `/ready` and `/stats/prometheus`, for probes and scrapes; null: none. */
+  /** `host:port` of a listener with `/ready` and `/stats/prometheus`, for probes and scrapes; null for none. */
   readonly status: string | null;
   /** A listener for apps that call the providers' own names: `host:port`, and a folder with tls.crt and tls.key. */
   readonly tls: { readonly listen: string; readonly folder: string } | null;
@@ -40,12 +40,12 @@ const types = 'type.googleapis.com/envoy';
 const routeName = 'llm_egress';
 const secretName = 'provider_names';
 
-/** Clusters that no policy changes. */
+/** Clusters independent of the policy. */
 const fixed: ReadonlySet<string> = new Set(['sluice', 'otlp']);
 
 /**
- * Envoy's config as files that Envoy watches: a bootstrap that never changes, and listeners, routes and clusters that follow
- * the policy. New providers are served without a restart; a change of routes or clusters cuts no stream.
+ * Envoy's config as files that Envoy watches: a bootstrap that never changes, and listeners, routes and clusters that follow the policy.
+ * New providers are added without a restart; changes of routes or clusters interrupt no stream.
  */
 export class EnvoyFiles {
   readonly #options: EnvoyFilesOptions;
@@ -54,7 +54,7 @@ export class EnvoyFiles {
   #last: Promise<void> = Promise.resolve();
   #newest: PolicyGeneration | null = null;
 
-  /** `onError`: told when files could not be written that nobody waits for. */
+  /** `onError`: called when writing files failed and no caller waits for it. */
   constructor(options: EnvoyFilesOptions, onError: (error: unknown) => void = () => undefined) {
     this.#options = options;
     const again = (): void => {
@@ -63,22 +63,22 @@ export class EnvoyFiles {
     this.#rollout = new Rollout({ admin: options.admin, chains: options.chains, onRetired: again });
   }
 
-  /** Whether Envoy has taken a provider that a policy brought: nothing may be sent there before. */
+  /** Whether Envoy has loaded a provider added by a policy: until then nothing may be sent there. */
   has(provider: string): boolean {
     return this.#rollout.has(provider);
   }
 
-  /** Nothing is written any more, nor looked at. */
+  /** Stops writing and watching. */
   close(): void {
     this.#rollout.close();
   }
 
-  /** Where Envoy's `-c` points. */
+  /** Path for Envoy's `-c`. */
   get bootstrap(): string {
     return join(this.#options.folder, 'bootstrap.json');
   }
 
-  /** Writes what changed, each file by one rename. Rejects with SLUICE_ENVOY_FILES. */
+  /** Writes changed files, each by one rename. Rejects with SLUICE_ENVOY_FILES. */
   write(generation: PolicyGeneration): Promise<void> {
     this.#newest = generation;
     this.#rollout.change(generation.providers);
@@ -86,7 +86,7 @@ export class EnvoyFiles {
   }
 
   #enqueue(generation: PolicyGeneration): Promise<void> {
-    // One after the other: an older policy must not overtake a newer one.
+    // Sequential: an older policy must not overwrite a newer one.
     this.#last = this.#last.catch(() => undefined).then(() => this.#write(generation));
     return this.#last;
   }
@@ -111,7 +111,10 @@ export class EnvoyFiles {
   }
 }
 
-/** The files by name, in the order in which Envoy must see them: what is referred to comes first. `retired`: providers that have clusters and no routes. */
+/**
+ * The files by name, in the order in which Envoy must load them: referenced files first. `retired`: providers that have clusters and no
+ * routes.
+ */
 export function renderEnvoyFiles(
   options: EnvoyFilesOptions,
   generation: PolicyGeneration,
@@ -167,10 +170,10 @@ function watched(folder: string, file: string): Json {
   return { resource_api_version: 'V3', path_config_source: { path: join(folder, file), watched_directory: { path: folder } } };
 }
 
-/** The same listener with its routes in their own file: a new provider then changes no listener. */
+/** The same listener with its routes in their own file, so that a new provider changes no listener. */
 function withRouteFile(listener: ListenerJson, folder: string): ListenerJson {
   const [{ filters }] = listener.filter_chains;
-  // What is undefined is not written.
+  // Undefined fields are not written.
   return {
     ...listener,
     filter_chains: [
@@ -190,7 +193,7 @@ function withRouteFile(listener: ListenerJson, folder: string): ListenerJson {
   } as unknown as ListenerJson;
 }
 
-/** The listener again, behind the certificate for the providers' names. A renewed certificate is taken without a restart. */
+/** The same listener with TLS and the certificate for the providers' names. A renewed certificate is loaded without a restart. */
 function withTls(listener: ListenerJson, listen: string, folder: string): Json {
   const [chain] = listener.filter_chains;
   return {
@@ -215,7 +218,7 @@ function withTls(listener: ListenerJson, listen: string, folder: string): Json {
   };
 }
 
-/** As a secret of its own, which is what Envoy reads anew when the folder's files are replaced. */
+/** As a separate secret, which Envoy reloads when the folder's files are replaced. */
 function certificate(folder: string): Json {
   return {
     '@type': `${types}.extensions.transport_sockets.tls.v3.Secret`,
@@ -228,7 +231,7 @@ function certificate(folder: string): Json {
   };
 }
 
-/** `/ready` and Envoy's metrics, and nothing else of its admin, which can stop it. */
+/** `/ready` and Envoy's metrics only; the rest of its admin could stop it. */
 function statusListener(address: string): Json {
   return {
     name: 'status',

@@ -7,10 +7,10 @@ type Json = Readonly<Record<string, unknown>>;
 
 const http = 'type.googleapis.com/envoy.extensions';
 
-/** Roles that an attempt can have here; which one is a chain's, not an attempt's, because all of them run in one cluster. */
+/** Roles of attempts here; a role applies to a whole chain, because all its attempts run in one cluster. */
 const roles = ['next', 'stream'] as const;
 
-/** The routes of requests with a chain: the header says which cluster, and the metadata which of its endpoints, one an attempt. */
+/** The routes of requests with a chain: the header selects the cluster, and the metadata its endpoints, one per attempt. */
 export function hostChainRoutes(): Json[] {
   return roles.map((role) => ({
     match: { prefix: '/', headers: [{ name: chainHeader, string_match: { exact: role } }] },
@@ -28,7 +28,7 @@ export function hostChainRoutes(): Json[] {
   }));
 }
 
-/** Clusters with an endpoint for each provider: a listener inside this Envoy, which leads to the provider's own cluster and its TLS. */
+/** Clusters with an endpoint for each provider: a listener inside this Envoy, which forwards to the provider's own cluster and its TLS. */
 export function hostChainClusters(providers: readonly Provider[], circuitBreakers: Json, grpcService: (role: FilterRole) => Json): Json[] {
   return roles.map((role) => ({
     name: chainCluster(role),
@@ -45,7 +45,7 @@ export function hostChainClusters(providers: readonly Provider[], circuitBreaker
             typed_config: {
               '@type': `${http}.load_balancing_policies.override_host.v3.OverrideHost`,
               override_host_sources: [{ metadata: { key: 'sluice', path: [{ key: 'hosts' }] } }],
-              // For endpoints that this Envoy does not have (yet): Sluice refuses the attempt when it sees where it would go.
+              // For endpoints that this Envoy does not have (yet): Sluice refuses the attempt when it sees its destination.
               fallback_policy: {
                 policies: [
                   {
@@ -77,7 +77,7 @@ export function hostChainClusters(providers: readonly Provider[], circuitBreaker
   }));
 }
 
-/** Tells the attempt's filter which endpoint was chosen: one that Envoy does not have is passed over, and the next provider must not get its key. */
+/** Tells the attempt's filter which endpoint was chosen: an unknown endpoint is skipped, and the next provider must not receive its key. */
 const sayHost: Json = {
   name: 'envoy.filters.http.header_mutation',
   typed_config: {
@@ -90,7 +90,7 @@ const sayHost: Json = {
   },
 };
 
-/** A listener inside Envoy for each provider: bytes in, the provider's cluster out. */
+/** A listener inside Envoy for each provider, which forwards bytes to the provider's cluster. */
 export function hostListeners(providers: readonly Provider[]): Json[] {
   return providers.map(({ name }) => ({
     name: hostListener(name),
@@ -112,7 +112,7 @@ export function hostListeners(providers: readonly Provider[]): Json[] {
   }));
 }
 
-/** What the bootstrap needs for listeners inside Envoy. */
+/** Bootstrap settings for listeners inside Envoy. */
 export const internalListeners: Json = {
   bootstrap_extensions: [
     { name: 'envoy.bootstrap.internal_listener', typed_config: { '@type': `${http}.bootstrap.internal_listener.v3.InternalListener` } },

@@ -8,13 +8,13 @@ import { answerFilters, answerLog } from './usage.ts';
 
 export interface IstioOptions extends AttachOptions {
   /**
-   * - `sidecar`: in the sidecars of the namespace's apps, or in those that `selector` chooses
-   * - `egress-gateway`: in the egress gateway that `selector` chooses; the mesh's traffic for providers is led through it
+   * - `sidecar`: in the sidecars of the namespace's apps, or in those matching `selector`
+   * - `egress-gateway`: in the egress gateway matching `selector`, through which the mesh's traffic for providers is routed
    */
   readonly attach: 'sidecar' | 'egress-gateway';
-  /** Labels of the proxies' pods; empty: all of the namespace. */
+  /** Labels of the proxies' pods; empty for all of the namespace. */
   readonly selector: Readonly<Record<string, string>>;
-  /** The egress gateway's Service: a full host name. */
+  /** Full host name of the egress gateway's Service. */
   readonly gatewayService: string;
 }
 
@@ -23,7 +23,7 @@ const networking = 'networking.istio.io/v1';
 /** Apps call providers in plain HTTP on this port; the proxy encrypts. HTTPS from the app itself cannot be read. */
 const port = 80;
 
-/** Sluice in Istio's proxies: where providers are, the way to them, and EnvoyFilters with everything that Envoy needs. */
+/** Sluice in Istio's proxies: the providers' hosts, the routes to them, and EnvoyFilters with Envoy's settings. */
 export function renderIstio(options: IstioOptions): Manifest[] {
   const reached = options.providers.filter(({ hosts }) => hosts.length > 0);
   return [
@@ -38,7 +38,7 @@ function object(kind: string, name: string, { namespace }: IstioOptions, spec: J
   return { apiVersion, kind, metadata: { name, namespace, labels: managedLabels }, spec };
 }
 
-/** Port 80 of the provider's names leads to its real port. Port 443 stays what it is: apps that encrypt themselves pass by. */
+/** Port 80 of the provider's names maps to its real port. Port 443 is unchanged: apps that encrypt themselves bypass Sluice. */
 function serviceEntry(provider: Provider, options: IstioOptions): Manifest {
   const { host, port: real, tls } = endpointOf(provider);
   return object('ServiceEntry', `sluice-${provider.name}`, options, {
@@ -53,7 +53,7 @@ function serviceEntry(provider: Provider, options: IstioOptions): Manifest {
   });
 }
 
-/** Without the EnvoyFilter, too, what apps send in plain HTTP leaves the mesh encrypted. */
+/** Plain HTTP from apps leaves the mesh encrypted even without the EnvoyFilter. */
 function originateTls(provider: Provider, options: IstioOptions): Manifest[] {
   return provider.hosts.map((host, index) =>
     object('DestinationRule', numbered(provider.name, index), options, {
@@ -63,7 +63,7 @@ function originateTls(provider: Provider, options: IstioOptions): Manifest[] {
   );
 }
 
-/** From the sidecars to the egress gateway by the mesh's own TLS, and on from there. */
+/** Routes from the sidecars to the egress gateway by the mesh's own TLS, and from there to the provider. */
 function egress(providers: readonly Provider[], options: IstioOptions): Manifest[] {
   const { gatewayService } = options;
   const gateway = 'sluice-egress';
@@ -93,7 +93,7 @@ function egress(providers: readonly Provider[], options: IstioOptions): Manifest
           hosts: [host],
           gateways: ['mesh', gateway],
           http: [
-            // The gateway tries again where that is safe; the way to it must not.
+            // The gateway retries where that is safe; the sidecar must not.
             {
               match: [{ gateways: ['mesh'], port }],
               route: [{ destination: { host: gatewayService, subset: numbered(name, index), port: { number: port } } }],
@@ -112,19 +112,19 @@ function numbered(provider: string, index: number): string {
   return `sluice-${provider}${index === 0 ? '' : `-${index}`}`;
 }
 
-/** The listener's filters that are off for other hosts, in order. */
+/** The listener's filters, disabled for other hosts, in order. */
 function filtersOf({ usage, failClosed }: IstioOptions): readonly { readonly name: string; readonly typed_config: Json }[] {
   return [...answerFilters(usage), { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(failClosed) }];
 }
 
 /**
- * What switches a filter on that is off by default: settings of its own, that change nothing. Envoy's FilterConfig with an empty `config`
- * would do for all of them, but istiod drops the whole patch that has a message without a type.
+ * Enables a filter that is disabled by default, by settings of its own that change nothing. Envoy's FilterConfig with an empty `config`
+ * would work for all of them, but istiod drops the whole patch with a message that lacks a type.
  */
 function switchedOn({ typed_config }: { readonly typed_config: Json }): Json {
   const http = 'type.googleapis.com/envoy.extensions.filters.http';
   switch (typed_config['@type']) {
-    // The same matcher once more.
+    // Repeats the same matcher.
     case 'type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher':
       return {
         '@type': 'type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute',
@@ -139,7 +139,7 @@ function switchedOn({ typed_config }: { readonly typed_config: Json }): Json {
   }
 }
 
-/** One for what all hosts share and one for each host: an object of them all would be too large to apply. */
+/** One for the settings that all hosts share and one per host: a single object would be too large to apply. */
 function envoyFilters(reached: readonly Provider[], options: IstioOptions): Manifest[] {
   const context = options.attach === 'sidecar' ? 'SIDECAR_OUTBOUND' : 'GATEWAY';
   const filter = (name: string, configPatches: readonly Json[]): Manifest =>
@@ -176,11 +176,11 @@ function sharedPatches(context: string, options: IstioOptions): Json[] {
         early_header_mutation_extensions: [earlyMutation({ chains: 'groups', usage: options.usage }, [attemptCountHeader])],
       },
     }),
-    // Off by default: other hosts on the same listener have nothing to do with them.
+    // Disabled by default, because other hosts share the listener.
     ...filtersOf(options).map(({ name, typed_config }) =>
       patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', { name, disabled: true, typed_config }),
     ),
-    // Says what those left: nothing, where they are off.
+    // Reports the results of those filters: nothing where they are disabled.
     patch('HTTP_FILTER', beforeRouter, 'INSERT_BEFORE', {
       name: 'envoy.filters.http.set_filter_state.sluice',
       typed_config: attemptStates(),
@@ -196,7 +196,7 @@ function hostPatches(provider: Provider, host: string, context: string, options:
       ...hostSettings(options.usage),
       typed_per_filter_config: Object.fromEntries(filtersOf(options).map((filter) => [filter.name, switchedOn(filter)])),
     }),
-    // Each goes before those that are there: the last one is the first to be looked at.
+    // Each is inserted before the existing ones, so the last one is matched first.
     ...routes.reverse().map((value) => patch('HTTP_ROUTE', match, 'INSERT_FIRST', value)),
   ];
 }

@@ -12,22 +12,22 @@ export interface Manifest {
   readonly spec: Json;
 }
 
-/** What attaches Sluice to the proxies of somebody else's control plane. */
+/** Options for attaching Sluice to the proxies of another control plane. */
 export interface AttachOptions {
   readonly providers: readonly Provider[];
-  /** Where the proxies reach Sluice: `host:port` of its Service. */
+  /** Address of Sluice for the proxies: `host:port` of its Service. */
   readonly sluice: string;
   /** Namespace of the objects. */
   readonly namespace: string;
-  /** How Sluice learns of answers; see usageModeOf. */
+  /** How Sluice receives answers; see usageModeOf. */
   readonly usage: UsageMode;
-  /** 503 instead of passing when Sluice cannot be reached. */
+  /** Answer 503 instead of passing requests when Sluice cannot be reached. */
   readonly failClosed: boolean;
-  /** In the proxies: file with the CAs that providers' certificates are checked against. */
+  /** In the proxies: file with the CAs that verify providers' certificates. */
   readonly caFile: string;
 }
 
-/** Objects as one YAML text that says what it was rendered by. Long tables stand in one line an entry. */
+/** Objects as one YAML text with a header that names its generator. Long tables are written with one entry per line. */
 export function manifestsYaml(what: 'istio' | 'envoy-gateway', policyHash: string, objects: readonly Manifest[]): string {
   const head = `# Rendered by \`sluice render ${what}\` from policy ${policyHash}: render and apply it again when the policy's providers change.\n`;
   return `${head}${objects.map((object) => `---\n${yaml(object)}`).join('')}`;
@@ -45,7 +45,7 @@ function yaml(object: Manifest): string {
   return document.toString({ lineWidth: 0, flowCollectionPadding: true });
 }
 
-/** Where a provider's endpoint is. */
+/** A provider's endpoint. */
 export function endpointOf(provider: Provider): {
   readonly host: string;
   readonly port: number;

@@ -1,90 +1,99 @@
 import { hash } from 'node:crypto';
 
 /**
- * Which of Envoy's filters a stream belongs to, as the filter's initial metadata says.
+ * The Envoy filter that a stream belongs to, from the filter's initial metadata.
  * - `listener`: the request filter and the copies' filter
- * - `gate`: a provider's cluster, first attempt of a chain: response headers, and a body if it is asked for
- * - `next`: a provider's cluster, any attempt: request and response, bodies if they are asked for
+ * - `gate`: a provider's cluster, first attempt of a chain: response headers, and the body if requested
+ * - `next`: a provider's cluster, any attempt: request and response, bodies if requested
  * - `stream`: the same, with the whole answer flowing through Sluice both ways
- * - `shadow`: a provider's cluster, a mirrored request: as `next`, but nobody waits for its answer
+ * - `shadow`: a provider's cluster, a mirrored request: as `next`, but its answer is discarded
  */
 export type FilterRole = 'listener' | 'gate' | 'next' | 'stream' | 'shadow';
 
 /**
- * How Sluice learns of answers.
+ * How Sluice receives answers.
  * - `observe`: Envoy sends copies of them (the second filter, observability mode)
  * - `collect`: Envoy collects a bounded part of them and sends it with its access log
  * - `protocol-manager`: Envoy reads their usage and sends that with its access log
  */
 export type UsageMode = 'observe' | 'collect' | 'protocol-manager';
 
-/** The Envoy cluster of a provider, for one attempt alone or for attempts of a chain. Rendered config and the request filter's choice of cluster must agree on it. */
+/**
+ * The Envoy cluster of a provider, for a single attempt or for attempts of a chain. Rendered config and the request filter's choice of
+ * cluster must agree on it.
+ */
 export function clusterName(provider: string, role: FilterRole = 'listener'): string {
-  // The router reads the name of a copy's cluster later than a route could remove it, so the original's provider sees it: it says nothing.
+  // The router reads the name of a copy's cluster after routes can remove the header, so the original's provider sees it: the name must
+  // reveal nothing.
   if (role === 'shadow') return `copy_${hash('sha256', provider).slice(0, 8)}`;
   return role === 'listener' ? `provider_${provider}` : `provider_${provider}_${role}`;
 }
 
-/** Set by Envoy on every request where chains are told as endpoints (see ChainStyle); Sluice reads it, nobody else sees it. */
+/** Set by Envoy on every request where chains are given as endpoints (see ChainStyle); read by Sluice and removed for everybody else. */
 export const chainStyleHeader = 'x-sluice-chains';
 
-/** Set by Envoy on every request where answers reach Sluice by another way than copies (see UsageMode); Sluice reads it, nobody else sees it. */
+/**
+ * Set by Envoy on every request where answers reach Sluice other than by copies (see UsageMode); read by Sluice and removed for everybody
+ * else.
+ */
 export const usageHeader = 'x-sluice-usage';
 
-/** The cluster of chains that are told as endpoints. */
+/** The cluster of chains that are given as endpoints. */
 export function chainCluster(role: 'next' | 'stream'): string {
   return `chain_${role}`;
 }
 
-/** The listener inside Envoy that leads to a provider. */
+/** The listener inside Envoy that forwards to a provider. */
 export function hostListener(provider: string): string {
   return `host_${provider}`;
 }
 
-/** The same as an endpoint's address, as Envoy writes it. */
+/** The same as an endpoint address in Envoy's format. */
 export function chainHost(provider: string): string {
   return `envoy://${hostListener(provider)}/`;
 }
 
-/** The endpoints of a chain as the metadata says them to Envoy, one an attempt. */
+/** The endpoints of a chain as metadata for Envoy, one per attempt. */
 export function chainHosts(targets: readonly { readonly provider: string }[]): string {
   return targets.map(({ provider }) => chainHost(provider)).join(',');
 }
 
-/** The request header that chooses the route of chains, whose clusters come from metadata. Only Sluice may set it. */
+/** The request header that selects the route of chains, whose clusters come from metadata. Only Sluice may set it. */
 export const chainHeader = 'x-sluice-chain';
 
-/** The request header that names the cluster that a copy of the request goes to. Only Sluice may set it. */
+/** The request header with the cluster that receives a copy of the request. Only Sluice may set it. */
 export const mirrorHeader = 'x-sluice-mirror';
 
-/** The request header that chooses a cluster other than the path's own. Only Sluice may set it; clients' copies are removed. */
+/** The request header that selects a cluster other than the path's own. Only Sluice may set it; clients' values are removed. */
 export const clusterHeader = 'x-sluice-cluster';
 
-/** Envoy's own count of a request's attempts, which it sets on each. */
+/** Envoy's own count of a request's attempts, set on each attempt. */
 export const attemptCountHeader = 'x-envoy-attempt-count';
 
-/** The Envoy cluster that leads to Sluice. */
+/** Name of Sluice's cluster in Envoy. */
 export const sluiceClusterName = 'sluice';
 
-/** Where the request filter leaves the cluster of a chain's attempt, for Envoys that cannot read `priority_groups`. `attempt` counts from 1. */
+/**
+ * Metadata key of an attempt's cluster, set by the request filter for Envoys that cannot read `priority_groups`. `attempt` counts from 1.
+ */
 export function attemptClusterKey(attempt: number): string {
   return `attempt_${attempt}_cluster`;
 }
 
-/** Models think for minutes before the first byte; routes' own timeouts are off for the same reason. */
+/** Models may reason for minutes before the first byte; routes' own timeouts are off for the same reason. */
 export const streamIdleTimeout = '900s';
 
-/** Namespaces of Envoy's dynamic metadata that Sluice's request filter is sent: what filters before it know of the caller. */
+/** Namespaces of Envoy's dynamic metadata sent to Sluice's request filter: what earlier filters know about the caller. */
 export const claimNamespaces: readonly string[] = ['envoy.filters.http.jwt_authn', 'envoy.filters.http.ext_authz'];
 
-/** The gRPC metadata in which a filter says its role; the listener's say none. */
+/** The gRPC metadata with a filter's role; absent for the listener's filters. */
 export const roleHeader = 'x-sluice-filter';
 
-/** Set on an answer that the next target is to replace; Envoy's route retries on it. It never reaches an app. */
+/** Set on an answer that the next target should replace; Envoy's route retries on it. It never reaches an app. */
 export const retryHeader = 'x-sluice-retry';
 
-/** Set by an Envoy that is told its chains as endpoints: the one that it chose for this attempt. */
+/** Set by an Envoy that gets chains as endpoints: the endpoint chosen for this attempt. */
 export const hostHeader = 'x-sluice-host';
 
-/** The decision that a mirrored request is a copy of. Envoy sets it on copies only. */
+/** The decision that a mirrored request copies. Envoy sets it on copies only. */
 export const shadowHeader = 'x-sluice-shadow';

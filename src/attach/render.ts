@@ -25,23 +25,23 @@ import type { ChainStyle } from './versions.ts';
 
 export interface EnvoyOptions {
   readonly providers: readonly Provider[];
-  /** Providers that the policy has no more, for what is still under way to them: clusters without routes. */
+  /** Providers no longer in the policy, kept for requests in flight: clusters without routes. */
   readonly retired?: readonly Provider[];
-  /** Where Sluice listens: `unix:/path` or `host:port`. */
+  /** Sluice's address: `unix:/path` or `host:port`. */
   readonly sluice: string;
-  /** Where apps call: `host:port`. */
+  /** Address that apps call: `host:port`. */
   readonly listen: string;
   /** Envoy's own admin: `host:port`; null for none. */
   readonly admin: string | null;
-  /** 503 instead of passing when Sluice cannot be reached. */
+  /** Answer 503 instead of passing requests when Sluice cannot be reached. */
   readonly failClosed: boolean;
-  /** File with the CAs that providers' certificates are checked against. */
+  /** File with the CAs that verify providers' certificates. */
   readonly caFile: string;
-  /** Where Envoy sends spans of its own, an OTLP collector (gRPC): `host:port`; null: nowhere. */
+  /** OTLP collector (gRPC) for Envoy's own spans: `host:port`; null for none. */
   readonly otlp: string | null;
-  /** What this Envoy's version can do; see chainStyleOf. */
+  /** Chain support of this Envoy's version; see chainStyleOf. */
   readonly chains: ChainStyle;
-  /** How Sluice learns of answers; see usageModeOf. */
+  /** How Sluice receives answers; see usageModeOf. */
   readonly usage: UsageMode;
 }
 
@@ -49,17 +49,17 @@ type Json = Readonly<Record<string, unknown>>;
 
 const http = 'type.googleapis.com/envoy.extensions';
 
-/** Asks for hedging, with which Envoy falls over an attempt that its filter wants replaced. */
+/** Enables hedging, with which Envoy crashes on an attempt that its filter wants replaced. */
 const hedgeHeader = 'x-envoy-hedge-on-per-try-timeout';
 
-/** A response header from the metadata that the request filter left; absent metadata adds no header. */
+/** A response header from the request filter's metadata; no header if the metadata is absent. */
 function provenanceHeader(name: string, key: string): Json {
   return { header: { key: name, value: `%DYNAMIC_METADATA(sluice:${key})%` }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
 /**
- * Envoy's bootstrap for a standalone gateway: one listener, Sluice's two filters, a cluster a provider. Plain objects;
- * print them as YAML or JSON.
+ * Envoy's bootstrap for a standalone gateway: one listener, Sluice's two filters, one cluster per provider. Plain objects; print them as
+ * YAML or JSON.
  */
 export function renderEnvoy(options: EnvoyOptions): Json {
   const { providers } = options;
@@ -95,14 +95,14 @@ function connectionManager(options: EnvoyOptions): Json {
     '@type': `${http}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: 'llm_egress',
     codec_type: 'AUTO',
-    // Proxies in front speak it by default, nginx among them.
+    // Proxies in front, such as nginx, use HTTP/1.0 by default.
     http_protocol_options: { accept_http_10: true },
     stream_idle_timeout: streamIdleTimeout,
     request_headers_timeout: '30s',
-    // Ends when the last byte has gone on: the model's time is not in it.
+    // Ends when the last byte of the request was forwarded, so the model's time is excluded.
     request_timeout: seconds(limits.requestMs),
     use_remote_address: true,
-    // What Sluice recognises is what is routed and sent. Escaped slashes stay: names of models hold some.
+    // Routing and upstream use the same path that Sluice recognises. Escaped slashes are kept, because some model names contain them.
     normalize_path: true,
     merge_slashes: true,
     path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
@@ -119,7 +119,7 @@ function connectionManager(options: EnvoyOptions): Json {
   };
 }
 
-/** Headers that lead a request through Envoy: Sluice's and Envoy's own to set. */
+/** Headers that control a request's routing in Envoy: only Sluice and Envoy may set them. */
 export const reservedHeaders = [
   clusterHeader,
   chainHeader,
@@ -131,7 +131,7 @@ export const reservedHeaders = [
   usageHeader,
 ] as const;
 
-/** Takes them away from clients, before any filter or route sees the request. */
+/** Removes them from client requests, before any filter or route sees the request. */
 export function earlyMutation({ chains, usage }: Pick<EnvoyOptions, 'chains' | 'usage'>, more: readonly string[] = []): Json {
   const set = (key: string, value: string): Json => ({ append: { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } });
   return {
@@ -147,7 +147,7 @@ export function earlyMutation({ chains, usage }: Pick<EnvoyOptions, 'chains' | '
   };
 }
 
-/** Envoy's span of a request, and one for each call upstream, Sluice among them: it hears of its own and goes on from there. */
+/** Envoy's span of a request, and one for each upstream call including Sluice, which receives its own and continues it. */
 function tracing(): Json {
   return {
     spawn_upstream_span: true,
@@ -162,7 +162,7 @@ function tracing(): Json {
   };
 }
 
-/** What apps tell Sluice is nobody else's business. */
+/** Headers from apps for Sluice alone. */
 export const privateHeaders = [
   'x-sluice-workspace',
   'x-sluice-user-tier',
@@ -174,12 +174,12 @@ export const privateHeaders = [
   'x-sluice-route',
 ];
 
-/** Switches the copies of answers off on a route. */
+/** Disables the copies of answers on a route. */
 const withoutCopies: Json = {
   'envoy.filters.http.ext_proc.sluice_response': { '@type': `${http}.filters.http.ext_proc.v3.ExtProcPerRoute`, disabled: true },
 };
 
-/** What every virtual host of providers tells apps. */
+/** Response headers of every virtual host of providers. */
 export function provenanceHeaders(): Json[] {
   return [
     provenanceHeader('x-sluice-decision', 'id'),
@@ -196,7 +196,7 @@ export function provenanceHeaders(): Json[] {
 
 function virtualHosts({ providers, chains, usage }: EnvoyOptions): Json[] {
   const onlyOurs = [...privateHeaders, ...(chains === 'groups' ? [] : [chainStyleHeader]), ...(usage === 'observe' ? [] : [usageHeader])];
-  // Older versions cannot say whose a copy is.
+  // Older versions cannot mark the original of a copy.
   const mirrors = chains === 'groups' ? { request_mirror_policies: mirrorPolicies } : {};
   const chained = { groups: () => [chainRoute(providers)], hosts: hostChainRoutes, none: () => [] }[chains]();
   const headers = provenanceHeaders();
@@ -246,7 +246,7 @@ function gatewayRoutes(providers: readonly Provider[]): Json[] {
   return routes;
 }
 
-/** A sign of a request's head as Envoy's routes match it. */
+/** A condition on a request's headers as an Envoy route match. */
 function signMatch(sign: Sign): Json {
   if ('query' in sign) return { query_parameters: [{ name: sign.query, present_match: true }] };
   return {
@@ -259,14 +259,16 @@ function signMatch(sign: Sign): Json {
   };
 }
 
-/** A provider that Sluice chose over the path's own. The header cannot come from a client: it is removed before the filters. */
+/**
+ * Routes to a provider that Sluice chose instead of the path's own. The header cannot come from a client: it is removed before the filters.
+ */
 export function chosenByHeader(providers: readonly Provider[]): Json[] {
   const chosen = providers.map((provider) => ({
     match: { prefix: '/', headers: [{ name: clusterHeader, string_match: { exact: clusterName(provider.name) } }] },
     route: action(provider, provider.pathPrefix ?? ''),
     request_headers_to_remove: [clusterHeader],
   }));
-  // Chosen, and not here: no other provider may get what is meant for it.
+  // The chosen provider has no route on this Envoy: answer 503 rather than fall through to another provider.
   const missing = {
     match: { prefix: '/', headers: [{ name: clusterHeader, present_match: true }] },
     direct_response: {
@@ -281,7 +283,7 @@ export function chosenByHeader(providers: readonly Provider[]): Json[] {
   return [...chosen, missing];
 }
 
-/** A provider's route, and before it the same for WebSockets: Sluice sees their headers, and nobody copies what they say. */
+/** A provider's route, preceded by the same for WebSockets: Sluice sees their headers, and messages are not copied. */
 export function both(provider: Provider, match: Json, prefix: string): Json[] {
   const upgrade = { name: 'upgrade', string_match: { exact: 'websocket', ignore_case: true } };
   return [
@@ -300,7 +302,7 @@ function headersOf({ headers }: Json): readonly unknown[] {
 
 function action(provider: Provider, prefix: string): Json {
   const rewrite = pathRewrite(provider, prefix);
-  // Retried only while no byte of the request has been sent: a provider that closes an idle connection costs nobody an error.
+  // Retries only before any byte of the request has been sent: a provider that closes an idle connection causes no error.
   const retry_policy = { retry_on: 'connect-failure,refused-stream,reset-before-request', num_retries: 1 };
   return {
     cluster: clusterName(provider.name),
@@ -312,7 +314,7 @@ function action(provider: Provider, prefix: string): Json {
   };
 }
 
-/** From the gateway's path to the provider's: `prefix` goes, the endpoint's own path comes. Null: it is the same. */
+/** Rewrites the gateway's path to the provider's: removes `prefix`, adds the endpoint's own path. Null if it is the same. */
 export function pathRewrite(provider: Provider, prefix: string): { readonly regex: string; readonly substitution: string } | null {
   const base = new URL(provider.endpoint).pathname.replace(/\/$/, '');
   return prefix === '' && base === '' ? null : { regex: `^${escape(prefix)}/`, substitution: `${base}/` };
@@ -322,17 +324,17 @@ function escape(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** A provider's cluster for one attempt alone, and those for attempts of a chain, which have a filter of their own. */
+/** A provider's cluster for a single attempt, and those for attempts of a chain, which have a filter of their own. */
 function clustersOf(provider: Provider, { caFile, chains }: Pick<EnvoyOptions, 'caFile' | 'chains'>): Json[] {
   return clustersFor(provider, chains === 'groups' ? ['listener', 'gate', 'next', 'stream', 'shadow'] : ['listener'], caFile);
 }
 
-/** A provider's clusters for some roles; `sluice`: the cluster that leads to Sluice. */
+/** A provider's clusters for some roles; `sluice`: name of Sluice's cluster. */
 export function clustersFor(provider: Provider, roles: readonly FilterRole[], caFile: string, sluice = sluiceClusterName): Json[] {
   return roles.map((role) => providerCluster(provider, role, caFile, sluice));
 }
 
-/** What requests run through in the provider's cluster: the attempt's filter, which may change them, and then what signs them. */
+/** Filters in the provider's cluster: the attempt's filter, which may change requests, then the one that signs them. */
 function upstreamFilters(provider: Provider, role: FilterRole, sluice: string): Json {
   const signing = provider.signing === null ? [] : signingFilters(provider.signing, new URL(provider.endpoint).hostname);
   if (role !== 'listener') return { typed_extension_protocol_options: attemptFilter(role, grpcService(role, sluice), [], signing) };
@@ -340,8 +342,8 @@ function upstreamFilters(provider: Provider, role: FilterRole, sluice: string): 
 }
 
 /**
- * Envoy resets a stream for each request, and takes more than 1,000 resets that wait for a peer to read for an attack: a Sluice that stands still for
- * seconds would lose its connection with every request on it.
+ * Envoy resets a stream for each request, and treats more than 1,000 unread resets as an attack: if Sluice stalled for seconds, its
+ * connection would be closed with every request on it.
  */
 const patientQueues = { max_outbound_control_frames: limits.grpcStreams, max_outbound_frames: 4 * limits.grpcStreams } as const;
 
@@ -385,8 +387,9 @@ function collectorCluster(address: string): Json {
 }
 
 /**
- * How a provider's addresses are followed. A public one has many behind one name, a few of which each look-up gives: connections to those that
- * are not in it stay, and a name that cannot be found for a while keeps its address. In a cluster a name stands for all its pods, and requests are spread over them.
+ * DNS discovery of a provider's addresses. A public name has many addresses, of which each look-up returns a few: connections to others are
+ * kept, and a name that cannot be resolved for a while keeps its address. In a cluster a name resolves to all its pods, and requests are
+ * spread over them.
  */
 export function discovery({ protocol }: Pick<URL, 'protocol'>): 'LOGICAL_DNS' | 'STRICT_DNS' {
   return protocol === 'https:' ? 'LOGICAL_DNS' : 'STRICT_DNS';

@@ -6,22 +6,22 @@ export interface RolloutOptions {
   /** Envoy's admin: `host:port`. */
   readonly admin: string;
   readonly chains: ChainStyle;
-  /** Clusters of providers that have left the policy may go now. */
+  /** Called when clusters of providers that have left the policy may be removed. */
   readonly onRetired: () => void;
 }
 
-/** Time between two looks at Envoy while a provider is awaited, in ms. */
+/** Interval between checks of Envoy while waiting for a provider, in ms. */
 const lookMs = 50;
-/** Longest wait for an answer of Envoy's admin, in ms. */
+/** Time-out of a call to Envoy's admin, in ms. */
 const callMs = 2_000;
-/** An Envoy whose admin cannot be asked for so long is taken to have what was written, in ms. */
+/** If Envoy's admin is unreachable for this long, the written config is assumed to be loaded, in ms. */
 const blindMs = 10_000;
-/** How long the clusters of a provider that left the policy stay for the requests that are on their way, in ms. */
+/** How long the clusters of a provider that left the policy are kept for requests in flight, in ms. */
 const retireMs = 5 * 60_000;
 
 /**
- * Envoy takes a policy's providers a moment later than Sluice. Until it shows a new provider's clusters nothing is sent there, and those of a provider
- * that has left the policy stay while requests are on their way that may still fall back to it.
+ * Envoy loads a policy's providers a moment later than Sluice. Nothing is sent to a new provider until Envoy shows its clusters, and those
+ * of a provider that has left the policy are kept while requests in flight may still fall back to it.
  */
 export class Rollout {
   readonly #options: RolloutOptions;
@@ -36,21 +36,21 @@ export class Rollout {
     this.#options = options;
   }
 
-  /** Whether Envoy can send there. */
+  /** Whether Envoy can send requests to the provider. */
   has(provider: string): boolean {
     return !this.#awaited.has(provider);
   }
 
-  /** Providers whose clusters stay although the policy has them no more. */
+  /** Providers no longer in the policy whose clusters are kept. */
   get retired(): readonly Provider[] {
     return [...this.#retired.values()];
   }
 
-  /** The policy has other providers from now on. */
+  /** Sets the providers of a new policy. */
   change(providers: ReadonlyMap<string, Provider>): void {
     const before = this.#providers;
     this.#providers = providers;
-    // What was there at the start is in the files that Envoy starts from.
+    // The initial providers are in the files that Envoy starts with.
     if (before === null) return;
     for (const name of providers.keys()) {
       if (this.#retired.delete(name) || before.has(name)) continue;
@@ -83,7 +83,7 @@ export class Rollout {
     if (this.#awaited.size > 0 && !this.#closed) this.#later(lookMs, () => void this.#look());
   }
 
-  /** What Envoy has by its own account; null: it does not say. */
+  /** The clusters that Envoy reports; null if it does not answer. */
   async #shown(): Promise<((provider: string) => boolean) | null> {
     const byHosts = this.#options.chains === 'hosts';
     try {

@@ -7,8 +7,8 @@ type Json = Readonly<Record<string, unknown>>;
 const http = 'type.googleapis.com/envoy.extensions';
 
 /**
- * Takes every key away that a request came with, and signs it as it then is: filters of a cluster run in order, so the body is
- * the one that the attempt's filter has made. `host`: the provider's, which the signature covers.
+ * Removes every key from a request and signs its final form: filters of a cluster run in order, so the body is the output of the attempt's
+ * filter. `host`: the provider's, which the signature covers.
  */
 export function signingFilters(aws: AwsSigning, host: string): Json[] {
   const provider =
@@ -44,7 +44,7 @@ export function signingFilters(aws: AwsSigning, host: string): Json[] {
   ];
 }
 
-/** The same for a cluster whose requests nothing else looks at. */
+/** The same for a cluster without other filters. */
 export function signedOnly(filters: readonly Json[]): Json {
   return {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {

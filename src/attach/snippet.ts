@@ -4,24 +4,24 @@ import { renderEnvoy, type EnvoyOptions } from './render.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The parts of a rendered bootstrap that an Envoy of one's own needs, each with its place there. */
+/** The parts of a rendered bootstrap that an existing Envoy needs, by place. */
 export interface Snippet {
-  /** Of the bootstrap itself, where chains need it. */
+  /** For the bootstrap itself, if chains need it. */
   readonly bootstrap: Json;
-  /** Of the listener that apps call. */
+  /** For the listener that apps call. */
   readonly listener: Json;
-  /** Of its HTTP connection manager. `http_filters` come after what authenticates and before all else. */
+  /** For its HTTP connection manager. `http_filters` come after authentication and before all others. */
   readonly http_connection_manager: Json;
-  /** Of every virtual host. `routes` come before its own. */
+  /** For every virtual host. `routes` come before its own. */
   readonly virtual_host: Json;
-  /** Of each route to a provider. */
+  /** For each route to a provider. */
   readonly route: Json;
-  /** More listeners, inside Envoy. */
+  /** Additional listeners, inside Envoy. */
   readonly listeners: readonly Json[];
   readonly clusters: readonly Json[];
 }
 
-/** Members of the connection manager that an Envoy of one's own has for itself. */
+/** Fields of the connection manager that an existing Envoy sets itself. */
 const ownManager: ReadonlySet<string> = new Set([
   '@type',
   'stat_prefix',
@@ -34,7 +34,7 @@ const ownManager: ReadonlySet<string> = new Set([
   'tracing',
 ]);
 
-/** What to add to an Envoy that is there already: parts of the config that `renderEnvoy` writes, and nothing else. */
+/** The additions for an existing Envoy: parts of the config written by `renderEnvoy`, and nothing else. */
 export function snippetOf(options: EnvoyOptions): Snippet {
   const config = renderEnvoy({ ...options, admin: null }) as unknown as Rendered;
   const { listeners, clusters } = config.static_resources;
@@ -59,13 +59,13 @@ export function snippetOf(options: EnvoyOptions): Snippet {
   };
 }
 
-/** A route that a request takes because Sluice said so. */
+/** Whether a route is selected by one of Sluice's headers. */
 export function isSluices(route: Json): boolean {
   const { headers } = (route['match'] ?? {}) as { readonly headers?: readonly { readonly name?: string }[] };
   return headers?.some(({ name }) => name === chainHeader || name === clusterHeader) === true;
 }
 
-/** The same as YAML: one document, whose comments say where each part belongs. */
+/** The same as YAML: one document, with comments that say where each part belongs. */
 export function snippetYaml(options: EnvoyOptions, policy: string): string {
   const { bootstrap, listener, http_connection_manager, virtual_host, route, listeners, clusters } = snippetOf(options);
   const block = (comment: string, value: object): string =>

@@ -9,16 +9,16 @@ type Json = Readonly<Record<string, unknown>>;
 
 const http = 'type.googleapis.com/envoy.extensions';
 
-/** What a user may ask for; see usageModeOf. */
+/** User choices; see usageModeOf. */
 export const usageChoices = ['auto', 'collect', 'protocol-manager', 'observe'] as const;
 export type UsageChoice = (typeof usageChoices)[number];
 
-/** How often Envoy sends what its access log holds. Until then an answer's record waits. */
+/** How often Envoy sends its access log. An answer's record waits until then. */
 const flushInterval = '0.05s';
 
 /**
- * The way by which Sluice learns of answers. `auto`: collected by Envoy where Sluice is beside it, on a Unix socket; copies elsewhere, because
- * a log is one long call and may end up at another replica than the requests that it tells of. Throws SLUICE_CLI_USAGE where `version` cannot.
+ * How Sluice receives answers. `auto`: collected by Envoy if Sluice runs beside it, on a Unix socket; otherwise copies, because an access
+ * log is one long call and may reach another replica than its requests. Throws SLUICE_CLI_USAGE if `version` does not support the choice.
  */
 export function usageModeOf(choice: UsageChoice, version: string, sluice: string): UsageMode {
   if (choice === 'protocol-manager' && minorOf(version) < 40) {
@@ -31,12 +31,12 @@ export function usageModeOf(choice: UsageChoice, version: string, sluice: string
   return sluice.startsWith('unix:') ? 'collect' : 'observe';
 }
 
-/** A request header's value as a mode; absent: observe, which needs no header. */
+/** Parses a request header's value; absent means observe, which needs no header. */
 export function usageModeOfHeader(value: string | undefined): UsageMode {
   return value === 'collect' || value === 'protocol-manager' ? value : 'observe';
 }
 
-/** The filters that tell Sluice of answers, outermost first. They stand before the request filter: answers come to them last. */
+/** The filters that report answers to Sluice, outermost first. They come before the request filter, so answers reach them last. */
 export function answerFilters(usage: UsageMode, cluster = sluiceClusterName): { readonly name: string; readonly typed_config: Json }[] {
   const copies = { name: 'envoy.filters.http.ext_proc.sluice_response', typed_config: responseFilter(usage, cluster) };
   switch (usage) {
@@ -58,7 +58,7 @@ export function answerFilters(usage: UsageMode, cluster = sluiceClusterName): { 
 const collectorName = 'envoy.filters.http.lua.sluice_answer';
 const protocolManagerName = 'envoy.filters.http.ai_protocol_manager';
 
-/** Reads answers as they pass and leaves their usage as typed metadata; requests it leaves alone. */
+/** Reads passing answers and leaves their usage as typed metadata; ignores requests. */
 function protocolManager(): Json {
   return {
     '@type': `${http}.filters.http.ai_protocol_manager.v3.AiProtocolManager`,
@@ -72,8 +72,8 @@ function protocolManager(): Json {
 }
 
 /**
- * Envoy's access log for Sluice: exchanges whose answer Sluice reads from it, and those that it has decided and whose client left before
- * any response headers. Sent in batches; nothing at all of other requests.
+ * Envoy's access log for Sluice: exchanges whose answer Sluice reads from it, and decided ones whose client left before any response
+ * headers. Sent in batches; contains nothing about other requests.
  */
 export function answerLog(usage: UsageMode, cluster = sluiceClusterName): Json {
   const unanswered = {

@@ -2,15 +2,15 @@ import type { PolicyGeneration } from '../policy/types.ts';
 import type { Rollout, RolloutStatus } from './rollout.ts';
 import { everyExperiment, type ExperimentStatus, type Trials } from './trials.ts';
 
-/** What people see of rollouts and experiments, and order. */
+/** Queries and commands for rollouts and experiments. */
 export interface TrialsAdmin {
   rollout(): RolloutStatus;
   experiments(): readonly ExperimentStatus[];
-  /** False: there is nothing to go back to. */
+  /** False if there is nothing to roll back to. */
   rollback(): boolean;
-  /** False: nothing rolls out. */
+  /** False if no policy is rolling out. */
   promote(): boolean;
-  /** `name`: an experiment, or `*`. False: there is none of that name. */
+  /** `name`: an experiment, or `*`. False if there is none of that name. */
   order(name: string, verb: 'stop' | 'start'): boolean;
 }
 
@@ -33,7 +33,7 @@ export function trialsAdmin(rollout: Rollout, trials: Trials, current: () => Pol
   };
 }
 
-/** Evidence of all running comparisons, over what would be an alarm. */
+/** Evidence of all running comparisons, relative to the alarm threshold. */
 export function evidenceOf(
   admin: Pick<TrialsAdmin, 'rollout' | 'experiments'>,
 ): { readonly experiment: string; readonly metric: string; readonly level: number }[] {

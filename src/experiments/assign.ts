@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import type { ExperimentMatch, UnitKind } from '../policy/experiment-types.ts';
 
-/** Where a unit stands between 0 and 1, the same for the same experiment and unit. Who is in a share stays in a larger one. */
+/** Position of a unit between 0 and 1, fixed for an experiment and unit. A unit within a share stays within any larger one. */
 export function position(experiment: string, unit: string): number {
   return Number.parseInt(hash('sha256', `${experiment}\0${unit}`).slice(0, 12), 16) / 2 ** 48;
 }
 
-/** What stays in one arm: `session` is the conversation's key, or null. */
+/** The unit that stays in one arm: `session` is the conversation's key, or null. */
 export function unitOf(
   by: UnitKind,
   request: { readonly id: string; readonly workspace: string; readonly session: string | null },

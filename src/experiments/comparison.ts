@@ -4,31 +4,34 @@ import { Pairing } from './pairing.ts';
 import { SequentialTest } from './sequential.ts';
 import type { ComparisonOptions } from '../policy/experiment-types.ts';
 
-/** What two arms are compared by. Closed list: a metric label. `quality`: grades of people, apps, judges; `checks`: of the answer's form. */
+/**
+ * The criteria by which two arms are compared. Closed list: a metric label. `quality`: grades of people, apps, judges; `checks`: of the
+ * answer's form.
+ */
 export const comparedBy = ['quality', 'checks', 'errors', 'cost', 'latency'] as const;
 export type ComparedBy = (typeof comparedBy)[number];
 
 export type ArmName = 'control' | 'treatment';
 
-/** How the false alarms that are allowed are shared out: the tests together raise no more. */
+/** Share of the allowed false alarms for each test: together they raise no more than allowed. */
 const shareOfAlarms: Readonly<Record<ComparedBy, number>> = { quality: 0.6, checks: 0.1, errors: 0.1, cost: 0.1, latency: 0.1 };
 
 export interface ArmFigures {
   readonly observations: number;
-  /** Null: none yet. */
+  /** Null if there are no observations yet. */
   readonly mean: number | null;
 }
 
 export interface MetricFigures {
   readonly control: ArmFigures;
   readonly treatment: ArmFigures;
-  /** 1 says nothing; at `threshold` the treatment is taken to do harm. */
+  /** 1 is no evidence; at `threshold` the treatment is considered harmful. */
   readonly evidence: number;
   readonly threshold: number;
   readonly harm: boolean;
 }
 
-/** Two arms side by side, and a test for each thing in which the treatment may do harm. All tests may be looked at at any time. */
+/** Two arms, and a test for each criterion by which the treatment may do harm. All tests are valid at any time. */
 export class Comparison {
   readonly #metrics: Readonly<
     Record<ComparedBy, { readonly pairing: Pairing; readonly test: SequentialTest; readonly control: Sum; readonly treatment: Sum }>
@@ -52,16 +55,16 @@ export class Comparison {
     };
   }
 
-  /** The treatment's share of the requests from here on, strictly between 0 and 1. */
+  /** Sets the treatment's share of future requests, strictly between 0 and 1. */
   share(treatment: number): void {
     for (const name of comparedBy) this.#metrics[name].pairing.share(treatment);
   }
 
-  /** What one exchange says of its arm. */
+  /** Adds one exchange to its arm. */
   record(arm: ArmName, { kind, outcome, quality, cost, timing, stream }: ExchangeRecord): void {
-    // A new policy's cache is empty: what caches answer would speak for the old one.
+    // A new policy's cache is empty, so cached answers would favour the old one.
     if (kind !== 'decision' && kind !== 'shadow') return;
-    // A client that leaves, and a policy that refuses, say nothing of a model.
+    // A client that disconnects and a policy that refuses tell nothing about a model.
     if (outcome !== 'complete' && outcome !== 'cut' && outcome !== 'provider-error') return;
     this.#observe(arm, 'errors', outcome === 'complete' ? 1 : 0);
     if (quality !== null) this.#observe(arm, 'checks', quality.score);
@@ -71,21 +74,21 @@ export class Comparison {
   }
 
   grade(arm: ArmName, { source, score }: Grade): void {
-    // Checks came with the record; an escalation is an attempt's, and the answer was another's.
+    // Checks came with the record; an escalation is about a failed attempt, whereas the served answer came from another model.
     if (source !== 'checks' && source !== 'escalation' && source !== 'verify') this.#observe(arm, 'quality', score);
   }
 
-  /** The first thing in which the treatment is shown to do harm; null: none. */
+  /** The first criterion by which the treatment is shown to do harm; null if none. */
   get harm(): ComparedBy | null {
     return comparedBy.find((name) => this.#metrics[name].test.alarm) ?? null;
   }
 
-  /** The strongest evidence of harm there is now. */
+  /** The strongest current evidence of harm. */
   get worst(): number {
     return Math.max(...comparedBy.map((name) => this.#metrics[name].test.evidence));
   }
 
-  /** Requests of an arm whose end was seen. */
+  /** Number of an arm's requests that were observed to the end. */
   seen(arm: ArmName): number {
     return this.#metrics.errors[arm].count;
   }

@@ -8,32 +8,32 @@ export interface FleetOptions extends RedisTarget {
   readonly rollout: Rollout;
   readonly trials: Trials;
   readonly onProblem: () => void;
-  /** How often the others are asked after, in ms. */
+  /** Polling interval for the other servers' state, in ms. */
   readonly intervalMs?: number;
 }
 
-/** What becomes of one policy, as servers tell each other. */
+/** The state of one policy, as shared between servers. */
 const fate = z.object({ stage: z.int().min(0).max(100), verdict: z.enum(['rolling', 'promoted', 'rolled-back']) });
 const stopped = z.array(z.string().max(64)).max(100);
 
 const fateKey = (policy: string): string => `sluice:rollout:{${policy}}`;
 const stoppedKey = 'sluice:experiments:stopped';
-/** A policy's fate is told for so long, in s. */
+/** How long a policy's state is kept, in s. */
 const keepSeconds = 30 * 24 * 3_600;
 
 /**
- * Servers that share a Redis go through a rollout together: the furthest stage counts for all, and a rollback or a kill switch on one holds on
- * every one within seconds. Each tests its own answers. Without Redis each goes on by itself.
+ * Servers that share a Redis go through a rollout together: the furthest stage counts for all, and a rollback or a kill switch on one
+ * applies to every one within seconds. Each tests its own answers. Without Redis each server proceeds on its own.
  */
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #client: RedisClient;
   readonly #breaker = new Breaker();
   readonly #timer: NodeJS.Timeout;
-  /** While what others say is followed, it is not told again. */
+  /** While applying other servers' state, do not publish it again. */
   #following = false;
 
-  /** Throws SluiceError for a wrong URL or file; connects in the background. */
+  /** Connects in the background. Throws SluiceError for an invalid URL or file. */
   constructor(options: FleetOptions) {
     this.#options = options;
     this.#client = redisClient(options);
@@ -43,20 +43,20 @@ export class Fleet {
     this.#timer.unref();
   }
 
-  /** Something became of a policy here. */
+  /** Publishes a change of a policy on this server. */
   tell({ event, policy }: RolloutChange): void {
-    // A server that starts anew must not take the others back to the first stage.
+    // A restarted server must not take the others back to the first stage.
     if (this.#following || event === 'began') return;
     const { candidate } = this.#options.rollout.state();
     this.#set(fateKey(policy), JSON.stringify({ stage: candidate?.stage ?? 0, verdict: event === 'advanced' ? 'rolling' : event }));
   }
 
-  /** The experiments that are stopped here by hand. */
+  /** Publishes the experiments stopped by hand on this server. */
   tellStopped(names: readonly string[]): void {
     if (!this.#following) this.#set(stoppedKey, JSON.stringify(names));
   }
 
-  /** Does what other servers have done. Never rejects. */
+  /** Applies the other servers' state. Never rejects. */
   async follow(): Promise<void> {
     const { rollout, trials, onProblem } = this.#options;
     if (this.#client.status !== 'ready' || !this.#breaker.allow()) return;
@@ -88,7 +88,7 @@ export class Fleet {
   #take(policy: string, rolls: boolean, told: string | null): void {
     const { rollout } = this.#options;
     const read = told === null ? null : fate.safeParse(JSON.parse(told));
-    // Meanwhile another policy may have come.
+    // Another policy may have arrived meanwhile.
     if (read?.success !== true || (rollout.state().candidate?.hash ?? rollout.stable.hash) !== policy) return;
     const { stage, verdict } = read.data;
     if (verdict === 'rolled-back') rollout.rollback('asked');

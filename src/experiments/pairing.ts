@@ -1,14 +1,14 @@
 import { limits } from '../lib/limits.ts';
 
-/** Blocks in which a bound is only learnt: nothing is compared in them. */
+/** Blocks used only to learn a bound: nothing is compared in them. */
 const learningBlocks = 10;
-/** Amounts above so many times the control's mean count as that much: their means have no bound of their own. */
+/** Amounts are capped at this multiple of the control's mean, because they have no upper bound of their own. */
 const capTimes = 4;
 
 /**
- * Turns the observations of two arms, as they come, into differences in [-1, 1] whose mean is at most 0 while the treatment does no harm.
- * Each takes the newest that are waiting, as many of each arm as their shares bring, and nothing waits long: what changes over the day
- * changes for both.
+ * Turns the observations of two arms, as they arrive, into differences in [-1, 1] whose mean is at most 0 while the treatment does no harm.
+ * Each uses the newest waiting observations, in numbers proportional to the arms' shares, and nothing waits long: changes over the day
+ * affect both arms.
  */
 export class Pairing {
   readonly #kind: 'score' | 'amount';
@@ -22,7 +22,7 @@ export class Pairing {
   #controlCount = 0;
 
   /**
-   * `score`: 0..1, higher is better, `tolerance` in the same unit. `amount`: 0 and above, lower is better, `tolerance` relative (0.1: a tenth
+   * `score`: 0..1, higher is better, `tolerance` in the same unit. `amount`: 0 or more, lower is better, `tolerance` relative (0.1: a tenth
    * more is no harm).
    */
   constructor(kind: 'score' | 'amount', tolerance: number, emit: (difference: number) => void) {
@@ -31,7 +31,7 @@ export class Pairing {
     this.#emit = emit;
   }
 
-  /** The treatment's share of what comes from here on, strictly between 0 and 1. */
+  /** Sets the treatment's share of future observations, strictly between 0 and 1. */
   share(treatment: number): void {
     const ratio = (1 - treatment) / treatment;
     this.#perBlock = { control: clamp(Math.round(ratio)), treatment: clamp(Math.round(1 / ratio)) };
@@ -51,7 +51,7 @@ export class Pairing {
       this.#emit((mean(control) - mean(treatment) - this.#tolerance) / (1 + this.#tolerance));
       return;
     }
-    // The bound comes from earlier blocks alone: it may not know what it cuts.
+    // The bound only uses earlier blocks: it must not depend on the values that it caps.
     const cap = (capTimes * this.#controlSum) / this.#controlCount;
     this.#blocks++;
     for (const value of control) this.#controlSum += value;

@@ -8,14 +8,14 @@ import type { PolicyFile, LivePolicyStore, PolicyGeneration, PolicySourceState, 
 import { Rollout, type RolloutChange, type RolloutState } from './rollout.ts';
 
 export interface RolloutPoliciesOptions {
-  /** Where edits come from. */
+  /** Source of policy edits. */
   readonly source: LivePolicyStore;
   readonly catalog: Catalog;
-  /** File in which the state survives restarts; null: it does not. */
+  /** File that keeps the state across restarts; null to keep none. */
   readonly file: string | null;
   readonly onRuleError: (rule: string, error: unknown) => void;
   readonly onChange: (change: RolloutChange) => void;
-  /** The file cannot be read or written; the rollout goes on in memory. */
+  /** Called when the file cannot be read or written; the rollout continues in memory. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -31,12 +31,12 @@ const saved = z.object({
 type Saved = z.infer<typeof saved>;
 
 /**
- * The policies of a server: the one in force, the one that rolls out, and the one before, kept ready. Edits come from another store; which
- * of them a request gets is the rollout's to say.
+ * The policies of a server: the one in force, the one rolling out, and the previous one, kept ready. Edits come from another store; the
+ * rollout decides which policy a request gets.
  */
 export class RolloutPolicies implements LivePolicyStore {
   readonly rollout: Rollout;
-  /** Experiments that were stopped by hand before this start. */
+  /** Experiments stopped by hand before this start. */
   readonly stoppedBefore: readonly string[];
   readonly #options: RolloutPoliciesOptions;
   readonly #changed = new Set<(generation: PolicyGeneration) => void>();
@@ -75,13 +75,13 @@ export class RolloutPolicies implements LivePolicyStore {
     return this.rollout.stable;
   }
 
-  /** The providers of all policies that may answer now, or soon again. */
+  /** The providers of all policies that may answer now or soon. */
   reachable(): { readonly providers: ReadonlyMap<string, Provider> } {
     const { stable, candidate, kept } = { ...this.rollout.state(), candidate: this.rollout.candidate };
     return { providers: new Map([...(kept?.generation.providers ?? []), ...(candidate?.providers ?? []), ...stable.providers]) };
   }
 
-  /** Told when the policy in force changes, or one begins or ends to roll out. */
+  /** Calls `listener` when the policy in force changes, or a rollout begins or ends. */
   onChange(listener: (generation: PolicyGeneration) => void): () => void {
     this.#changed.add(listener);
     return () => this.#changed.delete(listener);
@@ -103,13 +103,13 @@ export class RolloutPolicies implements LivePolicyStore {
     this.#catalog = catalog;
     const { stable } = this.rollout;
     this.#options.source.setCatalog(catalog);
-    // The source compiles its newest edit alone, and another may be in force.
+    // The source only compiles its newest edit, and another policy may be in force.
     if (this.rollout.stable !== stable) return;
     const again = this.#compile(stable);
     if (again !== null) this.rollout.refresh(again);
   }
 
-  /** Experiments that are stopped by hand stay so. */
+  /** Stores the experiments stopped by hand. */
   keepStopped(names: readonly string[]): void {
     this.#stopped = names;
     this.#save();
@@ -154,7 +154,7 @@ export class RolloutPolicies implements LivePolicyStore {
     return null;
   }
 
-  /** One write after the other; the last one holds. */
+  /** Writes are sequential; the last one wins. */
   #save(): void {
     const { file } = this.#options;
     if (file === null) return;

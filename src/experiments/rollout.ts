@@ -5,24 +5,24 @@ import { position } from './assign.ts';
 import { Comparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';
 import { defaultKeepMs, type RolloutPolicy } from '../policy/experiment-types.ts';
 
-/** What became of a policy. Closed list: a metric label. */
+/** State changes of a policy. Closed list: a metric label. */
 export type RolloutEvent = 'began' | 'advanced' | 'promoted' | 'rolled-back';
 
-/** Why it went back. `asked`: somebody said so. */
+/** Cause of a rollback. `asked`: requested by somebody. */
 export type RollbackCause = ComparedBy | 'asked';
 
 export interface RolloutChange {
   readonly event: RolloutEvent;
   /** Hash of the new policy. */
   readonly policy: string;
-  /** Its share from here on. */
+  /** Its share from now on. */
   readonly share: number;
   readonly cause: RollbackCause | null;
 }
 
-/** A policy that takes the place of another, as people look at it. */
+/** A policy that replaces another, as shown to people. */
 export interface RolloutStatus {
-  /** Hash of the policy in force; while one rolls out, of the old one. */
+  /** Hash of the policy in force; during a rollout, of the old one. */
   readonly stable: string;
   readonly candidate: {
     readonly policy: string;
@@ -33,19 +33,19 @@ export interface RolloutStatus {
     readonly answers: number;
     readonly figures: Readonly<Record<ComparedBy, MetricFigures>>;
   } | null;
-  /** The one before, that `rollback` brings back at once. */
+  /** The previous policy, which `rollback` restores at once. */
   readonly kept: { readonly policy: string; readonly until: string } | null;
   /** Policies that were rolled back: they are not tried again until they are edited. */
   readonly rolledBack: readonly string[];
 }
 
-/** Evidence of harm from which a stage waits: it is far from an alarm, and reason enough to look longer. */
+/** Evidence of harm at which a stage is prolonged: far from an alarm, but reason to observe longer. */
 const worry = 4;
 
-/** The label of a rollout's arms in records. */
+/** The experiment name of a rollout's arms in records. */
 export const rolloutName = 'rollout';
 
-/** What survives a restart. */
+/** State that survives a restart. */
 export interface RolloutState {
   readonly stable: PolicyGeneration;
   readonly candidate: { readonly hash: string; readonly stage: number } | null;
@@ -63,12 +63,12 @@ interface Candidate {
   readonly comparison: Comparison;
 }
 
-/** Edits that are remembered as rolled back. */
+/** Most edits remembered as rolled back. */
 const mostRolledBack = 100;
 
 /**
- * Which policy a request gets. A new one that says how it wants to be rolled out gets a share of the requests, then larger ones, while tests look
- * for harm; it goes back by itself when there is some, and takes over when all stages are through.
+ * Decides which policy a request gets. A new policy with rollout settings gets a share of the requests, then larger ones, while tests look
+ * for harm; it is rolled back automatically if they find any, and takes over after all stages.
  */
 export class Rollout {
   readonly #tell: (change: RolloutChange) => void;
@@ -86,7 +86,7 @@ export class Rollout {
     this.#now = now;
   }
 
-  /** The policy that answers whoever is in no share. */
+  /** The policy for all requests outside the rollout's share. */
   get stable(): PolicyGeneration {
     return this.#stable;
   }
@@ -105,11 +105,11 @@ export class Rollout {
     };
   }
 
-  /** The newest edit that is good. `stage`: where it stood before a restart. */
+  /** Takes the newest valid edit. `stage`: its stage before a restart. */
   take(generation: PolicyGeneration, stage = 0): void {
     const { hash, rollout } = generation;
     if (hash === this.#stable.hash) {
-      // The same text with other prices, or an edit that was taken back.
+      // The same text with other prices, or a reverted edit.
       this.#stable = generation;
       this.#candidate = null;
       return;
@@ -132,12 +132,12 @@ export class Rollout {
     this.#begin('began');
   }
 
-  /** The policy in force, compiled again with other prices. */
+  /** Replaces the policy in force by the same one compiled with other prices. */
   refresh(generation: PolicyGeneration): void {
     if (generation.hash === this.#stable.hash) this.#stable = generation;
   }
 
-  /** The policy of a request and its arm; null: nothing rolls out. */
+  /** The policy of a request and its arm; null if no policy is rolling out. */
   choose(unit: (by: RolloutPolicy['by']) => string): { readonly generation: PolicyGeneration; readonly arm: ArmName } | null {
     const candidate = this.#candidate;
     if (candidate === null) return null;
@@ -148,13 +148,13 @@ export class Rollout {
 
   record(arm: ArmName, record: ExchangeRecord): void {
     const candidate = this.#candidate;
-    // What another policy decided in the meantime says nothing of these two.
+    // Decisions of a third policy are not part of this comparison.
     if (candidate === null || record.policy.hash !== this.#hashOf(candidate, arm)) return;
     candidate.comparison.record(arm, record);
     this.#judge(candidate);
   }
 
-  /** `policy`: hash of the policy that decided the answer. */
+  /** `policy`: hash of the policy that decided. */
   grade(arm: ArmName, policy: string, grade: Grade): void {
     const candidate = this.#candidate;
     if (candidate === null || policy !== this.#hashOf(candidate, arm)) return;
@@ -162,7 +162,7 @@ export class Rollout {
     this.#judge(candidate);
   }
 
-  /** Back at once: from the policy that rolls out, or to the one before. False: there is nothing to go back to. */
+  /** Rolls back at once: ends the rollout, or restores the previous policy. False if there is nothing to roll back to. */
   rollback(cause: RollbackCause): boolean {
     const candidate = this.#candidate;
     if (candidate !== null) {
@@ -181,7 +181,7 @@ export class Rollout {
     return true;
   }
 
-  /** Another server has brought this policy further: its stage counts from here on. */
+  /** Another server has taken this policy to a later stage: use that stage. */
   follow(policy: string, stage: number): void {
     const candidate = this.#candidate;
     if (candidate === null || candidate.generation.hash !== policy || stage <= candidate.stage || stage >= candidate.rollout.stages.length)
@@ -189,7 +189,7 @@ export class Rollout {
     this.#enter(candidate, stage);
   }
 
-  /** Everybody at once, whatever the tests say. False: nothing rolls out. */
+  /** Completes the rollout at once, whatever the tests show. False if no policy is rolling out. */
   promote(): boolean {
     const candidate = this.#candidate;
     if (candidate === null) return false;

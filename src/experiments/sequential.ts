@@ -3,20 +3,20 @@ import { normalDensity, normalQuantile } from './normal.ts';
 export interface SequentialOptions {
   /** Highest probability of ever raising a false alarm. */
   readonly falseAlarm: number;
-  /** Observations within which the test is to be as sharp as it can be. It stays valid, and goes on, after them. */
+  /** Observations within which the test should be as powerful as possible. It remains valid, and continues, after them. */
   readonly horizon: number;
 }
 
-/** Share of the stake that plays for the horizon; the rest plays on without one. */
+/** Share of the stake that is optimised for the horizon; the rest is bet without one. */
 const horizonShare = 0.95;
-/** Fixed fractions that the rest is spread over: for harm from a fiftieth to two fifths of the scale. */
+/** Fixed fractions over which the rest is spread: for harm from a fiftieth to two fifths of the scale. */
 const fractions = [0.02, 0.05, 0.1, 0.2, 0.4] as const;
 /** Most of a stake that one observation may cost. */
 const maxFraction = 0.5;
-/** Variance that is assumed before anything was seen, and how many observations that assumption counts for. */
+/** Variance assumed before any observation, and the weight of that assumption in observations. */
 const priorVariance = 0.3;
 const priorCount = 20;
-/** What cannot change the outcome any more is not played for. */
+/** A stake this small cannot change the outcome any more, so it is not bet. */
 const hopeless = 1e-9;
 
 /**
@@ -45,12 +45,12 @@ export class SequentialTest {
     this.#left = horizon;
   }
 
-  /** How much of the stake there is now: 1 says nothing, `threshold` is an alarm. */
+  /** The current stake: 1 is no evidence, `threshold` is an alarm. */
   get evidence(): number {
     return horizonShare * this.#playing + this.#rest();
   }
 
-  /** The most that it ever was; its inverse is a p-value that may be looked at at any time. */
+  /** The highest stake so far; its inverse is a p-value that is valid at any time. */
   get highest(): number {
     return this.#highest;
   }
@@ -63,7 +63,7 @@ export class SequentialTest {
     return this.#count;
   }
 
-  /** `value` in [-1, 1]; what is above 0 speaks against the claim. True once the alarm is raised. */
+  /** `value` in [-1, 1]; values above 0 are evidence against the claim. True once the alarm is raised. */
   observe(value: number): boolean {
     const fraction = this.#fraction();
     this.#playing *= 1 + fraction * value;
@@ -82,7 +82,7 @@ export class SequentialTest {
   }
 
   #fraction(): number {
-    // A little beyond the goal, so that rounding does not stop just short of it.
+    // Slightly beyond the goal, so that rounding does not stop just short of it.
     const goal = ((this.threshold - this.#rest()) / horizonShare) * 1.001;
     const reached = Math.min(0.9999, this.#playing / goal);
     if (goal <= 0 || reached < hopeless) return 0;

@@ -14,24 +14,24 @@ export interface Shadowed {
   readonly maxUsdPerDay: number;
 }
 
-/** What experiments make of one request. */
+/** The experiments' effect on one request. */
 export interface Assignment {
   readonly generation: PolicyGeneration;
-  /** Null: the generation's own. */
+  /** Null for the generation's own. */
   readonly section: PolicySection | null;
   readonly forced: Forced | null;
-  /** The model that gets a copy; null: none does. */
+  /** The model that receives a copy; null if none does. */
   readonly shadow: Shadowed | null;
-  /** `name:arm`, joined by commas; null: it takes part in nothing. */
+  /** `name:arm`, separated by commas; null if the request is in no experiment. */
   readonly arm: string | null;
 }
 
-/** Who asks, as experiments tell them apart. */
+/** The identity of a requester for experiments. */
 export interface Subject {
   readonly id: string;
   readonly workspace: string;
   readonly provider: string;
-  /** Key of the conversation; null: none is known. */
+  /** Key of the conversation; null if unknown. */
   readonly session: string | null;
 }
 
@@ -39,16 +39,16 @@ export interface ExperimentStatus {
   readonly name: string;
   readonly kind: PolicyExperiment['kind'];
   readonly share: number;
-  /** `harm`: it ended by itself. */
+  /** `harm`: stopped automatically. */
   readonly state: 'running' | 'stopped' | 'harm';
   readonly figures: Readonly<Record<ComparedBy, MetricFigures>>;
 }
 
 export interface TrialsOptions {
   readonly rollout: Rollout;
-  /** Experiments that were stopped by hand before a restart. */
+  /** Experiments stopped by hand before a restart. */
   readonly stopped: readonly string[];
-  /** An experiment was stopped or started: by hand, or by harm in something. */
+  /** Called when an experiment was stopped or started by hand, or stopped because of harm by a criterion. */
   readonly onChange: (name: string, change: 'stopped' | 'started' | 'harm', by: ComparedBy | null) => void;
 }
 
@@ -59,14 +59,14 @@ interface Run {
   harm: ComparedBy | null;
 }
 
-/** Stops all experiments when it is among those that are stopped. */
+/** Stops all experiments when it is among the stopped ones. */
 export const everyExperiment = '*';
 
-/** Puts requests into arms, and compares the arms by what records and grades say of them. */
+/** Assigns requests to arms, and compares the arms by records and grades. */
 export class Trials implements RecordSink, GradeSink {
   readonly #options: TrialsOptions;
   readonly #stopped: Set<string>;
-  /** By name, of the policies in force. */
+  /** By name, for the policies in force. */
   readonly #runs = new Map<string, Run>();
 
   constructor(options: TrialsOptions) {
@@ -74,12 +74,12 @@ export class Trials implements RecordSink, GradeSink {
     this.#stopped = new Set(options.stopped);
   }
 
-  /** Whether requests of this generation may take part in anything. */
+  /** Whether requests of this generation may take part in any experiment. */
   active({ experiments }: Pick<PolicyGeneration, 'experiments'>): boolean {
     return experiments.length > 0 || this.#options.rollout.candidate !== null;
   }
 
-  /** Which policy, and which arms; null: nothing is changed. Sticky: the same subject gets the same. */
+  /** The policy and arms of a request; null if nothing changes. Sticky: the same subject always gets the same. */
   assign(subject: Subject, stable: PolicyGeneration): Assignment | null {
     const arms: string[] = [];
     const chosen = this.#options.rollout.choose((by) => unitOf(by, subject));
@@ -102,13 +102,13 @@ export class Trials implements RecordSink, GradeSink {
         continue;
       }
       const target = experiment.target === null || experiment.target === 'requested' ? null : experiment.target.get(subject.provider);
-      // A model that this traffic cannot reach: for it there is no such experiment.
+      // This traffic cannot reach the model, so the experiment does not apply.
       if (target === undefined) continue;
       if (!treated) {
         arms.push(`${experiment.name}:control`);
         continue;
       }
-      // One treatment a request: two at once would say nothing of either.
+      // One treatment per request: with two, neither could be measured.
       if (forced !== null || section !== null) continue;
       arms.push(`${experiment.name}:treatment`);
       if (experiment.section === null) forced = { experiment: experiment.name, target };
@@ -133,14 +133,14 @@ export class Trials implements RecordSink, GradeSink {
     }
   }
 
-  /** Ends an experiment's treatments at once, or (`*`) all of them. */
+  /** Ends an experiment's treatments at once, or with `*` those of all. */
   stop(name: string): void {
     if (this.#stopped.has(name)) return;
     this.#stopped.add(name);
     this.#options.onChange(name, 'stopped', null);
   }
 
-  /** Lets it go on; one that ended by harm begins anew. */
+  /** Resumes an experiment; one stopped by harm restarts from zero. */
   start(name: string): void {
     if (this.#runs.get(name)?.harm != null) this.#runs.delete(name);
     this.#stopped.delete(name);
@@ -151,7 +151,7 @@ export class Trials implements RecordSink, GradeSink {
     return [...this.#stopped];
   }
 
-  /** Whether an experiment takes requests now. */
+  /** Whether an experiment currently takes requests. */
   runs({ name }: Pick<PolicyExperiment, 'name'>): boolean {
     return !this.#stopped.has(name) && !this.#stopped.has(everyExperiment) && this.#runs.get(name)?.harm == null;
   }
@@ -184,9 +184,9 @@ export class Trials implements RecordSink, GradeSink {
       }
       return known;
     }
-    // One that is about something else begins anew.
+    // A changed experiment restarts from zero.
     const run: Run = { id: experiment.id, share: experiment.share, comparison: new Comparison(defaultComparison), harm: null };
-    // Each copy stands beside its own original.
+    // Each copy is compared with its own original.
     setShare(run.comparison, experiment.kind === 'shadow' ? 0.5 : experiment.share);
     this.#runs.set(experiment.name, run);
     return run;
@@ -208,7 +208,7 @@ function setShare(comparison: Comparison, share: number): void {
   comparison.share(Math.min(0.999, Math.max(0.001, share)));
 }
 
-/** A provider that the two policies see differently cannot be changed under a request whose headers were read. */
+/** A provider that differs between the two policies cannot be changed after a request's headers were read. */
 function sameProvider(one: PolicyGeneration, other: PolicyGeneration, name: string): boolean {
   const [a, b] = [one.providers.get(name), other.providers.get(name)];
   return a !== undefined && b !== undefined && a.family === b.family && a.endpoint === b.endpoint && a.pathPrefix === b.pathPrefix;

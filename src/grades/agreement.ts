@@ -3,12 +3,12 @@ import type { AnswerView } from '../apis/common/answer-view.ts';
 /** Longest text that counts as a label: a class, a yes, a name. */
 const labelUnits = 48;
 const labelWords = 5;
-/** Most leaves of JSON that are compared. */
+/** Most JSON leaves compared. */
 const mostLeaves = 2_000;
 
 /**
- * How far two answers to one request agree where that can be read off: 0 to 1. JSON: the share of the fields that are equal; labels, options of a choice and final numbers: equal or not. Null: these
- * answers are of no such form, or one of them was cut off, and somebody has to read them.
+ * How far two answers to one request agree, if that can be computed: 0 to 1. JSON: the share of equal fields; labels, options of a choice
+ * and final numbers: equal or not. Null if the answers have no such form, or one of them was cut off, so that somebody has to read them.
  */
 export function agreement(one: AnswerView, other: AnswerView): number | null {
   if ([one, other].some(({ cutOff, filtered, refused }) => cutOff || filtered || refused)) return null;
@@ -22,14 +22,14 @@ export function agreement(one: AnswerView, other: AnswerView): number | null {
   return null;
 }
 
-/** The same calls with the same arguments, in their order; null where an API gave the arguments in no text. */
+/** Whether the calls and their arguments are the same, in order; null if an API gave the arguments other than as text. */
 function callsAgree(one: AnswerView, other: AnswerView): number | null {
   if (one.toolArguments.includes(null) || other.toolArguments.includes(null)) return null;
   const read = ({ toolArguments }: AnswerView): unknown[] => toolArguments.map((text) => jsonOf(text ?? '') ?? text);
   return fieldsAgree(read(one), read(other));
 }
 
-/** The object or list that a text is, in a code fence or without; undefined: it is none. */
+/** The object or list in a text, with or without a code fence; undefined if there is none. */
 function jsonOf(text: string): unknown {
   const inner = /^\s*```(?:json)?\s*([\s\S]*?)```\s*$/.exec(text)?.[1] ?? text;
   if (!/^\s*[[{]/.test(inner)) return undefined;
@@ -40,7 +40,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Of all fields that either has, the share that both have with the same value. Two empty ones agree. */
+/** The share of all fields that both have with the same value. Two empty objects agree. */
 function fieldsAgree(one: unknown, other: unknown): number {
   const [a, b] = [leavesOf(one), leavesOf(other)];
   let same = 0;
@@ -49,7 +49,7 @@ function fieldsAgree(one: unknown, other: unknown): number {
   return all === 0 ? 1 : same / all;
 }
 
-/** The values by their path; numbers are written in one way, and text without what nobody would call a difference. */
+/** The values by path, with normalised numbers and text. */
 function leavesOf(value: unknown): Map<string, string> {
   const leaves = new Map<string, string>();
   const walk = (at: unknown, path: string): void => {
@@ -64,7 +64,7 @@ function leavesOf(value: unknown): Map<string, string> {
   return leaves;
 }
 
-/** Lower case, one space between words, no sign at the ends. */
+/** Lower case, single spaces between words, no punctuation at the ends. */
 function plain(text: string): string {
   return text
     .normalize('NFKC')
@@ -75,13 +75,13 @@ function plain(text: string): string {
 
 function labelOf(text: string): string | null {
   const short = text.trim();
-  // A number may be written in several ways, and is read as one.
+  // Numbers have several spellings and are compared as numbers.
   if (short.length === 0 || short.length > labelUnits || short.includes('\n') || /\d/.test(short)) return null;
   const label = plain(short);
   return label.split(' ').length > labelWords ? null : label;
 }
 
-/** The letter of a choice that an answer begins with, or says to be the answer. */
+/** The letter of a choice at the start of an answer, or stated as the answer. */
 function optionOf(text: string): string | null {
   const begins = /^[\s*_]*\(?([A-J])(?:[.):]|\*\*|\s*$)/.exec(text)?.[1];
   return begins ?? lastOf(text, /\b(?:answer|option|choice)\b(?:\s+is)?[\s:*_(]{0,8}([A-J])\b(?![a-z'’])/g);
@@ -89,7 +89,7 @@ function optionOf(text: string): string | null {
 
 const number = String.raw`[-+−]?[$€£]?\s*\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?`;
 
-/** The number that a text is, or says to be its answer. */
+/** The number that a text consists of, or states as its answer. */
 function numberOf(text: string): string | null {
   const alone = new RegExp(`^[\\s*$]*(${number})[\\s%*.$]*$`).exec(text.trim())?.[1];
   const found =

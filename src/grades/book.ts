@@ -3,7 +3,7 @@ import { Newest } from '../lib/newest.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { Grade, GradedDecision, GradeSink, GradeSource } from './types.ts';
 
-/** What became of a grade. Closed list: a metric label. */
+/** The result of submitting a grade. Closed list: a metric label. */
 export type GradeResult = 'accepted' | 'unknown';
 
 interface Entry {
@@ -12,15 +12,15 @@ interface Entry {
 }
 
 export interface GradeBookOptions {
-  /** Decisions that are not remembered any more; null where there is no ledger. */
+  /** Finds decisions that are no longer in memory; null without a ledger. */
   readonly find: ((id: string) => Promise<ExchangeRecord | null>) | null;
   readonly sinks: readonly GradeSink[];
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * The decisions that may still be graded, bounded, and their grades. A decision is remembered when its exchange is over; older ones are
- * looked up in the ledger. One grade a source: a later one takes the place of the earlier.
+ * The decisions that may still be graded, bounded, and their grades. A decision is added when its exchange is over; older ones are looked
+ * up in the ledger. One grade per source: a later one replaces the earlier.
  */
 export class GradeBook implements RecordSink {
   readonly #options: GradeBookOptions;
@@ -40,13 +40,13 @@ export class GradeBook implements RecordSink {
     this.#remember(about);
     if (record.quality !== null) this.#take(record.id, record.quality.score, 'checks');
     for (const { reason, target } of record.attempts.slice(0, -1)) {
-      // The answer that came in the end is another model's: this one's was not good enough.
+      // The final answer came from another model, because this one's was not good enough.
       if (reason !== null && answerFaults.has(reason))
         this.#tell({ decision: record.id, time: new Date().toISOString(), score: 0, source: 'escalation' }, { ...about, ...target });
     }
   }
 
-  /** `workspace`: only of this one; null: of any. */
+  /** `workspace`: only grade decisions of this one; null for any. */
   async grade(id: string, score: number, source: GradeSource, workspace: string | null): Promise<GradeResult> {
     if (!this.#entries.has(id)) {
       const record = (await this.#options.find?.(id)) ?? null;
@@ -59,7 +59,7 @@ export class GradeBook implements RecordSink {
     return this.#take(id, score, source);
   }
 
-  /** A grade by Sluice itself; nothing where the decision is forgotten. `against`: what the stronger model's answer got. */
+  /** Adds a grade by Sluice itself; ignored if the decision is no longer in memory. `against`: the score of the stronger model's answer. */
   own(id: string, score: number, source: GradeSource, against?: number): void {
     if (this.#entries.has(id)) this.#take(id, score, source, against);
   }
@@ -93,7 +93,7 @@ export class GradeBook implements RecordSink {
   }
 }
 
-/** One grade a source, the newest; in the order of their first grades. */
+/** The newest grade of each source, in the order of their first grades. */
 export function newestBySource(grades: readonly Grade[]): readonly Grade[] {
   const bySource = new Map<GradeSource, Grade>();
   for (const grade of grades) {
@@ -103,10 +103,10 @@ export function newestBySource(grades: readonly Grade[]): readonly Grade[] {
   return [...bySource.values()];
 }
 
-/** Reasons for the next attempt that lie in the answer. */
+/** Fallback reasons that are faults of the answer. */
 const answerFaults: ReadonlySet<string> = new Set(['refusal', 'empty', 'length', 'invalid-json', 'bad-tool-call']);
 
-/** What a grade of this exchange would be about; null: no model answered it here. */
+/** The decision that a grade of this exchange is about; null if no model answered it here. */
 function gradable(record: ExchangeRecord): GradedDecision | null {
   const { decision } = record;
   const target = record.attempts.at(-1)?.target;

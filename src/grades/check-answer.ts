@@ -5,20 +5,20 @@ import { errorInAnswer, meaningOf, readSaid } from '../apis/common/error-words.t
 import { hasView, viewAnswer } from '../apis/view.ts';
 import { matchesSchema } from '../apis/common/json-schema.ts';
 
-/** What the request asked of the answer's form. */
+/** The form of the answer that the request asked for. */
 export interface Expectation {
   readonly jsonOutput: JsonOutput;
-  /** The schema that the request gave; null: none, or it was not kept. */
+  /** The request's schema; null if it has none, or it was not kept. */
   readonly schema: object | null;
 }
 
 const goneStatuses: ReadonlySet<number> = new Set([404, 405, 409, 410]);
-/** A connection or a model that failed, by the providers' own statuses: Bedrock's 424, Google's 499. */
+/** Providers' own statuses for a failed connection or model: Bedrock's 424, Google's 499. */
 const failedStatuses: ReadonlySet<number> = new Set([421, 424, 425, 499]);
 
-/** What an error answer means, by its status alone; `look`: only its body tells. Null: the app's own mistake. */
+/** Classifies an error answer by its status alone; `look`: the body is needed. Null if it is the app's own mistake. */
 export function judgeStatus(status: number): FallbackTrigger | 'look' | null {
-  // 402: the account behind the key has no money left.
+  // 402: the account of the key has no credit left.
   if (status === 401 || status === 402) return 'key-dead';
   if (failedStatuses.has(status)) return 'server-error';
   if (goneStatuses.has(status)) return 'model-gone';
@@ -29,14 +29,14 @@ export function judgeStatus(status: number): FallbackTrigger | 'look' | null {
   return status === 400 || status === 403 || status === 413 || status === 422 || status === 498 ? 'look' : null;
 }
 
-/** What an error means whose body says nothing that is known, or is not read. Null: the app's own mistake. */
+/** Classifies an error whose body is unknown or not read. Null if it is the app's own mistake. */
 export function judgeSilent(status: number): FallbackTrigger | null {
   if (status === 403) return 'key-dead';
-  // Groq's, where its flex tier is full.
+  // Groq's status when its flex tier is full.
   return status === 498 ? 'overloaded' : null;
 }
 
-/** What only the body tells of such an error. A server error it is not: its status already says that the server is well. */
+/** Triggers that only the body of such an error reveals. Not `server-error`: the status already shows that the server works. */
 const byBody: ReadonlySet<FallbackTrigger> = new Set<FallbackTrigger>([
   'context-window',
   'content-filter',
@@ -49,22 +49,25 @@ const byBody: ReadonlySet<FallbackTrigger> = new Set<FallbackTrigger>([
   'invalid-json',
 ]);
 
-/** What an error means whose status says too little. Null: the app's own mistake, which no other model would answer differently. */
+/**
+ * Classifies an error whose status is not specific enough. Null if it is the app's own mistake, which no other model would answer
+ * differently.
+ */
 export function judgeErrorBody(body: Buffer, status = 400): FallbackTrigger | null {
   const said = readSaid(body);
-  // Groq says with this status that a minute's tokens are too few for the prompt: waiting does not help.
+  // Groq uses this status when a minute's tokens are too few for the prompt: waiting does not help.
   if (status === 413 && said.codes.includes('rate_limit_exceeded')) return 'context-window';
   const meaning = meaningOf(said);
   return meaning !== null && byBody.has(meaning) ? meaning : judgeSilent(status);
 }
 
-/** Which of a request's parameters an error names; null: none of them. */
+/** The request parameter that an error names; null if none. */
 export function refusedIn(body: Buffer, parameters: readonly string[]): string | null {
   const text = body.toString('utf8', 0, limits.refusalBytes);
   const { param } = readSaid(body);
   const named = parameters.find((name) => name === param);
   if (named !== undefined) return named;
-  // As a word of its own, the longest first: `top_logprobs` is not `logprobs`.
+  // As a separate word, the longest first: `top_logprobs` is not `logprobs`.
   return (
     [...parameters]
       .sort((a, b) => b.length - a.length)
@@ -72,7 +75,7 @@ export function refusedIn(body: Buffer, parameters: readonly string[]): string |
   );
 }
 
-/** The first thing that is wrong with a whole 200, of those that the policy watches for. Null: nothing is. */
+/** The first fault of a whole 200 answer among those that the policy watches for. Null if there is none. */
 export function judgeAnswer(
   api: ApiName,
   body: Buffer,
@@ -83,13 +86,13 @@ export function judgeAnswer(
   try {
     parsed = JSON.parse(body.toString('utf8'));
   } catch {
-    // Not an answer in any API: a proxy's page, or cut off on its way.
+    // Not an answer in any API: a proxy's page, or a truncated body.
     return watched.has('server-error') ? 'server-error' : null;
   }
   const error = errorInAnswer(parsed);
   if (error !== null) return watched.has(error) ? error : watched.has('server-error') ? 'server-error' : null;
   const view = viewAnswer(api, parsed);
-  // JSON of something else than a model: a proxy's, or a provider's error in words of its own.
+  // JSON that is not a model's answer: from a proxy, or a provider's error in an unknown format.
   if (view === null) return hasView(api) && watched.has('server-error') ? 'server-error' : null;
   const wrong = (trigger: FallbackTrigger, is: boolean): FallbackTrigger | null => (is && watched.has(trigger) ? trigger : null);
   return (
@@ -105,13 +108,13 @@ export function judgeAnswer(
   );
 }
 
-/** Triggers for which a whole 200 has to be looked into. */
+/** Triggers that require inspecting a whole 200 answer. */
 export const answerTriggers: readonly FallbackTrigger[] = ['content-filter', 'refusal', 'length', 'empty', 'bad-tool-call', 'invalid-json'];
 
-/** What an event tells of a stream that has said nothing yet: that it fails, that it opens and holds no word of an answer, or that it answers. */
+/** The meaning of an event in a stream without content so far: an error, an opening without content, or content. */
 export type EventSays = 'error' | 'opening' | 'answer';
 
-/** Events that come before a model has said anything: an error may still follow. */
+/** Events that precede any content: an error may still follow. */
 const openings: ReadonlySet<unknown> = new Set([
   'message_start',
   'ping',
@@ -121,13 +124,13 @@ const openings: ReadonlySet<unknown> = new Set([
   'response.in_progress',
 ]);
 
-/** What one of a stream's first events says: `data` is the event's text. */
+/** Classifies one of a stream's first events; `data` is the event's text. */
 export function judgeEvent(data: string): EventSays {
   let event: unknown;
   try {
     event = JSON.parse(data);
   } catch {
-    // OpenAI's mark of the end, before anything came.
+    // OpenAI's end marker, before any content.
     return data === '[DONE]' ? 'error' : 'answer';
   }
   if (typeof event !== 'object' || event === null) return 'answer';
@@ -137,7 +140,7 @@ export function judgeEvent(data: string): EventSays {
   return Array.isArray(choices) && (usage === undefined || usage === null) && choices.every(isSilent) ? 'opening' : 'answer';
 }
 
-/** Whether a choice of OpenAI's chunk says no more than whose turn it is. */
+/** Whether a choice in OpenAI's chunk contains only a role. */
 function isSilent(choice: unknown): boolean {
   const { delta, finish_reason: finish } = (choice ?? {}) as Readonly<Record<string, unknown>>;
   if (finish !== undefined && finish !== null) return false;
@@ -145,7 +148,7 @@ function isSilent(choice: unknown): boolean {
   return Object.entries(delta).every(([name, value]) => name === 'role' || value === null || value === '');
 }
 
-/** Whether an error event, or an error body, says that the provider has too much to do. */
+/** Whether an error event or body says that the provider is overloaded. */
 export function saysOverloaded(body: Buffer): boolean {
   return meaningOf(readSaid(body)) === 'overloaded';
 }

@@ -7,19 +7,19 @@ import { viewAnswer } from '../apis/view.ts';
 import { requestedSchema } from '../apis/requested-schema.ts';
 import { judgeAnswer, type Expectation } from './check-answer.ts';
 
-/** What can be wrong with an answer by its form. Closed list. */
+/** Faults in an answer's form. Closed list. */
 export type CheckFault = 'refusal' | 'content-filter' | 'length' | 'empty' | 'bad-tool-call' | 'invalid-json';
 
-/** What the checks of an answer came to. */
+/** Result of an answer's checks. */
 export interface QualityCheck {
-  /** 1: nothing is wrong; 0: something is. */
+  /** 1 without faults, 0 with any. */
   readonly score: number;
   readonly fault: CheckFault | null;
-  /** `whole`: the answer's text was looked into; `ending`: only how it ended. */
+  /** `whole`: the answer's text was checked; `ending`: only its finish reason. */
   readonly depth: 'whole' | 'ending';
 }
 
-/** An app that allows fewer output tokens than this means to cut the answer off. */
+/** An app that allows fewer output tokens than this truncates the answer on purpose. */
 const cutOnPurpose = 256;
 
 const watched: ReadonlySet<FallbackTrigger> = new Set(['content-filter', 'refusal', 'length', 'empty', 'bad-tool-call', 'invalid-json']);
@@ -38,17 +38,17 @@ const endings: Readonly<Record<string, CheckFault>> = {
   spii: 'content-filter',
 };
 
-/** What is wrong by the reason with which an answer ended. */
+/** Checks an answer by its finish reason alone. */
 export function checkEnding(finishReason: string | null, maxOutputTokens: number | null): QualityCheck {
   const fault = endings[finishReason?.toLowerCase() ?? ''] ?? null;
   const meant = fault === 'length' && maxOutputTokens !== null && maxOutputTokens < cutOnPurpose;
   return result(meant ? null : fault, 'ending');
 }
 
-/** The room that all copies of answers take together. */
+/** Bytes used by all copies of answers. */
 let held = 0;
 
-/** Keeps a copy of one answer, bounded, to look into it when it is whole. */
+/** Keeps a bounded copy of one answer, to check it when it is complete. */
 export class AnswerCopy {
   readonly #api: ApiName;
   readonly #expects: Expectation;
@@ -57,7 +57,7 @@ export class AnswerCopy {
   #bytes = 0;
   #events = false;
 
-  /** Reads the schema out of the request where there is one: that parses its body. */
+  /** Reads the schema from the request, if it has one: this parses its body. */
   constructor(exchange: Pick<Exchange, 'api' | 'jsonOutput' | 'maxOutputTokens'>, body: Buffer) {
     this.#api = exchange.api;
     this.#maxOutputTokens = exchange.maxOutputTokens;
@@ -83,7 +83,7 @@ export class AnswerCopy {
     this.#chunks.push(Buffer.from(bytes));
   }
 
-  /** To be called once when the exchange is over. Null: there is nothing whole to look into. */
+  /** Call once when the exchange is over. Null if there is no complete answer to check. */
   take(usage: Usage | null): WholeAnswer | null {
     const chunks = this.#chunks;
     this.drop();
@@ -102,13 +102,13 @@ export class AnswerCopy {
 
 export interface WholeAnswer {
   readonly api: ApiName;
-  /** One JSON object, as the API answers without streaming. */
+  /** One JSON object, as in the API's non-streamed answer. */
   readonly body: Buffer;
   readonly expects: Expectation;
   readonly maxOutputTokens: number | null;
 }
 
-/** What is wrong with a whole answer. Null: it cannot be read. */
+/** Checks a whole answer. Null if it cannot be read. */
 export function checkWhole(answer: WholeAnswer): QualityCheck | null {
   if (viewOf(answer) === null) return null;
   const fault = judgeAnswer(answer.api, answer.body, answer.expects, watched) as CheckFault | null;
@@ -116,7 +116,7 @@ export function checkWhole(answer: WholeAnswer): QualityCheck | null {
   return result(meant ? null : fault, 'whole');
 }
 
-/** The text of a whole answer and what it calls; null: it cannot be read. */
+/** The text and tool calls of a whole answer; null if it cannot be read. */
 export function viewOf({ api, body }: Pick<WholeAnswer, 'api' | 'body'>): AnswerView | null {
   try {
     return viewAnswer(api, JSON.parse(body.toString('utf8')));
@@ -129,7 +129,7 @@ function result(fault: CheckFault | null, depth: QualityCheck['depth']): Quality
   return { score: fault === null ? 1 : 0, fault, depth };
 }
 
-/** Tokens that nobody counted: only the text is wanted. */
+/** Placeholder usage: only the text is needed. */
 const anyUsage: Usage = {
   convention: { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' },
   input: 0,
@@ -145,7 +145,7 @@ const anyUsage: Usage = {
   raw: '{}',
 };
 
-/** The answer that a stream spells; null when it cannot be put together. */
+/** The answer assembled from a stream; null if that is not possible. */
 function fromStream(api: ApiName, body: Buffer, usage: Usage | null): Buffer | null {
   return renderAnswer({ api, form: 'sse', body, usage: usage ?? anyUsage }, { form: 'json', includeUsage: true })?.body ?? null;
 }

@@ -6,17 +6,17 @@ import type { JudgePolicy, PolicyGeneration, Provider } from '../policy/types.ts
 import { readUsage } from '../apis/usage.ts';
 import type { AnswerView } from '../apis/common/answer-view.ts';
 
-/** What became of an answer that was drawn for the judge. Closed list: a metric label. */
+/** The result for an answer sampled for the judge. Closed list: a metric label. */
 export type JudgeResult = 'graded' | 'busy' | 'budget' | 'unknown-price' | 'no-credential' | 'failed' | 'unreadable';
 
-/** A prompt on its way to the judge: the texts, bounded. */
+/** A prompt for the judge: its texts, bounded. */
 export interface JudgedPrompt {
   readonly system: string;
   readonly context: string;
   readonly lastUser: string;
 }
 
-/** Header changes that carry the gateway's key of a provider; null: there is none. */
+/** Header changes with the gateway's key of a provider; null if there is none. */
 export interface JudgeKeys {
   swap(provider: Provider): Pick<HeaderMutation, 'set'> | null;
 }
@@ -25,7 +25,7 @@ export interface JudgeOptions {
   readonly credentials: JudgeKeys;
   /** A grade, 0..1. */
   readonly onGrade: (decision: string, score: number) => void;
-  /** `usd`: what the call cost; null: nothing, or nobody knows. */
+  /** `usd`: cost of the call; null if it is zero or unknown. */
   readonly onResult: (result: JudgeResult, usd: number | null) => void;
   readonly now?: () => number;
 }
@@ -35,17 +35,17 @@ interface Job {
   readonly generation: PolicyGeneration;
   readonly provider: Provider;
   readonly messages: readonly { readonly role: string; readonly content: string }[];
-  /** Takes the judge's words; false: they hold no grade. */
+  /** Parses the judge's reply; false if it contains no grade. */
   readonly read: (said: string) => boolean;
-  /** It comes to nothing: no grade will follow. */
+  /** Called when no grade will follow. */
   readonly failed: () => void;
 }
 
-/** Calls at the same time. */
+/** Most concurrent calls. */
 const concurrent = 2;
-/** Output tokens that a call is reckoned with beforehand: a model that thinks first takes some. */
+/** Output tokens assumed in a call's cost estimate: a model that reasons first uses some. */
 const reckonedOutput = 500;
-/** Bytes of text a token, roughly. */
+/** Approximate bytes of text per token. */
 const bytesPerToken = 4;
 const dayMs = 86_400_000;
 
@@ -58,8 +58,8 @@ Grade for each how well it does what the last user message asks for, under the s
 Reply with JSON only: {"a": N, "b": N}`;
 
 /**
- * Asks a model what it thinks of single answers, beside the traffic: drawn at random, a few at a time, within a budget of dollars a day.
- * Nothing waits for it; what does not fit is left out and counted.
+ * Asks a model to grade single answers, outside the traffic: sampled at random, a few at a time, within a daily budget in dollars. Nothing
+ * waits for it; what exceeds the limits is skipped and counted.
  */
 export class Judge {
   readonly #options: JudgeOptions;
@@ -68,7 +68,7 @@ export class Judge {
   readonly #stop = new AbortController();
   #running = 0;
   #day = 0;
-  /** US dollars by judge (provider/model), of today. */
+  /** US dollars spent today, by judge (provider/model). */
   readonly #spent = new Map<string, number>();
 
   constructor(options: JudgeOptions) {
@@ -76,7 +76,7 @@ export class Judge {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Whether this decision's answer is drawn. The same id always gives the same answer. */
+  /** Whether this decision's answer is sampled. Deterministic by id. */
   static draws(id: string, share: number): boolean {
     // The last 48 bits of a UUIDv7 are random.
     return Number.parseInt(id.slice(-12), 16) / 2 ** 48 < share;
@@ -84,7 +84,8 @@ export class Judge {
 
   static prompt(exchange: Exchange): JudgedPrompt {
     const { system, context, lastUser } = exchange;
-    // Ends say most: of a conversation the last turns, of a question its last lines; a system prompt begins with what matters.
+    // The ends are most informative: of a conversation the last turns, of a question its last lines; a system prompt begins with what
+    // matters.
     return {
       system: system.slice(0, limits.judgedUnits),
       context: context.slice(-limits.judgedUnits),
@@ -101,7 +102,7 @@ export class Judge {
     this.#add(policy, generation, instructions, { ...prompt, answer: spokenOf(answer) }, { read, failed: () => undefined });
   }
 
-  /** Grades of two answers to one request, 0..1, by `done`; null: there are none. False: it has no room. */
+  /** Grades two answers to one request, 0..1, and calls `done`; null if there are no grades. False if the queue is full. */
   offerPair(
     policy: JudgePolicy,
     generation: PolicyGeneration,
@@ -109,7 +110,7 @@ export class Judge {
     [one, other]: readonly [AnswerView, AnswerView],
     done: (scores: readonly [number, number] | null) => void,
   ): boolean {
-    // Judges favour a place: each answer has either one as often.
+    // Judges favour a position, so the order of the answers is random.
     const turned = Math.random() < 0.5;
     const [a, b] = turned ? [other, one] : [one, other];
     const read = (said: string): boolean => {
@@ -186,7 +187,7 @@ export class Judge {
     if (this.#spentToday(key) + estimate.usd > policy.maxUsdPerDay) return { result: 'budget', usd: null };
     const keys = this.#options.credentials.swap(provider);
     if (keys === null) return { result: 'no-credential', usd: null };
-    // Reserved before, settled after: two at once cannot both take the last cent.
+    // Reserved before and settled after the call, so that two concurrent calls cannot both use the last cent.
     this.#spend(key, estimate.usd);
     const answer = await this.#ask(job, new Map(keys.set));
     const usd = answer === null ? null : costOf(generation.catalog, provider, model, answer);
@@ -196,7 +197,7 @@ export class Judge {
     return { result: typeof said === 'string' && job.read(said) ? 'graded' : 'unreadable', usd };
   }
 
-  /** The answer's JSON; null when there was none. */
+  /** The JSON of the judge's reply; null if there was none. */
   async #ask({ provider, policy, messages }: Job, keys: ReadonlyMap<string, string>): Promise<ChatAnswer | null> {
     const base = provider.endpoint.replace(/\/$/, '');
     try {
@@ -249,13 +250,13 @@ function costOf(catalog: Catalog, provider: Provider, model: string, { usage }: 
   return cost?.known === true ? cost.usd : null;
 }
 
-/** What is judged of an answer: its text and what it calls, bounded. */
+/** The part of an answer that is judged: its text and tool calls, bounded. */
 function spokenOf({ text, toolArguments }: AnswerView): string {
   const calls = toolArguments.length === 0 ? '' : `\n[calls tools with: ${toolArguments.map((said) => said ?? 'an object').join('; ')}]`;
   return `${text}${calls}`.slice(0, limits.judgedUnits);
 }
 
-/** 0..1 from the judge's 0 to 10; null when it said none. */
+/** 0..1 from the judge's 0 to 10; null if it gave none. */
 function scoreIn(said: string, name: string): number | null {
   const found = new RegExp(`"${name}"\\s*:\\s*(\\d{1,2}(?:\\.\\d+)?)`).exec(said);
   const score = Number(found?.[1] ?? NaN);

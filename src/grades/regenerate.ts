@@ -2,30 +2,30 @@ import { hash } from 'node:crypto';
 import type { Exchange } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 
-/** The same question within this time of its answer is a complaint about it, in ms. */
+/** Repeating a question within this time of its answer counts as a complaint about it, in ms. */
 const windowMs = 10 * 60_000;
-/** Sooner it is a program that tries again, in ms. */
+/** Faster repetitions are retries by a program, in ms. */
 const soonestMs = 2_000;
 
-/** Score of an answer whose question was asked again: bad, but nobody said so. */
+/** Score of an answer whose question was repeated: bad, but only implicitly. */
 export const regenerateScore = 0.2;
 
 interface Asked {
   readonly decision: string;
-  /** When its answer had come whole; null: not yet, or it failed. */
+  /** When its answer was complete; null if not yet, or if it failed. */
   answeredAt: number | null;
 }
 
 /**
- * Notices that a person asks for another answer: the same conversation with the same last message again, some seconds after its answer had
- * come. Programs that repeat a question at once, or that got no answer, are no judges of it.
+ * Detects that a person asks for another answer: the same conversation with the same last message again, some seconds after its answer
+ * arrived. Programs that repeat a question at once, or that got no answer, do not count.
  */
 export class RegenerateWatch {
   readonly #asked = new Map<string, Asked>();
-  /** Keys of what is being answered, by decision. */
+  /** Keys of requests being answered, by decision. */
   readonly #open = new Map<string, string>();
 
-  /** A request came; returns the decision whose answer it asks for again, or null. */
+  /** Registers a request; returns the decision whose answer it asks for again, or null. */
   asks(key: string, decision: string, now: number): string | null {
     const before = this.#asked.get(key);
     this.#asked.delete(key);
@@ -38,7 +38,7 @@ export class RegenerateWatch {
     return since >= soonestMs && since <= windowMs ? before.decision : null;
   }
 
-  /** Its answer had come. */
+  /** Registers that an answer has ended. */
   answered(decision: string, whole: boolean, now: number): void {
     const key = this.#open.get(decision);
     if (key === undefined) return;
@@ -48,7 +48,7 @@ export class RegenerateWatch {
   }
 }
 
-/** What makes two requests the same question of the same conversation. */
+/** Identifies the same question in the same conversation. */
 export function questionKey(workspace: string, exchange: Exchange): string {
   return hash(
     'sha256',

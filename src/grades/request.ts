@@ -3,7 +3,7 @@ import { limits } from '../lib/limits.ts';
 import type { GradeBook } from './book.ts';
 import { callerSources, type CallerSource } from './types.ts';
 
-/** Where feedback is posted, on the admin server and on the gateway. */
+/** Path of feedback, on the admin server and on the gateway. */
 export const feedbackPath = '/v1/feedback';
 
 export interface FeedbackReply {
@@ -24,10 +24,13 @@ const feedback = z
   })
   .refine(({ score, thumbs: said }) => (score === undefined) !== (said === undefined), 'say exactly one of score, thumbs');
 
-/** Told of every grade that came: the source (`none`: unreadable) and what became of it. */
+/** Called for every submitted grade with its source (`none`: unreadable) and the result. */
 export type FeedbackObserver = (source: CallerSource | 'none', result: 'accepted' | 'unknown' | 'invalid') => void;
 
-/** Takes one grade as callers send it. `workspace`: the caller's, whose decisions alone it may grade; null: any. Never rejects but for a failing ledger. */
+/**
+ * Takes one grade from a caller. `workspace`: the caller's, whose decisions alone it may grade; null for any. Only rejects if the ledger
+ * fails.
+ */
 export async function takeFeedback(
   book: GradeBook,
   body: Buffer,

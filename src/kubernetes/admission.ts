@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What the API server asks, as far as it is used. */
+/** The used part of the API server's request. */
 const reviewSchema = z.looseObject({
   request: z.looseObject({
     uid: z.string(),
@@ -8,7 +8,7 @@ const reviewSchema = z.looseObject({
     namespace: z.string().default(''),
     object: z.looseObject({}).nullish(),
     oldObject: z.looseObject({}).nullish(),
-    /** Nothing will be written, whatever is answered. */
+    /** Nothing will be written, whatever the response. */
     dryRun: z.boolean().nullish(),
     userInfo: z.looseObject({ username: z.string().optional() }).optional(),
   }),
@@ -26,14 +26,14 @@ export interface PatchOperation {
 
 export interface AdmissionAnswer {
   readonly allowed: boolean;
-  /** For people, when refused. */
+  /** Shown to users when refused. */
   readonly message?: string;
-  /** kubectl prints each as a line of its own. */
+  /** kubectl prints each on its own line. */
   readonly warnings?: readonly string[];
   readonly patch?: readonly PatchOperation[];
 }
 
-/** Reads an AdmissionReview; null when it is none. */
+/** Parses an AdmissionReview; null if it is not one. */
 export function readReview(text: string): AdmissionRequest | null {
   try {
     const parsed = reviewSchema.safeParse(JSON.parse(text));
@@ -43,11 +43,11 @@ export function readReview(text: string): AdmissionRequest | null {
   }
 }
 
-/** Longest warning that is sent, and how many: the API server cuts what is beyond about 4 KiB together. */
+/** Longest warning and most warnings sent: the API server truncates beyond about 4 KiB in total. */
 const warningLength = 250;
 const mostWarnings = 12;
 
-/** The AdmissionReview that answers a request. */
+/** The AdmissionReview with the response to a request. */
 export function writeReview(uid: string, { allowed, message, warnings = [], patch }: AdmissionAnswer): string {
   const shown = warnings
     .slice(0, mostWarnings)

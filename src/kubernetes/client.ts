@@ -2,8 +2,8 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { SluiceError } from '../lib/errors.ts';
 
 /**
- * Where the API server is and who we are: `$KUBECONFIG`, `~/.kube/config`, or the pod's service account.
- * Throws SLUICE_KUBERNETES when there is nothing to go by.
+ * Finds the API server and our identity: `$KUBECONFIG`, `~/.kube/config`, or the pod's service account. Throws SLUICE_KUBERNETES if none is
+ * available.
  */
 export function loadKubeConfig(context?: string): KubeConfig {
   const config = new KubeConfig();
@@ -22,14 +22,14 @@ export function loadKubeConfig(context?: string): KubeConfig {
   } catch (error) {
     throw new SluiceError('SLUICE_KUBERNETES', sentence(error), { cause: error });
   }
-  // Where there is nothing to load, the library makes up a cluster on this machine.
+  // Without a configuration, the library defaults to a cluster on this machine.
   const cluster = config.getCurrentCluster();
   if (cluster === null || (cluster.name === 'cluster' && cluster.server === 'http://localhost:8080'))
     throw new SluiceError('SLUICE_KUBERNETES', 'no cluster is configured.');
   return config;
 }
 
-/** What an API call failed of, in one line: the server's own message where it sent one. */
+/** Why an API call failed, in one line: the server's own message if it sent one. */
 export function apiFailure(error: unknown): string {
   const { code, statusCode, body } = error as { code?: unknown; statusCode?: unknown; body?: unknown };
   const status = typeof code === 'number' ? code : typeof statusCode === 'number' ? statusCode : null;
@@ -39,7 +39,7 @@ export function apiFailure(error: unknown): string {
   return status === null ? text : `${status} ${text}`;
 }
 
-/** HTTP status of a failed API call; null when there was no answer. */
+/** HTTP status of a failed API call; null without a response. */
 export function apiStatus(error: unknown): number | null {
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
   return typeof code === 'number' ? code : typeof statusCode === 'number' ? statusCode : null;

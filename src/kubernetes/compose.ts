@@ -3,7 +3,7 @@ import { notDelegated, type Trusted } from '../policy/delegations.ts';
 import { plainProblem } from '../policy/load.ts';
 import type { PolicyFile, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
 
-/** One labelled ConfigMap, as far as a policy is concerned. */
+/** The parts of a labelled ConfigMap that a policy uses. */
 export interface PolicyConfigMap {
   readonly namespace: string;
   readonly name: string;
@@ -11,29 +11,29 @@ export interface PolicyConfigMap {
   readonly resourceVersion: string;
   /** Milliseconds since the epoch. */
   readonly created: number;
-  /** Keys that end with .yaml or .yml. */
+  /** Keys ending with .yaml or .yml. */
   readonly data: Readonly<Record<string, string>>;
 }
 
 export interface ComposeOptions {
-  /** All that there are, in any order. */
+  /** All ConfigMaps, in any order. */
   readonly configMaps: readonly PolicyConfigMap[];
-  /** Namespaces in order of precedence; those that are not in it come after them. */
+  /** Namespaces in order of precedence; others come after them. */
   readonly namespaces: readonly string[];
-  /** Namespaces that come before all others. Absent: none does. */
+  /** Namespaces with precedence over all others. Absent if there are none. */
   readonly trusted?: Trusted;
-  /** The version of each ConfigMap that is in force now, by `configMapId`. */
+  /** The version of each ConfigMap currently in force, by `configMapId`. */
   readonly inForce: ReadonlyMap<string, PolicyConfigMap>;
-  /** Source bytes that one policy may have. */
+  /** Most source bytes of one policy. */
   readonly maxBytes: number;
-  /** Compiles files in the order that they are given in. */
+  /** Compiles files in the given order. */
   readonly compile: (files: readonly PolicyFile[]) => CompileResult;
 }
 
 export interface Composed {
-  /** Null: what is in force must stay, because a ConfigMap of it would be lost through another's edit. */
+  /** Null if the current policy must stay, because another ConfigMap's edit would drop a ConfigMap from it. */
   readonly generation: PolicyGeneration | null;
-  /** The versions that the generation is made of, by `configMapId`. */
+  /** The versions that the generation is composed of, by `configMapId`. */
   readonly inForce: ReadonlyMap<string, PolicyConfigMap>;
   readonly sources: readonly (PolicySourceState & { readonly configMap: PolicyConfigMap })[];
 }
@@ -43,13 +43,13 @@ export function configMapId({ namespace, name }: Pick<PolicyConfigMap, 'namespac
   return `${namespace}/${name}`;
 }
 
-/** What a ConfigMap is told that loses to an earlier one. */
+/** Problem codes of a ConfigMap that conflicts with an earlier one. */
 export const conflictCodes: ReadonlySet<string> = new Set(['twice', 'unreachable']);
 
-/** For these a ConfigMap is left out, and holds no other's edit up. */
+/** With these problems a ConfigMap is left out, without blocking the edits of others. */
 const yieldingCodes: ReadonlySet<string> = new Set([...conflictCodes, notDelegated]);
 
-/** Those keys of a ConfigMap that are policy files. */
+/** The keys of a ConfigMap that are policy files. */
 export function policyKeys(data: Readonly<Record<string, string>> | null | undefined): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(data ?? {}).filter(([key]) => /\.ya?ml$/.test(key)));
 }
@@ -61,9 +61,9 @@ interface Step {
 }
 
 /**
- * Makes one policy of many ConfigMaps. Order of precedence: the namespaces as listed, then the oldest ConfigMap, then its
- * name. A ConfigMap with a mistake, or one that says again what an earlier one says, is replaced by its version in force,
- * and left out when it has none; the others are taken all the same.
+ * Composes one policy from many ConfigMaps. Order of precedence: the namespaces as listed, then the oldest ConfigMap, then its name. A
+ * ConfigMap with an error, or with a duplicate of an earlier one's definition, is replaced by its version in force, or left out if it has
+ * none; the others are used regardless.
  */
 export function compose(options: ComposeOptions): Composed {
   const steps: Step[] = inOrder(options).map((configMap) => ({ configMap, use: configMap, problems: [] }));
@@ -77,7 +77,7 @@ export function compose(options: ComposeOptions): Composed {
     let lost = false;
     for (const step of blamed) {
       const own = errors.filter((problem) => owns(step, problem));
-      // What was wrong with the version that is wanted is what its author must hear, not what came of falling back.
+      // Report the problems of the new version to its author, not those of falling back.
       if (step.problems.length === 0) step.problems = own;
       const good = options.inForce.get(configMapId(step.configMap));
       if (good !== undefined && step.use !== null && !sameText(good, step.use)) step.use = good;
@@ -91,7 +91,7 @@ export function compose(options: ComposeOptions): Composed {
 function inOrder({ configMaps, namespaces, trusted }: ComposeOptions): PolicyConfigMap[] {
   const rank = (namespace: string): number => {
     const index = namespaces.indexOf(namespace);
-    // Names that a team took first must not keep a trusted namespace's policy out.
+    // Names that a team used first must not keep a trusted namespace's policy out.
     return (index === -1 ? namespaces.length : index) + (trusted?.(namespace) === false ? namespaces.length + 1 : 0);
   };
   return [...configMaps].sort(
@@ -103,7 +103,7 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The first ones up to the bound; those beyond it are left out and say so. */
+/** Keeps the first ConfigMaps up to the bound; the others are left out with a problem. */
 function boundBytes(steps: readonly Step[], maxBytes: number): void {
   let total = 0;
   for (const step of steps) {
@@ -128,7 +128,7 @@ function filesOf(steps: readonly Step[]): PolicyFile[] {
   return steps.flatMap(({ use }) => {
     if (use === null) return [];
     const keys = Object.keys(use.data).sort(compareText);
-    // Compiled as an empty file, so that the missing policy is a problem like any other.
+    // Compiled as an empty file, so that a missing policy is reported like any other problem.
     if (keys.length === 0) return [{ name: `${configMapId(use)}#policy.yaml`, text: '', namespace: use.namespace }];
     return keys.map((key) => ({ name: `${configMapId(use)}#${key}`, text: use.data[key] ?? '', namespace: use.namespace }));
   });
@@ -157,14 +157,14 @@ function result(generation: PolicyGeneration | null, steps: readonly Step[], pro
   };
 }
 
-/** The newest resourceVersion of some ConfigMaps, null of none. */
+/** The newest resourceVersion of some ConfigMaps; null if there are none. */
 export function newestVersion(configMaps: Iterable<PolicyConfigMap>): string | null {
   let newest: string | null = null;
   for (const { resourceVersion } of configMaps) if (newest === null || newerVersion(resourceVersion, newest)) newest = resourceVersion;
   return newest;
 }
 
-/** Whether a resourceVersion is newer than another one. They are numbers, higher when newer, and may pass 2^53. */
+/** Whether a resourceVersion is newer than another. They are increasing numbers, and may exceed 2^53. */
 export function newerVersion(version: string, than: string): boolean {
   return version.length > than.length || (version.length === than.length && version > than);
 }

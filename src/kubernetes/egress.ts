@@ -2,15 +2,15 @@ import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
 import { append, baseUrlPatch, containersOf, eachContainer, missingEnv, prependAll, readPod, type PodSpec } from './pod-patch.ts';
 
 export interface EgressOptions {
-  /** Where pods call the gateway by plain HTTP, without a trailing slash. */
+  /** URL at which pods call the gateway in plain HTTP, without a trailing slash. */
   readonly url: string;
-  /** For calls under the providers' own names; null: not offered. */
+  /** For calls under the providers' own names; null to disable. */
   readonly names: {
-    /** Host names that the gateway holds a certificate for. */
+    /** Host names in the gateway's certificate. */
     readonly hosts: readonly string[];
     /** PEM of the CA of that certificate. */
     readonly ca: string;
-    /** Image that has Sluice: it writes the bundle of CAs. */
+    /** Image with Sluice, for the container that writes the CA bundle. */
     readonly image: string;
   } | null;
 }
@@ -19,7 +19,7 @@ const volumeName = 'sluice-egress-ca';
 const bundleFolder = '/etc/sluice-egress';
 const bundle = `${bundleFolder}/ca.pem`;
 
-/** What TLS libraries read their CAs from: Node adds to its own, the others take the file instead of theirs. */
+/** Variables from which TLS libraries read CAs: Node adds them to its own, the others replace theirs. */
 export const caVariables: readonly string[] = [
   'NODE_EXTRA_CA_CERTS',
   'SSL_CERT_FILE',
@@ -37,8 +37,8 @@ export function injectBaseUrl({ object }: AdmissionRequest, { url }: EgressOptio
 }
 
 /**
- * Points the providers' own names at the gateway (`address`) and has every container trust its CA beside the public ones. A
- * pod with a CA bundle of its own is left alone: its calls would fail.
+ * Resolves the providers' own names to the gateway (`address`) and makes every container trust its CA in addition to public ones. A pod
+ * with its own CA bundle is not changed: its calls would fail.
  */
 export function injectNames({ object }: AdmissionRequest, { names }: EgressOptions, address: string): AdmissionAnswer {
   const spec = readPod(object);
@@ -72,8 +72,8 @@ export function injectNames({ object }: AdmissionRequest, { names }: EgressOptio
 }
 
 /**
- * Writes the bundle before any other container begins, the pod's own init containers among them. Its user is the image's, or the one that
- * the pod or its namespace sets; in a pod that runs as root it must be named, or the container would not start.
+ * Writes the bundle before any other container starts, including the pod's own init containers. It runs as the image's user, or the one set
+ * by the pod or its namespace; in a pod that runs as root the container must set its own user, or it would not start.
  */
 function bundleContainer({ image, ca }: NonNullable<EgressOptions['names']>, spec: PodSpec): object {
   return {

@@ -6,10 +6,10 @@ import type { Problem } from '../policy/types.ts';
 import { apiFailure, apiStatus } from './client.ts';
 import { conflictCodes, type PolicyConfigMap } from './compose.ts';
 
-/** Longest message that the API server takes, in characters. */
+/** The API server's limit on the message length, in characters. */
 const messageLength = 1_024;
 
-/** Events on ConfigMaps with a policy. The same thing said makes one Event, however many replicas say it. */
+/** Events on ConfigMaps with a policy. The same message makes one Event, however many replicas send it. */
 export class PolicyEvents {
   readonly #api: CoreV1Api;
   readonly #onError: (failure: string) => void;
@@ -19,7 +19,7 @@ export class PolicyEvents {
     this.#onError = onError;
   }
 
-  /** Says on the ConfigMap what is wrong with it and whether an older version of it holds. Never rejects. */
+  /** Reports a ConfigMap's problems on it, and whether an older version is in force. Never rejects. */
   async refused(configMap: PolicyConfigMap, state: 'last-good' | 'left-out', problems: readonly Problem[]): Promise<void> {
     const { namespace, name } = configMap;
     const holds = state === 'last-good' ? 'The last good version stays in force.' : 'It is not in force.';
@@ -28,7 +28,7 @@ export class PolicyEvents {
     await this.#say(configMap, { type: 'Warning', reason, message: clip(`Refused. ${holds} ${details}`) });
   }
 
-  /** Says on the ConfigMap that this version of it is in force. `replicas`: `2/2`. Never rejects. */
+  /** Reports on the ConfigMap that this version is in force. `replicas`: `2/2`. Never rejects. */
   async inForce(configMap: PolicyConfigMap, hash: string, replicas: string): Promise<void> {
     await this.#say(configMap, {
       type: 'Normal',
@@ -42,7 +42,7 @@ export class PolicyEvents {
     { type, reason, message }: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string },
   ): Promise<void> {
     const now = new Date();
-    // One name for what is said of a version: further replicas meet 409 and are done.
+    // A name derived from version and message: further replicas get 409 and stop.
     const digest = createHash('sha256').update(`${uid} ${resourceVersion} ${message}`).digest('hex').slice(0, 16);
     try {
       await this.#api.createNamespacedEvent({

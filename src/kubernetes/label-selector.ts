@@ -1,6 +1,6 @@
 /**
- * Whether labels meet a selector made of `a=b`, `a==b`, `a!=b`, `a` and `!a`, joined by commas, as Kubernetes reads them.
- * Null: the selector has another form, such as `a in (b)`.
+ * Whether labels match a selector of `a=b`, `a==b`, `a!=b`, `a` and `!a`, separated by commas, as in Kubernetes. Null if the selector has
+ * another form, such as `a in (b)`.
  */
 export function meetsSelector(selector: string, labels: Readonly<Record<string, string>>): boolean | null {
   let meets = true;

@@ -19,7 +19,7 @@ const podSchema = z.looseObject({
 export type Container = z.infer<typeof containerSchema>;
 export type PodSpec = z.infer<typeof podSchema>['spec'];
 
-/** What official and common SDKs read their base URL from, and what is appended to the gateway's. */
+/** Variables from which official and common SDKs read their base URL, and the suffix to append to the gateway's. */
 export const baseUrlVariables: Readonly<Record<string, string>> = {
   OPENAI_BASE_URL: '/v1',
   OPENAI_API_BASE: '/v1',
@@ -27,20 +27,20 @@ export const baseUrlVariables: Readonly<Record<string, string>> = {
   GOOGLE_GEMINI_BASE_URL: '',
 };
 
-/** The pod's spec, as far as it is changed; null when it is no pod. */
+/** The relevant parts of the pod's spec; null if it is not a pod. */
 export function readPod(object: unknown): PodSpec | null {
   const parsed = podSchema.safeParse(object);
   return parsed.success ? parsed.data.spec : null;
 }
 
-/** Every container, the init containers first, with its JSON Pointer. */
+/** Every container, init containers first, with its JSON Pointer. */
 export function containersOf(spec: PodSpec): (readonly [path: string, container: Container])[] {
   return (['initContainers', 'containers'] as const).flatMap((list) =>
     (spec[list] ?? []).map((container, index) => [`/spec/${list}/${index}`, container] as const),
   );
 }
 
-/** Adds variables to every container, and a mount if one is given. */
+/** Adds variables to every container, and optionally a mount. */
 export function eachContainer(spec: PodSpec, env: (container: Container) => readonly object[], mount?: object): PatchOperation[] {
   return containersOf(spec).flatMap(([path, container]) => [
     ...append(`${path}/env`, container.env, env(container)),
@@ -48,7 +48,7 @@ export function eachContainer(spec: PodSpec, env: (container: Container) => read
   ]);
 }
 
-/** Those variables that a container does not set itself. */
+/** The variables that a container does not set itself. */
 export function missingEnv({ env }: Container, wanted: readonly (readonly [string, string])[]): object[] {
   const present = new Set((env ?? []).map(({ name }) => name));
   return wanted.filter(([name]) => !present.has(name)).map(([name, value]) => ({ name, value }));
@@ -64,14 +64,14 @@ export function baseUrlPatch(spec: PodSpec, url: string): PatchOperation[] {
   );
 }
 
-/** A list that does not exist yet is made with its first entries. */
+/** Appends to a list; a missing list is created with its first entries. */
 export function append(path: string, existing: readonly unknown[] | null | undefined, values: readonly object[]): PatchOperation[] {
   if (values.length === 0) return [];
   if (existing === null || existing === undefined) return [{ op: 'add', path, value: values }];
   return values.map((value) => ({ op: 'add', path: `${path}/-`, value }));
 }
 
-/** The same before what is there. Comes after what names entries by their number. */
+/** Inserts at the start of a list. Must come after operations that refer to entries by index. */
 export function prependAll(path: string, existing: readonly unknown[] | null | undefined, values: readonly object[]): PatchOperation[] {
   if (existing === null || existing === undefined) return [{ op: 'add', path, value: values }];
   return values.map((value, index) => ({ op: 'add', path: `${path}/${index}`, value }));

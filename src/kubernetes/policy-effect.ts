@@ -3,20 +3,20 @@ import type { PolicyGeneration } from '../policy/types.ts';
 import type { RecentRecords } from '../record/recent.ts';
 import { Replay, type Move, type ReplayReport } from '../replay/replay.ts';
 
-/** Kinds of moves that are named one by one; the rest is summed up. */
+/** Kinds of moves listed individually; the rest is summed up. */
 const named = 4;
 
-/** Below these nothing is said about a day: too few requests, or too short a time. */
+/** Below these no daily figure is given: too few requests, or too short a time. */
 const leastRequests = 20;
 const leastWindowMs = 60_000;
 const dayMs = 86_400_000;
 
-/** Records between two pauses: some hundred microseconds. */
+/** Records between two pauses: a few hundred microseconds. */
 const batch = 32;
 
 export type EffectReport = Pick<ReplayReport, 'replayed' | 'skipped' | 'moved' | 'moves' | 'cost'>;
 
-/** What an edit would have changed of the last requests, a line each, for people. Pauses now and then, because requests are waiting meanwhile. */
+/** How an edit would have changed the last requests, as lines of text. Pauses regularly so that waiting requests can be served. */
 export async function effectOf(
   recent: Pick<RecentRecords, 'list'>,
   before: PolicyGeneration,
@@ -33,7 +33,7 @@ export async function effectOf(
   return describeEffect(replay.report(), oldest === undefined ? 0 : now - Date.parse(oldest.time));
 }
 
-/** The lines for a report on requests of the last `windowMs`. */
+/** The lines of a report on requests of the last `windowMs`. */
 export function describeEffect({ replayed, skipped, moved, moves, cost }: EffectReport, windowMs: number): string[] {
   const untouched = (skipped['policy-off'] ?? 0) + (skipped['unknown-provider'] ?? 0);
   const all = replayed + untouched;

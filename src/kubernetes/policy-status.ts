@@ -6,48 +6,48 @@ import { configMapId, newerVersion, type PolicyConfigMap } from './compose.ts';
 
 export type StatusSource = PolicySourceState & { readonly configMap: PolicyConfigMap };
 
-/** What a replica has in force. */
+/** The policy that a replica has in force. */
 export interface PolicyView {
   readonly hash: string;
   /** Milliseconds since the epoch. */
   readonly since: number;
-  /** Newest resourceVersion that it has seen; null: there is no ConfigMap. */
+  /** Newest resourceVersion seen by the replica; null if there is no ConfigMap. */
   readonly seen: string | null;
   readonly sources: readonly StatusSource[];
 }
 
 export interface PolicyStatusOptions {
   readonly config: KubeConfig;
-  /** The ConfigMap, which is there already. */
+  /** The status ConfigMap, which must exist. */
   readonly namespace: string;
   readonly name: string;
   /** This replica's name. */
   readonly replica: string;
-  /** All replicas have a version in force. `replicas`: `2/2`. */
+  /** Called when all replicas have a version in force. `replicas`: `2/2`. */
   readonly onInForce: (configMap: PolicyConfigMap, hash: string, replicas: string) => void;
   readonly onError: (failure: string) => void;
 }
 
-/** Time between two reports of a replica that has nothing new, and after which a silent one is not counted, in ms. */
+/** Interval of reports from a replica without changes, and the time after which a silent one is not counted, in ms. */
 const heartbeatMs = 20_000;
 const goneMs = 70_000;
 
-/** Changes that come together are one report, in ms. */
+/** Changes within this time are combined into one report, in ms. */
 const settleMs = 100;
 
-/** Tries of one report, while other replicas write theirs. */
+/** Most attempts at one report, while other replicas write theirs. */
 const mostTries = 20;
 
-/** Policies that get a line: the API server takes a megabyte. */
+/** Most policies listed: the API server's limit is a megabyte. */
 const mostLines = 1_000;
 
-/** A problem is cut at so many characters. */
+/** A problem is truncated to this many characters. */
 const problemLength = 200;
 
 /**
- * Says in a ConfigMap how the policies are doing, for people and scripts with kubectl alone: a line each, under `NAMESPACE.NAME`, and under
- * `NAMESPACE.NAME.version` the newest resourceVersion that every replica has in force. Each replica writes its own report, and the one with
- * the newest view the lines.
+ * Writes the status of the policies to a ConfigMap, for users and scripts with only kubectl: one line each under `NAMESPACE.NAME`, and
+ * under `NAMESPACE.NAME.version` the newest resourceVersion that every replica has in force. Each replica writes its own report, and the
+ * one with the newest view writes the lines.
  */
 export class PolicyStatus {
   readonly #options: PolicyStatusOptions;
@@ -73,7 +73,7 @@ export class PolicyStatus {
     }, settleMs).unref();
   }
 
-  /** Takes this replica out of the count. */
+  /** Removes this replica from the count. */
   async close(): Promise<void> {
     clearInterval(this.#heartbeat);
     if (this.#settle !== null) clearTimeout(this.#settle);
@@ -100,7 +100,7 @@ export class PolicyStatus {
         return;
       } catch (error) {
         if (apiStatus(error) !== 409) {
-          // Once a run of failures: it is tried again with the next report.
+          // Reported once per series of failures; the next report tries again.
           if (!this.#failed) onError(apiFailure(error));
           this.#failed = true;
           return;
@@ -119,7 +119,7 @@ interface Report {
 
 const reportKey = 'replica.';
 
-/** The ConfigMap's data after a replica's report (null: it goes), and what every replica has in force since then. */
+/** The ConfigMap's data after a replica's report (null removes it), and what every replica has in force since then. */
 export function statusData(
   before: Readonly<Record<string, string>>,
   replica: string,
@@ -137,7 +137,7 @@ export function statusData(
   const told = Object.fromEntries([...reports].map(([key, { hash, seen, at }]) => [key, `${hash} ${seen} ${new Date(at).toISOString()}`]));
   const lines = Object.fromEntries(Object.entries(before).filter(([key]) => !key.startsWith(reportKey)));
   const late = view !== null && [...reports.values()].some(({ seen }) => newerVersion(seen, view.seen ?? '0'));
-  // Lines of a replica that has not seen the newest edit would take back those of one that has.
+  // A replica that has not seen the newest edit must not overwrite the lines of one that has.
   if (view === null || late) return { data: { ...lines, ...told }, news: [] };
   const count = `${[...reports.values()].filter(({ hash }) => hash === view.hash).length}/${reports.size}`;
   const everywhere = [...reports.values()].every(({ hash }) => hash === view.hash);
@@ -161,7 +161,7 @@ function lineOf(
   { before, count, view }: { readonly before: string | undefined; readonly count: string; readonly view: PolicyView },
 ): string {
   const begin = `${state} version ${resourceVersion} policy ${view.hash}`;
-  // As long as the same holds, it holds since the same time.
+  // While the state is unchanged, its start time is kept.
   const since = before?.startsWith(`${begin} `) === true ? / since (\S+)/.exec(before)?.[1] : undefined;
   const first = state === 'in-force' ? undefined : problems.find(({ level }) => level === 'error');
   const problem = first === undefined ? '' : `: ${first.file.replace(/^.*#/, '')}:${first.line} ${first.message}. ${first.fix}`;

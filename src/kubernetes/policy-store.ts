@@ -11,44 +11,44 @@ import { PolicyStatus } from './policy-status.ts';
 import { meetsSelector } from './label-selector.ts';
 import { ConfigMapWatch } from './watch.ts';
 
-/** What would become of a ConfigMap. */
+/** The result of applying a ConfigMap. */
 export interface PolicyPreview {
   readonly accepted: boolean;
-  /** Errors when it is not accepted, else warnings. */
+  /** Errors if it is rejected, otherwise warnings. */
   readonly problems: readonly Problem[];
-  /** The policy that would be in force; null when it would not come into force. */
+  /** The policy that would be in force; null if it would not take effect. */
   readonly generation: PolicyGeneration | null;
 }
 
-/** What would be left without a ConfigMap. */
+/** The result of removing a ConfigMap. */
 export interface RemovalPreview extends Omit<PolicyPreview, 'accepted'> {
-  /** False: it is not in force, so that nothing changes. */
+  /** False if it is not in force, so that nothing changes. */
   readonly changes: boolean;
-  /** There is a policy now, and there would be none. */
+  /** True if there is a policy now and there would be none. */
   readonly endsPolicy: boolean;
 }
 
 export interface ConfigMapPolicyOptions {
   readonly config: KubeConfig;
-  /** Namespaces in order of precedence; empty: all. */
+  /** Namespaces in order of precedence; empty for all. */
   readonly namespaces: readonly string[];
-  /** Namespaces whose ConfigMaps may write everything, `delegations` too. */
+  /** Namespaces whose ConfigMaps may set everything, including `delegations`. */
   readonly trusted: readonly string[];
   readonly labelSelector: string;
   readonly catalog: Catalog;
   readonly onRuleError: (rule: string, error: unknown) => void;
-  /** The last good policy on disk, in force until the first list is answered; null: none is kept. */
+  /** The last good policy on disk, in force until the first list is answered; null if none was stored. */
   readonly kept?: KeptPolicy | null;
-  /** The ConfigMap that says how the policies are doing, and this replica's name; null: none does. */
+  /** The status ConfigMap and this replica's name; null if there is none. */
   readonly status?: { readonly namespace: string; readonly name: string; readonly replica: string } | null;
-  /** The API server could not be reached or refused something; what is in force stays. */
+  /** Called when the API server could not be reached or refused a call; the current policy stays in force. */
   readonly onSourceError: (what: string, failure: string) => void;
 }
 
-/** In force while there is no ConfigMap: requests are read and accounted for, and none is changed. */
+/** In force while there is no ConfigMap: requests are read and recorded, and none is changed. */
 const nothingWritten: readonly PolicyFile[] = [{ name: 'no-configmap.yaml', text: 'version: 1\ndefaults:\n  mode: off\n' }];
 
-/** Whether a generation is made of no ConfigMap. */
+/** Whether a generation is composed of no ConfigMap. */
 function isNothing({ files }: PolicyGeneration): boolean {
   return files.every(({ name }) => name === nothingWritten[0]!.name);
 }
@@ -56,10 +56,10 @@ function isNothing({ files }: PolicyGeneration): boolean {
 /** How long an admitted removal counts as done before the watch shows it, in ms. */
 const leavingMs = 2_000;
 
-/** How long a start waits for the first list before it goes on with no policy, in ms. */
+/** How long startup waits for the first list before continuing without a policy, in ms. */
 const firstListMs = 5_000;
 
-/** A policy kept in labelled ConfigMaps. A bad one changes nothing but its state, an Event on it, and `lastRefusal`. */
+/** A policy kept in labelled ConfigMaps. An invalid one changes only its own state, an Event on it, and `lastRefusal`. */
 export class ConfigMapPolicyStore extends PolicyFeed {
   readonly #options: ConfigMapPolicyOptions;
   readonly #watch: ConfigMapWatch;
@@ -69,7 +69,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   #seen: readonly PolicyConfigMap[] = [];
   #configMaps: ReadonlyMap<string, PolicyConfigMap> = new Map();
   #sources: Composed['sources'] = [];
-  /** Refusals that were told, so that another ConfigMap's edit does not tell them again. */
+  /** Refusals already reported, so that another ConfigMap's edit does not repeat them. */
   #told = new Set<string>();
   #firstList: (() => void) | null = null;
   /** ConfigMaps whose removal was admitted, and until when that counts (performance.now()). */
@@ -105,7 +105,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     });
   }
 
-  /** Resolves once the ConfigMaps have been read, or after five seconds without an answer. Goes on watching either way. */
+  /** Resolves once the ConfigMaps have been read, or after five seconds without a response. Keeps watching in both cases. */
   static async open(options: ConfigMapPolicyOptions): Promise<ConfigMapPolicyStore> {
     const store = new ConfigMapPolicyStore(options);
     await new Promise<void>((resolve) => {
@@ -127,7 +127,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     return store;
   }
 
-  /** Whether the ConfigMaps, or that there are none, were ever heard of: from the API server, or in an earlier run. */
+  /** Whether the state of the ConfigMaps, even if there are none, was ever known: from the API server, or from an earlier run. */
   get known(): boolean {
     return this.#watch.synced || this.keptSince !== null;
   }
@@ -158,24 +158,24 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     return isNothing(this.inForce);
   }
 
-  /** Whether a ConfigMap with these labels belongs to the policy. */
+  /** Whether a ConfigMap with these labels is part of the policy. */
   selects(labels: Readonly<Record<string, string>>): boolean {
     return meetsSelector(this.#options.labelSelector, labels) ?? true;
   }
 
-  /** What a ConfigMap would come to if it were written now. Changes nothing that requests see. */
+  /** The result of writing a ConfigMap now. Does not affect requests. */
   preview(configMap: PolicyConfigMap): PolicyPreview {
     const id = configMapId(configMap);
     this.#leaving.delete(id);
     const { generation, sources } = this.#compose([...this.#without(id), configMap]);
     const own = sources.find((source) => source.id === id);
-    // Another one that would break is named too: its words say what it misses.
+    // Also names another ConfigMap that would break: its problems say what it lacks.
     const problems =
       generation === null ? sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')) : (own?.problems ?? []);
     return { accepted: generation !== null && own?.state === 'in-force', problems, generation };
   }
 
-  /** What would be left if a ConfigMap were deleted, or lost its label. Changes nothing. */
+  /** The result of deleting a ConfigMap or removing its label. Changes nothing. */
   previewRemoval(configMap: PolicyConfigMap): RemovalPreview {
     const id = configMapId(configMap);
     const { generation, sources } = this.#compose(this.#without(id));
@@ -187,7 +187,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     };
   }
 
-  /** A removal was admitted: the next preview counts it as done, although the watch may not show it yet. */
+  /** Records that a removal was admitted: the next preview counts it as done, even before the watch shows it. */
   leaves(configMap: PolicyConfigMap): void {
     this.#leaving.set(configMapId(configMap), performance.now() + leavingMs);
   }
@@ -243,7 +243,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
 
   #take(composed: Composed, generation: PolicyGeneration, force: boolean): void {
     this.#configMaps = composed.inForce;
-    // A label or an annotation was edited: the same policy needs no new generation.
+    // Only a label or an annotation was edited: the same policy needs no new generation.
     if (!force && generation.hash === this.inForce.hash) {
       this.#options.kept?.save(generation);
       return;
@@ -252,7 +252,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     this.#options.kept?.save(generation);
   }
 
-  /** When nothing is taken, a ConfigMap is as good as the version of it that stays in force. */
+  /** If the composition is rejected, a ConfigMap's state is that of its version in force. */
   #stateNow(configMap: PolicyConfigMap): PolicySourceState['state'] {
     const holds = this.#configMaps.get(configMapId(configMap));
     if (holds === undefined) return 'left-out';

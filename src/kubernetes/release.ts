@@ -3,7 +3,7 @@ import { SluiceError } from '../lib/errors.ts';
 import type { Ask } from '../status/replica.ts';
 import { apiFailure } from './client.ts';
 
-/** A pod of a release, and how its admin server is asked through the API server. */
+/** A pod of a release, and how to reach its admin server through the API server. */
 export interface ReleasePod {
   readonly name: string;
   readonly ready: boolean;
@@ -12,7 +12,7 @@ export interface ReleasePod {
 
 export interface Release {
   readonly namespace: string;
-  /** Of its Deployment or StatefulSet; null: it has none, or they may not be read. */
+  /** Replicas of its Deployment or StatefulSet; null if it has none, or they may not be read. */
   readonly wanted: number | null;
   readonly pods: readonly ReleasePod[];
 }
@@ -20,8 +20,8 @@ export interface Release {
 const adminPort = 9901;
 
 /**
- * Sluice's pods in a namespace, all of them or those of one helm release. Needs the rights to list pods and to get pods/proxy.
- * Rejects with SLUICE_KUBERNETES.
+ * Finds Sluice's pods in a namespace, all or those of one helm release. Needs the rights to list pods and to get pods/proxy. Rejects with
+ * SLUICE_KUBERNETES.
  */
 export async function findRelease(config: KubeConfig, namespace: string, release: string | null): Promise<Release> {
   const labelSelector = `app.kubernetes.io/name=sluice${release === null ? '' : `,app.kubernetes.io/instance=${release}`}`;
@@ -41,7 +41,7 @@ export async function findRelease(config: KubeConfig, namespace: string, release
   }
 }
 
-/** Reading Deployments and StatefulSets is a comfort: who may not sees the pods all the same. */
+/** Optional: users who may not read Deployments and StatefulSets still see the pods. */
 async function wantedReplicas(config: KubeConfig, namespace: string, labelSelector: string): Promise<number | null> {
   const apps = config.makeApiClient(AppsV1Api);
   const sums = await Promise.all([
@@ -63,7 +63,7 @@ function isReady({ status }: V1Pod): boolean {
 }
 
 async function askPod(core: CoreV1Api, pod: V1Pod, path: string): Promise<string> {
-  // A sidecar that begins before the others stands among the init containers.
+  // A native sidecar is listed among the init containers.
   const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
   const port = containers.flatMap(({ ports }) => ports ?? []).find(({ name }) => name === 'admin')?.containerPort ?? adminPort;
   try {
@@ -72,7 +72,7 @@ async function askPod(core: CoreV1Api, pod: V1Pod, path: string): Promise<string
       namespace: pod.metadata?.namespace ?? '',
       path: path.slice(1),
     });
-    // The client has parsed what came as JSON.
+    // The client has already parsed JSON responses.
     return typeof answer === 'string' ? answer : JSON.stringify(answer);
   } catch (error) {
     throw new Error(apiFailure(error), { cause: error });

@@ -17,7 +17,7 @@ const containerSchema = z.looseObject({
   volumeMounts: z.array(z.looseObject({ name: z.string() })).default([]),
 });
 
-/** What a pod gets, as the chart writes it: its gateway's two containers, their volumes, and where the app calls them. */
+/** What the chart's template adds to a pod: the gateway's two containers, their volumes, and the URL for the app. */
 const templateSchema = z.strictObject({
   url: z.url(),
   containers: z.array(containerSchema).min(1),
@@ -26,14 +26,14 @@ const templateSchema = z.strictObject({
 
 export type SidecarTemplate = z.infer<typeof templateSchema>;
 
-/** Reads the template each time: the ConfigMap that it is mounted from may change. Rejects when it is none. */
+/** Reads the template each time, because its mounted ConfigMap may change. Rejects if it is invalid. */
 export async function readSidecarTemplate(file: string): Promise<SidecarTemplate> {
   return templateSchema.parse(parse(await readFile(file, 'utf8')));
 }
 
 /**
- * Puts Envoy and Sluice into a pod, before everything else of it and until all of it has ended, and has the SDKs call them. A pod
- * that has them already is left as it is. Names get a prefix, so that they meet none of the pod's.
+ * Adds Envoy and Sluice to a pod, started before and stopped after all its other containers, and makes the SDKs call them. A pod that
+ * already has them is not changed. Names get a prefix, so that they do not collide with the pod's.
  */
 export function injectSidecar({ object }: AdmissionRequest, template: SidecarTemplate): AdmissionAnswer {
   const spec = readPod(object);

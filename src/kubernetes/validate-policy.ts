@@ -24,23 +24,23 @@ type ConfigMap = z.infer<typeof configMapSchema>;
 
 export interface PolicyChecks {
   readonly policies: Pick<ConfigMapPolicyStore, 'preview' | 'previewRemoval' | 'selects' | 'leaves'>;
-  /** What a policy would have changed of recent requests, a line each. */
+  /** How a policy would have changed recent requests, as lines of text. */
   readonly effect: (after: PolicyGeneration) => Promise<readonly string[]>;
-  /** Files that a policy takes keys from and that hold none in this pod. */
+  /** Key files used by a policy that hold no key in this pod. */
   readonly missingKeys: (policy: PolicyGeneration) => Promise<readonly string[]>;
 }
 
-/** On a ConfigMap, with the value `true`: it may be removed although it is the last policy. */
+/** Annotation with the value `true`: the ConfigMap may be removed although it is the last policy. */
 const allowed = 'sluice.dev/allow-no-policy';
 
-/** It empties a namespace that is being deleted; a refusal would keep that namespace for ever. */
+/** It empties a namespace that is being deleted; a refusal would block that deletion for ever. */
 const namespaceController = 'system:serviceaccount:kube-system:namespace-controller';
 
 const noPolicy = 'without a policy every request passes as its app sent it: no routing, budgets, rate limits or blocks';
 
 /**
- * Refuses a ConfigMap that would not come into force beside those that there are, in the words of `sluice validate`, and the removal of the last policy;
- * else says what the edit or the removal (a deletion, or a label that is taken off) would change.
+ * Refuses a ConfigMap that would not take effect together with the existing ones, with the messages of `sluice validate`, and the removal
+ * of the last policy; otherwise reports what the edit or the removal (a deletion, or a removed label) would change.
  */
 export async function validatePolicy(request: AdmissionRequest, checks: PolicyChecks): Promise<AdmissionAnswer> {
   const old = read(request.oldObject);
@@ -50,7 +50,7 @@ export async function validatePolicy(request: AdmissionRequest, checks: PolicyCh
   if (!checks.policies.selects(now.metadata?.labels ?? {})) return old === null ? { allowed: true } : removal(request, old, now, checks);
   const configMap = policyOf(now, request.namespace);
   const { accepted, problems, generation } = checks.policies.preview(configMap);
-  // The name is what was typed; only the key is news.
+  // The user typed the name, so only the key is shown.
   const lines = renderProblems(problems)
     .replaceAll(`${configMapId(configMap)}#`, '')
     .split('\n')
@@ -63,7 +63,7 @@ export async function validatePolicy(request: AdmissionRequest, checks: PolicyCh
   };
 }
 
-/** Key files that this ConfigMap names: what others name was said when they were applied. */
+/** Key files named by this ConfigMap; those of others were reported when they were applied. */
 async function missingKeys(configMap: PolicyConfigMap, generation: PolicyGeneration, checks: PolicyChecks): Promise<readonly string[]> {
   const texts = Object.values(configMap.data);
   return (await checks.missingKeys(generation))
@@ -74,7 +74,7 @@ async function missingKeys(configMap: PolicyConfigMap, generation: PolicyGenerat
     );
 }
 
-/** `now`: the ConfigMap without its label; null: it is deleted. */
+/** `now`: the ConfigMap without its label; null if it is deleted. */
 async function removal(
   request: AdmissionRequest,
   old: ConfigMap,

@@ -6,29 +6,29 @@ import { policyKeys, type PolicyConfigMap } from './compose.ts';
 
 export interface ConfigMapWatchOptions {
   readonly config: KubeConfig;
-  /** Namespaces to watch; empty: all. */
+  /** Namespaces to watch; empty for all. */
   readonly namespaces: readonly string[];
   readonly labelSelector: string;
-  /** Told of every change once all namespaces have been listed: the whole set, never a part. */
+  /** Called on every change once all namespaces have been listed, always with the complete set. */
   readonly onChange: (configMaps: readonly PolicyConfigMap[]) => void;
-  /** A connection was lost or refused; it is tried again. Said once a run of failures. */
+  /** Called when a connection was lost or refused; it is retried. Once per series of failures. */
   readonly onError: (namespace: string, failure: string) => void;
 }
 
-/** Changes that come together are one change, in ms. */
+/** Changes within this time are combined, in ms. */
 const settleMs = 15;
 
-/** Waits between two tries, in ms: doubled from the first to the last. */
+/** Delays between retries, in ms: doubled from the first to the last. */
 const firstRetryMs = 200;
 const lastRetryMs = 5_000;
 
-/** The client library waits up to 30 s after clean closes without events; an edit must not. In ms. */
+/** After clean closes without events the client library waits up to 30 s, which is too long for an edit. In ms. */
 const reconnectMs = 250;
 
-/** A list that has not been answered by then has failed, in ms. */
+/** Time-out of a list, in ms. */
 const listMs = 10_000;
 
-/** The labelled ConfigMaps of some namespaces, kept up to date by list and watch through every loss of the API server. */
+/** The labelled ConfigMaps of some namespaces, kept up to date by list and watch across API server outages. */
 export class ConfigMapWatch {
   readonly #options: ConfigMapWatchOptions;
   readonly #streams: NamespaceStream[];
@@ -64,7 +64,7 @@ export class ConfigMapWatch {
     if (this.#settle !== null) return;
     this.#settle = setTimeout(() => {
       this.#settle = null;
-      // A namespace that was never listed would look empty.
+      // A namespace that was not listed yet would look empty.
       if (this.synced) this.#options.onChange(this.#streams.flatMap((stream) => stream.configMaps()).slice(0, limits.policyConfigMaps));
     }, settleMs);
   }
@@ -94,7 +94,7 @@ class NamespaceStream {
           : api.listNamespacedConfigMap({ namespace, labelSelector }),
         listMs,
       );
-      // The library updates its cache right after this; the settling time is longer.
+      // The library updates its cache right after this; the delay is long enough for that.
       this.synced = true;
       changed();
       return listed;
@@ -109,7 +109,7 @@ class NamespaceStream {
 
   start(): void {
     this.connected = true;
-    // Resolves when the watch has been answered, also when that failed: then the error handler has run before.
+    // Resolves when the watch was answered, even with a failure: then the error handler has already run.
     this.#informer.start().then(
       () => {
         if (!this.connected) return;
@@ -130,14 +130,14 @@ class NamespaceStream {
     await this.#informer.stop();
   }
 
-  /** The library stays dead after an error until it is started again. It lists anew only when it must. */
+  /** After an error the library stays stopped until it is started again. It only lists again if it must. */
   #failed(error: unknown): void {
     if (this.#closed) return;
     this.connected = false;
     if (!this.#said) this.#options.onError(this.#namespace, apiFailure(error));
     this.#said = true;
     if (this.#retry !== null) return;
-    // Spread out: a fleet that lost the same server does not come back at the same moment.
+    // Randomised, so that a fleet that lost the same server does not reconnect at the same moment.
     const wait = this.#retryMs * (0.75 + Math.random() / 2);
     this.#retryMs = Math.min(this.#retryMs * 2, lastRetryMs);
     this.#retry = setTimeout(() => {

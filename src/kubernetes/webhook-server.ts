@@ -12,15 +12,15 @@ import { injectSidecar, readSidecarTemplate } from './sidecar.ts';
 import { validatePolicy, type PolicyChecks } from './validate-policy.ts';
 
 export interface WebhookOptions {
-  /** `host:port`; port 0: any free one. */
+  /** `host:port`; port 0 selects a free port. */
   readonly listen: string;
   /** Folder with tls.crt and tls.key; both may be replaced at any time. */
   readonly tls: string;
-  /** Null: policies are not in ConfigMaps, /validate answers 404. */
+  /** Null if policies are not in ConfigMaps: /validate answers 404. */
   readonly policy: PolicyChecks | null;
-  /** Null: no pod is changed. `service`: host name of the gateway, looked up when a pod is made. */
+  /** Null if pods are not changed. `service`: host name of the gateway, resolved when a pod is created. */
   readonly egress: (EgressOptions & { readonly service: string }) | null;
-  /** File with what a pod gets that asks for a gateway of its own; null: not offered. */
+  /** Template file for pods that ask for their own gateway; null to disable. */
   readonly sidecar: string | null;
   readonly onError: (failure: string) => void;
 }
@@ -31,7 +31,7 @@ export interface WebhookServer {
   close(): Promise<void>;
 }
 
-/** How often the certificate is looked at, in ms. */
+/** Interval of checks of the certificate, in ms. */
 const certificateMs = 2_000;
 
 /** The admission webhooks that the API server calls. Rejects with SLUICE_WEBHOOK_TLS or SLUICE_LISTEN. */
@@ -55,7 +55,7 @@ export async function startWebhooks(options: WebhookOptions): Promise<WebhookSer
       server.setSecureContext(readCertificate(options.tls));
       signature = now;
     } catch (error) {
-      // Between two renames key and certificate may not belong together: the next look sees both.
+      // Between two renames key and certificate may not match: the next check sees both.
       options.onError(error instanceof Error ? error.message : String(error));
     }
   }, certificateMs);
@@ -107,7 +107,7 @@ async function respond(options: WebhookOptions, request: IncomingMessage, respon
     send(200, writeReview(review.uid, await answer(review)));
   } catch (error) {
     options.onError(error instanceof Error ? error.message : String(error));
-    // The configuration's failurePolicy decides what this means.
+    // The webhook configuration's failurePolicy decides the effect.
     send(500, '{"error":"internal"}');
   }
 }

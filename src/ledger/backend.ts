@@ -8,30 +8,33 @@ import type { LedgerTarget } from './target.ts';
 import type { Checkpoint } from './types.ts';
 
 /**
- * A kind of database that a ledger can be in. Another one is a folder with one of these, and its name in `backends.ts`: nobody else knows which kinds there
- * are. What opens a ledger rejects with SLUICE_LEDGER_UNUSABLE.
+ * A kind of database for a ledger. To add another, create a folder with one of these and list it in `backends.ts`: no other code knows the
+ * kinds. Opening a ledger rejects with SLUICE_LEDGER_UNUSABLE.
  */
 export interface LedgerBackend {
-  /** For people. */
+  /** Name for display. */
   readonly name: string;
-  /** Replicas share it: it is a server, which may be away for a while, and no file of this machine. */
+  /** Shared by replicas: a server that may be unavailable for a while, rather than a file on this machine. */
   readonly shared: boolean;
-  /** Whether a place is one of this kind. */
+  /** Whether this backend handles the place. */
   owns(place: string): boolean;
-  /** A place for people: without its password. */
+  /** The place for display, without its password. */
   shown(place: string): string;
-  /** Whether there is a ledger, as far as it can be said without asking a server. */
+  /** Whether the ledger exists, as far as known without asking a server. */
   isThere(place: string): boolean;
-  /** Whether an error says that it cannot be reached now, and may be later: one that was refused will not get better by itself. */
+  /** Whether an error means temporarily unreachable; a refused connection does not recover by itself. */
   isAway(error: unknown): boolean;
   openReader(target: LedgerTarget): Promise<LedgerReader>;
-  /** Begins a chain of its own. `existing`: a ledger that is not there is not made. */
+  /** Begins a new chain. `existing`: do not create a ledger that is missing. */
   openWriter(target: LedgerTarget, options: { readonly version: string; readonly existing?: boolean }): Promise<OpenedWriter>;
-  /** Its rows as of one moment, in SQLite. `from`: exchanges since then (ms since the epoch) will do; null: all, with what checks them. */
+  /**
+   * The ledger's rows in SQLite as of one moment. `from`: exchanges since then (ms since the epoch) are enough; null for all rows,
+   * including those needed to verify them.
+   */
   openRows(target: LedgerTarget, from: number | null): Promise<OpenedRows>;
 }
 
-/** Questions to a ledger, wherever it is. Methods reject with SluiceError. */
+/** Queries on a ledger of any kind. Methods reject with SluiceError. */
 export interface LedgerReader {
   decisions(query: DecisionsQuery): Promise<ExchangeRecord[]>;
   record(id: string): Promise<ExchangeRecord | null>;
@@ -40,22 +43,22 @@ export interface LedgerReader {
   close(): Promise<void>;
 }
 
-/** A writer of a file answers at once, one of a database later. */
+/** The writer of a file returns values directly, that of a database promises. */
 export interface Writer {
   readonly id: string;
   readonly seq: number;
   append(lines: readonly string[], dropped: number): void | Promise<void>;
   checkpoint(key: KeyObject | null): Checkpoint | Promise<Checkpoint>;
   prune(retention: Retention): number | Promise<number>;
-  /** How many rows were erased. */
+  /** Returns the number of erased rows. */
   erase(whose: Whose, reason: string): number | Promise<number>;
   close(): void | Promise<void>;
 }
 
-/** A writer, and what ends its connection. */
+/** A writer, and the function that closes its connection. */
 export interface OpenedWriter {
   readonly writer: Writer;
-  /** Its place was removed or replaced: what is written goes nowhere. Absent: that cannot be. */
+  /** Returns true if its file was removed or replaced, so that writes are lost. Absent if this cannot happen. */
   readonly gone?: () => boolean;
   readonly end: () => void | Promise<void>;
 }

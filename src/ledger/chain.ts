@@ -1,20 +1,20 @@
 import { createHash, sign, verify, type KeyObject } from 'node:crypto';
 import type { Checkpoint, EntryKind } from './types.ts';
 
-/** Where a writer's chain begins. */
+/** The initial hash of a writer's chain. */
 export function genesis(writer: string): Buffer {
   return createHash('sha256').update(`sluice-ledger-1 ${writer}`).digest();
 }
 
 /**
- * Hash of a row's content. The salt goes with the content when it is erased: without it the hash that stays says nothing
- * about what the content was, not even to somebody who guesses it.
+ * Hash of a row's content. The salt is erased with the content: without it the remaining hash reveals nothing about the content, even to
+ * somebody who guesses it.
  */
 export function contentHash(salt: Uint8Array, body: string): Buffer {
   return createHash('sha256').update(salt).update(body).digest();
 }
 
-/** Hash of a row: of the row before it, its own place, kind and time, and its content's hash. */
+/** Hash of a row: covers the previous row's hash, and this row's number, kind, time and content hash. */
 export function rowHash(previous: Uint8Array, seq: number, kind: EntryKind, at: number, content: Uint8Array): Buffer {
   return createHash('sha256').update(previous).update(`${seq} ${kind} ${at}\n`).update(content).digest();
 }

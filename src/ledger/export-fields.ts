@@ -2,7 +2,7 @@ import type { Usage } from '../apis/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { columnNames, columnsOf, columnTypes } from './types.ts';
 
-/** What a recomputation of a cost needs beside the columns: token classes as they are priced, what priced them, and every attempt. */
+/** Fields needed to recompute a cost, besides the columns: token classes as priced, the price source, and every attempt. */
 const more = {
   kind: 'text',
   section: 'text',
@@ -30,15 +30,15 @@ const more = {
   attempts_json: 'text',
 } as const;
 
-/** The fields of exports in tables, after the time. */
+/** The fields of tabular exports, after the time. */
 export const exportColumns: readonly string[] = [...columnNames, ...Object.keys(more)];
 
-/** Whether a field holds numbers. */
+/** Whether a field is numeric. */
 export function isNumber(name: string): boolean {
   return name in more ? more[name as keyof typeof more] === 'number' : columnTypes[name as keyof typeof columnTypes] !== 'text';
 }
 
-/** Their values for one record, in that order. Tokens and dollars are null where they are unknown. */
+/** The values of one record, in the order of exportColumns. Tokens and dollars are null if unknown. */
 export function exportValues(record: ExchangeRecord): (string | number | null)[] {
   const columns = columnsOf(record);
   return [...columnNames.map((name) => columns[name]), ...Object.values(moreOf(record))];

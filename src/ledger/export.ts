@@ -14,15 +14,15 @@ interface Row {
   readonly body: string;
 }
 
-/** About how much is written at once, in UTF-16 units. */
+/** Approximate size of one write, in UTF-16 units. */
 const pieceUnits = 64 * 1024;
 
-/** Rows of a Parquet row group. */
+/** Rows per Parquet row group. */
 const groupRows = 10_000;
 
 /**
- * Writes exchanges, oldest first, to a file (`-`: stdout; not for Parquet). `jsonl` holds whole records, under the name by
- * which other provenance stores take them; the others hold the columns. Returns the number of rows.
+ * Writes exchanges, oldest first, to a file (`-`: stdout; not for Parquet). `jsonl` contains whole records, under the name that other
+ * provenance stores accept; the other formats contain the columns. Returns the number of rows.
  */
 export async function exportLedger(
   db: Db,
@@ -42,7 +42,7 @@ export async function exportLedger(
   try {
     return await written(options, told(rows, options.progress));
   } finally {
-    // One that was never begun keeps the database busy, too.
+    // An iterator that was never started keeps the database busy, too.
     rows.return?.();
   }
 }

@@ -1,14 +1,14 @@
 import { SluiceError } from '../lib/errors.ts';
 import type { LedgerColumns } from './types.ts';
 
-/** Where a field of a row is: in a column, or at a path of its record. */
+/** Where a field of a row is stored: in a column, or at a path of its record. */
 type Field = { readonly kind: 'text' | 'number' } & ({ readonly column: keyof LedgerColumns } | { readonly path: readonly string[] });
 
 const text = (column: keyof LedgerColumns): Field => ({ kind: 'text', column });
 const number = (column: keyof LedgerColumns): Field => ({ kind: 'number', column });
 const inside = (kind: 'text' | 'number', ...path: readonly string[]): Field => ({ kind, path });
 
-/** What `--where` may name, and how its value is read. */
+/** The fields of `--where`, and how their values are read. */
 const fields = {
   id: text('id'),
   workspace: text('workspace'),
@@ -49,7 +49,7 @@ const fields = {
 
 export const whereFields = Object.keys(fields);
 
-/** Fields by which savings are grouped from rows alone: sums do not keep them. */
+/** Fields by which savings can only be grouped from rows: the sums do not contain them. */
 export const rowKeys = [
   'user',
   'rule',
@@ -68,16 +68,16 @@ export interface Where {
   readonly values: readonly (string | number)[];
 }
 
-/** How a database says what SQL leaves open. */
+/** How a database expresses what standard SQL leaves open. */
 export interface SqlDialect {
-  /** Also for NULL. */
+  /** Also true for NULL. */
   readonly isNot: string;
   readonly is: string;
-  /** Whether a column holds the text `?`, whatever the case. */
+  /** Whether a column contains the text `?`, ignoring case. */
   readonly holds: (column: string) => string;
-  /** A number to be compared with. */
+  /** A numeric placeholder for comparisons. */
   readonly number: string;
-  /** The text at a path of the record in `body`; NULL: there is none. */
+  /** The text at a path of the record in `body`; NULL if there is none. */
   readonly inside: (path: readonly string[]) => string;
 }
 
@@ -96,8 +96,8 @@ export function fieldSql(name: string, dialect: SqlDialect): string {
 }
 
 /**
- * One condition as people write it: `tier=simple`, `cost>0.01`, `model!=gpt-5.1`, `workspace~team-` (holds the text),
- * `cost=unknown`. Throws SluiceError SLUICE_LEDGER_WHERE.
+ * Parses one condition: `tier=simple`, `cost>0.01`, `model!=gpt-5.1`, `workspace~team-` (contains the text), `cost=unknown`. Throws
+ * SluiceError SLUICE_LEDGER_WHERE.
  */
 export function parseWhere(condition: string, dialect: SqlDialect = sqliteDialect): Where {
   const match = /^\s*([a-z_]+)\s*(!=|>=|<=|=|>|<|~)\s*(.*?)\s*$/.exec(condition);

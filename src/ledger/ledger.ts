@@ -19,17 +19,17 @@ export interface LedgerOptions {
   readonly passwordFile?: string | null;
   readonly version: string;
   readonly retention: Retention;
-  /** PEM of an Ed25519 private key that signs checkpoints; null: unsigned. */
+  /** PEM of an Ed25519 private key that signs checkpoints; null to leave them unsigned. */
   readonly signingKey: string | null;
-  /** Ms between two checkpoints. */
+  /** Interval of checkpoints, in ms. */
   readonly checkpointMs?: number;
   readonly onCheckpoint: (checkpoint: Checkpoint) => void;
-  /** A write failed and will be tried again, or the ledger's thread is gone. */
+  /** Called when a write failed and will be retried, or the ledger's thread has died. */
   readonly onError: (message: string) => void;
   readonly onPruned?: (rows: number) => void;
-  /** A database that was away at the start is there: what waited is being written. */
+  /** Called when a database that was unavailable at the start is reachable: waiting records are being written. */
   readonly onBack?: () => void;
-  /** The file was removed or replaced, and a new one was made; what it held is gone. */
+  /** Called when the file was removed or replaced and a new one was created; the old content is lost. */
   readonly onRemade?: () => void;
 }
 
@@ -38,19 +38,19 @@ export interface LedgerCounts {
   readonly written: number;
   readonly dropped: number;
   readonly failures: number;
-  /** Records that were handed over and are not yet on disk. */
+  /** Records accepted but not yet on disk. */
   readonly waiting: number;
 }
 
-/** A batch is handed to the writer's thread at this many bytes, or after this long, in ms. */
+/** A batch is passed to the writer's thread at this many bytes, or after this long, in ms. */
 const batchBytes = 64 * 1024;
 const batchMs = 100;
 
 const minute = 60_000;
 
 /**
- * The ledger of a running server. Records are handed to a thread that writes them in batches: the request path pays for
- * one line of JSON each. What is not written within the bound is dropped, counted, and the gap is written down.
+ * The ledger of a running server. Records are passed to a thread that writes them in batches, so the request path only pays for one line of
+ * JSON each. Records beyond the bound are dropped and counted, and the gap is recorded.
  */
 export class Ledger implements RecordSink, GradeSink {
   readonly #options: LedgerOptions;
@@ -70,7 +70,10 @@ export class Ledger implements RecordSink, GradeSink {
   #closed: (() => void) | null = null;
   #gone = false;
 
-  /** Opens the file or database and starts its writer. Rejects with SLUICE_LEDGER_UNUSABLE, but not where a database cannot be reached: then records wait. */
+  /**
+   * Opens the file or database and starts its writer. Rejects with SLUICE_LEDGER_UNUSABLE, except if a database cannot be reached: then
+   * records wait.
+   */
   static async open(options: LedgerOptions): Promise<Ledger> {
     const data: LedgerWorkerData = {
       role: 'writer',
@@ -122,7 +125,7 @@ export class Ledger implements RecordSink, GradeSink {
   }
 
   observe(grade: Grade, { workspace }: GradedDecision): void {
-    // What the record says of its answer is in the record.
+    // The record's own checks are part of the record.
     if (grade.source !== 'checks') this.#add(JSON.stringify({ grade, workspace } satisfies GradeEntry));
   }
 
@@ -156,7 +159,7 @@ export class Ledger implements RecordSink, GradeSink {
     return this.#ask({ kind: 'savings', ...query }) as Promise<SavingsReport>;
   }
 
-  /** Writes what waits, closes the chain and ends the threads. */
+  /** Writes waiting records, closes the chain and ends the threads. */
   async close(): Promise<void> {
     await this.#reader?.terminate();
     if (this.#gone) return;
@@ -174,7 +177,7 @@ export class Ledger implements RecordSink, GradeSink {
     if (this.#count === 0 || this.#gone) return;
     const lines = this.#lines.take();
     this.#waitingBytes += lines.length;
-    // Handed over, not copied.
+    // Transferred, not copied.
     this.#writer.postMessage({ kind: 'append', lines, count: this.#count, dropped: this.#droppedUntold } satisfies WriterRequest, [
       lines.buffer,
     ]);
@@ -204,7 +207,7 @@ export class Ledger implements RecordSink, GradeSink {
       case 'remade':
         this.#failures++;
         this.#options.onRemade?.();
-        // It still has the old file; the next question starts another.
+        // The reader still has the old file open; the next query starts a new one.
         void this.#reader?.terminate();
         break;
       case 'away':
@@ -241,7 +244,7 @@ export class Ledger implements RecordSink, GradeSink {
     });
   }
 
-  /** Questions are answered on a thread of their own: a long one delays neither requests nor writes. */
+  /** Queries run on their own thread, so that a long one delays neither requests nor writes. */
   #startReader(): Worker {
     const reader = startWorker({ role: 'reader', target: targetOf(this.#options) });
     reader.unref();

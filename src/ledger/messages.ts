@@ -3,31 +3,31 @@ import type { DecisionsQuery } from './query.ts';
 import type { Retention } from './sqlite/store.ts';
 import type { LedgerTarget } from './target.ts';
 
-/** What the worker threads are started with. */
+/** Start data of the worker threads. */
 export type LedgerWorkerData =
   | {
       readonly role: 'writer';
       readonly target: LedgerTarget;
       readonly version: string;
       readonly retention: Retention;
-      /** PEM of an Ed25519 key; null: checkpoints are not signed. */
+      /** PEM of an Ed25519 key; null to leave checkpoints unsigned. */
       readonly signingKey: string | null;
       readonly checkpointMs: number;
       readonly pruneMs: number;
     }
   | { readonly role: 'reader'; readonly target: LedgerTarget };
 
-/** To the writer's thread. `lines` is JSON lines in UTF-8, each ended by a newline. */
+/** Sent to the writer's thread. `lines` is JSON lines in UTF-8, each ending with a newline. */
 export type WriterRequest =
   | { readonly kind: 'append'; readonly lines: Uint8Array<ArrayBuffer>; readonly count: number; readonly dropped: number }
   | { readonly kind: 'close' };
 
-/** From the writer's thread. */
+/** Sent from the writer's thread. */
 export type WriterReply =
   | { readonly kind: 'ready' }
-  /** The file was gone; there is a new one. */
+  /** The file was missing and was created again. */
   | { readonly kind: 'remade' }
-  /** The database cannot be reached at the start; `ready` comes later. */
+  /** The database cannot be reached at the start; `ready` follows later. */
   | { readonly kind: 'away'; readonly message: string }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'written'; readonly count: number; readonly bytes: number }
@@ -36,7 +36,7 @@ export type WriterReply =
   | { readonly kind: 'pruned'; readonly rows: number }
   | { readonly kind: 'closed' };
 
-/** To the reader's thread, one question each. */
+/** Sent to the reader's thread, one per query. */
 export type LedgerQuestion =
   | { readonly kind: 'decisions'; readonly query: DecisionsQuery }
   | { readonly kind: 'record'; readonly id: string }

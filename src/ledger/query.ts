@@ -7,15 +7,15 @@ import { joinColumns, type GradeEntry } from './types.ts';
 
 export { parseWhere, whereFields, type SqlDialect, type Where } from './fields.ts';
 
-/** A time that is asked about; ms since the epoch, half-open. */
+/** The queried time span; ms since the epoch, half-open. */
 export interface Period {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * A window back from now, a calendar month (`2026-10`, UTC), or a range (`2026-10-01`, `2026-10-01T12:00Z`; a day as `to` is not in it).
- * Nothing said: 30 days. Throws SluiceError SLUICE_LEDGER_WINDOW.
+ * A window back from now, a calendar month (`2026-10`, UTC), or a range (`2026-10-01`, `2026-10-01T12:00Z`; a day given as `to` is
+ * excluded). Default: 30 days. Throws SluiceError SLUICE_LEDGER_WINDOW.
  */
 export function parsePeriod(
   {
@@ -46,7 +46,7 @@ export function parsePeriod(
   return period;
 }
 
-/** A day or a time of ISO 8601; without a zone it is UTC. */
+/** A day or a time in ISO 8601; UTC if it has no zone. */
 function momentOf(text: string, where: string): number {
   const found = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);
   const at = found === null ? NaN : Date.parse(found[1] === undefined || found[4] !== undefined ? text : `${text}Z`);
@@ -65,15 +65,15 @@ export function parseWindow(text: string): number {
 
 export interface DecisionsQuery {
   readonly where: readonly string[];
-  /** Only exchanges with this id: Sluice's own or its beginning, the provider's, the app's, or the trace's. */
+  /** Only exchanges with this id: Sluice's own or a prefix of it, the provider's, the app's, or the trace's. */
   readonly id?: string | null;
-  /** Ms since the epoch, half-open; null: unbounded. */
+  /** Ms since the epoch, half-open; null if unbounded. */
   readonly from: number | null;
   readonly to?: number | null;
   readonly limit: number;
 }
 
-/** The question for records, newest first. Throws SluiceError for a condition that cannot be read. */
+/** The SQL query for records, newest first. Throws SluiceError for an invalid condition. */
 export function decisionsSql(query: DecisionsQuery, dialect: SqlDialect = sqliteDialect): Where {
   const conditions = query.where.map((text) => parseWhere(text, dialect));
   const asked = query.id ?? null;
@@ -105,7 +105,7 @@ export function decisionsSql(query: DecisionsQuery, dialect: SqlDialect = sqlite
   };
 }
 
-/** Records, newest first. Throws SluiceError for a condition that cannot be read. */
+/** Records, newest first. Throws SluiceError for an invalid condition. */
 export function findDecisions(db: Db, query: DecisionsQuery): ExchangeRecord[] {
   const { sql, values } = decisionsSql(query);
   return db
@@ -116,8 +116,8 @@ export function findDecisions(db: Db, query: DecisionsQuery): ExchangeRecord[] {
 }
 
 /**
- * The record with an id, or the only one whose id begins so; else the only one that a provider, an app or a trace knows by it.
- * Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS.
+ * The record with an id, or the only one with this id prefix; otherwise the only one with this id of a provider, an app or a trace. Throws
+ * SluiceError SLUICE_EXPLAIN_AMBIGUOUS.
  */
 export function findRecord(db: Db, id: string): ExchangeRecord | null {
   const low = idPrefix(id);
@@ -125,10 +125,10 @@ export function findRecord(db: Db, id: string): ExchangeRecord | null {
   return own ?? theJoined(id, db.prepare<string[], { id: string; body: string }>(joinedSql).all(...joinColumns.map(() => id)));
 }
 
-/** One value a column: an id of another system. */
+/** One parameter per column: an id of another system. */
 export const joinedSql = `SELECT id, body FROM entries WHERE kind = 'exchange' AND body IS NOT NULL AND (${joinColumns.map((name) => `${name} = ?`).join(' OR ')}) ORDER BY at DESC LIMIT 2`;
 
-/** Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS: an app may send one id with several requests, and a trace may hold many. */
+/** Throws SluiceError SLUICE_EXPLAIN_AMBIGUOUS: an app may send one id with several requests, and a trace may contain many. */
 export function theJoined(id: string, found: readonly { readonly id: string; readonly body: string }[]): ExchangeRecord | null {
   if (found.length > 1)
     throw new SluiceError('SLUICE_EXPLAIN_AMBIGUOUS', `${id} is the id of several, ${found[0]!.id} and ${found[1]!.id} among them.`, {
@@ -137,13 +137,13 @@ export function theJoined(id: string, found: readonly { readonly id: string; rea
   return found[0] === undefined ? null : (JSON.parse(found[0].body) as ExchangeRecord);
 }
 
-/** Two values: the id's beginning, and what comes after all that begin so. */
+/** Two parameters: the id prefix, and the first value after all ids with this prefix. */
 export const recordSql = `SELECT id, body FROM entries WHERE id >= ? AND id < ? AND id IS NOT NULL AND kind = 'exchange' ORDER BY id LIMIT 2`;
 
-/** One value: the id in full. */
+/** One parameter: the full id. */
 export const gradesSql = `SELECT body FROM entries WHERE id = ? AND kind = 'grade' AND body IS NOT NULL ORDER BY at`;
 
-/** Null for what cannot be the beginning of an id. */
+/** Null if the text cannot be an id prefix. */
 export function idPrefix(id: string): string | null {
   const low = id.toLowerCase();
   return /^[0-9a-f-]{1,36}$/.test(low) ? low : null;
@@ -157,7 +157,7 @@ export function theOne(low: string, found: readonly { readonly id: string; reado
   return exact === undefined ? null : (JSON.parse(exact.body) as ExchangeRecord);
 }
 
-/** The grades of one decision's answer, oldest first; `id` in full. */
+/** The grades of one decision's answer, oldest first; `id` is the full id. */
 export function findGrades(db: Db, id: string): Grade[] {
   return db
     .prepare<[string], string>(gradesSql)
@@ -166,20 +166,20 @@ export function findGrades(db: Db, id: string): Grade[] {
     .map((body) => (JSON.parse(body) as GradeEntry).grade);
 }
 
-/** By the first ones sums are kept; by the others savings come from rows, as far back as there are rows. */
+/** Sums are kept by the first keys; for the others savings are computed from rows, as far back as rows exist. */
 export const savingsKeys = [...rollupKeys, ...rowKeys] as const;
 export type SavingsKey = (typeof savingsKeys)[number];
 
-/** Sums of known US dollars, and how many exchanges they do and do not hold. */
+/** Sums of known US dollars, and how many exchanges are included in them and not. */
 export interface SavingsLine {
   /** Values of the grouping keys, in their order. */
   readonly group: readonly string[];
   readonly exchanges: number;
   /** Exchanges that took more than one attempt. */
   readonly retried: number;
-  /** Of the exchanges whose savings are known: baseline - cost = savings. */
+  /** For the exchanges whose savings are known: baseline - cost = savings. */
   readonly cost: number;
-  /** Known cost of exchanges without a baseline: in neither of the others. What was spent is cost + apart. */
+  /** Known cost of exchanges without a baseline; not included in the other sums. Total spending is cost + apart. */
   readonly apart: number;
   readonly costUnknown: number;
   readonly baseline: number;
@@ -188,26 +188,26 @@ export interface SavingsLine {
   readonly input: number;
   readonly output: number;
   readonly usageUnknown: number;
-  /** What sections in shadow mode would have saved, where that was asked for; in none of the others. Negative: it would have cost more. */
+  /** What sections in shadow mode would have saved, if requested; not included in the other sums. Negative if it would have cost more. */
   readonly shadow?: number;
 }
 
 export interface SavingsReport {
-  /** ISO 8601; begins on a whole hour. */
+  /** ISO 8601; starts on a full hour. */
   readonly from: string;
   readonly to: string;
   readonly by: readonly SavingsKey[];
-  /** Conditions that exchanges had to meet. */
+  /** Conditions on the exchanges. */
   readonly where: readonly string[];
-  /** `rows`: only of records that the ledger still holds, not of those that are too old or were erased. */
+  /** `rows`: computed only from records still in the ledger, without those pruned or erased. */
   readonly basis: 'sums' | 'rows';
   readonly currency: 'USD';
   readonly total: SavingsLine;
-  /** 0..1: exchanges whose savings are unknown; null when there are none at all. */
+  /** Share of exchanges whose savings are unknown, 0..1; null if there are no exchanges. */
   readonly unknownShare: number | null;
-  /** Most costly first. */
+  /** Highest cost first. */
   readonly lines: readonly SavingsLine[];
-  /** By day, or by hour for windows of up to three days; without keys. */
+  /** By day, or by hour for windows of up to three days; not grouped by keys. */
   readonly trend: readonly (Omit<SavingsLine, 'group'> & { readonly at: string })[];
 }
 
@@ -237,7 +237,7 @@ export interface SavingsQuery {
   readonly by: readonly string[];
   readonly where?: readonly string[];
   readonly limit: number;
-  /** Also what shadow mode would have saved: from rows, for sums do not keep it. */
+  /** Also compute what shadow mode would have saved; from rows, because the sums do not contain it. */
   readonly shadow?: boolean;
 }
 
@@ -245,12 +245,12 @@ type Sums = { [K in keyof typeof empty]: number } & { shadow?: number };
 export type SavingsGroup = Sums & Record<SavingsKey, string>;
 export type SavingsBucket = Sums & { readonly bucket: number };
 
-/** Whether an answer can only come from rows: sums do not know what is asked for. */
+/** Whether the result can only be computed from rows, because the sums lack the requested fields. */
 export function rowsOnly(by: readonly string[], where: readonly string[]): boolean {
   return where.length > 0 || by.some((key) => !(rollupKeys as readonly string[]).includes(key));
 }
 
-/** Exchanges as sums of one each, with what is grouped by; as roll-ups hold them. */
+/** Exchanges as sums of one each, with the grouping keys; in the form of the roll-ups. */
 function rowSource(by: readonly SavingsKey[], { from, to }: Period, where: readonly string[], dialect: SqlDialect, shadow: boolean): Where {
   const conditions = where.map((text) => parseWhere(text, dialect));
   const keys = by.map((key) => `coalesce(${fieldSql(key, dialect)}, 'none') AS "${key}", `).join('');
@@ -263,7 +263,7 @@ function rowSource(by: readonly SavingsKey[], { from, to }: Period, where: reado
   };
 }
 
-/** Hours up to the first midnight, whole days up to the last one, and hours of the day that the period ends in. */
+/** Hours up to the first midnight, whole days up to the last one, and hours of the final day. */
 function sumSource({ from, to }: Period): Where {
   const first = Math.ceil(from / dayMs) * dayMs;
   const last = Math.max(first, Math.floor(to / dayMs) * dayMs);
@@ -273,7 +273,10 @@ function sumSource({ from, to }: Period): Where {
   };
 }
 
-/** The two questions behind a report, and how their answers make it. `lines` null: no groups are asked for. Throws SluiceError for an unknown key or condition. */
+/**
+ * The two queries of a report, and the function that combines their results. `lines` null if no groups are requested. Throws SluiceError
+ * for an unknown key or condition.
+ */
 export function savingsPlan(
   query: SavingsQuery,
   dialect: SqlDialect = sqliteDialect,
@@ -291,7 +294,7 @@ export function savingsPlan(
   const shadow = query.shadow === true;
   const rows = shadow || rowsOnly(by, where);
   const sums = shadow ? `${sumsSql}, sum(shadow) AS shadow` : sumsSql;
-  // Sums begin on whole hours; rows have their own times.
+  // Sums start on full hours; rows have exact times.
   const from = rows ? query.from : query.from - (query.from % hourMs);
   const period = { from, to: query.to };
   const fine = query.to - from <= 3 * dayMs;
@@ -313,7 +316,7 @@ export function savingsPlan(
           },
     trend: { sql: `SELECT ${bucket} AS bucket, ${sums} FROM ${trend.sql} GROUP BY bucket ORDER BY bucket`, values: trend.values },
     report: (lines, buckets) => {
-      // A window's total is the sum of its trend: one pass over the roll-ups less.
+      // A window's total is the sum of its trend, which saves one pass over the roll-ups.
       const total = buckets.reduce<Sums>(
         (sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]!])) as Sums,
         shadow ? { ...empty, shadow: 0 } : empty,
@@ -334,7 +337,9 @@ export function savingsPlan(
   };
 }
 
-/** What routing cost and saved in a window, from the roll-ups. `from` and `to` in ms since the epoch. Throws SluiceError for an unknown key. */
+/**
+ * Cost and savings of routing in a window, from the roll-ups. `from` and `to` in ms since the epoch. Throws SluiceError for an unknown key.
+ */
 export function savingsReport(db: Db, query: SavingsQuery): SavingsReport {
   const { lines, trend, report } = savingsPlan(query);
   return report(
@@ -346,6 +351,6 @@ export function savingsReport(db: Db, query: SavingsQuery): SavingsReport {
 function onlySums(line: Sums): Omit<SavingsLine, 'group'> {
   const names = [...Object.keys(empty), ...(line.shadow === undefined ? [] : ['shadow'])];
   const sums = Object.fromEntries(names.map((key) => [key, line[key as keyof Sums]])) as unknown as Omit<SavingsLine, 'group'>;
-  // A difference of two sums of dollars: what is left by rounding is nothing.
+  // A difference of two sums of dollars: a remainder from rounding is zero.
   return Math.abs(sums.apart) < 1e-9 ? { ...sums, apart: 0 } : sums;
 }

@@ -2,11 +2,14 @@ import type { OpenedWriter, Writer } from './backend.ts';
 
 export interface ReopeningOptions {
   readonly open: () => Promise<OpenedWriter>;
-  /** The ledger can be written again: `remade` when its file was gone and a new one was made. */
+  /** Called when the ledger can be written again; `remade` is true if its file was missing and was created again. */
   readonly onOpen: (remade: boolean) => void;
 }
 
-/** The writer of a ledger that may be away for a while, or whose file may be removed under it. What fails rejects, and is tried again by the caller. */
+/**
+ * The writer of a ledger that may be unavailable for a while, or whose file may be removed while open. Failures reject, and the caller
+ * retries.
+ */
 export class ReopeningWriter {
   readonly #options: ReopeningOptions;
   #opened: OpenedWriter | null = null;
@@ -20,7 +23,7 @@ export class ReopeningWriter {
     return this.#opened?.writer.seq ?? 0;
   }
 
-  /** The writer, opened where it is not, or where its file is no longer the one that it writes to. */
+  /** The writer, opened if it is not open, or if its file was replaced. */
   async reach(): Promise<Writer> {
     if (this.#opened?.gone?.() === true) {
       const { end } = this.#opened;

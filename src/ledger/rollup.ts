@@ -6,7 +6,7 @@ export type Table = 'by_hour' | 'by_day';
 export type Sums = Record<RollupSum, number>;
 type Keys = readonly string[];
 
-/** Keys whose values callers choose: beyond the bound of one bucket they are all `other`. */
+/** Keys with values chosen by callers: beyond the bound of one bucket, further values become `other`. */
 export const boundedKeys: ReadonlySet<string> = new Set(['workspace', 'requested_model', 'model']);
 
 export const hourMs = 3_600_000;
@@ -14,7 +14,7 @@ export const dayMs = 24 * hourMs;
 
 export const zeroSums = (): Sums => Object.fromEntries(rollupSums.map((sum) => [sum, 0])) as Sums;
 
-/** A value that is absent; and workspaces and models beyond the bound. */
+/** An absent value; and workspaces and models beyond the bound. */
 export const none = 'none';
 export const other = 'other';
 
@@ -24,7 +24,7 @@ interface Cell {
   readonly sums: Sums;
 }
 
-/** Adds up exchanges by hour and day while they are written, so that sums over a month need not read a month of rows. */
+/** Sums exchanges by hour and day as they are written, so that totals over a month need not read a month of rows. */
 export class RollupCells {
   readonly tables: readonly {
     readonly name: Table;
@@ -38,7 +38,7 @@ export class RollupCells {
   readonly #load: (table: Table, bucket: number) => Set<string>;
   readonly #maxKeys: number;
 
-  /** `load`: keys of a bucket that are there already, joined by NUL. */
+  /** `load`: existing keys of a bucket, joined by NUL. */
   constructor(load: (table: Table, bucket: number) => Set<string>, maxKeys: number = limits.ledgerRollupKeys) {
     this.#load = load;
     this.#maxKeys = maxKeys;
@@ -64,16 +64,16 @@ export class RollupCells {
     }
   }
 
-  /** Forgets what was added: it is written, or the transaction that it belongs to was rolled back. */
+  /** Discards pending sums: they were written, or their transaction was rolled back. */
   clear(): void {
     for (const { cells } of this.tables) cells.clear();
   }
 
-  /** Workspaces and models are what callers say: beyond the bound of one bucket they are all `other`. */
+  /** Callers choose workspaces and models: beyond the bound of one bucket, further values become `other`. */
   #bounded(table: Table, buckets: Map<number, Set<string>>, bucket: number, keys: Keys): Keys {
     let known = buckets.get(bucket);
     if (known === undefined) {
-      // A few buckets are open at a time; an older one is read again when a late record comes.
+      // Few buckets are open at a time; an older one is loaded again when a late record arrives.
       if (buckets.size >= 4) buckets.clear();
       buckets.set(bucket, (known = this.#load(table, bucket)));
     }
@@ -111,7 +111,7 @@ export class Rollups {
     this.#cells.add(at, columns);
   }
 
-  /** Writes what was added since the last time; within the caller's transaction. */
+  /** Writes pending sums, within the caller's transaction. */
   flush(): void {
     for (const { name, cells } of this.#cells.tables) {
       if (cells.size === 0) continue;
@@ -128,7 +128,7 @@ export class Rollups {
     this.#cells.clear();
   }
 
-  /** Forgets what was added and not written: the transaction that it belongs to was rolled back. */
+  /** Discards pending sums: their transaction was rolled back. */
   discard(): void {
     this.#cells.clear();
   }

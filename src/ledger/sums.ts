@@ -4,7 +4,7 @@ import { rollupKeys, rollupSums, type Db } from './sqlite/database.ts';
 import { addTo, boundedKeys, hourMs, none, other, zeroSums, type Sums } from './rollup.ts';
 import type { LedgerColumns, SettledHead } from './types.ts';
 
-/** Sums of the exchanges that share an hour and all keys. */
+/** Sums of the exchanges with the same hour and keys. */
 export interface Cell {
   readonly keys: readonly string[];
   readonly sums: Sums;
@@ -13,12 +13,12 @@ export interface Cell {
 /** By keys, joined by NUL. */
 export type Cells = Map<string, Cell>;
 
-/** The name that a workspace has in sums after its exchanges were erased. */
+/** Workspace name in sums after its exchanges were erased. */
 export const erasedName = 'erased';
 
 /**
- * Sums of rows that are about to lose their content, by hour. They are settled: kept as one text an hour whose hash the chain
- * names, so that the roll-ups can be checked after the rows are gone.
+ * Sums of rows that are about to lose their content, by hour. They are settled: stored as one text per hour whose hash is in the chain, so
+ * that the roll-ups can be verified without the rows.
  */
 export class HourSums {
   readonly hours = new Map<number, Cells>();
@@ -32,13 +32,13 @@ export class HourSums {
     addTo(cellOf(cells, keys).sums, columns);
   }
 
-  /** The roll-ups of an hour that no row explains. */
+  /** Sets the roll-ups of an hour that no rows account for. */
   set(hour: number, cells: Cells): void {
     this.hours.set(hour, cells);
   }
 }
 
-/** The cell of these keys; a new one counts nothing. */
+/** The cell of these keys; a new one is zero. */
 export function cellOf(cells: Cells, keys: readonly string[]): Cell {
   const id = keys.join('\u0000');
   let cell = cells.get(id);
@@ -46,7 +46,7 @@ export function cellOf(cells: Cells, keys: readonly string[]): Cell {
   return cell;
 }
 
-/** Adds `more` to `cells`; beyond the bound workspaces and models are `other`. */
+/** Adds `more` to `cells`; beyond the bound, workspaces and models become `other`. */
 export function addCells(cells: Cells, more: Iterable<Cell>, most: number = limits.ledgerRollupKeys): void {
   for (const { keys, sums } of more) {
     const full = cells.size >= most && !cells.has(keys.join('\u0000'));
@@ -55,13 +55,13 @@ export function addCells(cells: Cells, more: Iterable<Cell>, most: number = limi
   }
 }
 
-/** The text of one hour: cells in the order of their keys, each its keys and then its sums. */
+/** The text of one hour: cells in key order, each with its keys, then its sums. */
 export function cellsText(cells: Cells): string {
   const sorted = [...cells].sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify(sorted.map(([, { keys, sums }]) => [...keys, ...rollupSums.map((sum) => sums[sum])]));
 }
 
-/** Reads a text of `cellsText`. Throws on any other. */
+/** Parses a text of `cellsText`. Throws on any other. */
 export function cellsIn(text: string): Cells {
   const cells: Cells = new Map();
   for (const line of JSON.parse(text) as (string | number)[][]) {
@@ -73,7 +73,7 @@ export function cellsIn(text: string): Cells {
   return cells;
 }
 
-/** Cells with a workspace's name replaced by `erased`; null: it is in none. */
+/** Cells with a workspace's name replaced by `erased`; null if no cell has it. */
 export function withoutWorkspace(cells: Cells, workspace: string): Cells | null {
   const at = rollupKeys.indexOf('workspace');
   if (![...cells.values()].some(({ keys }) => keys[at] === workspace)) return null;
@@ -93,14 +93,14 @@ export function textHash(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** The hash that stands for all settled sums: of each hour and its text's hash, oldest first. */
+/** The hash of all settled sums: covers each hour and its text's hash, oldest first. */
 export function rootOf(hours: Iterable<{ readonly at: number; readonly hash: string }>, since: number): string {
   const hash = createHash('sha256').update(`sluice-sums-1 ${since}\n`);
   for (const { at, hash: of } of hours) hash.update(`${at} ${of}\n`);
   return hash.digest('hex');
 }
 
-/** A condition on rows (`e`) to the cells that they add up to, by buckets of `ms`. Same SQL for SQLite and PostgreSQL. */
+/** SQL for the cells that matching rows (`e`) add up to, in buckets of `ms`. The same for SQLite and PostgreSQL. */
 export function cellsSql(ms: number, condition: string): string {
   const sums: Readonly<Record<keyof Sums, string>> = {
     n: 'count(*)',
@@ -124,7 +124,7 @@ export function cellsSql(ms: number, condition: string): string {
 
 export type CellRow = Record<(typeof rollupKeys)[number], string> & Sums;
 
-/** Rows of `cellsSql`, or of a roll-up, as cells. */
+/** Converts rows of `cellsSql`, or of a roll-up, to cells. */
 export function cellsOf(rows: Iterable<CellRow>): Cells {
   const cells: Cells = new Map();
   for (const row of rows) {
@@ -137,17 +137,17 @@ export function cellsOf(rows: Iterable<CellRow>): Cells {
   return cells;
 }
 
-/** What a transaction changes in the settled sums. */
+/** A transaction's changes to the settled sums. */
 export interface SettledChange {
-  /** Sums of rows whose content goes. */
+  /** Sums of rows whose content is removed. */
   readonly sums?: HourSums;
-  /** A workspace whose name goes. */
+  /** A workspace whose name is removed. */
   readonly erased?: string;
-  /** Sums of hours before this time go; ms since the epoch. */
+  /** Sums of hours before this time are removed; ms since the epoch. */
   readonly since?: number;
 }
 
-/** The next head after hours were changed. */
+/** The next head after changes to hours. */
 export function nextHead(
   before: SettledHead | null,
   hours: Iterable<{ readonly at: number; readonly hash: string }>,
@@ -156,7 +156,7 @@ export function nextHead(
   return { n: (before?.n ?? 0) + 1, root: rootOf(hours, since), since };
 }
 
-/** Applies a change within the caller's transaction; the returned head belongs into the entry that the caller appends. */
+/** Applies a change within the caller's transaction; the caller must include the returned head in the entry that it appends. */
 export function settle(db: Db, { sums, erased, since }: SettledChange): SettledHead {
   const before = settledHead(db);
   const put = db.prepare('INSERT OR REPLACE INTO settled (at, body, hash) VALUES (?, ?, ?)');
@@ -186,8 +186,8 @@ export function settle(db: Db, { sums, erased, since }: SettledChange): SettledH
 }
 
 /**
- * The head of a ledger that a writer opens. One that never settled anything (it is new, or of an earlier version) begins here: what its
- * roll-ups hold beyond its rows is taken over. Within the caller's transaction.
+ * The head of a ledger that a writer opens. If nothing was ever settled (a new ledger, or one of an earlier version), it starts here and
+ * takes over what the roll-ups contain beyond their rows. Within the caller's transaction.
  */
 export function settledAtOpen(db: Db): { readonly settled: SettledHead; readonly adopted: number } {
   const there = settledHead(db);
@@ -202,12 +202,12 @@ export function settledAtOpen(db: Db): { readonly settled: SettledHead; readonly
   return { settled: settle(db, sums === null ? {} : { sums }), adopted: sums?.hours.size ?? 0 };
 }
 
-/** Null: nothing was settled yet. */
+/** Null if nothing was settled yet. */
 export function settledHead(db: Db): SettledHead | null {
   return db.prepare<[], SettledHead>('SELECT n, root, since FROM settled_head').get() ?? null;
 }
 
-/** Hours of the roll-ups with more than their rows explain, as a ledger of an earlier version leaves them; null: there is none. */
+/** Hours whose roll-ups exceed their rows, as left by an earlier version; null if there are none. */
 export function unexplained(hours: Iterable<{ readonly at: number; readonly known: Cells; readonly derived: Cells }>): HourSums | null {
   const rest = new HourSums();
   for (const { at, known, derived } of hours) {
@@ -217,7 +217,7 @@ export function unexplained(hours: Iterable<{ readonly at: number; readonly know
       const left = Object.fromEntries(rollupSums.map((sum) => [sum, sums[sum] - (of?.[sum] ?? 0)])) as Sums;
       if (rollupSums.some((sum) => Math.abs(left[sum]) > 1e-9)) cells.set(id, { keys, sums: left });
     }
-    // Rows whose own cell was full are in `other`: what is missing in theirs is too much there.
+    // Rows whose own cell was full are counted in `other`: what their cells lack is in excess there.
     for (const [id, { keys, sums }] of derived)
       if (!known.has(id)) cells.set(id, { keys, sums: Object.fromEntries(rollupSums.map((sum) => [sum, -sums[sum]])) as Sums });
     if (cells.size > 0) rest.set(at, cells);

@@ -1,10 +1,10 @@
 import type { Grade } from '../grades/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 
-/** What a row of the ledger is about. `exchange` holds a record, `grade` an opinion on its answer; the rest tell of the ledger itself. */
+/** Kind of a ledger row. `exchange` contains a record, `grade` a grade of its answer; the others are about the ledger itself. */
 export type EntryKind = 'exchange' | 'grade' | 'open' | 'close' | 'gap' | 'erase' | 'prune';
 
-/** The parts of a record that queries filter and group by. Null: unknown, or not said. */
+/** The parts of a record that queries filter and group by. Null if unknown or absent. */
 export interface LedgerColumns {
   readonly id: string;
   readonly workspace: string;
@@ -23,13 +23,13 @@ export interface LedgerColumns {
   readonly cache: string;
   readonly policy: string;
   readonly attempts: number;
-  /** US dollars; null: unknown. */
+  /** US dollars; null if unknown. */
   readonly cost: number | null;
   readonly baseline: number | null;
   readonly savings: number | null;
-  /** Why the cost is unknown; null: it is known. */
+  /** Why the cost is unknown; null if it is known. */
   readonly unknown: string | null;
-  /** Tokens; null: unknown. */
+  /** Tokens; null if unknown. */
   readonly input: number | null;
   readonly output: number | null;
   readonly score: number | null;
@@ -37,7 +37,7 @@ export interface LedgerColumns {
   readonly overhead: number;
   readonly ttft: number | null;
   readonly latency: number | null;
-  /** The provider's id of its answer, the app's of its request, and the trace. Null in rows of before there were these columns. */
+  /** The provider's id of its answer, the app's id of its request, and the trace id. Null in rows older than these columns. */
   readonly response_id: string | null;
   readonly request_id: string | null;
   readonly trace: string | null;
@@ -87,7 +87,7 @@ const real: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>([
   'latency',
 ]);
 
-/** What a database keeps a column as. */
+/** Storage type of each column. */
 export const columnTypes = Object.fromEntries(
   columnNames.map((name) => [name, whole.has(name) ? 'whole' : real.has(name) ? 'real' : 'text']),
 ) as Readonly<Record<keyof LedgerColumns, 'text' | 'whole' | 'real'>>;
@@ -95,13 +95,13 @@ export const columnTypes = Object.fromEntries(
 /** Columns by which other systems' ids find a record; each has an index. */
 export const joinColumns = ['response_id', 'request_id', 'trace'] as const satisfies readonly (keyof LedgerColumns)[];
 
-/** The columns of a record; pure, so that `verify` can derive them again and find an altered one. */
+/** The columns of a record; pure, so that `verify` can derive them again and detect changes. */
 export function columnsOf(record: ExchangeRecord): LedgerColumns {
   const { decision, cost, baseline, savings, usage, verdict, timing } = record;
   return {
     id: record.id,
     workspace: record.workspace,
-    // Records of before there were users have none.
+    // Records older than this field have none.
     user: (record as Partial<ExchangeRecord>).user ?? null,
     api: record.api,
     requested_provider: record.provider,
@@ -132,37 +132,37 @@ export function columnsOf(record: ExchangeRecord): LedgerColumns {
   };
 }
 
-/** Who answered, or was asked last; null: nobody was. */
+/** The provider that answered, or was asked last; null if none was. */
 function providerOf(record: ExchangeRecord): string | null {
   const chosen = record.decision?.served.provider ?? record.provider;
-  // Columns of rows that are written are never changed: earlier versions named the provider that was chosen, whoever answered.
+  // Columns of existing rows never change: earlier versions stored the chosen provider, whichever one answered.
   if (record.traceId === undefined) return chosen;
   if (record.outcome === 'blocked' || record.outcome === 'not-cached') return null;
   return record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? chosen;
 }
 
-/** A grade with the workspace of the decision that it is about. */
+/** A grade with the workspace of its decision. */
 export interface GradeEntry {
   readonly grade: Grade;
   readonly workspace: string;
 }
 
-/** The columns of a grade: its decision's id and workspace, so that both are found, and erased, together. */
+/** The columns of a grade: its decision's id and workspace, so that both are found and erased together. */
 export function gradeColumns({ grade, workspace }: GradeEntry): Pick<LedgerColumns, 'id' | 'workspace'> {
   return { id: grade.decision, workspace };
 }
 
-/** What a writer's own entries say, as JSON in their body. */
+/** The body of a writer's own entries, as JSON. */
 export interface OpenEntry {
   readonly writer: string;
   readonly host: string;
   readonly pid: number;
   readonly version: string;
-  /** Where the other writers' chains stood: a chain that is cut or gone altogether is missed here. */
+  /** The ends of the other writers' chains, which reveals a chain that was cut or removed. */
   readonly heads: readonly ChainHead[];
   /** Absent in entries of earlier versions. */
   readonly settled?: SettledHead;
-  /** Hours whose sums were taken over from a ledger that did not tie them to its chain: nothing shows that they are right. */
+  /** Hours whose sums were taken over from a ledger that did not include them in its chain: they cannot be verified. */
   readonly adopted?: number;
 }
 
@@ -173,21 +173,21 @@ export interface ChainHead {
   readonly hash: string;
 }
 
-/** Records that are missing: dropped here under overload, or never written by another writer that ended without closing. */
+/** Missing records: dropped here under overload, or never written by another writer that ended without closing. */
 export type GapEntry =
   | { readonly cause: 'overload'; readonly dropped: number }
   | { readonly cause: 'killed'; readonly writer: string; readonly afterSeq: number; readonly lastAt: string };
 
-/** Where the sums of exchanges without rows stand after this entry. Changes are counted from 1, without a gap. */
+/** The head of the settled sums after this entry. Changes are numbered from 1, without gaps. */
 export interface SettledHead {
   readonly n: number;
   /** SHA-256 of all of them, hex. */
   readonly root: string;
-  /** Sums of hours before were removed because they were old; ms since the epoch. */
+  /** Sums of hours before this time were removed as too old; ms since the epoch. */
   readonly since: number;
 }
 
-/** Rows whose content was erased: by writer, sequence numbers. */
+/** Rows whose content was erased: sequence numbers by writer. */
 export interface EraseEntry {
   readonly reason: string;
   /** Absent in entries of earlier versions. */
@@ -195,16 +195,16 @@ export interface EraseEntry {
   readonly rows: readonly { readonly writer: string; readonly seqs: readonly number[] }[];
 }
 
-/** The last rows that were removed because they were old: at their hashes the chains' rests go on. */
+/** The last rows removed as too old: the remaining chains continue from their hashes. */
 export interface PruneEntry {
   readonly removed: readonly ChainHead[];
   /** Absent in entries of earlier versions. */
   readonly settled?: SettledHead;
-  /** Where other writers' chains stood, as in `OpenEntry`: a signature after this entry covers them too. */
+  /** The ends of other writers' chains, as in `OpenEntry`: a signature after this entry covers them too. */
   readonly heads?: readonly ChainHead[];
 }
 
-/** The end of a chain at one moment, signed where there is a key. */
+/** The end of a chain at one moment, signed if there is a key. */
 export interface Checkpoint {
   readonly writer: string;
   readonly seq: number;
@@ -212,6 +212,6 @@ export interface Checkpoint {
   readonly hash: string;
   /** ISO 8601. */
   readonly at: string;
-  /** Ed25519 over `writer seq hash at`, base64; null: unsigned. */
+  /** Ed25519 over `writer seq hash at`, base64; null if unsigned. */
   readonly signature: string | null;
 }

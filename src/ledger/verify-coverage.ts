@@ -2,26 +2,26 @@ import type { KeyObject } from 'node:crypto';
 import { signatureHolds } from './chain.ts';
 import type { ChainHead, Checkpoint } from './types.ts';
 
-/** A running writer signs each minute: rows as young as this may still be unsigned. In ms. */
+/** A running writer signs every minute: rows younger than this may still be unsigned. In ms. */
 const pendingMs = 150_000;
 
-/** One writer's chain as it was read. */
+/** One writer's chain as read. */
 export interface ChainRead {
   readonly writer: string;
   readonly closed: boolean;
   readonly first: number;
   readonly last: number;
-  /** Hashes of the rows that somebody names, by number; hex. */
+  /** Hashes of the rows that other rows or checkpoints refer to, by number; hex. */
   readonly hashes: ReadonlyMap<number, string>;
-  /** What rows of this chain say of other chains' ends. */
+  /** The ends of other chains recorded in this chain's rows. */
   readonly heads: readonly { readonly seq: number; readonly head: ChainHead }[];
-  /** When the rows from a number on were made, the oldest of them; ms since the epoch. */
+  /** The earliest creation time of the rows from a number on; ms since the epoch. */
   readonly oldestAfter: (seq: number) => number;
 }
 
 /**
- * Which rows a signature covers: those up to a signed checkpoint, and those that a covered row of another chain names. Reports what is
- * not covered; returns how many rows of running writers still wait for their signature.
+ * Determines which rows a signature covers: those up to a signed checkpoint, and those that a covered row of another chain refers to.
+ * Reports uncovered rows; returns the number of rows of running writers that still wait for a signature.
  */
 export function verifyCoverage(
   chains: readonly ChainRead[],
@@ -38,7 +38,7 @@ export function verifyCoverage(
     waiting.push(writer);
   };
   for (const checkpoint of checkpoints) {
-    // One without a signature covers nothing, as if it were not there.
+    // A checkpoint without a signature covers nothing.
     if (checkpoint.signature === null) continue;
     if (!signatureHolds(checkpoint, publicKey)) {
       report(checkpoint.writer, checkpoint.seq, 'the signature of the checkpoint is not of this key');

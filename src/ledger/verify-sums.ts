@@ -4,7 +4,7 @@ import { boundedKeys, dayMs, hourMs, other, type Table } from './rollup.ts';
 import { addCells, cellsIn, cellsOf, cellsSql, rootOf, settledHead, textHash, type Cell, type CellRow, type Cells } from './sums.ts';
 import type { SettledHead } from './types.ts';
 
-/** What the rows of the ledger say of its settled sums. */
+/** The settled sums as recorded in the ledger's rows. */
 export interface SettledSaid {
   readonly writer: string;
   readonly seq: number;
@@ -14,8 +14,8 @@ export interface SettledSaid {
 type Report = (kind: 'rollup' | 'settled', message: string) => void;
 
 /**
- * Recomputes every sum of the roll-ups, key by key: from the rows that are there, and from the settled sums of those that are not, which the
- * chain names by their hash. Memory is bounded by one day's keys.
+ * Recomputes every sum of the roll-ups, key by key: from existing rows, and from the settled sums of removed rows, whose hash is in the
+ * chain. Memory is bounded by one day's keys.
  */
 export function verifySums(db: Db, said: readonly SettledSaid[], report: Report): void {
   const { since, texts } = settledTexts(db, said, report);
@@ -60,7 +60,7 @@ function settledTexts(
   return { since: newest?.since ?? 0, texts };
 }
 
-/** Each change has the next number; entries that repeat a number say the same. */
+/** Each change has the next number; entries that repeat a number must agree. */
 function countedOn(said: readonly SettledSaid[], report: Report): void {
   const byNumber = new Map<number, string>();
   for (const { settled } of said) {
@@ -94,7 +94,7 @@ function verifyTable(db: Db, { table, ms, since, texts }: TableCheck, report: Re
   const known = db.prepare<[number], CellRow>(`SELECT * FROM ${table} WHERE at = ?`);
   const derive = db.prepare<[number, number], CellRow>(cellsSql(ms, 'e.at >= ? AND e.at < ?'));
   for (const at of [...buckets].sort((a, b) => a - b)) {
-    // Late exchanges of a time whose sums are gone are counted until the next run that removes old ones.
+    // Late exchanges of a period whose sums were removed are counted until the next pruning.
     if (at < since) continue;
     const derived = cellsOf(derive.iterate(at, at + ms));
     for (let hour = at; hour < at + ms; hour += hourMs) addCells(derived, texts.get(hour)?.values() ?? [], Infinity);
@@ -107,12 +107,13 @@ function verifyTable(db: Db, { table, ms, since, texts }: TableCheck, report: Re
   }
 }
 
-/** Null: the roll-up is what its rows add up to. */
+/** Null if the roll-up equals the sum of its rows. */
 function difference(known: Cells, derived: Cells): string | null {
   const overflow = (cell: Cell): boolean => rollupKeys.every((key, index) => !boundedKeys.has(key) || cell.keys[index] === other);
   const full = [...known.values()].some(overflow) || [...derived.values()].some(overflow);
   if (!full) return firstDifference(known, derived);
-  // Beyond the bound several processes may have named different callers: together they are what the rows are, and none has more than its own.
+  // Beyond the bound, several processes may have used different names for callers: the totals must match, and no cell may exceed its own
+  // rows.
   if (known.size < limits.ledgerRollupKeys && ![...derived.values()].some(overflow))
     return 'callers are counted as "other" below the bound';
   for (const [id, { keys, sums }] of known)

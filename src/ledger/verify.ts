@@ -25,7 +25,7 @@ export type FaultKind =
 export interface Fault {
   readonly kind: FaultKind;
   readonly writer: string;
-  /** Null: of the whole chain, or of a roll-up. */
+  /** Null if the fault concerns the whole chain, or a roll-up. */
   readonly seq: number | null;
   readonly message: string;
 }
@@ -36,9 +36,9 @@ export interface VerifyResult {
   readonly writers: number;
   readonly erased: number;
   readonly checkpoints: number;
-  /** Rows of running writers that wait for their next signed checkpoint; null: signatures were not looked at. */
+  /** Rows of running writers that wait for their next signed checkpoint; null if signatures were not checked. */
   readonly unsigned: number | null;
-  /** Records that are known to be missing; no fault of the ledger. */
+  /** Records known to be missing; not a fault of the ledger. */
   readonly gaps: readonly string[];
   /** At most `maxFaults`. */
   readonly faults: readonly Fault[];
@@ -46,13 +46,13 @@ export interface VerifyResult {
 }
 
 export interface VerifyOptions {
-  /** Rows that no signature of this key covers are faults; null: signatures are not looked at. */
+  /** Rows not covered by a signature of this key are faults; null to skip signatures. */
   readonly publicKey: KeyObject | null;
-  /** Checkpoints that were kept elsewhere (the log): they also find a chain whose end was cut off. */
+  /** Checkpoints kept elsewhere (the log): they also reveal a chain whose end was cut off. */
   readonly checkpoints: readonly Checkpoint[];
   /** Ms since the epoch; default: now. */
   readonly now?: number;
-  /** Told of each row that was read. */
+  /** Called for each row read. */
   readonly progress?: () => void;
 }
 
@@ -77,9 +77,8 @@ interface Row extends LedgerColumns {
 const maxFaults = 100;
 
 /**
- * Reads a whole ledger and says what does not hold: rows that were altered, that are missing, or in another order; erased
- * rows that no entry names; checkpoints that the chain does not pass; roll-ups that are not the sum of their rows, key by key; with a key, rows
- * that no signature covers.
+ * Reads a whole ledger and reports faults: altered, missing or reordered rows; erased rows without an entry; checkpoints that do not match
+ * the chain; roll-ups that are not the sum of their rows, key by key; with a key, rows without a covering signature.
  */
 export function verifyLedger(db: Db, options: VerifyOptions): VerifyResult {
   return db.transaction(() => new Verifier(db, options).run())();
@@ -92,17 +91,17 @@ class Verifier {
   #faultCount = 0;
   #rows = 0;
   readonly #gaps: string[] = [];
-  /** By writer and seq: rows without content, and the erasures that are on record. */
+  /** By writer and seq: rows without content, and the recorded erasures. */
   readonly #empty = new Map<string, Set<number>>();
   readonly #erased = new Map<string, Set<number>>();
-  /** What other rows and checkpoints say that a chain must pass through. */
+  /** Points that a chain must contain, according to other rows and checkpoints. */
   readonly #passes: (ChainHead & { readonly from: string })[] = [];
   readonly #heads = new Map<string, ReadonlyMap<number, string>>();
-  /** What a chain's rows say of others' ends, by its writer. */
+  /** The ends of other chains recorded in a chain's rows, by its writer. */
   readonly #said = new Map<string, { seq: number; head: ChainHead }[]>();
   readonly #settled: SettledSaid[] = [];
   readonly #read: ChainRead[] = [];
-  /** Closed chains without a last row, and where others say that a writer was killed. */
+  /** Closed chains without a last row, and places where others recorded that a writer was killed. */
   readonly #unclosed: { readonly writer: string; readonly seq: number }[] = [];
   readonly #killed = new Map<string, number>();
 
@@ -121,7 +120,7 @@ class Verifier {
     this.#keptCheckpoints(pruned, held);
     const writers = this.#db.prepare<[], WriterRow>('SELECT n, id, host, pid, closed FROM writers ORDER BY n').all();
     this.#foreignRows(writers);
-    // Heads of chains may be named by rows of later writers: they are gathered first.
+    // Later writers' rows may refer to chain heads, so these are collected first.
     for (const { id, seq, kind, body } of this.#db
       .prepare<[], { id: string; seq: number; kind: EntryKind; body: string | null }>(
         `SELECT w.id, e.seq, e.kind, e.body FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind IN ('open', 'prune', 'erase')`,
@@ -137,7 +136,7 @@ class Verifier {
     for (const writer of writers) this.#chain(writer, pruned.get(writer.id) ?? null);
     this.#passThrough(pruned);
     this.#erasures();
-    // A closed chain ends with its last row, or another writer saw it end without.
+    // A closed chain ends with its last row, or another writer recorded that it ended without one.
     for (const { writer, seq } of this.#unclosed)
       if (this.#killed.get(writer) !== seq)
         this.#fault('missing', writer, seq + 1, 'the writer closed its chain, and its last row is missing');
@@ -164,7 +163,7 @@ class Verifier {
     };
   }
 
-  /** Where each chain was cut because its rows were old, as rows of the ledger say. */
+  /** Where each chain was cut by pruning, according to rows of the ledger. */
   #prunedHeads(): Map<string, ChainHead> {
     const heads = new Map<string, ChainHead>();
     for (const body of this.#db.prepare<[], string | null>(`SELECT body FROM entries WHERE kind = 'prune'`).pluck().iterate()) {
@@ -174,7 +173,7 @@ class Verifier {
     return heads;
   }
 
-  /** Rows of a writer that nobody registered belong to no chain. */
+  /** Rows of an unregistered writer belong to no chain. */
   #foreignRows(writers: readonly WriterRow[]): void {
     const known = new Set(writers.map(({ n }) => n));
     for (const n of this.#db.prepare<[], number>('SELECT DISTINCT writer FROM entries').pluck().all())
@@ -247,7 +246,7 @@ class Verifier {
     }
   }
 
-  /** What the row's content says, held against its columns. Throws on content of another kind. */
+  /** Compares the row's content with its columns. Throws on invalid content. */
   #entry(id: string, row: Row, body: string): void {
     switch (row.kind) {
       case 'exchange': {
@@ -308,7 +307,7 @@ class Verifier {
     }
   }
 
-  /** What triggers or views would show need not be what is stored. */
+  /** Triggers or views could show data other than what is stored. */
   #schema(): void {
     for (const { type, name } of this.#db
       .prepare<[], { type: string; name: string }>(`SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')`)
@@ -316,7 +315,7 @@ class Verifier {
       this.#fault('schema', '', null, `a ${type} that is not Sluice's is in the file: ${name}`);
   }
 
-  /** The table of cut chains says what rows of the ledger say. */
+  /** The table of pruned chains must match rows of the ledger. */
   #prunedTable(pruned: ReadonlyMap<string, ChainHead>): void {
     const table = new Map(
       this.#db
@@ -331,7 +330,7 @@ class Verifier {
     }
   }
 
-  /** Checkpoints of the log that the ledger should hold as well. */
+  /** Checkpoints from the log that the ledger should contain as well. */
   #keptCheckpoints(pruned: ReadonlyMap<string, ChainHead>, held: readonly Checkpoint[]): void {
     const there = new Set(held.map(({ writer, seq }) => `${writer} ${seq}`));
     for (const { writer, seq } of this.#options.checkpoints) {
@@ -346,7 +345,7 @@ class Verifier {
   }
 }
 
-/** Whether a writer's first row is of the writer as it is registered. */
+/** Whether a writer's first row matches its registration. */
 function opens(body: string | null, { id, host, pid }: WriterRow): boolean {
   const entry = parsed(body) as Partial<OpenEntry> | null;
   return entry?.writer === id && entry.host === host && entry.pid === pid;

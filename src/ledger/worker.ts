@@ -7,10 +7,10 @@ import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, Writ
 import { ReopeningWriter } from './reopening-writer.ts';
 import type { LedgerTarget } from './target.ts';
 
-/** A failed write is tried again after this long, in ms: the disk may have room again. */
+/** Delay before a failed write is retried, in ms: the disk may have space again. */
 const retryMs = 1_000;
 
-/** How often a ledger without records to write is looked at: whether its database is back, or its file is gone. In ms. */
+/** Interval of checks on a ledger without records to write: whether its database is back, or its file is gone. In ms. */
 const lookMs = 2_000;
 
 const port = parentPort;
@@ -36,27 +36,27 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     onOpen: (remade) => {
       checkpointAt = 0;
       say({ kind: remade ? 'remade' : 'ready' });
-      // The first row names where other chains ended: signed at once, it covers what a killed writer could not sign.
+      // The first row records where other chains ended: signed at once, it covers what a killed writer could not sign.
       void inTurn(checkpoint);
       void inTurn(prune);
     },
   });
   const key = options.signingKey === null ? null : createPrivateKey(options.signingKey);
   let waiting: Batch[] = [];
-  /** What a transaction was tried with: tried again, it is the same. */
+  /** The batches of the current transaction; a retry uses the same. */
   let current: Batch[] = [];
   let closing = false;
   let scheduled: NodeJS.Timeout | NodeJS.Immediate | null = null;
   let checkpointAt = 0;
   let turn: Promise<void> = Promise.resolve();
 
-  /** One thing at a time: all of them move the end of the chain. What fails is told. */
+  /** Serialises all work, because each task moves the end of the chain. Failures are reported. */
   const inTurn = (work: () => void | Promise<void>): Promise<void> => {
     turn = turn.then(work).catch((error: unknown) => say({ kind: 'failed', message: messageOf(error) }));
     return turn;
   };
 
-  /** One transaction for all that waits: the more comes, the fewer commits a record. */
+  /** One transaction for all waiting batches: under load there are fewer commits per record. */
   const drain = async (): Promise<void> => {
     if (current.length === 0) {
       current = waiting;
@@ -104,7 +104,7 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     if (rows > 0) say({ kind: 'pruned', rows });
   };
   const look = async (): Promise<void> => {
-    // What fails here is told when there is something to write.
+    // A failure here is reported when there is something to write.
     await ledger.reach().catch(() => undefined);
   };
   const timers = [
@@ -117,7 +117,7 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     if (finishing) return;
     finishing = true;
     for (const timer of timers) clearInterval(timer);
-    // Once for what failed before, once for what came since.
+    // The first call for what failed before, the second for what arrived since.
     await inTurn(drain);
     await inTurn(drain);
     if (ledger.open) await inTurn(async () => (await ledger.reach()).close());
@@ -160,7 +160,7 @@ function read(target: LedgerTarget): void {
         (found): ReaderReply => ({ id, ok: true, answer: found }),
         (error: unknown): ReaderReply => {
           const known = error instanceof SluiceError ? error : new SluiceError('SLUICE_INTERNAL', messageOf(error));
-          // One that could not be opened may be there the next time.
+          // A ledger that could not be opened may be available next time.
           if (known.code === 'SLUICE_LEDGER_UNUSABLE') reader = null;
           return { id, ok: false, code: known.code, message: known.message, where: known.where, fix: known.fix };
         },

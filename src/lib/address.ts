@@ -2,10 +2,10 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SluiceError } from './errors.ts';
 
-/** Bytes of a path that a Unix socket's address holds on Linux, without its end. */
+/** Longest path of a Unix socket address on Linux, in bytes, without the terminator. */
 const socketPathBytes = 107;
 
-/** Reads `host:port` or `[v6]:port`; port 0 takes a free one. `where`: the flag. Throws SLUICE_LISTEN. */
+/** Parses `host:port` or `[v6]:port`; port 0 selects a free port. `where`: the flag. Throws SLUICE_LISTEN. */
 export function hostAndPort(text: string, where: string): { readonly host: string; readonly port: number } {
   const found = /^(?:\[([0-9a-fA-F:.%a-z]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
   const port = Number(found?.[3]);
@@ -22,7 +22,7 @@ export function hostAndPort(text: string, where: string): { readonly host: strin
   return { host: found[1] ?? found[2]!, port };
 }
 
-/** Checks an address to listen on, `unix:/path` or host:port, as far as that can be done before it is used. Throws SLUICE_LISTEN. */
+/** Validates a listen address, `unix:/path` or host:port, as far as possible without using it. Throws SLUICE_LISTEN. */
 export function checkListen(text: string, where: string): void {
   if (!text.startsWith('unix:')) {
     hostAndPort(text, where);

@@ -1,9 +1,9 @@
-/** Texts that are gathered as bytes, in memory that serves batch after batch. */
+/** Collects texts as bytes in a buffer that is reused for every batch. */
 export class ByteLines {
   #bytes: Buffer;
   #length = 0;
 
-  /** `size`: bytes that a batch usually comes to. */
+  /** `size`: typical bytes of a batch. */
   constructor(size: number) {
     this.#bytes = Buffer.allocUnsafeSlow(size);
   }
@@ -23,7 +23,7 @@ export class ByteLines {
     this.#length += this.#bytes.write(text, this.#length, most, 'utf8');
   }
 
-  /** All that was added since the last time, in memory of its own. */
+  /** Returns everything added since the last call, in newly allocated memory. */
   take(): Buffer<ArrayBuffer> {
     const bytes = Buffer.allocUnsafeSlow(this.#length);
     this.#bytes.copy(bytes, 0, 0, this.#length);

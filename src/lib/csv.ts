@@ -1,4 +1,4 @@
-/** One value of RFC 4180. A text that a spreadsheet would take for a formula is led by an apostrophe; null is empty. */
+/** One value in RFC 4180. A text that a spreadsheet would take for a formula is prefixed with an apostrophe; null is empty. */
 export function csvValue(value: string | number | boolean | null): string {
   if (value === null) return '';
   if (typeof value !== 'string') return String(value);
@@ -6,12 +6,12 @@ export function csvValue(value: string | number | boolean | null): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Rows under a head, each ended. */
+/** A header line and rows, each with a line end. */
 export function csvText(head: readonly string[], rows: readonly (readonly (string | number | boolean | null)[])[]): string {
   return [head, ...rows].map((row) => `${row.map(csvValue).join(',')}\n`).join('');
 }
 
-/** Reads RFC 4180: quoted values may hold commas, quotes and line breaks. Empty lines are left out; a byte order mark, too. */
+/** Parses RFC 4180: quoted values may contain commas, quotes and line breaks. Empty lines and a byte order mark are skipped. */
 export function parseCsv(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];

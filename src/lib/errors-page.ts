@@ -1,6 +1,6 @@
 import { errorCodes } from './errors.ts';
 
-/** `docs/errors.md`, from the registry. */
+/** Generates `docs/errors.md` from the registry. */
 export function errorsPage(): string {
   const rows = Object.entries(errorCodes).map(([code, fix]) => `| \`${code}\` | ${fix} |`);
   return `# Error codes

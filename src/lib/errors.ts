@@ -1,6 +1,6 @@
 /**
- * The one registry of error codes. An error says what is wrong, where, and what to do; its code is stable, so that
- * operators can search for it. `docs/errors.md` is generated from this table and checked by a test.
+ * The only registry of error codes. An error says what is wrong, where, and what to do; its code is stable, so that operators can search
+ * for it. `docs/errors.md` is generated from this table and checked by a test.
  */
 export const errorCodes = {
   // Command line and files
@@ -33,7 +33,7 @@ export const errorCodes = {
   SLUICE_WEBHOOK_TLS: 'Put tls.crt and tls.key into the folder of --webhook-tls.',
   // Experiments and rollouts
   SLUICE_TRIALS: 'Nothing was changed; `sluice rollout` and `sluice experiments` show what there is.',
-  // A running server, asked by a command
+  // Commands that call a running server
   SLUICE_ADMIN: 'The admin server did not answer. Check that Sluice runs, and --admin.',
   SLUICE_ADMIN_REFUSED: 'Nothing was changed.',
   // Explain
@@ -66,7 +66,7 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** An error with a registered code. `message` says what, `where` the place (file:line, flag, model…), `fix` what to do. */
+/** An error with a registered code. `message`: the problem; `where`: the place (file:line, flag, model…); `fix`: what to do. */
 export class SluiceError extends Error {
   readonly code: ErrorCode;
   readonly where: string | undefined;
@@ -80,7 +80,7 @@ export class SluiceError extends Error {
     this.fix = options.fix ?? errorCodes[code];
   }
 
-  /** What is wrong and what to do: `message. fix`. */
+  /** The problem and what to do: `message. fix`. */
   get advice(): string {
     const message = /[.!?]\W?$/.test(this.message) ? this.message : `${this.message}.`;
     return this.fix === '' ? message : `${message} ${this.fix}`;
@@ -92,7 +92,7 @@ export class SluiceError extends Error {
   }
 }
 
-/** What an error says to people: its own line, or the stack of one that nobody expected. */
+/** An error's text for users: its own line, or the stack of an unexpected one. */
 export function sentenceOf(error: unknown): string {
   if (error instanceof SluiceError) return error.render();
   return `SLUICE_INTERNAL: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
@@ -102,7 +102,7 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(errorCodes, text);
 }
 
-/** Why something could not be reached. `fetch` says only "fetch failed", and keeps the reason in its cause. */
+/** Why something could not be reached. `fetch` only says "fetch failed", and keeps the reason in its cause. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return 'it did not answer in time';

@@ -1,10 +1,10 @@
-/** Longest text that is kept, in UTF-16 units. */
+/** Longest interned text, in UTF-16 units. */
 const longest = 32;
 const slots = 1 << 14;
 
 /**
- * Short texts that come again and again: a text that is known is given back as the string that is there already, instead of one that is made
- * anew. Bounded; a text takes the place of another that falls on its slot.
+ * Interns short texts that repeat: a known text is returned as the existing string instead of a new one. Bounded; a text replaces another
+ * with the same slot.
  */
 export class InternedTexts {
   readonly #texts: string[] = new Array<string>(slots).fill('');
@@ -22,7 +22,7 @@ export class InternedTexts {
   }
 }
 
-/** Most texts are short: a loop is faster than a call. */
+/** Most texts are short, so a loop is faster than a call. */
 function isAt(bytes: Buffer, start: number, text: string): boolean {
   for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text.charCodeAt(at)) return false;
   return true;

@@ -1,7 +1,10 @@
-/** What is not there yet. The one kind of it on a request's path: what asks for it says how long it may take, and who asked may go meanwhile. */
+/**
+ * A value that is not available yet. The only asynchronous value on the request path: the provider states how long it may take, and the
+ * requester may leave meanwhile.
+ */
 export interface Later<T> {
   readonly kind: 'later';
-  /** How long it may take beyond what everybody waits for anyhow, in ms; 0: it comes within that. */
+  /** Additional time that it may take beyond the usual wait, in ms; 0 if it arrives within that. */
   readonly ms: number;
   readonly result: Promise<T | Later<T>>;
 }

@@ -1,232 +1,250 @@
 /**
- * Every bound in one place: bodies, texts, tables, queues. A number that limits what a peer, an app or an operator can
- * make Sluice hold belongs here and nowhere else.
+ * All bounds in one place: bodies, texts, tables, queues. Every number that limits what a peer, an app or an operator can make Sluice hold
+ * belongs here and nowhere else.
  */
 export const limits = {
-  /** Largest request body that Envoy buffers and Sluice reads, in bytes. Larger ones pass untouched. */
+  /** Largest request body that Envoy buffers and Sluice reads, in bytes. Larger ones pass unchanged. */
   requestBodyBytes: 32 * 1024 * 1024,
   /** gRPC messages: a whole buffered body plus room for headers and metadata, in bytes. */
   grpcMessageBytes: 34 * 1024 * 1024,
   /**
-   * What Envoy may have waiting for Sluice on one stream and on one connection (one a worker), in bytes: Envoy 1.40 ends with a segmentation fault
-   * where a provider's filter is above it with a whole answer. So it is far above what is under way, and bounds what a Sluice that hangs costs.
+   * Most data that Envoy may buffer for Sluice on one stream and on one connection (one per worker), in bytes: Envoy 1.40 crashes with a
+   * segmentation fault if a provider's filter exceeds it with a whole answer. So it is far above the usual amount, and bounds the cost of a
+   * hanging Sluice.
    */
   envoyUnsentBytes: 1024 * 1024 * 1024,
-  /** Requests that one Envoy may have under way to a provider: rendered circuit breakers; beyond it apps get 503. */
+  /** Concurrent requests from one Envoy to a provider: rendered circuit breakers; beyond it apps get 503. */
   envoyRequests: 50_000,
-  /** Streams that Envoy may have open to Sluice, and the breakers of its cluster: four for each of these requests. */
+  /** Concurrent streams from Envoy to Sluice, and the breakers of its cluster: four for each of these requests. */
   grpcStreams: 200_000,
-  /** How long Envoy waits for Sluice's answer to one message before the request passes undecided, in ms; a decision takes well under one. */
+  /** Envoy's time-out for Sluice's answer to one message, after which the request passes undecided, in ms; a decision takes well under 1 ms. */
   messageMs: 500,
-  /** The same for later attempts of a chain, which fail without an answer. */
+  /** The same for later attempts of a chain, which fail without Sluice's answer. */
   attemptMessageMs: 5_000,
-  /** How long a client may take to send a request, body included, in ms; then it gets 408. */
+  /** How long a client may take to send a request, including its body, in ms; then it gets 408. */
   requestMs: 300_000,
-  /** One message of Envoy's access log, in bytes: a whole collected answer, also in base64, beside a batch of others. */
+  /** One message of Envoy's access log, in bytes: a whole collected answer, also in base64, together with a batch of others. */
   accessLogMessageBytes: 16 * 1024 * 1024,
-  /** Chunks of a stream's beginning that Envoy collects, for its first token; and their bytes. */
+  /** Chunks collected by Envoy at the start of a stream, for its first token; and their bytes. */
   collectedHeadChunks: 16,
   collectedHeadBytes: 256 * 1024,
-  /** Bytes of a stream's end that Envoy collects at least, where the API's last events are small; elsewhere sseEventBytes. */
+  /** Fewest bytes that Envoy collects at the end of a stream, for APIs with small last events; for others sseEventBytes. */
   collectedTailBytes: 8 * 1024,
   /** One HTTP/2 header block on that connection, names, values and 32 bytes for each, in bytes. */
   http2HeaderListBytes: 16 * 1024,
-  /** Answers that a peer lets lie unread on a connection, in bytes; beyond it the connection is cut. */
+  /** Answers that a peer leaves unread on a connection, in bytes; beyond it the connection is closed. */
   http2UnsentBytes: 256 * 1024 * 1024,
-  /** HTTP/2 frames a second that only cost us (ping, settings, priority, reset, window update, empty data, trailers). Envoy resets a stream a request. */
+  /**
+   * HTTP/2 frames per second without payload (ping, settings, priority, reset, window update, empty data, trailers). Envoy resets a stream
+   * per request.
+   */
   http2ControlFrames: 200_000,
-  /** Longest workspace name that is kept, in UTF-16 units. */
+  /** Longest stored workspace name, in UTF-16 units. */
   workspaceUnits: 128,
-  /** Deepest JSON nesting that the scanner follows; deeper bodies pass untouched. */
+  /** Deepest JSON nesting supported by the scanner; deeper bodies pass unchanged. */
   jsonDepth: 512,
-  /** Longest `model` value that is read, in bytes; a longer one makes the body unreadable, so it passes untouched. */
+  /** Longest `model` value, in bytes; a longer one makes the body unreadable, so it passes unchanged. */
   modelBytes: 256,
-  /** Bytes of log lines that wait to be written; beyond them lines are dropped and counted. */
+  /** Waiting log lines, in bytes; beyond it lines are dropped and counted. */
   logBacklogBytes: 16 * 1024 * 1024,
-  /** UTF-16 units of an app's own request id that are kept. */
+  /** UTF-16 units kept of an app's own request id. */
   joinIdUnits: 200,
-  /** Most output tokens and answers that a request is taken to ask for; it may write what it likes. */
+  /** Most output tokens and answers that a request is assumed to ask for, whatever it contains. */
   outputTokens: 100_000_000,
   answersAsked: 1_024,
-  /** Text kept per Exchange part (system, last user turn) for classification, in UTF-16 units; the rest is counted only. */
+  /** Text kept per Exchange part (system, last user turn) for classification, in UTF-16 units; the rest is only counted. */
   textUnits: 32 * 1024,
-  /** Parameters of a request that are noted beside those that every model takes, and the longest text of one, in UTF-16 units. */
+  /** Request parameters noted besides those that every model accepts, and the longest text of one, in UTF-16 units. */
   parameters: 64,
   parameterUnits: 64,
-  /** Whole answers with status 200 up to this size may be errors, and are looked into where a server's error starts a fallback; bytes. */
+  /** Whole answers with status 200 up to this size may be errors, and are inspected if a server error starts a fallback; bytes. */
   errorAnswerBytes: 2 * 1024,
-  /** Parts of a request that are brought into one form for the cache's key, in bytes; longer ones are compared as they were written. */
+  /** Parts of a request that are normalised for the cache key, in bytes; longer ones are compared verbatim. */
   canonicalBytes: 16 * 1024,
-  /** Longest path of a call that is not decided, as records keep it, in UTF-16 units. */
+  /** Longest path of an undecided call stored in records, in UTF-16 units. */
   callPathUnits: 256,
-  /** Error bodies that are read for the parameter which a model refuses, in bytes. */
+  /** Error bodies read to find the parameter that a model refuses, in bytes. */
   refusalBytes: 64 * 1024,
-  /** Models of which this process remembers what they refused, and parameters of each. */
+  /** Models whose refused parameters this process remembers, and parameters of each. */
   refusingModels: 1_024,
   refusedParameters: 32,
-  /** Text of one body that sensitivity patterns look through, in UTF-16 units; a longer one counts as not read. */
+  /** Text of one body that sensitivity patterns search, in UTF-16 units; a longer one counts as unread. */
   inspectedUnits: 8 * 1024 * 1024,
-  /** Matches of one body that are masked; a body with more of them is refused. */
+  /** Matches masked in one body; a body with more is refused. */
   maskedMatches: 20_000,
-  /** How long a large body may take to be read on its own thread, in ms: Envoy is asked for it. */
+  /** How long reading a large body on its own thread may take, in ms: Envoy is asked for this time. */
   bodyReadMs: 20_000,
-  /** Bytes of a request's text, and of its tool definitions, that the token estimate reads; of more it takes samples. */
+  /** Bytes of a request's text, and of its tool definitions, read by the token estimate; longer ones are sampled. */
   tokenSampleBytes: 16 * 1024,
-  /** Tool definitions and tool results that the token estimate reads; more of them count as those did. */
+  /** Tool definitions and tool results read by the token estimate; further ones are extrapolated. */
   tokenAsides: 1_024,
-  /** Tools whose names are kept. */
+  /** Tools whose names are stored. */
   toolNames: 64,
-  /** JSON answers are held for reading up to this size, in bytes; usage of larger ones is unknown and counted. */
+  /** JSON answers are buffered up to this size, in bytes; usage of larger ones is unknown and counted. */
   answerBytes: 8 * 1024 * 1024,
-  /** One SSE event's data that is held while incomplete, in bytes; longer events are skipped, never parsed. */
+  /** Buffered data of one incomplete SSE event, in bytes; longer events are skipped, never parsed. */
   sseEventBytes: 1024 * 1024,
-  /** First events of a stream that are kept to say how much went by if it is cut, and their bytes. */
+  /** First events of a stream kept to estimate its size if it is cut, and their bytes. */
   sampledEvents: 16,
   sampledEventBytes: 2 * 1024,
-  /** Parts of a request that a translation could not carry, as many as are named; the rest is the same again, or hopeless. */
+  /** Parts of a request named as lost in translation; further ones repeat these, or the translation is hopeless. */
   translationLosses: 32,
   /** Longest name of such a part, in UTF-16 units. */
   translationPathUnits: 160,
-  /** Arguments of tool calls that a translated stream holds back until they can be sent in order, in bytes; beyond it the stream ends with an error. */
+  /**
+   * Arguments of tool calls that a translated stream buffers until they can be sent in order, in bytes; beyond it the stream ends with an
+   * error.
+   */
   translationHeldBytes: 8 * 1024 * 1024,
-  /** The provider's usage object as it came, kept in the record, in bytes. */
+  /** The provider's original usage object in the record, in bytes. */
   rawUsageBytes: 4 * 1024,
-  /** Bodies of this size and more are read on a thread of their own, in bytes, and so many at a time; beyond it they are read at once. */
+  /** Bodies of at least this size are read on their own thread, in bytes, and most at a time; beyond that they are read inline. */
   inlineBodyBytes: 512 * 1024,
   bodiesBeingRead: 256,
-  /** The same where what is found may have to be masked, which takes longer. */
+  /** The same if matches may have to be masked, which takes longer. */
   inlineMaskedBytes: 32 * 1024,
-  /** Requests whose body is awaited; above it they pass undecided. */
+  /** Requests waiting for their body; beyond it they pass undecided. */
   openBodies: 20_000,
-  /** How late a timer may be before new requests pass undecided, in ms: half of what Envoy waits for an answer. */
+  /** Timer delay at which new requests pass undecided, in ms: half of Envoy's time-out. */
   eventLoopLateMs: 250,
-  /** Requests between decision and outcome that are remembered. Above it the oldest is closed as unobserved. */
+  /** Requests remembered between decision and outcome. Beyond it the oldest is closed as unobserved. */
   pendingExchanges: 50_000,
-  /** Longest time between the decision and the first byte of the answer, in ms; then the record closes as unobserved. */
+  /** Longest time between the decision and the first byte of the answer, in ms; then the record is closed as unobserved. */
   pendingMs: 15 * 60 * 1000,
-  /** Longest time between the decision and the entry of Envoy's access log that tells of the answer, in ms; then the record closes as unobserved. */
+  /** Longest time between the decision and the answer's entry in Envoy's access log, in ms; then the record is closed as unobserved. */
   loggedMs: 4 * 60 * 60 * 1000,
-  /** Exchanges that have ended and wait for the end of the event loop's turn to be recorded. */
+  /** Finished exchanges waiting to be recorded at the end of the event loop's turn. */
   unrecorded: 1_000,
   /** Decisions kept in memory for `explain` and the admin API. */
   recentDecisions: 2_000,
   /** Distinct label values per metric label; beyond it a value is counted as `other`. */
   labelValues: 200,
-  /** Counter series of request labels together; a combination beyond it is counted as `other` throughout. */
+  /** Counter series of request labels in total; a combination beyond it is counted with all labels `other`. */
   metricSeries: 5_000,
-  /** A price list that is imported, in bytes. */
+  /** Size of an imported price list, in bytes. */
   priceListBytes: 32 * 1024 * 1024,
-  /** Spans that wait for the collector; beyond it the spans of whole requests are dropped and counted. */
+  /** Spans waiting for the collector; beyond it the spans of whole requests are dropped and counted. */
   spanQueue: 8_192,
-  /** Records that wait for the ledger's disk, in bytes of their JSON; beyond it they are dropped and the gap is written down. */
+  /** Records waiting for the ledger's disk, in bytes of their JSON; beyond it they are dropped and the gap is recorded. */
   ledgerQueueBytes: 64 * 1024 * 1024,
-  /** Questions to the ledger that wait for an answer. */
+  /** Queries to the ledger waiting for a result. */
   ledgerQuestions: 64,
-  /** Combinations of workspace, models, tier, reason, outcome in one hour or day of the roll-ups; beyond it callers' own names are `other`. */
+  /**
+   * Combinations of workspace, models, tier, reason, outcome in one hour or day of the roll-ups; beyond it names chosen by callers become
+   * `other`.
+   */
   ledgerRollupKeys: 2_000,
-  /** Decisions or groups that one question to the ledger gives. */
+  /** Decisions or groups returned by one ledger query. */
   ledgerAnswers: 10_000,
-  /** Counters of budgets that one process keeps; beyond it users and others that are new share one a budget. */
+  /** Budget counters in one process; beyond it new users and other keys share one counter per budget. */
   budgetCounters: 100_000,
-  /** Workspaces that no policy names and nobody vouches for which one process counts apart in budgets and rate limits by workspace; beyond it they share one. */
+  /**
+   * Workspaces, neither named by a policy nor vouched for, that one process counts separately in budgets and rate limits by workspace;
+   * beyond it they share one.
+   */
   unnamedWorkspaces: 1_000,
-  /** Messages about budgets that wait for a webhook; beyond it they are dropped. */
+  /** Budget messages waiting for a webhook; beyond it they are dropped. */
   budgetMessages: 1_000,
-  /** Budgets that a policy may have: each request is held against all of them. */
+  /** Budgets per policy: each request is checked against all of them. */
   budgets: 200,
-  /** Rate limits that a policy may have. */
+  /** Rate limits per policy. */
   rateLimits: 200,
-  /** Longest time for which a request holds its place among concurrent ones, in ms: of one whose end nobody tells. */
+  /** Longest time that a request occupies a concurrency slot, in ms, if its end is never reported. */
   slotMs: 30 * 60 * 1000,
-  /** How long such a place in Redis outlives the process that holds it, in ms; it is renewed three times in that. */
+  /** How long such a slot in Redis outlives the process that holds it, in ms; it is renewed three times within that. */
   slotLeaseMs: 30_000,
-  /** Counters that one question to the budgets gives. */
+  /** Counters returned by one budget query. */
   budgetAnswers: 10_000,
-  /** Pairs of targets that a replay lists. */
+  /** Pairs of targets listed by a replay. */
   replayMoves: 100,
   /** A learned router's file, in bytes. */
   modelFileBytes: 4 * 1024 * 1024,
-  /** Policy source text, all files together, in bytes. */
+  /** Policy source text of all files, in bytes. */
   policyBytes: 1024 * 1024,
-  /** Labelled prompts that a section may teach the classifier, and the longest of them, in UTF-16 units. */
+  /** Labelled prompts that a section may add to the classifier, and the longest of them, in UTF-16 units. */
   classifierExamples: 500,
   examplePromptUnits: 8_000,
-  /** ConfigMaps that make one policy; those beyond it are not read. */
+  /** ConfigMaps composed into one policy; further ones are not read. */
   policyConfigMaps: 1_000,
-  /** Pairs of workspace and provider whose policy a backend is asked for; those beyond it go by the policy that they belong to. */
+  /** Pairs of workspace and provider whose policy is requested from a backend; further ones use the policy that they belong to. */
   policyPairs: 2_000,
   /** Longest time that a request's body may wait for its plan, in ms: Envoy's `max_message_timeout` is set to it. */
   bodyWaitMs: 120_000,
   /** Answers in the memory cache, in bytes, unless `serve --cache-memory` says otherwise. */
   cacheMemoryBytes: 128 * 1024 * 1024,
-  /** Answers that are being collected for the cache, all together, in bytes; beyond it new ones are not kept. */
+  /** Answers being collected for the cache, in total, in bytes; beyond it new ones are not stored. */
   cacheCollectingBytes: 64 * 1024 * 1024,
-  /** Answers on their way to Redis, all together, in bytes; beyond it new ones stay in memory only. */
+  /** Answers being written to Redis, in total, in bytes; beyond it new ones stay in memory only. */
   cacheRedisWriteBytes: 32 * 1024 * 1024,
-  /** Requests that wait for an identical one in flight; beyond it they go on alone. */
+  /** Requests waiting for an identical one in flight; beyond it they proceed alone. */
   cacheWaiting: 20_000,
-  /** Longest question that the semantic cache compares, in UTF-16 units: longer ones are documents, where what is harmless in a question may matter. */
+  /**
+   * Longest question compared by the semantic cache, in UTF-16 units: longer ones are documents, where details that do not matter in a
+   * question may matter.
+   */
   semanticUnits: 400,
-  /** Words of content that a question needs where what it asks for is only nearly the same: a short one leaves open what is meant. */
+  /** Content words required in a question whose request is only nearly the same: a short one is ambiguous. */
   semanticEvidence: 3,
-  /** Tags of a cached answer, and the length of one, in UTF-16 units. */
+  /** Tags of a cached answer, and the longest one, in UTF-16 units. */
   cacheTags: 8,
   cacheTagUnits: 64,
-  /** Compiled schemas of answers that were asked for in JSON. */
+  /** Cached compiled schemas of JSON answers. */
   answerSchemas: 200,
-  /** Requests up to this size are translated when they are decided, to know whether a chain may cross APIs, in bytes. */
+  /** Requests up to this size are translated at decision time, to know whether a chain may cross APIs, in bytes. */
   translationCheckBytes: 128 * 1024,
-  /** Attempts of a chain, the first included: rendered config has a place for each. */
+  /** Attempts of a chain, including the first: rendered config has a place for each. */
   fallbackAttempts: 8,
   /** Targets whose health is remembered. */
   cooldownTargets: 1_000,
-  /** Last requests that an edit of the policy is tried on before it is accepted. */
+  /** Recent requests replayed with a policy edit before it is accepted. */
   replayedBeforeEdit: 1_000,
-  /** An AdmissionReview that the API server sends, in bytes: the object, and on an update the old one. */
+  /** An AdmissionReview from the API server, in bytes: the object, and on an update the old one. */
   admissionBytes: 8 * 1024 * 1024,
-  /** Conversations that are remembered, and bytes of a name that an app gives one. */
+  /** Remembered conversations, and bytes of the id that an app gives one. */
   sessions: 50_000,
   sessionNameBytes: 1_024,
-  /** Decisions that may still be graded without asking the ledger. */
+  /** Decisions that can be graded without a ledger query. */
   gradedDecisions: 50_000,
-  /** One grade as callers send it, in bytes. */
+  /** One grade sent by a caller, in bytes. */
   feedbackBytes: 4 * 1024,
-  /** One answer that is looked into when it is whole, and all such copies together, in bytes. */
+  /** One answer copied for checks, and all such copies together, in bytes. */
   gradedAnswerBytes: 512 * 1024,
   gradedAnswersBytes: 64 * 1024 * 1024,
-  /** Answers that wait for the judge, and each text of theirs, in UTF-16 units. */
+  /** Answers waiting for the judge, and each of their texts, in UTF-16 units. */
   judgeWaiting: 200,
   judgedUnits: 8 * 1024,
-  /** Copies of requests that are on their way, and for how long one is waited for, in ms. */
+  /** Copies of requests in flight, and their time-out, in ms. */
   shadows: 1_000,
   shadowMs: 15 * 60 * 1000,
-  /** Observations of an experiment's larger arm that are compared with one of the smaller, and how many such groups may wait for the other arm. */
+  /**
+   * Observations of an experiment's larger arm that are compared with one of the smaller, and most such groups waiting for the other arm.
+   */
   pairingArm: 1_000,
   pairingBlocks: 48,
-  /** Generations of the policy whose text is kept for the admin page. */
+  /** Policy generations whose text is kept for the admin page. */
   policyHistory: 20,
-  /** A request body that is tried on the admin page, in UTF-16 units. */
+  /** A request body submitted on the admin page, in UTF-16 units. */
   tryBodyUnits: 1024 * 1024,
-  /** Lines of one warning or error that are written in `logRepeatMs`; the rest is counted in the next line. */
+  /** Lines written of one warning or error within `logRepeatMs`; the rest is counted in the next line. */
   logRepeats: 10,
   logRepeatMs: 10_000,
-  /** Warnings and errors that are told apart for that. */
+  /** Distinct warnings and errors tracked for that. */
   logMessages: 200,
-  /** What one rule may cost for one request at most, in letters that it looks at: about 10 ms. */
+  /** Highest cost of one rule for one request, in characters inspected: about 10 ms. */
   ruleCost: 8_000_000,
-  /** Compiled patterns of rules' `matches` calls that are kept. */
+  /** Cached compiled patterns of rules' `matches` calls. */
   rulePatterns: 1_000,
-  /** Templates whose grades are learnt from, per workspace and pair of models; the one that was graded longest ago goes first. */
+  /** Templates with learnt grades, per workspace and pair of models; the one graded longest ago is dropped first. */
   learningTemplates: 10_000,
-  /** Workspaces and pairs of models that are learnt about. */
+  /** Workspaces and pairs of models with learning. */
   learningPairs: 1_000,
   /** Candidates of one requested model in one workspace whose grades are kept. */
   comparedModels: 64,
-  /** Grades in the Redis that replicas share; older ones go. */
+  /** Grades in the Redis shared by replicas; older ones are dropped. */
   learningEvents: 100_000,
-  /** UTF-16 units of a line in a file of JSON lines. */
+  /** UTF-16 units per line in a file of JSON lines. */
   lineUnits: 64 * 1024 * 1024,
-  /** What was learnt, as a file, in UTF-16 units. */
+  /** The file of the learnt state, in UTF-16 units. */
   learningStateUnits: 256 * 1024 * 1024,
   /** Models, their kinds of work and their templates whose output tokens are learnt. */
   outputLevels: 30_000,

@@ -2,8 +2,8 @@ import { StringDecoder } from 'node:string_decoder';
 import { limits } from './limits.ts';
 
 /**
- * The lines of a stream of bytes in UTF-8, ended by LF or CRLF and by nothing else: JSON may hold U+2028 and U+2029 within a string, where `node:readline` would cut it. A line of
- * more than `limits.lineUnits` units is left out, as it is none that Sluice writes. Throws what the stream throws.
+ * The lines of a UTF-8 byte stream, ended only by LF or CRLF: JSON strings may contain U+2028 and U+2029, at which `node:readline` would
+ * split. A line of more than `limits.lineUnits` units is skipped, because Sluice writes none. Throws the stream's errors.
  */
 export async function* linesOf(stream: AsyncIterable<Buffer | string>): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { SluiceError } from './errors.ts';
 import { limits } from './limits.ts';
 
-/** The header of a model file, read as JSON and held against its schema. Throws what `bad` makes of a message. */
+/** Parses the header of a model file as JSON and validates it with its schema. Throws the error that `bad` makes from a message. */
 export function modelHeader<T>(text: string, schema: z.ZodType<T>, bad: (message: string) => SluiceError): T {
   let json: unknown;
   try {
@@ -17,7 +17,7 @@ export function modelHeader<T>(text: string, schema: z.ZodType<T>, bad: (message
   throw bad(`The header does not fit: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
 }
 
-/** The bytes of a model file. Throws SLUICE_FILE_UNREADABLE, or SLUICE_MODEL_INVALID for one that is too large. */
+/** Reads a model file. Throws SLUICE_FILE_UNREADABLE, or SLUICE_MODEL_INVALID if it is too large. */
 export function modelBytes(file: string): Buffer {
   let bytes: Buffer;
   try {

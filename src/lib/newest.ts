@@ -1,12 +1,12 @@
 /**
- * A map of the newest entries, up to a bound. The keys' order is kept beside it: the first key of a Map from which the oldest was taken
- * again and again is found behind all the places that they left.
+ * A map of the newest entries, up to a bound. The order of keys is stored separately: after repeated deletions of the oldest key of a Map,
+ * finding its first key must skip all the deleted places.
  */
 export class Newest<V> {
   readonly #max: number;
   readonly #byKey = new Map<string, V>();
   readonly #keys: string[] = [];
-  /** Where the oldest key is, once there are as many as there may be. */
+  /** Position of the oldest key, once the map is full. */
   #oldest = 0;
 
   constructor(max: number) {
@@ -25,7 +25,7 @@ export class Newest<V> {
     return this.#byKey.get(key);
   }
 
-  /** A key that is there keeps its place. */
+  /** An existing key keeps its position. */
   set(key: string, value: V): void {
     if (!this.#byKey.has(key)) {
       if (this.#keys.length < this.#max) this.#keys.push(key);

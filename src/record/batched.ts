@@ -1,11 +1,14 @@
 import type { DestinationStream } from 'pino';
 import { ByteLines } from '../lib/byte-lines.ts';
 
-/** Lines are handed on at this many bytes, or after this long, in ms. */
+/** Lines are written at this many bytes, or after this long, in ms. */
 const batchBytes = 64 * 1024;
 const batchMs = 100;
 
-/** Gathers lines in front of a destination: a write to a file takes a thread of its own and comes back to the event loop, and few large ones do for many lines. */
+/**
+ * Batches lines before a destination: each file write uses a thread and returns to the event loop, so a few large writes are cheaper than
+ * many small ones.
+ */
 export class BatchedLines implements DestinationStream {
   readonly #destination: { write(lines: Buffer): void };
   readonly #lines = new ByteLines(2 * batchBytes);
@@ -19,7 +22,7 @@ export class BatchedLines implements DestinationStream {
     this.writeParts(line, '', '');
   }
 
-  /** A line in three parts, which are not put together before they are bytes. */
+  /** Writes a line in three parts, which are only joined as bytes. */
   writeParts(begin: string, middle: string, end: string): void {
     this.#lines.add(begin);
     this.#lines.add(middle);
@@ -28,7 +31,7 @@ export class BatchedLines implements DestinationStream {
     else this.#timer ??= setTimeout(() => this.flush(), batchMs).unref();
   }
 
-  /** Hands on what is there. */
+  /** Writes the current batch. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;

@@ -1,7 +1,7 @@
 import type { Cost } from '../catalog/types.ts';
 import { printable } from './printable.ts';
 
-/** Text columns for a terminal: the first ones to the left, numbers (`right`) to the right. */
+/** Text columns for a terminal: text left-aligned, numbers (`right`) right-aligned. */
 export function alignColumns(head: readonly string[], rows: readonly (readonly string[])[], right: ReadonlySet<number>): string {
   const clean = rows.map((row) => row.map(printable));
   const widths = head.map((title, column) => clean.reduce((widest, row) => Math.max(widest, row[column]!.length), title.length));
@@ -15,10 +15,10 @@ export function alignColumns(head: readonly string[], rows: readonly (readonly s
     .join('\n');
 }
 
-/** US dollars as people read them; small amounts keep their figures. */
+/** US dollars for display; small amounts keep their significant digits. */
 export function dollars(usd: number): string {
   const size = Math.abs(usd);
-  // Less than can be shown is not nothing.
+  // An amount too small to display is not shown as zero.
   if (size > 0 && size < 0.0000005) return usd < 0 ? '>-$0.000001' : '<$0.000001';
   const digits = size === 0 || size >= 100 ? 2 : size >= 0.01 ? 4 : 6;
   return `${usd < 0 ? '-' : ''}$${size.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
@@ -29,7 +29,7 @@ export function costText(cost: Cost): string {
   return cost.known ? dollars(cost.usd) : `? (${cost.reason})`;
 }
 
-/** 0..1 as a percentage; `–` for none. */
+/** 0..1 as a percentage; `–` for null. */
 export function percent(share: number | null): string {
   return share === null ? '–' : `${(share * 100).toFixed(1)}%`;
 }

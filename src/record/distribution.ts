@@ -5,7 +5,7 @@ export interface Distribution {
   observe(value: number): void;
 }
 
-/** What prom-client keeps of a series. */
+/** prom-client's internal state of a series. */
 interface Series {
   sum: number;
   count: number;
@@ -13,8 +13,8 @@ interface Series {
 }
 
 /**
- * One series of a histogram, counted where prom-client keeps it: prom-client itself checks the labels and joins them to a key at each
- * observation. Where a version of it keeps series otherwise, it is left to it.
+ * One series of a histogram, counted directly in prom-client's internal state: prom-client itself would check the labels and join them to a
+ * key at each observation. If its version stores series differently, its own method is used.
  */
 export function distributionOf(histogram: Histogram, labels: Readonly<Record<string, string>>): Distribution {
   const names = Object.keys(labels);

@@ -1,11 +1,11 @@
 import { Registry, type Metric } from 'prom-client';
 
-/** What prom-client's registry asks of a metric. */
+/** The metric methods that prom-client's registry uses. */
 interface Readable {
   readonly name: string;
   readonly type: string;
   get(): Promise<{ readonly name: string }>;
-  /** The same, quicker; histograms have it. */
+  /** A faster variant that histograms have. */
   getForPromString?(): Promise<{ readonly name: string }>;
 }
 
@@ -14,7 +14,7 @@ export interface Exposition {
   readonly body: string;
 }
 
-/** The metrics as a scraper wants them: OpenMetrics, with exemplars, if its Accept header says so, else Prometheus text. */
+/** The metrics in the scraper's format: OpenMetrics with exemplars if its Accept header asks for it, otherwise Prometheus text. */
 export async function exposition(registry: Registry, accept: string | undefined): Promise<Exposition> {
   if (accept?.includes('application/openmetrics-text') !== true) return { type: registry.contentType, body: await registry.metrics() };
   const open = new Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>();
@@ -24,7 +24,7 @@ export async function exposition(registry: Registry, accept: string | undefined)
   return { type: open.contentType, body: await open.metrics() };
 }
 
-/** OpenMetrics calls a counter's family without its `_total`; prom-client would rename the metric itself, for both formats. */
+/** OpenMetrics names a counter's family without `_total`; prom-client would rename the metric itself, for both formats. */
 function renamed(metric: Readable): Readable {
   const name = metric.type === 'counter' ? metric.name.replace(/_total$/, '') : metric.name;
   return { name, type: metric.type, get: async () => ({ ...(await (metric.getForPromString?.() ?? metric.get())), name }) };

@@ -1,7 +1,7 @@
 import type { ExchangeRecord, RecordSink } from './types.ts';
 
 /**
- * One sink out of many. A sink that throws is told to `onError` and stops neither the others nor the caller; `onError`
+ * Combines many sinks into one. If a sink throws, `onError` is called, and neither the other sinks nor the caller are affected; `onError`
  * itself must not throw.
  */
 export function fanout(sinks: readonly RecordSink[], onError: (error: unknown) => void): RecordSink {

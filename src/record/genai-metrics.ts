@@ -7,22 +7,22 @@ import type { ExchangeRecord } from './types.ts';
 type Labels = Readonly<Record<string, string>>;
 type Exemplar = Readonly<Record<string, string>>;
 
-/** Label values of one attempt, from closed lists. */
+/** Label values of one attempt, from bounded lists. */
 export interface AttemptLabels {
   readonly provider: string;
   readonly model: string;
 }
 
-/** OpenTelemetry's metrics for generative AI under the names that Prometheus gives them, with exemplars of sampled traces. */
+/** OpenTelemetry's metrics for generative AI under their Prometheus names, with exemplars of sampled traces. */
 export class GenAiMetrics {
   readonly #duration: Histogram;
   readonly #firstChunk: Histogram;
   readonly #tokens: Histogram;
-  /** Series by metric and label values: prom-client would check and join the labels anew each time. */
+  /** Series by metric and label values: prom-client would check and join the labels each time. */
   readonly #series = new Map<Histogram, Map<string, Map<string, Map<string, Map<string, Distribution>>>>>();
 
   constructor(registry: Registry) {
-    // prom-client makes exemplars in registries of that format only; registry serves both.
+    // prom-client only supports exemplars in OpenMetrics registries; `registry` serves both formats.
     const made = new Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>();
     made.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     const histogram = ({ name, help, labels, buckets = [] }: MetricSpec): Histogram => {
@@ -42,7 +42,7 @@ export class GenAiMetrics {
     this.#tokens = histogram(metricTable.genAiTokens);
   }
 
-  /** `labelsOf` bounds what an attempt's target is called. */
+  /** `labelsOf` bounds the label values of an attempt's target. */
   record(record: ExchangeRecord, labelsOf: (record: ExchangeRecord, attempt: number) => AttemptLabels): void {
     const { attempts, trace, usage, timing } = record;
     const operation = operationOf(record);
@@ -69,7 +69,7 @@ export class GenAiMetrics {
     }
   }
 
-  /** `own`: the metric's own label, beside those that all have; null: it has none. */
+  /** `own`: the label that only this metric has; null if it has none. */
   #observe(
     metric: Histogram,
     operation: string,

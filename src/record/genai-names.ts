@@ -20,7 +20,7 @@ const providerNames: Readonly<Record<string, string>> = {
   vertex: 'gcp.vertex_ai',
 };
 
-/** The version of the conventions that spans follow, which is in development: https://github.com/open-telemetry/semantic-conventions-genai */
+/** The version of the conventions that spans follow; it is in development: https://github.com/open-telemetry/semantic-conventions-genai */
 export const genAiSchemaUrl = 'https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev';
 
 /** `gen_ai.operation.name` of an exchange. */
@@ -28,7 +28,7 @@ export function operationOf({ api, operation }: Pick<ExchangeRecord, 'api' | 'op
   return (api === null ? undefined : apis[api]?.request.operationName) ?? operationNames[operation];
 }
 
-/** `gen_ai.provider.name` of a provider of the policy: the convention's name where it has one, else its own. */
+/** `gen_ai.provider.name` of a provider in the policy: the convention's name if there is one, otherwise its own. */
 export function providerNameOf(provider: string): string {
   return providerNames[provider] ?? provider;
 }

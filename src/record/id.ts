@@ -1,19 +1,19 @@
 import { randomFillSync } from 'node:crypto';
 
-/** Random bytes are drawn for many ids at once: a call per id costs more than the id. */
+/** Random bytes are drawn for many ids at once: a call per id would cost more than the rest of the id. */
 const pool = new Uint8Array(8 * 512);
 let poolAt = pool.length;
 
 const digits = '0123456789abcdef';
-/** The id that is being made. */
+/** Buffer of the id being built. */
 const text: Buffer = Buffer.from('00000000-0000-0000-0000-000000000000');
 
 let lastMs = 0;
 let counter = 0;
 
 /**
- * A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, a 12-bit counter, 62 random bits. Ids of one process sort in the
- * order they were made, also within a millisecond and when the clock steps back.
+ * A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, a 12-bit counter, 62 random bits. Ids of one process sort in order of creation, also
+ * within a millisecond and when the clock steps back.
  */
 export function uuidv7(now: number = Date.now()): string {
   if (poolAt === pool.length) {
@@ -24,7 +24,7 @@ export function uuidv7(now: number = Date.now()): string {
   poolAt += 8;
   if (now > lastMs) {
     lastMs = now;
-    // Starts in the lower half so that a busy millisecond has room to count.
+    // Starts in the lower half, to leave room for counting in a busy millisecond.
     counter = ((pool[at]! & 0x07) << 8) | pool[at + 1]!;
   } else if (++counter > 0xfff) {
     lastMs++;
@@ -48,7 +48,7 @@ export function uuidv7(now: number = Date.now()): string {
   return text.toString('latin1');
 }
 
-/** Writes a byte's two digits; put together piece by piece an id would be a dozen strings. */
+/** Writes the two digits of a byte; joining strings would allocate a dozen per id. */
 function put(at: number, byte: number): void {
   text[at] = digits.charCodeAt((byte >>> 4) & 0xf);
   text[at + 1] = digits.charCodeAt(byte & 0xf);

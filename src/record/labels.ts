@@ -6,8 +6,8 @@ export const other = 'other';
 export const none = 'none';
 
 /**
- * Turns what apps send into label values from closed lists. The catalog's names are bounded by the catalog, but it may
- * list thousands: the first `limits.labelValues` seen get a series of their own.
+ * Maps values sent by apps to label values from bounded lists. Names in the catalog are bounded by it, but it may list thousands: the first
+ * `limits.labelValues` seen get their own series.
  */
 export class BoundedLabels {
   readonly #current: () => PolicyGeneration;
@@ -22,7 +22,7 @@ export class BoundedLabels {
     this.#max = max;
   }
 
-  /** `routed`: the policy named this model and no caller did, so it is known even when the catalog lacks it. */
+  /** `routed`: the model comes from the policy and not from a caller, so it is accepted even if the catalog lacks it. */
   model(provider: string | null, model: string | null, routed: boolean): string {
     if (model === null) return none;
     if (routed) return seen(this.#routed, model, this.#max);
@@ -34,9 +34,9 @@ export class BoundedLabels {
     return entry === null ? other : seen(this.#models, entry.model, this.#max);
   }
 
-  /** A target of which nobody says where its name is from: the policy's, if it was routed to before. */
+  /** A target whose name is of unknown origin: treated as the policy's if requests were routed to it before. */
   target(provider: string, model: string): string {
-    // A provider as a whole, whose key is dead.
+    // A whole provider whose key is invalid.
     return model === anyModel ? anyModel : this.model(provider, model, this.#routed.has(model));
   }
 

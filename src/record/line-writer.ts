@@ -2,26 +2,26 @@ import { closeSync, mkdirSync, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Time after which a write that failed is tried again, in ms. */
+/** Delay before a failed write is retried, in ms. */
 const retryMs = 100;
 
-/** Longest time that the end of the process waits for the log, in ms. */
+/** Longest time that process exit waits for the log, in ms. */
 const lastMs = 500;
 
-/** Time between two looks at what waits, in ms. */
+/** Interval of the checks for waiting lines, in ms. */
 const lookMs = 2;
 
-/** Bytes that are handed to one write. */
+/** Bytes per write. */
 const pieceBytes = 512 * 1024;
 
-/** Lines since the start that were not written. */
+/** Lines lost since the start. */
 export interface LogCounts {
   readonly dropped: number;
 }
 
 /**
- * Appends lines to a file or to stdout, one write at a time, without ever waiting for it. What cannot be written (a full disk, a reader
- * that does not read, a closed pipe) waits up to a bound of bytes; beyond it lines are dropped and counted.
+ * Appends lines to a file or to stdout, one write at a time, without blocking. Lines that cannot be written (full disk, slow reader, closed
+ * pipe) wait up to a bound in bytes; beyond it lines are dropped and counted.
  */
 export class LineWriter {
   readonly #fd: number;
@@ -31,10 +31,10 @@ export class LineWriter {
   #writing = false;
   #retry: NodeJS.Timeout | null = null;
   #dropped = 0;
-  /** Nobody reads any more. */
+  /** The reader has closed the pipe. */
   #gone = false;
 
-  /** `path`: a file, whose folder is made, or `-` for stdout. Throws what opening throws. */
+  /** `path`: a file, whose folder is created, or `-` for stdout. Throws the errors of opening it. */
   constructor(path: string, maxBytes: number) {
     this.#maxBytes = maxBytes;
     if (path !== '-') mkdirSync(dirname(path), { recursive: true });
@@ -45,7 +45,7 @@ export class LineWriter {
     return { dropped: this.#dropped };
   }
 
-  /** `lines`: one or more, each ended by a newline. */
+  /** `lines`: one or more, each ending with a newline. */
   write(lines: string | Buffer): void {
     const bytes = typeof lines === 'string' ? Buffer.from(lines) : lines;
     if (this.#gone || this.#bytes + bytes.length > this.#maxBytes) {
@@ -57,13 +57,13 @@ export class LineWriter {
     if (!this.#writing && this.#retry === null) this.#next();
   }
 
-  /** Resolves when all is written that waits, and after half a second in any case. */
+  /** Resolves when all waiting lines are written, or after half a second at the latest. */
   async flush(): Promise<void> {
     const until = performance.now() + lastMs;
     while (this.#waiting.length > 0 && !this.#gone && performance.now() < until) await sleep(lookMs);
   }
 
-  /** Writes what waits, as `flush` does, and closes the file. */
+  /** Writes waiting lines like `flush`, and closes the file. */
   async close(): Promise<void> {
     await this.flush();
     if (this.#gone || this.#writing) return;

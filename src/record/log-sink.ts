@@ -17,13 +17,13 @@ export interface LogOptions {
 
 export interface LogOutput {
   readonly logger: Logger;
-  /** Where the logger writes its lines. */
+  /** Destination of the logger's lines. */
   readonly destination: DestinationStream & { writeParts?(begin: string, middle: string, end: string): void };
-  /** Writes out what is buffered, for half a second at most; await it before the process ends. */
+  /** Writes buffered lines, for half a second at most; await it before the process exits. */
   flush(): Promise<void>;
-  /** The same, and nothing is written afterwards. */
+  /** Flushes and closes; later lines are not written. */
   close(): Promise<void>;
-  /** Lines that could not be written. */
+  /** Counts of lines that could not be written. */
   counts(): LogCounts;
 }
 
@@ -55,13 +55,13 @@ export function openLog(options: LogOptions): LogOutput {
   };
 }
 
-/** Levels that a log may have, from the most to the least that is said. */
+/** Log levels, from the most to the least verbose. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
-/** pino's number of `warn`: from there on a message that comes again and again is held back. */
+/** pino's number of `warn`: from this level on, repeated messages are suppressed. */
 const warn = 40;
 
-/** The process's JSON lines: level names, ISO time, no host and process id. Its `level` may be set at any time. */
+/** The process's JSON logger: level names, ISO time, no host or process id. Its `level` may be changed at any time. */
 export function createLogger(level: string, destination: DestinationStream): Logger {
   const repeats = new Repeats();
   return pino(
@@ -89,7 +89,7 @@ export function createLogger(level: string, destination: DestinationStream): Log
   );
 }
 
-/** An error's fields. What a parser says quotes what it parsed, which may be a prompt: of that only the place is kept. */
+/** An error's fields. A parser's message quotes its input, which may be a prompt, so only the position is kept. */
 function errorFields(error: unknown): unknown {
   if (!(error instanceof SyntaxError)) return error instanceof Error ? stdSerializers.err(error) : error;
   return {
@@ -102,31 +102,31 @@ function errorFields(error: unknown): unknown {
 }
 
 /**
- * One JSON line per record, `msg` is `exchange`, the record under `record`. A record holds no key, and of a prompt only
- * what the policy allowed when it was captured. Of exchanges that went well only `share` (0 to 1) is written; below 1 it stands in
- * the line, too.
+ * One JSON line per record: `msg` is `exchange`, the record is under `record`. A record never contains a key, and contains of a prompt only
+ * what the policy's capture setting allowed. Of successful exchanges only a `share` (0 to 1) is written; if it is below 1, the line
+ * contains it too.
  */
 export function logSink({ logger, destination }: Pick<LogOutput, 'logger' | 'destination'>, share = 1): RecordSink {
   const most = share * 0x1_0000_0000;
   const tail = share < 1 ? `,"share":${share},"msg":"exchange"}\n` : ',"msg":"exchange"}\n';
   return {
     record(record: ExchangeRecord): void {
-      // The id's own random end decides, so that the same exchanges are picked wherever this is asked.
+      // Decided by the random end of the id, so that the same exchanges are chosen everywhere.
       if (share < 1 && record.outcome === 'complete' && Number.parseInt(record.id.slice(-8), 16) >= most) return;
       if (!logger.isLevelEnabled('info')) return;
       try {
-        // The logger's own line, around JSON that is there already.
+        // Built by hand in the logger's format, because the JSON already exists.
         const begin = `{"level":"info"${pino.stdTimeFunctions.isoTime()},"record":`;
         if (destination.writeParts === undefined) destination.write(begin + recordJson(record) + tail);
         else destination.writeParts(begin, recordJson(record), tail);
       } catch {
-        // The log may fail (closed, full); the request it tells of must not.
+        // A log failure (closed, full) must not fail the request.
       }
     },
   };
 }
 
-/** Grades as log lines, but for those that are in the record anyway. */
+/** Writes grades as log lines, except those that the record contains anyway. */
 export function gradeLog(logger: Logger): GradeSink {
   return {
     observe(grade): void {

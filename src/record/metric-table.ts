@@ -1,4 +1,4 @@
-/** One metric as operators see it. docs/metrics.md is generated from this table. */
+/** One metric, as documented for operators. docs/metrics.md is generated from this table. */
 export interface MetricSpec {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -11,7 +11,7 @@ const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300];
 const ages = [1, 10, 60, 300, 900, 3_600, 4 * 3_600, 24 * 3_600, 7 * 24 * 3_600];
 const fineSeconds = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1];
 
-/** Buckets as OpenTelemetry's conventions for generative AI have them. */
+/** Buckets from OpenTelemetry's conventions for generative AI. */
 const operationSeconds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 const tokens = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864];
 const genAi = ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model'] as const;
@@ -561,7 +561,7 @@ export const metricTable = {
   build: { name: 'llm_proxy_build_info', type: 'gauge', labels: ['version', 'node'], help: 'Always 1; the versions are in the labels.' },
 } as const satisfies Readonly<Record<string, MetricSpec>>;
 
-/** docs/metrics.md. */
+/** The text of docs/metrics.md. */
 export function metricsPage(): string {
   const rows = Object.values(metricTable as Readonly<Record<string, MetricSpec>>).map(
     (spec) => `| \`${spec.name}\` | ${spec.type} | ${spec.labels.map((label) => `\`${label}\``).join(', ') || '–'} | ${spec.help} |`,

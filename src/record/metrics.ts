@@ -20,11 +20,11 @@ export interface MetricsOptions {
   /** Sluice's version. */
   readonly version: string;
   readonly policy: () => PolicyGeneration;
-  /** Whether the newest edit of the policy is refused. */
+  /** Whether the newest edit of the policy was rejected. */
   readonly refused: () => boolean;
 }
 
-/** Counted since the start; `waiting` is now. */
+/** Counted since the start; `waiting` is the current value. */
 export interface LedgerFigures {
   readonly written: number;
   readonly dropped: number;
@@ -32,7 +32,7 @@ export interface LedgerFigures {
   readonly waiting: number;
 }
 
-/** Counted elsewhere. */
+/** Metrics counted elsewhere and copied at each scrape. */
 const mirrored: ReadonlySet<string> = new Set([
   metricTable.spans.name,
   metricTable.ledgerRecords.name,
@@ -42,7 +42,7 @@ const mirrored: ReadonlySet<string> = new Set([
 
 const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 0 };
 
-/** The children of one model and provider, bound once. */
+/** The series of one model and provider, bound once. */
 interface ModelSeries {
   readonly cost: TallyCell;
   readonly priced: TallyCell;
@@ -55,14 +55,14 @@ interface ModelSeries {
   readonly firstToken: Distribution;
 }
 
-/** The children of one requested model. */
+/** The series of one requested model. */
 interface BaselineSeries {
   readonly baseline: TallyCell;
   readonly savings: TallyCell;
   readonly extra: TallyCell;
 }
 
-/** Why an attempt failed by its provider's doing; null: it did not, or nobody knows. `asked`: whose key the app sent along. */
+/** The provider's failure in an attempt; null if there is none or it is unknown. `asked`: the provider whose key the app sent. */
 function attemptFailure({ reason, status, outcome, target }: AttemptRecord, asked: string | null): string | null {
   if (reason !== null) return reason;
   if (status === 429) return 'rate-limit';
@@ -71,7 +71,7 @@ function attemptFailure({ reason, status, outcome, target }: AttemptRecord, aske
   return outcome === 'cut' ? 'cut' : null;
 }
 
-/** All of Sluice's Prometheus metrics in a registry of their own. No method throws for what a request holds. */
+/** All of Sluice's Prometheus metrics in their own registry. No method throws because of a request's content. */
 export class Metrics implements RecordSink, GradeSink {
   readonly registry = new Registry();
   readonly #labels: BoundedLabels;
@@ -83,7 +83,7 @@ export class Metrics implements RecordSink, GradeSink {
   readonly #genAi = new GenAiMetrics(this.registry);
   readonly #modelSeries = new Map<string, Map<string, ModelSeries>>();
   readonly #baselineSeries = new Map<string, Map<string, BaselineSeries>>();
-  /** Series of all tallies together. */
+  /** Number of series of all tallies together. */
   #series = 0;
   #pending: () => number = () => 0;
   #ledger: () => LedgerFigures = () => noLedger;
@@ -121,12 +121,12 @@ export class Metrics implements RecordSink, GradeSink {
     this.#info(metricTable.build, () => [options.version, process.version]);
   }
 
-  /** Where the number of pending exchanges is read at each scrape. */
+  /** Source of the number of pending exchanges, read at each scrape. */
   watchPending(pending: () => number): void {
     this.#pending = pending;
   }
 
-  /** The policy's ConfigMaps, read at each scrape. */
+  /** Source of the policy's ConfigMaps, read at each scrape. */
   watchPolicySources(source: Pick<LivePolicyStore, 'sources'>): void {
     this.#labelled(metricTable.policyConfigMaps, (gauge) => {
       const states = source.sources().map(({ state }) => state);
@@ -135,57 +135,57 @@ export class Metrics implements RecordSink, GradeSink {
     });
   }
 
-  /** Whether there is no policy. */
+  /** Source of whether there is no policy. */
   watchNoPolicy(none: () => boolean): void {
     this.#gauge(metricTable.policyNone, () => (none() ? 1 : 0));
   }
 
-  /** How many of the policy's key files hold no key. */
+  /** Source of the number of the policy's key files that hold no key. */
   watchKeyFiles(missing: () => number): void {
     this.#gauge(metricTable.keyFilesMissing, missing);
   }
 
-  /** Whether the policy is the one that comes with Sluice. */
+  /** Sets whether the policy is the one embedded in Sluice. */
   watchEmbeddedPolicy(embedded: boolean): void {
     this.#gauge(metricTable.policyEmbedded, () => (embedded ? 1 : 0));
   }
 
-  /** Whether the policy's source answers. */
+  /** Source of whether the policy's source can be reached. */
   watchPolicyConnection(connected: () => boolean): void {
     this.#gauge(metricTable.policyConnected, () => (connected() ? 1 : 0));
   }
 
-  /** Where the counts of the log are read at each scrape. */
+  /** Source of the log's counts, read at each scrape. */
   watchLog(counts: () => LogCounts): void {
     this.#log = counts;
   }
 
-  /** Where the ledger's counts are read at each scrape. */
+  /** Source of the ledger's counts, read at each scrape. */
   watchLedger(figures: () => LedgerFigures): void {
     this.#ledger = figures;
   }
 
-  /** Where resting targets are read at each scrape. */
+  /** Source of the targets in cool-down, read at each scrape. */
   watchCooldowns(states: () => readonly { readonly target: TargetRef; readonly state: TargetState }[]): void {
     this.#cooling = states;
   }
 
-  /** Where the counts of spans are read at each scrape. */
+  /** Source of the span counts, read at each scrape. */
   watchSpans(counts: () => { readonly exported: number; readonly dropped: number }): void {
     this.#spans = counts;
   }
 
-  /** `experiment` and `result` must come from closed lists: the policy's, and the caller's. */
+  /** `experiment` and `result` must come from bounded lists: the policy's and the caller's. */
   shadowed(experiment: string, result: string): void {
     this.#inc(metricTable.shadows, experiment, result);
   }
 
-  /** `event` and `cause` must come from closed lists of the caller's. */
+  /** `event` and `cause` must come from the caller's bounded lists. */
   rolloutEvent(event: string, cause: string | null): void {
     this.#inc(metricTable.rolloutEvents, event, cause ?? none);
   }
 
-  /** Where the new policy's share and the evidence of running comparisons (0 to 1, 1: an alarm) are read at each scrape. */
+  /** Source of the new policy's share and the evidence of running comparisons (0 to 1, where 1 is an alarm), read at each scrape. */
   watchTrials(
     share: () => number,
     evidence: () => readonly { readonly experiment: string; readonly metric: string; readonly level: number }[],
@@ -196,7 +196,7 @@ export class Metrics implements RecordSink, GradeSink {
     });
   }
 
-  /** Where the number of remembered conversations is read at each scrape. */
+  /** Source of the number of remembered conversations, read at each scrape. */
   watchSessions(size: () => number): void {
     this.#gauge(metricTable.sessions, size);
   }
@@ -207,12 +207,12 @@ export class Metrics implements RecordSink, GradeSink {
     this.#add(metricTable.gradeScores, score, source, tier, label);
   }
 
-  /** Both must come from closed lists of the caller's. */
+  /** Both must come from the caller's bounded lists. */
   feedback(source: string, result: string): void {
     this.#inc(metricTable.feedback, source, result);
   }
 
-  /** `result` must come from a closed list of the caller's. */
+  /** `result` must come from a bounded list of the caller's. */
   verified(result: string): void {
     this.#inc(metricTable.verified, result);
   }
@@ -222,7 +222,7 @@ export class Metrics implements RecordSink, GradeSink {
     if (usd !== null) this.#add(metricTable.judgeCost, usd);
   }
 
-  /** By what an answer will be read, of an Envoy that tells of answers in this way. */
+  /** The source of an answer, on an Envoy with this usage mode. */
   answerSource(envoy: UsageMode, source: AnswerSource): void {
     this.#inc(metricTable.answerSources, envoy, source);
   }
@@ -231,79 +231,79 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.passthrough, reason);
   }
 
-  /** A key of the gateway's own does not serve. `kind` must come from a closed list of the caller's. */
+  /** One of the gateway's keys does not work. `kind` must come from a bounded list of the caller's. */
   keyProblem(kind: string): void {
     this.#inc(metricTable.keyProblems, kind);
   }
 
-  /** A request that could not be read or decided, where the policy lets none such pass. */
-  /** A caller said something that did not count. */
+  /** Counts a caller's claim that was ignored. */
   claimIgnored(claim: CallerClaim, why: IgnoredClaim['why']): void {
     this.#inc(metricTable.claimsIgnored, claim, why);
   }
 
+  /** Counts a refused request: it could not be read or decided, and the policy lets no such request pass. */
   refused(reason: PassReason): void {
     this.#inc(metricTable.refused, reason);
   }
 
-  /** `reason` must come from a closed list of the caller's. */
+  /** `reason` must come from a bounded list of the caller's. */
   failOpen(reason: string): void {
     this.#inc(metricTable.failOpen, reason);
   }
 
-  /** `kind` must come from a closed list of the caller's. */
+  /** `kind` must come from a bounded list of the caller's. */
   protocolEvent(kind: string): void {
     this.#inc(metricTable.protocolEvents, kind);
   }
 
-  /** `result` must come from a closed list of the caller's. */
+  /** `result` must come from a bounded list of the caller's. */
   cacheStore(result: string): void {
     this.#inc(metricTable.cacheStores, result);
   }
 
-  /** `kind` must come from a closed list of the caller's. */
+  /** `kind` must come from a bounded list of the caller's. */
   cacheBackendProblem(kind: string): void {
     this.#inc(metricTable.cacheBackendProblems, kind);
   }
 
-  /** `budget` is the policy's. */
+  /** `budget` comes from the policy. */
   budgetAction(budget: string, action: string): void {
     this.#inc(metricTable.budgetActions, budget, action);
   }
 
-  /** `limit` is the policy's, `kind` and `action` come from closed lists. */
+  /** `limit` comes from the policy; `kind` and `action` come from bounded lists. */
   limitAction(limit: string, kind: string, action: string): void {
     this.#inc(metricTable.limitActions, limit, kind, action);
   }
 
-  /** A request of a workspace beyond those that are counted apart. */
+  /** Counts a request of a workspace beyond the number that are counted separately. */
   sharedWorkspace(): void {
     this.#inc(metricTable.sharedWorkspaces);
   }
 
-  /** Where the number of workspaces that are counted apart without being named is read. */
+  /** Source of the number of workspaces that are counted separately without being named. */
   watchUnnamedWorkspaces(count: () => number): void {
     this.#gauge(metricTable.unnamedWorkspaces, count);
   }
 
-  /** Where rate limits are read at each scrape. */
+  /** Source of the rate limits, read at each scrape. */
   watchLimits(figures: () => readonly LimitFigures[]): void {
     this.#labelled(metricTable.limitUsed, (gauge) => {
       for (const { limit, kind, used } of figures()) gauge.labels(limit, kind).set(used);
     });
   }
 
-  /** `budget` is the policy's. */
+  /** `budget` comes from the policy. */
   budgetMessage(budget: string, result: string): void {
     this.#inc(metricTable.budgetMessages, budget, result);
   }
 
-  /** `kind` must come from a closed list of the caller's. */
+  /** `kind` must come from a bounded list of the caller's. */
   budgetBackendProblem(kind: string): void {
     this.#inc(metricTable.budgetBackendProblems, kind);
   }
 
-  /** Where budgets are read at each scrape. */
+  /** Source of the budgets, read at each scrape. */
   watchBudgets(figures: () => readonly BudgetFigures[]): void {
     const columns: readonly (readonly [MetricSpec, (figure: BudgetFigures) => number])[] = [
       [metricTable.budgetLimit, ({ limitUsd }) => limitUsd],
@@ -319,12 +319,12 @@ export class Metrics implements RecordSink, GradeSink {
     }
   }
 
-  /** Cool-downs could not be told to, or asked of, other replicas. */
+  /** Counts a failure to share cool-downs with other replicas. */
   cooldownSharingProblem(): void {
     this.#inc(metricTable.cooldownSharingProblems);
   }
 
-  /** Where the cache's state is read at each scrape. */
+  /** Source of the cache's state, read at each scrape. */
   watchCache(
     stats: () => {
       readonly entries: number;
@@ -344,7 +344,7 @@ export class Metrics implements RecordSink, GradeSink {
   record(record: ExchangeRecord): void {
     const { decision, timing } = record;
     for (const { rule, matches } of record.masked ?? []) this.#add(metricTable.masked, matches, rule);
-    // A request that Sluice refused was answered by nobody: no provider, no model, no latency of one.
+    // No provider answered a request that Sluice refused: no provider, model or latency is recorded.
     const refused = record.outcome === 'blocked' || record.outcome === 'not-cached';
     const answeredBy = refused
       ? null
@@ -402,7 +402,7 @@ export class Metrics implements RecordSink, GradeSink {
 
   readonly #labelsOf = (record: ExchangeRecord, at: number): AttemptLabels => this.#attemptLabels(record, at);
 
-  /** Targets that a policy would serve are its own, so they may be labels. */
+  /** Targets of a shadow decision come from the policy, so they may be labels. */
   #wouldSave(usd: number, { provider, model }: TargetRef): void {
     this.#add(
       usd < 0 ? metricTable.shadowExtra : metricTable.shadowSavings,
@@ -418,13 +418,13 @@ export class Metrics implements RecordSink, GradeSink {
     if (shapeSavings?.known === true && shapeSavings.usd > 0) this.#add(metricTable.shapeSavings, shapeSavings.usd, model, provider);
   }
 
-  /** What was asked for may be invented, in a chain too; all else the policy names. */
+  /** The requested model may be invented, also in a chain; all other names come from the policy. */
   #attemptLabels({ attempts, requestedModel }: ExchangeRecord, at: number): AttemptLabels {
     const { provider = null, model = null } = attempts[at]?.target ?? {};
     return { provider: this.#labels.provider(provider), model: this.#labels.model(provider, model, model !== requestedModel) };
   }
 
-  /** What a model answered. */
+  /** Counts a model's answer. */
   #answered({ timing, usage, usageUnknown }: ExchangeRecord, series: ModelSeries): void {
     if (timing.totalMs !== null) series.latency.observe(timing.totalMs / 1000);
     if (timing.firstTokenMs !== null) series.firstToken.observe(timing.firstTokenMs / 1000);
@@ -439,14 +439,14 @@ export class Metrics implements RecordSink, GradeSink {
     }
   }
 
-  /** What the cache answered: no model took time or tokens for it. */
+  /** Counts an answer from the cache: no model spent time or tokens on it. */
   #cached(record: ExchangeRecord, entry: CacheEntryFacts): void {
     this.#age.observe(entry.ageSeconds);
     if (entry.savedMs !== null) this.#add(metricTable.cacheSavedSeconds, entry.savedMs / 1_000);
     if (record.savings.known && record.savings.usd > 0) this.#add(metricTable.cacheSavedCost, record.savings.usd);
   }
 
-  /** Who was asked, and who failed by their own doing. What was not observed is neither. */
+  /** Counts the providers that were asked, and those that failed by their own fault. Unobserved attempts are neither. */
   #attempts(record: ExchangeRecord, tier: string): void {
     const { attempts } = record;
     if (attempts.length > 1) this.#inc(metricTable.retried, tier);
@@ -466,7 +466,7 @@ export class Metrics implements RecordSink, GradeSink {
     const name = (at: number): string => this.#attemptLabels(record, at).model;
     for (let at = 0; at + 1 < attempts.length; at++) this.#inc(metricTable.fallbacks, name(at), name(at + 1), attempts[at]?.reason ?? none);
     const last = attempts.at(-1);
-    // Without a reason it was answered, or refused for the app's own mistake.
+    // Without a reason, the attempt was answered or was rejected for the app's own mistake.
     if (
       attempts.length === decision.chain.length &&
       last !== undefined &&
@@ -503,7 +503,7 @@ export class Metrics implements RecordSink, GradeSink {
         savings: this.#tally(metricTable.savings).begin([model, provider]),
         extra: this.#tally(metricTable.extraCost).begin([model, provider]),
       };
-      // Both exist from the start: in PromQL a sum minus a series that is not there is nothing at all.
+      // Both exist from the start: in PromQL, subtracting a missing series gives no result.
       count(series.savings, 0);
       count(series.extra, 0);
       keep(this.#baselineSeries, provider, model, series);
@@ -515,7 +515,10 @@ export class Metrics implements RecordSink, GradeSink {
     this.#add(spec, 1, a, b, c, d, e, f, g);
   }
 
-  /** Every value comes from a bounded list, but their product may be large: beyond the bound a combination is all `other`. Label by label, so that no list is made. */
+  /**
+   * Each label value comes from a bounded list, but their product may be large: beyond the bound all labels of a combination become
+   * `other`. Separate parameters avoid allocating a list.
+   */
   #add(spec: MetricSpec, by: number, a?: string, b?: string, c?: string, d?: string, e?: string, f?: string, g?: string): void {
     const tally = this.#tally(spec);
     count(
@@ -554,7 +557,7 @@ export class Metrics implements RecordSink, GradeSink {
     const gauge: Gauge = new Gauge({ name: spec.name, help: spec.help, registers: [this.registry], collect: () => gauge.set(read()) });
   }
 
-  /** A counter that is counted elsewhere and copied at each scrape. */
+  /** A counter that is kept elsewhere and copied at each scrape. */
   #mirror(spec: MetricSpec, copy: (counter: Counter) => void): void {
     const counter: Counter = new Counter({
       name: spec.name,
@@ -568,7 +571,7 @@ export class Metrics implements RecordSink, GradeSink {
     });
   }
 
-  /** A gauge whose series are made anew at each scrape. */
+  /** A gauge whose series are rebuilt at each scrape. */
   #labelled(spec: MetricSpec, fill: (gauge: Gauge) => void): void {
     const gauge: Gauge = new Gauge({
       name: spec.name,

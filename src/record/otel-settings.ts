@@ -1,8 +1,8 @@
 import { SluiceError } from '../lib/errors.ts';
 
 /**
- * Whether the environment asks for spans, by OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT or
- * OTEL_EXPORTER_OTLP_TRACES_ENDPOINT. They also say protocol, headers, time-outs, certificates and resource.
+ * Whether the environment enables spans through OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT or
+ * OTEL_EXPORTER_OTLP_TRACES_ENDPOINT. Other such variables set protocol, headers, time-outs, certificates and resource.
  */
 export function spansAskedFor(env: NodeJS.ProcessEnv): boolean {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return false;
@@ -11,12 +11,15 @@ export function spansAskedFor(env: NodeJS.ProcessEnv): boolean {
   );
 }
 
-/** Whether a trace that the caller began is sampled as the caller decided; else the share below holds for all. */
+/** Whether the caller's sampling decision applies to a trace that the caller began; otherwise the ratio below applies to all traces. */
 export function samplesByParent(env: NodeJS.ProcessEnv): boolean {
   return !/^(?:always_on|always_off|traceidratio)$/.test(env['OTEL_TRACES_SAMPLER'] ?? '');
 }
 
-/** Share of the traces that begin here, 0 to 1, from OTEL_TRACES_SAMPLER and its argument. Throws SluiceError SLUICE_OTEL_SETTING. */
+/**
+ * Share of the traces beginning here that are sampled, 0 to 1, from OTEL_TRACES_SAMPLER and its argument. Throws SluiceError
+ * SLUICE_OTEL_SETTING.
+ */
 export function samplingRatio(env: NodeJS.ProcessEnv): number {
   const sampler = env['OTEL_TRACES_SAMPLER'] ?? 'parentbased_always_on';
   switch (sampler) {

@@ -2,8 +2,8 @@
 const unprintable = /[\p{C}\u2028\u2029]/gu;
 
 /**
- * A text as it may stand on a terminal: callers choose the names of models and workspaces, and an escape sequence among them must not move the cursor,
- * nor a line break forge a line. What is not printable is written as its code, `\u{1b}`.
+ * Makes a text safe to print on a terminal: callers choose names of models and workspaces, and an escape sequence in them must not move the
+ * cursor, nor a line break forge a line. Unprintable characters are written as their code, `\u{1b}`.
  */
 export function printable(text: string): string {
   return text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);

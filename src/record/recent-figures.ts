@@ -1,6 +1,6 @@
 import type { ExchangeRecord } from './types.ts';
 
-/** Milliseconds; null: there are none. */
+/** Milliseconds; null if there are no values. */
 export interface Percentiles {
   readonly count: number;
   readonly p50: number | null;
@@ -8,7 +8,7 @@ export interface Percentiles {
   readonly p99: number | null;
 }
 
-/** A chain that went on from one target to another. */
+/** A fallback from one target to another. */
 export interface FallbackLine {
   readonly from: string;
   readonly to: string;
@@ -16,11 +16,11 @@ export interface FallbackLine {
   readonly count: number;
 }
 
-/** One arm of an experiment. Dollars are of the exchanges whose cost is known. */
+/** One arm of an experiment. Dollars cover the exchanges whose cost is known. */
 export interface ArmLine {
   readonly arm: string;
   readonly exchanges: number;
-  /** Whose answer came to its end. */
+  /** Exchanges whose answer was complete. */
   readonly complete: number;
   readonly cost: number;
   readonly costUnknown: number;
@@ -28,17 +28,17 @@ export interface ArmLine {
 }
 
 export interface RecentFigures {
-  /** Exchanges that were looked at. */
+  /** Number of exchanges considered. */
   readonly of: number;
-  /** ISO 8601, of the oldest; null: there are none. */
+  /** Time of the oldest exchange, ISO 8601; null if there are none. */
   readonly since: string | null;
   readonly latency: {
-    /** From the request's headers to the end of the answer, of those that a provider answered. */
+    /** From the request's headers to the end of the answer, for exchanges answered by a provider. */
     readonly total: Percentiles;
     readonly firstByte: Percentiles;
     /** Streams only. */
     readonly firstToken: Percentiles;
-    /** Sluice's own share. */
+    /** Time spent in Sluice. */
     readonly overhead: Percentiles;
   };
   /** Most frequent first. */
@@ -46,7 +46,7 @@ export interface RecentFigures {
   readonly arms: readonly ArmLine[];
 }
 
-/** What records tell together, oldest first. */
+/** Aggregates records, oldest first. */
 export function figuresOf(records: readonly ExchangeRecord[]): RecentFigures {
   const answered = records.filter(({ cacheEntry }) => cacheEntry === null);
   const times = (read: (timing: ExchangeRecord['timing']) => number | null): Percentiles =>
@@ -89,7 +89,7 @@ function armsOf(records: readonly ExchangeRecord[]): ArmLine[] {
   const byArm = new Map<string, ExchangeRecord[]>();
   for (const record of records) {
     if (record.arm === null) continue;
-    // One exchange may take part in several.
+    // One exchange may take part in several experiments.
     for (const arm of record.arm.split(',')) {
       const same = byArm.get(arm);
       if (same === undefined) byArm.set(arm, [record]);

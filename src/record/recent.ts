@@ -12,7 +12,7 @@ export interface RecentFilter {
   readonly model?: string | undefined;
 }
 
-/** Sum of known US dollars beside the number of exchanges that it does and does not hold. */
+/** Sum of known US dollars, with the numbers of exchanges included in it and not. */
 export interface DollarTotal {
   usd: number;
   known: number;
@@ -23,17 +23,17 @@ export interface DollarTotal {
 export interface SavingsTotals {
   readonly since: string;
   readonly exchanges: number;
-  /** Of exchanges with known savings: baseline - cost = savings. `known` and `unknown` count all. */
+  /** For exchanges with known savings: baseline - cost = savings. `known` and `unknown` count all exchanges. */
   readonly cost: Readonly<DollarTotal>;
-  /** Known cost of exchanges whose savings are not: in none of the others. */
+  /** Known cost of exchanges whose savings are unknown; not included in the other totals. */
   readonly apart: { readonly usd: number; readonly exchanges: number };
   readonly baseline: Readonly<DollarTotal>;
   readonly savings: Readonly<DollarTotal>;
-  /** What sections in shadow mode would have saved, of the requests that they would have sent elsewhere; in none of the others. */
+  /** What sections in shadow mode would have saved on requests that they would have sent elsewhere; not included in the other totals. */
   readonly shadow: Readonly<DollarTotal>;
 }
 
-/** The last records, in memory, and the running totals. */
+/** The last records in memory, and the running totals. */
 export class RecentRecords implements RecordSink {
   readonly #since = new Date().toISOString();
   readonly #byId: Newest<ExchangeRecord>;
@@ -67,7 +67,9 @@ export class RecentRecords implements RecordSink {
     return this.#byId.get(id) ?? null;
   }
 
-  /** By an id of another system: the provider's of its answer, the app's of its request, or a trace's. The newest first. */
+  /**
+   * Finds records by an id of another system: the provider's id of the answer, the app's id of the request, or a trace id. Newest first.
+   */
   joined(id: string): ExchangeRecord[] {
     return [...this.#byId.values()]
       .filter(({ responseId, requestId, traceId }) => responseId === id || requestId === id || traceId === id)
@@ -85,7 +87,7 @@ export class RecentRecords implements RecordSink {
     return found;
   }
 
-  /** Figures of the records that are held. */
+  /** Figures of the records in memory. */
   figures(): RecentFigures {
     return figuresOf([...this.#byId.values()]);
   }
@@ -103,7 +105,7 @@ export class RecentRecords implements RecordSink {
   }
 }
 
-/** `compared`: it has a baseline, so that its dollars are in the sums. */
+/** `compared`: whether it has a baseline, so that its dollars are included in the sums. */
 function add(total: DollarTotal, cost: Cost, compared: boolean): void {
   if (cost.known) {
     if (compared) total.usd += cost.usd;

@@ -7,7 +7,7 @@ import { costOf, difference, estimateSavings, shapeSavings, type BaselineBasis, 
 import type { Baseline } from '../route/types.ts';
 import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 
-/** What was known when the request was decided. */
+/** The facts known when the request was decided. */
 export interface RequestFacts extends Pick<
   ExchangeRecord,
   | 'kind'
@@ -35,11 +35,11 @@ export interface RequestFacts extends Pick<
   | 'requestId'
   | 'traceId'
 > {
-  /** Milliseconds since the epoch at the request's headers. */
+  /** Time of the request's headers, in ms since the epoch. */
   readonly wallTime: number;
   readonly generation: PolicyGeneration;
   readonly overheadMs: number;
-  /** What the rewrite for the chosen target said in its own words. */
+  /** Parameters renamed by the rewrite for the chosen target. */
   readonly adapted?: readonly string[];
   readonly masked?: NonNullable<ExchangeRecord['masked']>;
   readonly call?: NonNullable<ExchangeRecord['call']>;
@@ -56,7 +56,7 @@ export interface AnswerFacts {
   readonly firstByteMs: number | null;
   readonly firstTokenMs: number | null;
   readonly totalMs: number | null;
-  /** What the chain came to, where there was one. */
+  /** The result of the chain, if there was one. */
   readonly chain?: ChainFacts;
   readonly quality?: QualityCheck | null;
 }
@@ -64,24 +64,24 @@ export interface AnswerFacts {
 export interface ChainFacts {
   /** The target of the last attempt. */
   readonly served: TargetRef;
-  /** Attempts that failed, in order; with `exhausted` the last one too. */
+  /** Failed attempts in order; with `exhausted`, including the last one. */
   readonly failed: readonly AttemptRecord[];
   /** No attempt was answered: all are in `failed`. */
   readonly exhausted: boolean;
-  /** Milliseconds of the last attempt. */
+  /** Duration of the last attempt, in ms. */
   readonly lastMs: number;
   readonly lastDropped: readonly string[];
   readonly lastAdapted: readonly string[];
-  /** Status that the last attempt's provider answered with itself; null: it did not. */
+  /** Status returned by the last attempt's provider itself; null if it returned none. */
   readonly lastStatus: number | null;
 }
 
 const free: Cost = { known: true, usd: 0 };
 
-/** A call that only lists or fetches: it costs nothing, and nothing was saved by it. */
+/** A call that only lists or fetches: no cost and no savings. */
 const reading: Savings = { cost: free, baseline: free, savings: free };
 
-/** Closes an exchange: prices its usage and puts everything that explains it in one object. Called once per exchange. */
+/** Closes an exchange: prices its usage and combines everything that explains it in one object. Called once per exchange. */
 export function buildRecord(request: RequestFacts, ending: AnswerFacts): ExchangeRecord {
   const { generation, decision, cacheEntry } = request;
   const { answer, chain } = ending;
@@ -127,7 +127,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     ...shapedBy(request, served, usage, ending),
     ...shadowedBy(request, usage),
     ...(priced.basis === undefined || decision?.baseline === undefined ? {} : { baselineBasis: priced.basis }),
-    // An answer from the cache is no attempt; those that failed before it are.
+    // An answer from the cache is no attempt, but the failed attempts before it are.
     attempts: cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
     ...(refused || request.keyFile == null || cacheEntry !== null ? {} : { key: request.keyFile }),
     ...(request.output == null ? {} : { template: request.output.key.template }),
@@ -160,18 +160,18 @@ function endOf({ outcome, status, answer, quality }: AnswerFacts, usage: Usage |
   };
 }
 
-/** Sluice answered itself, and no provider was asked. */
+/** Sluice answered itself, without asking a provider. */
 function wasRefused({ outcome }: AnswerFacts): boolean {
   return outcome === 'blocked' || outcome === 'not-cached';
 }
 
-/** What the answer that went to the app cost. */
+/** The cost of the answer that went to the app. */
 function answeredFor(request: RequestFacts, ending: AnswerFacts, served: TargetRef | null, seen: Usage | null): Priced {
   if (request.call?.reads === true) return reading;
   return withError(atLeast(price(request, ending, served), request.generation, served, seen), ending);
 }
 
-/** Only answers that came say what a shape saved. */
+/** Savings by a shape are only known for answers that arrived. */
 function shapedBy(
   { decision, generation, mode, cacheEntry }: RequestFacts,
   served: TargetRef | null,
@@ -192,7 +192,7 @@ function shapedBy(
   return { shapeSavings: shapeSavings(generation, shape, served, usage) };
 }
 
-/** What the choice that shadow mode did not carry out would have saved. */
+/** What the choice that shadow mode did not apply would have saved. */
 function shadowedBy({ decision, generation, cacheEntry }: RequestFacts, usage: Usage | null): Pick<ExchangeRecord, 'shadowSavings'> {
   const would = decision?.wouldServe ?? null;
   if (
@@ -225,7 +225,7 @@ function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, r
   ];
 }
 
-/** A cost that is unknown, with what the tokens cost that were seen. */
+/** An unknown cost, with the cost of the observed tokens as a lower bound. */
 function atLeast(priced: Priced, generation: PolicyGeneration, served: TargetRef | null, seen: Usage | null): Priced {
   if (seen === null || served === null || priced.cost.known || priced.cost.reason !== 'usage') return priced;
   const cost = costOf(generation, served, seen);
@@ -233,18 +233,18 @@ function atLeast(priced: Priced, generation: PolicyGeneration, served: TargetRef
 }
 
 /**
- * No provider bills an answer that is an error. A 5xx may be Envoy's own, after a request that the provider did work on: only a chain
- * knows that it was not. What would have been saved stays unknown.
+ * Providers do not bill error responses. A 5xx may be Envoy's own, sent after the provider worked on the request: only a chain knows that
+ * it was not. The savings stay unknown.
  */
 function withError(priced: Priced, { outcome, status, chain }: AnswerFacts): Priced {
-  // What the app got may be Sluice's own answer, in place of one that could not be read.
+  // The app may have received Sluice's own response instead of an unreadable one.
   const own = chain?.lastStatus ?? status;
   const unbilled =
     outcome === 'provider-error' && !priced.cost.known && own !== null && own >= 400 && (own < 500 || chain?.exhausted === false);
   return unbilled ? { ...priced, cost: free } : priced;
 }
 
-/** Failed attempts cost what they cost, and the app's answer has to pay for them. */
+/** Failed attempts are billed, and count against the savings of the app's answer. */
 function withFailed(answered: Priced, chain: ChainFacts): Priced {
   let usd = 0;
   let unknown: Cost | null = null;
@@ -261,7 +261,7 @@ function withFailed(answered: Priced, chain: ChainFacts): Priced {
   return { ...answered, cost, savings: difference(answered.baseline, cost) };
 }
 
-/** What a call cost, what it is held against, and how that was reckoned; absent: it was not. */
+/** The cost of a call, its baseline, and the basis of the baseline; `basis` is absent if there was no computation. */
 type Priced = Savings & { readonly basis?: BaselineBasis };
 
 function targetOf({ provider, requestedModel }: RequestFacts): TargetRef | null {
@@ -271,7 +271,7 @@ function targetOf({ provider, requestedModel }: RequestFacts): TargetRef | null 
 function price(request: RequestFacts, ending: AnswerFacts, served: TargetRef | null): Priced {
   const { generation, decision, cacheEntry } = request;
   const baseline: Cost = { known: false, reason: 'usage' };
-  // A refused request never left: it cost nothing, and what it would have cost nobody knows.
+  // A refused request was never sent: its cost is zero, and what it would have cost is unknown.
   if (wasRefused(ending)) return { cost: free, baseline, savings: difference(baseline, free) };
   const usage = ending.answer?.usage ?? null;
   const requested = decision?.requested ?? targetOf(request);

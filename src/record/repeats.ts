@@ -6,11 +6,11 @@ interface Seen {
   held: number;
 }
 
-/** Holds back a message that comes again and again: what goes wrong for every request must not fill the disk. */
+/** Suppresses repeated messages: an error that occurs on every request must not fill the disk. */
 export class Repeats {
   readonly #seen = new Map<string, Seen>();
 
-  /** How many of this message were held back since the last that was written; null: this one is held back, too. `now` in ms. */
+  /** Number of suppressed messages like this since the last one written; null if this one is suppressed too. `now` in ms. */
   held(message: string, now: number): number | null {
     const seen = this.#seen.get(message);
     if (seen === undefined || now - seen.since >= limits.logRepeatMs) {

@@ -2,7 +2,7 @@ import type { Attributes } from '@opentelemetry/api';
 import { operationOf, providerNameOf } from './genai-names.ts';
 import type { AttemptRecord, ExchangeRecord } from './types.ts';
 
-/** What Sluice decided, and what it cost: under `sluice.` where OpenTelemetry has no name. Unknown facts have no attribute. */
+/** Sluice's decision and its cost; names are under `sluice.` where OpenTelemetry has none. Unknown facts have no attribute. */
 export function exchangeAttributes(record: ExchangeRecord): Attributes {
   const { decision, verdict, cost, baseline, savings } = record;
   return defined({
@@ -39,24 +39,24 @@ export function exchangeAttributes(record: ExchangeRecord): Attributes {
   });
 }
 
-/** Low in cardinality, as the convention asks: the operation and the model. */
+/** Low cardinality, as the convention requires: the operation and the model. */
 export function attemptName(record: ExchangeRecord, { target }: AttemptRecord): string {
   return `${operationOf(record)} ${target.model}`;
 }
 
-/** Where a span's call went, and which part of the exchange it was. */
+/** Where a span's call went, and its place in the exchange. */
 export interface AttemptPlace {
-  /** scheme://host[:port] of the provider; undefined: the policy has it no more. */
+  /** scheme://host[:port] of the provider; undefined if it is no longer in the policy. */
   readonly endpoint: string | undefined;
-  /** The attempt whose answer the caller got: usage and content belong to it. */
+  /** The attempt whose answer the caller received: usage and content belong to it. */
   readonly last: boolean;
   /** Milliseconds from the request's headers to this attempt. */
   readonly beganMs: number;
-  /** Whether content may leave. */
+  /** Whether content may be exported. */
   readonly withContent: boolean;
 }
 
-/** One call to a provider, by OpenTelemetry's conventions for the span `gen_ai.client.inference`. */
+/** One call to a provider, following OpenTelemetry's conventions for the span `gen_ai.client.inference`. */
 export function attemptAttributes(record: ExchangeRecord, attempt: AttemptRecord, place: AttemptPlace): Attributes {
   const { provider, model } = attempt.target;
   return defined({
@@ -85,7 +85,7 @@ function serverAttributes(endpoint: string | undefined): Values {
   };
 }
 
-/** Settings of the request by their names in each API, as the convention calls them. */
+/** Request settings by their names in each API, with the convention's names. */
 const settings: Readonly<Record<string, string>> = {
   temperature: 'temperature',
   top_p: 'top_p',
@@ -101,11 +101,11 @@ const settings: Readonly<Record<string, string>> = {
   presencePenalty: 'presence_penalty',
 };
 
-/** What the app asked for. What it left to the model has no attribute. */
+/** The app's request settings. Settings left to the model have no attribute. */
 function requestAttributes({ stream, trace, request: { asks } }: ExchangeRecord): Values {
   const set: Values = {
     'gen_ai.conversation.id': trace?.conversation,
-    // The convention has it of streams only.
+    // The convention defines it for streams only.
     'gen_ai.request.stream': stream ? true : null,
     'gen_ai.output.type': asks?.audioOutput === true ? 'speech' : (asks?.jsonOutput ?? 'none') === 'none' ? null : 'json',
     'gen_ai.request.max_tokens': asks?.maxOutputTokens,
@@ -125,7 +125,7 @@ function answerAttributes(record: ExchangeRecord, attempt: AttemptRecord, { bega
   return {
     'gen_ai.response.id': record.responseId,
     'gen_ai.response.model': record.answeredModel,
-    // A reason that was to come and did not is an error, as the convention has it.
+    // In the convention, an expected finish reason that never arrived is `error`.
     'gen_ai.response.finish_reasons': finishReason !== null ? [finishReason] : attempt.outcome === 'cut' ? ['error'] : null,
     'gen_ai.response.time_to_first_chunk':
       record.stream && timing.firstTokenMs !== null ? Math.max(0, timing.firstTokenMs - beganMs) / 1000 : null,
@@ -143,7 +143,7 @@ function answerAttributes(record: ExchangeRecord, attempt: AttemptRecord, { bega
   };
 }
 
-/** Attributes of which some may be unknown. */
+/** Attributes, some of which may be unknown. */
 type Values = Record<string, string | number | boolean | readonly string[] | null | undefined>;
 
 function defined(attributes: Readonly<Values>): Attributes {

@@ -37,11 +37,14 @@ import type { ExchangeRecord, RecordSink } from './types.ts';
 /** Spans since the start. */
 export interface SpanCounts {
   readonly exported: number;
-  /** Because the collector did not take them, or took them too slowly. */
+  /** Dropped because the collector rejected them or was too slow. */
   readonly dropped: number;
 }
 
-/** Spans as the environment asks for them. `endpointOf`: where a provider of the policy in force is. Throws SluiceError SLUICE_OTEL_SETTING. */
+/**
+ * Opens spans as configured in the environment. `endpointOf`: address of a provider in the current policy. Throws SluiceError
+ * SLUICE_OTEL_SETTING.
+ */
 export function openSpans(
   env: NodeJS.ProcessEnv,
   version: string,
@@ -50,7 +53,7 @@ export function openSpans(
   return { ratio: samplingRatio(env), sink: new SpanSink(env, version, endpointOf) };
 }
 
-/** Counts what the collector took and what it did not. */
+/** Counts the spans that the collector accepted and those that it did not. */
 class CountingExporter implements SpanExporter {
   readonly #inner: SpanExporter;
   exported = 0;
@@ -73,7 +76,7 @@ class CountingExporter implements SpanExporter {
   }
 }
 
-/** Ids were chosen when the request came, so that the provider could hear of them; the SDK asks for them here. */
+/** Returns ids that were chosen when the request arrived, so that the provider could be sent them. */
 class PresetIds implements IdGenerator {
   traceId = '';
   spanId = '';
@@ -87,7 +90,7 @@ class PresetIds implements IdGenerator {
   }
 }
 
-/** Makes spans of records, after the fact and from nothing else, and sends them to an OTLP collector in batches. */
+/** Builds spans from finished records alone, and sends them to an OTLP collector in batches. */
 export class SpanSink implements RecordSink {
   readonly #exporter: CountingExporter;
   readonly #provider: TracerProvider;
@@ -98,7 +101,7 @@ export class SpanSink implements RecordSink {
   #ended = 0;
   #dropped = 0;
 
-  /** Settings come from OpenTelemetry's variables in `env`, of which the exporters read most themselves. */
+  /** Settings come from OpenTelemetry's variables in `env`; the exporters read most of them themselves. */
   constructor(env: NodeJS.ProcessEnv, version: string, endpointOf: (provider: string) => string | undefined) {
     this.#endpointOf = endpointOf;
     const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf';
@@ -110,7 +113,7 @@ export class SpanSink implements RecordSink {
     this.#withContent = env['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT']?.toLowerCase() === 'true';
     const named = env['OTEL_SERVICE_NAME'] === undefined ? { 'service.name': 'sluice' } : {};
     this.#provider = new TracerProvider({
-      // Whether a request is sampled was settled when it came.
+      // Sampling was decided when the request arrived.
       sampler: new AlwaysOnSampler(),
       idGenerator: this.#ids,
       resource: defaultResource()
@@ -136,7 +139,7 @@ export class SpanSink implements RecordSink {
   record(record: ExchangeRecord): void {
     const { trace: facts } = record;
     if (facts?.sampled !== true) return;
-    // The SDK's own queue drops without a word; this bound is below it, and counts.
+    // The SDK's own queue drops silently; this bound is lower, and counts.
     if (this.#ended - this.#exporter.exported - this.#exporter.failed >= limits.spanQueue) {
       this.#dropped++;
       return;
@@ -154,12 +157,12 @@ export class SpanSink implements RecordSink {
       this.#start(facts, null, `sluice.${step.name}`, within, { startTime: at(step.startMs), kind: SpanKind.INTERNAL }).end(at(step.endMs));
       this.#ended++;
     }
-    // One follows the other: the first begins when Sluice is done, the last ends with the exchange.
+    // Attempts are sequential: the first begins when Sluice is done, the last ends with the exchange.
     let begin = record.timing.overheadMs;
     record.attempts.forEach((attempt, index) => {
       const last = index === record.attempts.length - 1;
       const place = { endpoint: this.#endpointOf(attempt.target.provider), last, beganMs: begin, withContent: this.#withContent };
-      // Its provider heard of this id.
+      // This id was sent to the provider.
       const span = this.#start(facts, facts.attemptIds[index] ?? null, attemptName(record, attempt), within, {
         startTime: at(begin),
         kind: SpanKind.CLIENT,
@@ -184,12 +187,12 @@ export class SpanSink implements RecordSink {
     this.#ended++;
   }
 
-  /** Sends what waits, for at most as long as one export may take. */
+  /** Sends waiting spans, for at most the duration of one export. */
   async close(): Promise<void> {
     await this.#provider.shutdown().catch(() => undefined);
   }
 
-  /** `id`: the span's, null: any. */
+  /** `id`: the span's id; null for any. */
   #start({ traceId }: TraceFacts, id: string | null, name: string, parent: Context, options: SpanOptions): ReturnType<Tracer['startSpan']> {
     this.#ids.traceId = traceId;
     this.#ids.spanId = id ?? freshId();
@@ -197,13 +200,13 @@ export class SpanSink implements RecordSink {
   }
 }
 
-/** A context in which the caller's span is the parent; the root when there is none. */
+/** A context with the caller's span as parent; the root context if there is none. */
 function remote(facts: TraceFacts, parentId: string | null): Context {
   if (parentId === null) return ROOT_CONTEXT;
   return trace.setSpanContext(ROOT_CONTEXT, { traceId: facts.traceId, spanId: parentId, traceFlags: TraceFlags.SAMPLED, isRemote: true });
 }
 
-/** Times in ms since a moment (ms since the epoch) as the SDK takes them, in seconds and nanoseconds. */
+/** Converts times in ms after a moment (ms since the epoch) to the SDK's format, seconds and nanoseconds. */
 function clockFrom(wall: number): (ms: number) => HrTime {
   return (ms) => {
     const seconds = Math.floor((wall + ms) / 1000);

@@ -1,24 +1,24 @@
 import { Counter, type Registry } from 'prom-client';
 import type { MetricSpec } from './metric-table.ts';
 
-/** One series of a counter: what was added since it was last read. */
+/** One series of a counter: the sum added since it was last read. */
 export interface TallyCell {
   waiting: number;
-  /** Whether anything was, be it zero: only then the series is shown. */
+  /** Whether anything was added, even zero: only then is the series exported. */
   counted: boolean;
 }
 
 type Child = TallyCell & { readonly child: Counter.Internal };
 
-/** By one label's value after the other. */
+/** Nested by label value, one label per level. */
 type Cells = Map<string, Cells | Child>;
 
 /** Most labels of a counter. */
 export type TallyLabels = readonly [a?: string, b?: string, c?: string, d?: string, e?: string, f?: string, g?: string];
 
 /**
- * A counter whose counts are kept beside prom-client and told to it when somebody reads: prom-client puts a series' labels together at
- * each increment, which costs a request more than all its counting.
+ * A counter kept outside prom-client and copied to it when read: prom-client joins a series' labels at each increment, which would cost
+ * more than all other counting of a request.
  */
 export class Tally {
   readonly #counter: Counter;
@@ -37,7 +37,7 @@ export class Tally {
     });
   }
 
-  /** A series that is there; undefined: these labels have none yet. Makes nothing: neither a list of the labels nor a key. */
+  /** The existing series; undefined if there is none for these labels. Allocates neither a list of the labels nor a key. */
   find(a = '', b = '', c = '', d = '', e = '', f = '', g = ''): TallyCell | undefined {
     let at: Cells | Child | undefined = this.#cells.get(a);
     if (this.#labels > 1) at = (at as Cells | undefined)?.get(b);
@@ -49,7 +49,7 @@ export class Tally {
     return at as Child | undefined;
   }
 
-  /** The cell of a series, which is shown once something is counted in it. */
+  /** The cell of a series, which is exported once something was counted. */
   begin(values: readonly string[]): TallyCell {
     const known = this.find(...(values as TallyLabels));
     if (known !== undefined) return known;
@@ -75,7 +75,7 @@ export class Tally {
   }
 }
 
-/** Throws on what is no count, as prom-client does. */
+/** Throws on invalid counts, like prom-client. */
 export function count(cell: TallyCell, by = 1): void {
   if (!(by >= 0 && by < Infinity)) throw new RangeError(`a counter cannot count ${by}`);
   cell.waiting += by;

@@ -4,31 +4,31 @@ import { randomFillSync } from 'node:crypto';
 export interface TraceStep {
   readonly name: 'cache' | 'classify' | 'decide';
   readonly startMs: number;
-  /** Grows while the step waits for another. */
+  /** Extended while the step waits for another one. */
   endMs: number;
 }
 
-/** Where a request stands in its trace. Ids are lower-case hex. */
+/** The trace of a request. Ids are lower-case hex. */
 export interface TraceFacts {
   readonly traceId: string;
-  /** The caller's span; null: the trace begins here. */
+  /** The caller's span; null if the trace begins here. */
   readonly parentId: string | null;
   /** Sluice's span for this request. */
   readonly spanId: string;
-  /** The spans of the calls to providers, one an attempt; each provider hears of its own. Filled as attempts begin. */
+  /** Spans of the calls to providers, one per attempt; each provider is sent its own. Appended as attempts begin. */
   readonly attemptIds: string[];
   readonly sampled: boolean;
-  /** Filled while the request is worked on. */
+  /** Appended while the request is processed. */
   readonly steps: TraceStep[];
-  /** The conversation's name as its app says it, in a header or in the body; absent: it says none. */
+  /** The conversation id sent by the app in a header or in the body; absent if none. */
   conversation?: string;
 }
 
 const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
 /**
- * Joins the caller's trace, or begins one. A caller's decision to sample is kept; of traces that begin here `ratio` (0 to 1)
- * is sampled. `byParent` false: that holds for all traces.
+ * Continues the caller's trace, or begins one. A caller's sampling decision is kept; of traces that begin here, a share of `ratio` (0 to 1)
+ * is sampled. If `byParent` is false, the ratio applies to all traces.
  */
 export function beginTrace(header: string | undefined, ratio: number, byParent = true): TraceFacts {
   const found = header === undefined ? null : traceparent.exec(header.trim());
@@ -48,17 +48,17 @@ export function beginTrace(header: string | undefined, ratio: number, byParent =
   };
 }
 
-/** As the SDK's ratio sampler: the id itself decides, so that all parties agree. */
+/** Like the SDK's ratio sampler: the id itself decides, so that all parties agree. */
 function drawn(traceId: string, ratio: number): boolean {
   return Number.parseInt(traceId.slice(0, 8), 16) < ratio * 0x1_0000_0000;
 }
 
-/** The trace of a traceparent header; null: there is none, or it cannot be read. */
+/** The trace id of a traceparent header; null if it is missing or invalid. */
 export function traceIdOf(header: string | undefined): string | null {
   return header === undefined ? null : (traceparent.exec(header.trim())?.[1] ?? null);
 }
 
-/** The traceparent header that the provider of an attempt gets, counted from 0. */
+/** The traceparent header for the provider of an attempt, counted from 0. */
 export function traceparentOf({ traceId, attemptIds, sampled }: TraceFacts, attempt: number): string {
   const id = (attemptIds[attempt] ??= randomHex(8));
   return `00-${traceId}-${id}-${sampled ? '01' : '00'}`;

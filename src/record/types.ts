@@ -9,7 +9,7 @@ import type { FallbackTrigger, IgnoredClaim, TargetRef } from '../policy/types.t
 import type { Decision } from '../route/types.ts';
 import type { TraceFacts } from './trace.ts';
 
-/** By what an exchange's answer reaches Sluice. Closed list: a metric label. */
+/** How an exchange's answer reaches Sluice. Closed list: a metric label. */
 export type AnswerSource = 'copies' | 'collected' | 'protocol-manager';
 
 /** How an exchange ended. Closed list: a metric label. */
@@ -17,96 +17,106 @@ export type OutcomeKind =
   | 'complete'
   /** The stream ended without its terminal event, or was reset by the provider. */
   | 'cut'
-  /** The client went away before the end. */
+  /** The client disconnected before the end. */
   | 'client-gone'
   /** The provider answered with 4xx or 5xx, or an error event. */
   | 'provider-error'
-  /** Sluice answered: the policy blocked it. */
+  /** Sluice answered because the policy blocked the request. */
   | 'blocked'
-  /** Sluice answered: only a cached answer was wanted, and there was none. */
+  /** Sluice answered because only a cached answer was allowed, and there was none. */
   | 'not-cached'
   /** No response phase reached Sluice. */
   | 'unobserved';
 
 /**
- * What the cache did. Closed list: a metric label. `hit`, `stale` (past its time), `coalesced` (waited for an identical request), `semantic` (the answer to another question that asks the same): it answered.
- * `miss`: it had nothing; `bypass`: it was not asked, as the caller or the policy wants; `off`: there is none here.
+ * The cache's result. Closed list: a metric label. The cache answered with `hit`, `stale` (expired), `coalesced` (waited for an identical
+ * request) or `semantic` (answer to an equivalent question). `miss`: no entry; `bypass`: not used, by the caller's or the policy's wish;
+ * `off`: no cache.
  */
 export type CacheState = 'off' | 'bypass' | 'miss' | 'hit' | 'stale' | 'coalesced' | 'semantic';
 
 export interface CacheEntryFacts {
   readonly id: string;
   readonly ageSeconds: number;
-  /** Who gave the answer when it was fetched. */
+  /** The target that gave the answer when it was fetched. */
   readonly target: TargetRef;
   readonly tier: string | null;
-  /** How much longer the provider took then; null when that is unknown. */
+  /** How much longer the provider took then; null if unknown. */
   readonly savedMs: number | null;
 }
 
-/** What a decision needs to know of a request beside its size: enough to decide it anew for another policy. */
+/** What a decision needs to know about a request besides its size: enough to replay the decision with another policy. */
 export interface RequestAsks {
   readonly userTurns: number;
   /** UTF-16 units of the last user text. */
   readonly userUnits: number;
   readonly maxOutputTokens: number | null;
-  /** Answers asked for at once. */
+  /** Number of answers requested at once. */
   readonly answers: number;
   readonly jsonOutput: JsonOutput;
   readonly audioInputs: number;
   readonly audioOutput: boolean;
   readonly files: number;
   readonly reasoning: string | null;
-  /** Parameters that not every model takes, with their values; absent: there are none. */
+  /** Parameters that not every model accepts, with their values; absent if there are none. */
   readonly parameters?: readonly (readonly [string, ParameterValue])[];
 }
 
-/** What a caller said, as far as it counted. */
+/** The caller's claims that were accepted. */
 export interface CallerFacts {
   readonly userTier: string | null;
   readonly quality: string | null;
   readonly task: string | null;
-  /** The rule of `callers.identify` that says who it is; absent: none does. */
+  /** The rule of `callers.identify` that identified the caller; absent if none did. */
   readonly identity?: string;
-  /** The rule of `callers.trust` by which its word counts; absent: none does. */
+  /** The rule of `callers.trust` by which its claims are accepted; absent if none. */
   readonly trusted?: string;
-  /** What it said that did not count; absent: all counted. */
+  /** Claims that were ignored; absent if none were. */
   readonly ignored?: readonly IgnoredClaim[];
 }
 
 export interface AttemptRecord {
   readonly target: TargetRef;
-  /** Null when no response headers came. */
+  /** Null if no response headers arrived. */
   readonly status: number | null;
   readonly outcome: OutcomeKind;
-  /** Why the next target was tried; null for the attempt whose answer the app got. */
+  /** Why the next target was tried; null for the attempt whose answer the app received. */
   readonly reason: FallbackTrigger | null;
   readonly ms: number | null;
   readonly cost: Cost;
-  /** Parameters that its translation left out, as the policy allows. */
+  /** Parameters dropped in its translation, as the policy allows. */
   readonly dropped: readonly string[];
-  /** What was written in the target's own words, `max_tokens → max_completion_tokens`; absent: nothing. */
+  /** Parameters renamed for the target, such as `max_tokens → max_completion_tokens`; absent if none. */
   readonly adapted?: readonly string[];
 }
 
-/** One request's record: everything that explains it a month later. Sinks get this object and nothing else. */
+/** The record of one request, with everything needed to explain it a month later. Sinks receive this object and nothing else. */
 export interface ExchangeRecord {
-  /** `shadow`: a copy of a request, whose answer nobody got. `cached`: Sluice answered, or said that it could not, before anything was decided. */
+  /**
+   * `shadow`: a copy of a request, whose answer is discarded. `cached`: Sluice answered from the cache, or refused because it could not,
+   * before any decision.
+   */
   readonly kind: 'decision' | 'observed' | 'pass' | 'cached' | 'shadow';
-  /** Of kind shadow: the decision whose request was copied. */
+  /** Only for kind shadow: the decision whose request was copied. */
   readonly shadowOf?: string;
-  /** UUIDv7, Sluice's own; never the client's. */
+  /** UUIDv7, generated by Sluice; never the client's. */
   readonly id: string;
-  /** The provider's own id of the answer that the app got (`id`, `responseId` in its body); null: none was seen. Absent in records of earlier versions. */
+  /**
+   * The provider's id of the answer that the app received (`id` or `responseId` in its body); null if none was seen. Absent in records of
+   * earlier versions.
+   */
   readonly responseId?: string | null;
-  /** The app's own id of the request, from the header that `serve --request-id-header` names; null: it sent none. Absent in records of earlier versions. */
+  /**
+   * The app's id of the request, from the header set with `serve --request-id-header`; null if it sent none. Absent in records of earlier
+   * versions.
+   */
   readonly requestId?: string | null;
-  /** The trace that the request belongs to, by its traceparent header or begun here, hex; null: none. Absent in records of earlier versions. */
+  /** Trace id of the request in hex, from its traceparent header or generated here; null if none. Absent in records of earlier versions. */
   readonly traceId?: string | null;
   /** ISO 8601 with ms. */
   readonly time: string;
   readonly workspace: string;
-  /** The user's hash (src/budgets/user.ts); null: the request named none. */
+  /** The user's hash (src/budgets/user.ts); null if the request names no user. */
   readonly user: string | null;
   readonly provider: string | null;
   readonly api: ApiName | null;
@@ -114,11 +124,11 @@ export interface ExchangeRecord {
   readonly stream: boolean;
   /** Set for kinds observed and pass. */
   readonly passReason: PassReason | null;
-  /** What it was for; only of kinds observed and pass. */
+  /** The purpose of the call; only for kinds observed and pass. */
   readonly call?: { readonly method: string; readonly path: string; readonly about: string | null; readonly reads: boolean };
   readonly requestedModel: string | null;
   readonly servedModel: string | null;
-  /** As the provider's answer names it. */
+  /** Model name in the provider's answer. */
   readonly answeredModel: string | null;
   readonly verdict: Verdict | null;
   readonly decision: Decision | null;
@@ -134,64 +144,67 @@ export interface ExchangeRecord {
     readonly images: number | null;
     /** SHA-256 of the last user text, hex, first 16 digits; null when capture is none. */
     readonly promptHash: string | null;
-    /** Only where the policy asks for it. */
+    /** Only if the policy enables it. */
     readonly promptStart: string | null;
-    /** What the request needs of a model; null: it was not read. */
+    /** What the request needs from a model; null if the request was not read. */
     readonly asks: RequestAsks | null;
   };
-  /** What the caller said of itself, as overrides read it; null: nothing was read. */
+  /** The caller's claims, as used by overrides; null if nothing was read. */
   readonly caller: CallerFacts | null;
   readonly outcome: OutcomeKind;
   readonly status: number | null;
   readonly finishReason: string | null;
   readonly errorType: string | null;
-  /** What checks of the answer's form came to; null: there was no whole answer of a model. */
+  /** Result of the checks of the answer's form; null if there was no complete answer from a model. */
   readonly quality: QualityCheck | null;
   readonly usage: Usage | null;
   readonly usageUnknown: UsageUnknown | null;
-  /** Where the usage of a stream is unknown: tokens that went by, estimated. Absent: nothing was seen. */
+  /** Estimated tokens observed in a stream whose usage is unknown. Absent if nothing was seen. */
   readonly seen?: { readonly input: number; readonly output: number };
   readonly cost: Cost;
   /** What the requested model would have cost for the same usage. */
   readonly baseline: Cost;
   /** baseline - cost; known only when both are. */
   readonly savings: Cost;
-  /** What the policy's shape is reckoned to have saved, US dollars; in none of the sums above. Absent: it changed nothing. */
+  /** Estimated savings of the policy's shape, US dollars; not included in the sums above. Absent if the shape changed nothing. */
   readonly shapeSavings?: Cost;
-  /** In shadow mode: what the model that would have been served would have saved for the same usage, US dollars, negative where it costs more; in none of the sums above. Absent: nothing would have changed. */
+  /**
+   * In shadow mode: what the model that would have been served would have saved for the same usage, US dollars, negative if it costs more;
+   * not included in the sums above. Absent if nothing would have changed.
+   */
   readonly shadowSavings?: Cost;
-  /** How the baseline was reckoned; absent: the requested model, with the tokens of the answer that was served. */
+  /** Basis of the baseline; absent for the requested model with the tokens of the served answer. */
   readonly baselineBasis?: BaselineBasis;
   readonly attempts: readonly AttemptRecord[];
-  /** The file of the gateway's key that it left with last; absent: the app's own, a signature, or nothing left. */
+  /** File of the gateway key used last for this request; absent if the app's own key or a signature was used, or nothing was sent. */
   readonly key?: string;
-  /** Requests of one shape have one (src/router/online/template.ts); absent: it was not reckoned. */
+  /** Template id, shared by requests of the same form (src/router/online/template.ts); absent if it was not computed. */
   readonly template?: string;
   readonly cache: CacheState;
-  /** The answer that was served from the cache; null when none was. */
+  /** The cached answer that was served; null if none was. */
   readonly cacheEntry: CacheEntryFacts | null;
-  /** Experiment arms, `name:control` or `name:treatment`, joined by commas; null: it takes part in none. */
+  /** Experiment arms, `name:control` or `name:treatment`, separated by commas; null if in no experiment. */
   readonly arm: string | null;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
-  /** How many matches of which sensitivity rules were replaced by tokens; absent: none. */
+  /** Number of matches of each sensitivity rule that were replaced by tokens; absent if none. */
   readonly masked?: readonly { readonly rule: string; readonly matches: number }[];
-  /** The budgets that were asked about it, and what they did. */
+  /** The budgets checked for the request, and their actions. */
   readonly budgets: readonly BudgetFacts[];
-  /** The rate limits that were asked about it, and what they did; absent: none was. */
+  /** The rate limits checked for the request, and their actions; absent if none were. */
   readonly limits?: readonly LimitFacts[];
   readonly timing: {
-    /** Sluice's own time on the request path: scan, classify, decide, rewrite. */
+    /** Time spent in Sluice on the request path: scan, classify, decide, rewrite. */
     readonly overheadMs: number;
     /** From the request's headers to the response's headers. */
     readonly firstByteMs: number | null;
-    /** To the first output token of a stream. */
+    /** From the request's headers to the first output token of a stream. */
     readonly firstTokenMs: number | null;
     readonly totalMs: number | null;
   };
 }
 
-/** Gets every record once, when the exchange is over. Must not throw and must not block. */
+/** Receives every record once, when the exchange is over. Must not throw and must not block. */
 export interface RecordSink {
   record(record: ExchangeRecord): void;
 }

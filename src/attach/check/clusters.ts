@@ -5,7 +5,7 @@ import type { Findings } from './findings.ts';
 
 const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
-/** Where a cluster leads: `unix:/path`, `host:port`, or the listener inside Envoy. */
+/** The addresses of a cluster: `unix:/path`, `host:port`, or the listener inside Envoy. */
 export function addressesOf(cluster: Json): string[] {
   return listOf(at(cluster, 'load_assignment', 'endpoints'))
     .flatMap((group) => listOf(at(group, 'lb_endpoints')))
@@ -19,7 +19,7 @@ export function addressesOf(cluster: Json): string[] {
     });
 }
 
-/** Names of the clusters that lead to Sluice's address, and the name that the rendered config has for it. */
+/** Names of the clusters with Sluice's address, including the name in the rendered config. */
 export function clustersToSluice(clusters: readonly Placed[], sluice: string): Set<string> {
   return new Set([
     sluiceClusterName,
@@ -27,12 +27,12 @@ export function clustersToSluice(clusters: readonly Placed[], sluice: string): S
   ]);
 }
 
-/** `[::1]:9000` as Envoy writes it. */
+/** `[::1]:9000` as written in Envoy's config. */
 function plain(address: string): string {
   return address.startsWith('unix:') ? address : address.replace(/[[\]]/g, '');
 }
 
-/** Checks the cluster that leads to Sluice: there, at the right address, HTTP/2, with room. */
+/** Checks the cluster of Sluice: it exists, has the right address, HTTP/2, and sufficient limits. */
 export function checkSluiceCluster(findings: Findings, name: string): void {
   const { sluice } = findings.options;
   const found = findings.config.clusters.find(({ value }) => value['name'] === name);
@@ -63,7 +63,7 @@ export function checkSluiceCluster(findings: Findings, name: string): void {
   checkBreakers(findings, found, 'requests pass undecided');
 }
 
-/** What waits for Sluice must not meet a watermark: where it does, Envoy ends with a segmentation fault. */
+/** Data waiting for Sluice must not reach a watermark: there Envoy crashes with a segmentation fault. */
 function checkUnsent(findings: Findings, { value, path }: Placed, http2: unknown): void {
   const lowest = Math.min(
     Number(value['per_connection_buffer_limit_bytes'] ?? 1024 * 1024),
@@ -89,10 +89,10 @@ function checkBreakers(findings: Findings, { value, path }: Placed, then: string
     );
 }
 
-/** Checks the clusters that routes and chains of the snippet name. */
+/** Checks the clusters named in routes and chains of the snippet. */
 export function checkProviderClusters(findings: Findings): void {
   const have = new Map(findings.config.clusters.map((cluster) => [textOf(cluster.value['name']), cluster]));
-  // Clusters of a control plane are not in a file.
+  // Clusters from a control plane are not in a file.
   const absent: string[] = [];
   for (const wanted of findings.wanted.clusters) {
     const name = textOf(wanted['name']);
@@ -140,7 +140,7 @@ function checkProviderCluster(findings: Findings, found: Placed, wanted: Json): 
   checkAttemptFilter(findings, found, wanted);
 }
 
-/** The filters in a cluster of a chain's attempt: without them an attempt goes out with what was meant for another target. */
+/** Checks the filters in the cluster of a chain's attempt: without them an attempt sends a request that was meant for another target. */
 function checkAttemptFilter(findings: Findings, { value, path }: Placed, wanted: Json): void {
   const names = (cluster: Json): string[] =>
     listOf(at(cluster, 'typed_extension_protocol_options', options, 'http_filters')).map((filter) => textOf(at(filter, 'name')));
@@ -183,7 +183,7 @@ const modes = ['request_header_mode', 'request_body_mode', 'response_header_mode
 function checkAttemptProcessor(findings: Findings, path: Path, found: Json, wanted: Json): void {
   const mode = (config: Json, name: string): unknown => {
     const value = at(config, 'processing_mode', name);
-    // Envoy leaves out what is its default.
+    // Envoy omits default values.
     return value === undefined || value === 'DEFAULT'
       ? name.endsWith('body_mode')
         ? 'NONE'
@@ -221,7 +221,7 @@ function checkAttemptProcessor(findings: Findings, path: Path, found: Json, want
     );
 }
 
-/** Clusters whose endpoints are hosts of the policy's providers, by the cluster's name. */
+/** Clusters whose endpoints are hosts of the policy's providers, by cluster name. */
 export function clustersOfProviders(findings: Findings): Map<string, string> {
   const hosts = new Set(findings.options.providers.flatMap(({ endpoint, hosts: names }) => [new URL(endpoint).hostname, ...names]));
   const found = new Map<string, string>();

@@ -4,26 +4,26 @@ import { SluiceError } from '../../lib/errors.ts';
 export type Json = Readonly<Record<string, unknown>>;
 export type Path = readonly (string | number)[];
 
-/** One part of an Envoy's config and its place there. */
+/** One part of an Envoy's config and its path. */
 export interface Placed {
   readonly value: Json;
   readonly path: Path;
 }
 
-/** An Envoy's config as far as it is known: from a file, or what a running one says that it has. */
+/** An Envoy's config as far as it is known: from a file, or from a running Envoy's dump. */
 export interface EnvoyConfig {
   readonly listeners: readonly Placed[];
   readonly clusters: readonly Placed[];
-  /** By name: those that are not in a connection manager. */
+  /** By name: routes that are not inside a connection manager. */
   readonly routes: ReadonlyMap<string, Placed>;
   readonly bootstrap: Json;
-  /** Parts come from a control plane, and are not in what was read. */
+  /** Parts come from a control plane and are missing here. */
   readonly partial: boolean;
-  /** `:12` for a place in a file; empty where no line is known. */
+  /** `:12` for a position in a file; empty if the line is unknown. */
   readonly line: (path: Path) => string;
 }
 
-/** Reads a bootstrap, YAML or JSON. Throws SLUICE_ENVOY_CONFIG. */
+/** Parses a bootstrap, YAML or JSON. Throws SLUICE_ENVOY_CONFIG. */
 export function configOfFile(text: string, file: string): EnvoyConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -46,7 +46,7 @@ export function configOfFile(text: string, file: string): EnvoyConfig {
   };
 }
 
-/** Reads the answer of a running Envoy's `/config_dump`. */
+/** Parses the response of a running Envoy's `/config_dump`. */
 export function configOfDump(dump: unknown): EnvoyConfig {
   const configs = listOf(objectOf(dump)['configs']).map(objectOf);
   const of = (type: string): Json[] => configs.filter((config) => textOf(config['@type']).endsWith(`.${type}`));
@@ -80,7 +80,7 @@ export function configOfDump(dump: unknown): EnvoyConfig {
   };
 }
 
-/** Envoy takes its members in either spelling. Names in maps (`@type`, `envoy.filters…`) stay as they are. */
+/** Envoy accepts field names in either case style. Map keys (`@type`, `envoy.filters…`) are kept. */
 function snakeCased(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(snakeCased);
   if (typeof value !== 'object' || value === null) return value;
@@ -92,7 +92,7 @@ function snakeCased(value: unknown): unknown {
   );
 }
 
-/** The line of the deepest part of a path that the file has, in either spelling. */
+/** The line of the deepest part of a path that the file contains, in either case style. */
 function lineOf(document: Document, lines: LineCounter, path: Path): string {
   const found: (string | number)[] = [];
   for (const key of path) {
@@ -110,7 +110,7 @@ export function objectOf(value: unknown): Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
 }
 
-/** A text as it is; anything else as JSON; nothing as an empty text. */
+/** A string unchanged; undefined as an empty string; anything else as JSON. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
 }
@@ -119,7 +119,7 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** What is at a path of members; undefined: nothing. */
+/** The value at a path of fields; undefined if missing. */
 export function at(value: unknown, ...path: Path): unknown {
   return path.reduce<unknown>(
     (inner, key) => (Array.isArray(inner) && typeof key === 'number' ? (inner as unknown[])[key] : objectOf(inner)[key]),
@@ -127,7 +127,7 @@ export function at(value: unknown, ...path: Path): unknown {
   );
 }
 
-/** A duration of Envoy's (`0.5s`) in ms; null: none is written. */
+/** An Envoy duration (`0.5s`) in ms; null if there is none. */
 export function msOf(duration: unknown): number | null {
   const found = /^(\d+(?:\.\d+)?)s$/.exec(typeof duration === 'string' ? duration : '');
   return found === null ? null : Number(found[1]) * 1_000;

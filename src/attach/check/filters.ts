@@ -4,18 +4,18 @@ import { seconds } from '../breakers.ts';
 import { at, listOf, msOf, objectOf, textOf, type Json, type Path } from './config.ts';
 import type { Findings } from './findings.ts';
 
-/** Sluice's filters in one connection manager, as positions in `http_filters`; -1: it has none. */
+/** Sluice's filters in one connection manager, as positions in `http_filters`; -1 if absent. */
 export interface SluiceFilters {
   readonly request: number;
   readonly response: number;
   readonly usage: UsageMode;
-  /** Name of the request filter, as routes may switch it off. */
+  /** Name of the request filter, by which routes can disable it. */
   readonly name: string;
-  /** The cluster that the request filter calls. */
+  /** The cluster called by the request filter. */
   readonly cluster: string;
 }
 
-/** The filters of a connection manager that call Sluice; null: none does. */
+/** The filters of a connection manager that call Sluice; null if none does. */
 export function sluiceFilters(manager: Json, sluiceClusters: ReadonlySet<string>): SluiceFilters | null {
   const filters = listOf(manager['http_filters']).map(objectOf);
   const ours = filters.map((filter) => {
@@ -37,7 +37,7 @@ export function sluiceFilters(manager: Json, sluiceClusters: ReadonlySet<string>
   };
 }
 
-/** The settings of an ext_proc filter, with a matcher around them or not; null: it is another kind of filter. */
+/** The settings of an ext_proc filter, with or without a matcher around them; null for any other filter. */
 function processorOf(filter: Json): Json | null {
   const config = objectOf(filter['typed_config']);
   const inner = textOf(config['@type']).endsWith('.ExtensionWithMatcher')
@@ -217,7 +217,7 @@ function checkResponse(findings: Findings, config: Json, path: Path): void {
     );
 }
 
-/** Checks what the connection manager does around the filters: headers of clients, the access log, times and paths. */
+/** Checks the connection manager's settings around the filters: client headers, the access log, time-outs and paths. */
 export function checkManager(findings: Findings, manager: Json, path: Path, { usage }: SluiceFilters): void {
   const wanted = findings.wanted.http_connection_manager;
   const mutations = listOf(manager['early_header_mutation_extensions'])

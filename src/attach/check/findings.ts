@@ -2,16 +2,16 @@ import type { EnvoyOptions } from '../render.ts';
 import type { Snippet } from '../snippet.ts';
 import type { EnvoyConfig, Path } from './config.ts';
 
-/** What is missing or wrong in an Envoy's config. `error`: requests go undecided, wrong or unseen; `warning`: it works, less well. */
+/** A problem in an Envoy's config. `error`: requests are undecided, wrong or unobserved; `warning`: it works, but less well. */
 export interface EnvoyFinding {
   readonly level: 'error' | 'warning';
-  /** The place: a path of members, and the line where the file is known. */
+  /** The path of fields, and the line if the file is known. */
   readonly where: string;
   readonly message: string;
   readonly fix: string;
 }
 
-/** What the checks share: the config, what Sluice would have written, and the list of what was found. */
+/** Shared by the checks: the config, the config that Sluice would render, and the list of findings. */
 export class Findings {
   readonly config: EnvoyConfig;
   readonly options: EnvoyOptions;

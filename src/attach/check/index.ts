@@ -19,13 +19,13 @@ interface Manager {
 
 export interface EnvoyCheck {
   readonly findings: readonly EnvoyFinding[];
-  /** Addresses of the listeners whose requests Sluice gets: `host:port`. */
+  /** Addresses of the listeners whose requests reach Sluice: `host:port`. */
   readonly listeners: readonly { readonly address: string; readonly tls: boolean }[];
-  /** Where the filters find Sluice: `unix:/path` or `host:port`. */
+  /** Address at which the filters call Sluice: `unix:/path` or `host:port`. */
   readonly sluice: readonly string[];
 }
 
-/** Says what a config lacks for Sluice, or has wrong. `options`: as the config would be rendered for this policy, this Envoy and this Sluice. */
+/** Reports what is missing or wrong in a config. `options`: those for rendering a config for this policy, Envoy and Sluice. */
 export function checkEnvoy(config: EnvoyConfig, options: EnvoyOptions): EnvoyCheck {
   const findings = new Findings(config, options, snippetOf(options));
   const toSluice = clustersToSluice(config.clusters, options.sluice);
@@ -106,7 +106,7 @@ function checkAttached(findings: Findings, { value, path, listener }: Manager, f
     );
 }
 
-/** What chains need inside an Envoy before 1.40. */
+/** What chains need inside Envoy before 1.40. */
 function checkInside(findings: Findings): void {
   const have = new Set(findings.config.listeners.map(({ value }) => value['name']));
   const missing = findings.wanted.listeners.map(({ name }) => textOf(name)).filter((name) => !have.has(name));
@@ -124,7 +124,7 @@ function checkInside(findings: Findings): void {
     );
 }
 
-/** Listeners that lead to providers without asking Sluice. */
+/** Finds listeners that route to providers without calling Sluice. */
 function checkAround(findings: Findings, managers: readonly Manager[]): void {
   const providers = clustersOfProviders(findings);
   for (const { value, path } of managers) {

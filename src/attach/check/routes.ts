@@ -5,10 +5,10 @@ import { at, listOf, msOf, objectOf, textOf, type Json, type Path, type Placed }
 import type { SluiceFilters } from './filters.ts';
 import type { Findings } from './findings.ts';
 
-/** Shortest time that an answer must be allowed to take, in ms. */
+/** Shortest acceptable response time-out, in ms. */
 const leastTimeoutMs = 60_000;
 
-/** The routes of a connection manager; null: they come from a control plane and are not known. */
+/** The routes of a connection manager; null if they come from a control plane and are unknown. */
 export function routesOf(findings: Findings, manager: Json, path: Path): Placed | null {
   const inline = manager['route_config'];
   if (inline !== undefined) return { value: objectOf(inline), path: [...path, 'route_config'] };
@@ -64,7 +64,7 @@ function checkHost(findings: Findings, host: Json, path: Path, filters: SluiceFi
   for (const [index, route] of routes.entries()) if (!isSluices(route)) checkRoute(findings, route, [...path, 'routes', index], filters);
 }
 
-/** The routes that a request takes because Sluice said so must be there, and come first. */
+/** Checks that the routes selected by Sluice's headers exist and come first. */
 function checkLed(findings: Findings, routes: readonly Json[], path: Path): void {
   const wanted = listOf(findings.wanted.virtual_host['routes']).map(objectOf);
   const has = new Set(routes.flatMap(ledBy));
@@ -87,7 +87,7 @@ function checkLed(findings: Findings, routes: readonly Json[], path: Path): void
     );
 }
 
-/** `header` or `header=value` for what leads a request to a route of Sluice's. */
+/** `header` or `header=value` that selects one of Sluice's routes. */
 function ledBy(route: Json): string[] {
   return listOf(at(route, 'match', 'headers'))
     .map(objectOf)

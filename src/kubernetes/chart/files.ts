@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { chartValues } from './values.ts';
 
-/** A node of the JSON Schema, as far as the pages read it. */
+/** A node of the JSON Schema, as far as it is used for the pages. */
 interface JsonNode {
   readonly type?: string;
   readonly description?: string;
@@ -20,13 +20,13 @@ function schema(): JsonNode {
   return z.toJSONSchema(chartValues, { io: 'input', target: 'draft-7' }) as JsonNode;
 }
 
-/** helm/sluice/values.schema.json. Helm adds `global` to every chart's values. */
+/** Generates helm/sluice/values.schema.json. Helm adds `global` to every chart's values. */
 export function valuesSchema(): string {
   const root = schema();
   return `${JSON.stringify({ title: 'Values of the Sluice chart', ...root, properties: { ...root.properties, global: { type: 'object' } } }, null, 2)}\n`;
 }
 
-/** helm/sluice/values.yaml: every value with its default and what it means. */
+/** Generates helm/sluice/values.yaml: every value with its default and description. */
 export function valuesYaml(): string {
   return `# ${made}\n${yamlOf(schema(), '').join('\n')}\n`;
 }
@@ -41,8 +41,8 @@ function yamlOf(node: JsonNode, indent: string): string[] {
 }
 
 /**
- * helm/sluice/files/defaults.json: every value's path and default. `helm upgrade --reuse-values` puts the values of the old chart in
- * place of the new one's; the templates take what those lack from here.
+ * Generates helm/sluice/files/defaults.json: every value's path and default. `helm upgrade --reuse-values` replaces the new chart's values
+ * by the old ones; the templates take missing values from here.
  */
 export function valuesDefaults(): string {
   return `[\n${leavesOf(schema(), [])
@@ -56,12 +56,12 @@ function leavesOf(node: JsonNode, path: readonly string[]): { readonly path: rea
   );
 }
 
-/** Whether a node's properties are values of their own, rather than a map of what Kubernetes knows. */
+/** Whether a node's properties are separate values, rather than a map defined by Kubernetes. */
 function isGroup(node: JsonNode): boolean {
   return node.properties !== undefined && Object.keys(node.properties).length > 0;
 }
 
-/** docs/helm-values.md. */
+/** Generates docs/helm-values.md. */
 export function valuesPage(): string {
   return `# Values of the chart
 
@@ -71,7 +71,7 @@ ${table()}
 `;
 }
 
-/** helm/sluice/README.md: what people wrote in it, and the table of values. */
+/** Generates helm/sluice/README.md: the hand-written text, and the table of values. */
 export function chartReadme(now: string): string {
   const heading = '## Values\n';
   const end = now.indexOf(heading);

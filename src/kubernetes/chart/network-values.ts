@@ -3,7 +3,7 @@ import { flag, labels, object, objects, port, secretKey, text, texts } from './p
 
 const route = { enabled: flag(false, 'Make one'), annotations: labels('On it') };
 
-/** Values of Services, ports, and who may call what. */
+/** Values of Services, ports, and network access. */
 export const networkValues = {
   ports: z
     .strictObject({

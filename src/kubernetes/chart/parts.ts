@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Kinds of values that the chart has several of. */
+/** Types of values that the chart uses repeatedly. */
 export const resources = (requests: Record<string, string>, limits: Record<string, string>) =>
   z.looseObject({}).default({ requests, limits });
 export const labels = (what: string) => z.record(z.string(), z.string()).default({}).describe(what);
@@ -9,9 +9,9 @@ export const seconds = (number: number, what: string) => z.int().min(1).max(86_4
 export const flag = (on: boolean, what: string) => z.boolean().default(on).describe(what);
 export const text = (value: string, what: string) => z.string().default(value).describe(what);
 export const texts = (what: string) => z.array(z.string()).default([]).describe(what);
-/** A list of what Kubernetes knows: the API server checks it. */
+/** A list defined by Kubernetes; the API server validates it. */
 export const objects = (what: string) => z.array(z.looseObject({})).default([]).describe(what);
-/** A map of what Kubernetes knows. */
+/** A map defined by Kubernetes. */
 export const object = (what: string, value: Record<string, unknown> = {}) => z.looseObject({}).default(value).describe(what);
 
 export const image = (repository: string, tag: string, what: string) =>
@@ -29,7 +29,7 @@ export const image = (repository: string, tag: string, what: string) =>
     .prefault({})
     .describe(what);
 
-/** A Secret's key that is mounted as a file. */
+/** A key of a Secret, mounted as a file. */
 export const secretKey = (key: string, what: string) =>
   z
     .strictObject({ secret: text('', 'Secret that holds it; empty: none'), key: text(key, 'Its key there') })

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { flag, labels, object, objects, probes, resources, seconds, text } from './parts.ts';
 
-/** Values of the pods and of what makes them. */
+/** Values of the pods and their workloads. */
 export const podValues = {
   commonLabels: labels('On every object'),
   commonAnnotations: labels('On every object'),

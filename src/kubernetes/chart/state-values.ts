@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { flag, labels, redis, seconds, secretKey, text, texts } from './parts.ts';
 
-/** Values of the policy, and of what Sluice keeps. */
+/** Values of the policy and of Sluice's stored state. */
 export const stateValues = {
   policy: z
     .strictObject({

@@ -1,7 +1,7 @@
 import type { LedgerBackend } from '../backend.ts';
 import { shownUrl } from './url.ts';
 
-/** Node's and PostgreSQL's words for a server that cannot be reached now, and may be later. */
+/** Error codes of Node and PostgreSQL for a server that is temporarily unreachable. */
 const away: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -17,7 +17,7 @@ const away: ReadonlySet<string> = new Set([
   '53300',
 ]);
 
-/** A ledger that a fleet shares. The client is loaded where a ledger is opened, and only there. */
+/** A ledger shared by a fleet. The client library is only loaded when a ledger is opened. */
 export const postgres: LedgerBackend = {
   name: 'PostgreSQL',
   shared: true,
@@ -29,7 +29,7 @@ export const postgres: LedgerBackend = {
     const cause: unknown = error instanceof Error ? (error.cause ?? error) : null;
     if (!(cause instanceof Error)) return false;
     const { code } = cause as NodeJS.ErrnoException;
-    // The client gives no code where its own patience ends, or the server hangs up.
+    // The client sets no code on its own time-outs, or when the server closes the connection.
     return code === undefined ? /timeout|terminated/i.test(cause.message) : away.has(code);
   },
 

@@ -7,7 +7,7 @@ import { shownUrl } from './url.ts';
 
 export type PgClient = pg.Client;
 
-/** Longest wait for a connection, and for an answer, in ms. */
+/** Time-outs of connecting and of a response, in ms. */
 const connectMs = 5_000;
 const statementMs = 60_000;
 
@@ -22,7 +22,7 @@ export const postgresDialect: SqlDialect = {
   inside: (path) => `(body::json #>> '{${path.join(',')}}')`,
 };
 
-/** Values are numbered in PostgreSQL. */
+/** Replaces placeholders by PostgreSQL's numbered ones. */
 export function numbered(sql: string): string {
   let at = 0;
   return sql.replaceAll('?', () => `$${++at}`);
@@ -30,7 +30,7 @@ export function numbered(sql: string): string {
 
 const parserOf = pg.types.getTypeParser as (type: number) => (value: string) => unknown;
 
-/** A connection of its own. Throws SluiceError, which names no password. */
+/** Opens a new connection. Throws SluiceError, which contains no password. */
 export async function connect({ place, passwordFile }: LedgerTarget): Promise<PgClient> {
   try {
     const client = new pg.Client({
@@ -42,7 +42,7 @@ export async function connect({ place, passwordFile }: LedgerTarget): Promise<Pg
       keepAlive: true,
       types: { getTypeParser: (type: number) => (wholeNumbers.has(type) ? Number : parserOf(type)) },
     });
-    // A connection that breaks while nobody asks is noticed by the next one that does.
+    // A connection that breaks while idle is noticed by the next query.
     client.on('error', () => undefined);
     await client.connect();
     return client;

@@ -8,12 +8,12 @@ import { columnNames } from '../types.ts';
 import type { PgClient } from './connect.ts';
 import { openPostgres } from './tables.ts';
 
-/** Rows that one question brings. */
+/** Rows per fetch. */
 const fetched = 2_000;
 
 /**
- * A copy of a ledger of PostgreSQL's in a temporary SQLite file, as of one moment: what checks, exports and replays one does the same for the other. `from`
- * (ms since the epoch) leaves older exchanges out, and with them the chain whole only where it is null. Closing removes it.
+ * Copies a PostgreSQL ledger into a temporary SQLite file, as of one moment, so that verification, exports and replays work on both kinds.
+ * `from` (ms since the epoch) leaves older exchanges out; the chain is only complete if it is null. Closing deletes the file.
  */
 export async function openCopy(target: LedgerTarget, from: number | null): Promise<OpenedRows> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
@@ -34,7 +34,7 @@ export async function openCopy(target: LedgerTarget, from: number | null): Promi
 async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<void> {
   const client = await openPostgres(target, 'readonly');
   try {
-    // A copy that is thrown away need not survive a power cut.
+    // A temporary copy need not survive a power cut.
     db.pragma('synchronous = OFF');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await copyTable(client, db, 'writers', ['n', 'id', 'host', 'pid', 'started', 'closed']);

@@ -17,7 +17,7 @@ import { joinColumns, type GradeEntry } from '../types.ts';
 import { numbered, postgresDialect, unusable } from './connect.ts';
 import { openPostgres } from './tables.ts';
 
-/** Opens a ledger that is there. Rejects with SLUICE_LEDGER_UNUSABLE. */
+/** Opens an existing ledger. Rejects with SLUICE_LEDGER_UNUSABLE. */
 export async function openPostgresReader(target: LedgerTarget): Promise<LedgerReader> {
   let client = await openPostgres(target, 'readonly');
   const ask = async <Row extends object>(sql: string, values: readonly (string | number)[]): Promise<Row[]> => {
@@ -26,7 +26,7 @@ export async function openPostgresReader(target: LedgerTarget): Promise<LedgerRe
     } catch (error) {
       const again = await openPostgres(target, 'readonly').catch(() => null);
       if (again === null) throw unusable(target.place, error);
-      // The connection had gone; a question that is wrong in itself fails once more.
+      // The connection may have been lost, so the query is retried; one that is itself wrong fails again.
       await client.end().catch(() => undefined);
       client = again;
       return (

@@ -17,7 +17,7 @@ import {
 import type { SettledHead } from '../types.ts';
 import type { PgClient } from './connect.ts';
 
-/** As `settle` of SQLite, within the caller's transaction: until it ends no other writer settles anything. */
+/** Like `settle` in SQLite, within the caller's transaction: until it ends, no other writer can settle. */
 export async function settle(client: PgClient, { sums, erased, since }: SettledChange): Promise<SettledHead> {
   await client.query('LOCK TABLE settled_head IN EXCLUSIVE MODE');
   const before = await settledHead(client);
@@ -54,12 +54,12 @@ export async function settle(client: PgClient, { sums, erased, since }: SettledC
   return head;
 }
 
-/** Null: nothing was settled yet. */
+/** Null if nothing was settled yet. */
 export async function settledHead(client: PgClient): Promise<SettledHead | null> {
   return (await client.query<SettledHead>('SELECT n, root, since FROM settled_head')).rows[0] ?? null;
 }
 
-/** As in SQLite: what the roll-ups of an earlier version hold beyond their rows is taken over. */
+/** Like in SQLite: takes over what the roll-ups of an earlier version contain beyond their rows. */
 export async function settledAtOpen(client: PgClient): Promise<{ readonly settled: SettledHead; readonly adopted: number }> {
   await client.query('LOCK TABLE settled_head IN EXCLUSIVE MODE');
   const there = await settledHead(client);

@@ -28,10 +28,10 @@ import { locks, openPostgres } from './tables.ts';
 
 const saltBytes = 16;
 
-/** Rows that one transaction of `prune` and `erase` touches. */
+/** Rows per transaction of `prune` and `erase`. */
 const chunk = 5_000;
 
-/** Whether a transaction appends what the worker hands over, which would be handed over again. */
+/** Whether a transaction appends the worker's batch, which would be sent again after a failure. */
 type Work = 'append' | 'other';
 
 interface NewRow {
@@ -47,7 +47,7 @@ interface NewRow {
 
 const pgArrays = { text: 'text[]', whole: 'bigint[]', real: 'double precision[]' } as const;
 
-/** One statement for any number of rows: an array a column. */
+/** One statement for any number of rows, with one array per column. */
 const insertSql = `INSERT INTO entries (writer, seq, kind, at, ${columnNames.map((name) => `"${name}"`).join(', ')}, salt, body, content, hash)
   SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[], ${columnNames.map((name, at) => `$${5 + at}::${pgArrays[columnTypes[name]]}`).join(', ')}, ${['bytea[]', 'text[]', 'bytea[]', 'bytea[]'].map((type, at) => `$${5 + columnNames.length + at}::${type}`).join(', ')})`;
 
@@ -56,21 +56,21 @@ const upsertSql = (table: string): string => `INSERT INTO ${table} (at, ${rollup
   ON CONFLICT (at, ${rollupKeys.join(', ')}) DO UPDATE SET ${rollupSums.map((sum) => `${sum} = ${table}.${sum} + excluded.${sum}`).join(', ')}`;
 
 /**
- * One writer of a ledger in PostgreSQL: the same chain, rows and sums as in SQLite. A connection that breaks is made anew;
- * a batch whose commit nobody confirmed is looked for before it is written again.
+ * One writer of a ledger in PostgreSQL: the same chain, rows and sums as in SQLite. A broken connection is replaced; a batch whose commit
+ * was not confirmed is searched for before it is written again.
  */
 export class PostgresWriter {
   readonly id: string;
   readonly #target: LedgerTarget;
   readonly #cells = new RollupCells(() => new Set());
   #client: PgClient | null;
-  /** What this chain's rows say of the others' ends. */
+  /** The ends of other chains that this chain's rows have recorded. */
   readonly #said = new Map<string, number>();
   #n = 0;
   #seq = 0;
   #hash: Buffer;
   #rows: NewRow[] = [];
-  /** Where the chain stands if the last transaction did go through, although nobody said so. */
+  /** The end of the chain if the last, unconfirmed transaction was committed after all. */
   #doubtful: { readonly work: Work; readonly seq: number; readonly hash: Buffer } | null = null;
 
   private constructor(target: LedgerTarget, client: PgClient, id: string) {
@@ -120,7 +120,7 @@ export class PostgresWriter {
         } satisfies OpenEntry),
       );
       for (const gone of unclosed) {
-        // A living writer holds its lock, wherever it runs.
+        // A running writer holds its lock, on any host.
         const { rows: got } = await client.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS free', [locks.writers, gone.n]);
         if (got[0]?.free !== true) continue;
         const { rows: last } = await client.query<{ seq: number; at: number }>(
@@ -159,7 +159,7 @@ export class PostgresWriter {
     }, 'append');
   }
 
-  /** Writes down where the chain stands. */
+  /** Records the current end of the chain. */
   async checkpoint(key: KeyObject | null): Promise<Checkpoint> {
     const checkpoint = signCheckpoint(
       { writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date().toISOString() },
@@ -173,7 +173,7 @@ export class PostgresWriter {
     return checkpoint;
   }
 
-  /** The last row: after it nothing is missing. The connection stays. */
+  /** Writes the closing row: nothing is missing after it. The connection stays open. */
   async close(): Promise<void> {
     await this.#settleDoubt();
     await this.#atomic(async (client) => {
@@ -187,7 +187,7 @@ export class PostgresWriter {
     this.#client = null;
   }
 
-  /** As in SQLite. What PostgreSQL keeps in its write-ahead log and in backups is not reached. */
+  /** Like in SQLite. PostgreSQL's write-ahead log and backups are not erased. */
   async erase(whose: Whose, reason: string): Promise<number> {
     let erased = 0;
     const value = 'workspace' in whose ? whose.workspace : whose.user;
@@ -231,12 +231,12 @@ export class PostgresWriter {
         );
       });
     }
-    // Rows that were replaced stay in the table's pages until they are vacuumed.
+    // Replaced rows stay in the table's pages until they are vacuumed.
     await (await this.#connected()).query('VACUUM entries');
     return erased;
   }
 
-  /** As in SQLite; one replica at a time. */
+  /** Like in SQLite; one replica at a time. */
   async prune(retention: Retention, now: number = Date.now()): Promise<number> {
     const client = await this.#connected();
     const { rows: got } = await client.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1) AS free', [locks.prune]);
@@ -282,7 +282,7 @@ export class PostgresWriter {
     return removed;
   }
 
-  /** As in SQLite: said again by every run, since the rows that said it first grow old, too. */
+  /** Like in SQLite: every run repeats it, because the rows that recorded it earlier are pruned, too. */
   async #sayAgain(
     client: PgClient,
     { removed, since, now }: { readonly removed: readonly ChainHead[]; readonly since: number; readonly now: number },
@@ -315,7 +315,7 @@ export class PostgresWriter {
     this.#hash = hash;
   }
 
-  /** Runs in one transaction, and writes the rows that `work` appended. When it fails, the chain stands where it stood. */
+  /** Runs in one transaction, and writes the rows that `work` appended. If it fails, the end of the chain is unchanged. */
   async #atomic<T>(work: (client: PgClient) => T | Promise<T>, kind: Work = 'other'): Promise<T> {
     const client = await this.#connected();
     const before = { seq: this.#seq, hash: this.#hash };
@@ -328,7 +328,7 @@ export class PostgresWriter {
       await client.query('COMMIT');
       return result;
     } catch (error) {
-      // Without an answer to COMMIT nobody knows.
+      // Without a response to COMMIT its result is unknown.
       this.#doubtful = committing ? { work: kind, seq: this.#seq, hash: this.#hash } : null;
       this.#seq = before.seq;
       this.#hash = before.hash;
@@ -359,7 +359,7 @@ export class PostgresWriter {
     }
     for (const { name, cells } of this.#cells.tables) {
       if (cells.size === 0) continue;
-      // In one order for all writers: two that lock the same sums in turn would wait for each other.
+      // All writers use the same order; otherwise two writers locking the same sums could deadlock.
       const sorted = [...cells.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cell]) => cell);
       await client.query(upsertSql(name), [
         sorted.map(({ at }) => at),
@@ -369,7 +369,7 @@ export class PostgresWriter {
     }
   }
 
-  /** What the transaction that nobody confirmed was about, if it did go through: then it is not to be written again. */
+  /** The kind of the unconfirmed transaction if it was committed: then it must not be written again. */
   async #settleDoubt(): Promise<Work | null> {
     const doubtful = this.#doubtful;
     if (doubtful === null) return null;
@@ -388,7 +388,7 @@ export class PostgresWriter {
   async #connected(): Promise<PgClient> {
     if (this.#client !== null) return this.#client;
     const client = await openPostgres(this.#target, 'readonly');
-    // Its lock went with the connection; another one may have taken it for dead meanwhile.
+    // The lock was lost with the connection; another writer may have considered this one dead meanwhile.
     await client.query('SELECT pg_advisory_lock($1, $2)', [locks.writers, this.#n]);
     await client.query('UPDATE writers SET closed = NULL WHERE n = $1', [this.#n]);
     this.#client = client;
@@ -396,7 +396,7 @@ export class PostgresWriter {
   }
 }
 
-/** Where every chain stands. */
+/** The end of every chain. */
 async function headsOf(client: PgClient): Promise<ChainHead[]> {
   const { rows } = await client.query<{ writer: string; seq: number; hash: Buffer }>(
     'SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN LATERAL (SELECT seq, hash FROM entries WHERE writer = w.n ORDER BY seq DESC LIMIT 1) e ON true',

@@ -6,7 +6,7 @@ import type { LedgerTarget } from '../target.ts';
 /** Version of the tables. */
 const version = 2;
 
-/** Advisory locks of ours: making tables, pruning, and one for each living writer. */
+/** Our advisory locks: creating tables, pruning, and one for each running writer. */
 export const locks = { schema: 0x51_c1_0001, prune: 0x51_c1_0002, writers: 0x51_c1_0003 } as const;
 
 const pgTypes = { text: 'TEXT', whole: 'BIGINT', real: 'DOUBLE PRECISION' } as const;
@@ -25,7 +25,7 @@ CREATE TABLE settled_head (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), n 
 
 const joinIndexes = joinColumns.map((name) => `CREATE INDEX entries_${name} ON entries (${name}) WHERE ${name} IS NOT NULL;`).join('\n');
 
-/** What version 1 lacks; as in SQLite. */
+/** Migration from version 1; like in SQLite. */
 const fromFirst = `${joinColumns.map((name) => `ALTER TABLE entries ADD COLUMN ${name} TEXT;`).join('\n')}
 ${joinIndexes}
 ${['by_hour', 'by_day']
@@ -43,8 +43,9 @@ UPDATE ledger_version SET version = ${version};
 `;
 
 /**
- * The same as in SQLite (src/ledger/sqlite/database.ts), so that a copy of one can be read as the other. Rows of a few KB stay whole and
- * uncompressed in their page: compressing each would be most of the work of writing it. Beginnings of ids are ranges in byte order.
+ * The same tables as in SQLite (src/ledger/sqlite/database.ts), so that a copy of one can be read as the other. Rows of a few KB stay whole
+ * and uncompressed in their page, because compressing each would take most of the write time. Id prefixes are searched as ranges in byte
+ * order.
  */
 const tables = `
 CREATE TABLE ledger_version (version INTEGER NOT NULL);
@@ -67,7 +68,7 @@ ${rollup('by_day')}
 ${settledTables}
 `;
 
-/** Connects, and makes the tables in `write` mode where there are none. Throws SluiceError when they are of another version. */
+/** Connects, and in `write` mode creates missing tables. Throws SluiceError if they are of another version. */
 export async function openPostgres(target: LedgerTarget, mode: 'write' | 'readonly'): Promise<PgClient> {
   const client = await connect(target);
   try {

@@ -1,4 +1,4 @@
-/** For people: a URL without its password. */
+/** A URL for display, without its password. */
 export function shownUrl(url: string): string {
   return url.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, '$1@');
 }

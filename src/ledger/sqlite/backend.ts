@@ -5,7 +5,7 @@ import { findDecisions, findGrades, findRecord, savingsReport } from '../query.t
 import { openDatabase } from './database.ts';
 import { LedgerWriter } from './store.ts';
 
-/** A ledger in one file of this machine. */
+/** A ledger in one file on this machine. */
 export const sqlite: LedgerBackend = {
   name: 'SQLite',
   shared: false,
@@ -35,12 +35,12 @@ export const sqlite: LedgerBackend = {
       const file = identityOf(place);
       const end = (): void => {
         try {
-          // Closing does not do this for a file that was moved: its last rows would be missing from it.
+          // Closing does not do this for a file that was moved, which would lose its last rows.
           db.pragma('wal_checkpoint(TRUNCATE)');
         } finally {
           db.close();
         }
-        // A new file must not meet the log and the index of the old one, which are found by name.
+        // A new file must not use the log and the index of the old one, which are found by name.
         if (identityOf(place) === '') for (const rest of ['-wal', '-shm']) rmSync(`${place}${rest}`, { force: true });
       };
       return { writer, gone: () => identityOf(place) !== file, end };
@@ -55,12 +55,12 @@ export const sqlite: LedgerBackend = {
   },
 };
 
-/** SQLite answers at once; what it throws rejects, as with the other kinds. */
+/** SQLite is synchronous; errors become rejections, as with other backends. */
 async function opened<T>(work: () => T): Promise<T> {
   return Promise.resolve(work());
 }
 
-/** Device and number of a file; empty: there is none. */
+/** Device and inode of a file; empty if there is none. */
 function identityOf(file: string): string {
   try {
     const { dev, ino } = statSync(file, { bigint: true });

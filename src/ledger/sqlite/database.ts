@@ -11,12 +11,12 @@ const version = 3;
 
 const sqliteTypes = { text: 'TEXT', whole: 'INTEGER', real: 'REAL' } as const;
 
-/** What the roll-ups group by, beside the time. */
+/** Grouping keys of the roll-ups, besides the time. */
 export const rollupKeys = ['workspace', 'requested_model', 'provider', 'model', 'tier', 'reason', 'outcome', 'cache'] as const;
 
 /**
- * What the roll-ups add up. `*_known` and `*_unknown` count exchanges; an unknown amount is in no sum. `compared_cost` is the cost of
- * the exchanges whose savings are known: `compared_cost + savings` is what they would have cost.
+ * The sums of the roll-ups. `*_known` and `*_unknown` count exchanges; an unknown amount is in no sum. `compared_cost` is the cost of the
+ * exchanges whose savings are known: `compared_cost + savings` is what they would have cost.
  */
 export const rollupSums = [
   'n',
@@ -47,7 +47,10 @@ CREATE TABLE ${name} (
   PRIMARY KEY (at, ${rollupKeys.join(', ')})
 ) WITHOUT ROWID;`;
 
-/** Sums of exchanges whose rows are gone, an hour a row, and where they stand: the chain names `root`, so that they outlive the rows (sums.ts). */
+/**
+ * Sums of exchanges whose rows were removed, one row per hour, and their head: the chain contains `root`, so that they can be verified
+ * without the rows (sums.ts).
+ */
 const settledTables = `
 CREATE TABLE settled (at INTEGER PRIMARY KEY, body TEXT NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE settled_head (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), n INTEGER NOT NULL, root TEXT NOT NULL, since INTEGER NOT NULL);
@@ -74,13 +77,13 @@ ${rollup('by_day')}
 ${settledTables}
 `;
 
-/** What version 1 lacks. Its rows keep their hashes: columns stand in none. */
+/** Migration from version 1. Rows keep their hashes, which do not cover columns. */
 const fromFirst = `
 ALTER TABLE entries ADD COLUMN "user" TEXT;
 CREATE INDEX entries_user ON entries ("user") WHERE "user" IS NOT NULL;
 `;
 
-/** What version 2 lacks. Where a baseline was known and the cost was not, the row says so, as long as there is one. */
+/** Migration from version 2. Rows show where a baseline was known and the cost was not, as long as they exist. */
 const fromSecond = `${joinColumns.map((name) => `ALTER TABLE entries ADD COLUMN ${name} TEXT;`).join('\n')}
 ${joinIndexes}
 ${['by_hour', 'by_day']
@@ -96,8 +99,8 @@ UPDATE ${table} SET compared_cost = baseline - savings - coalesce((SELECT sum(e.
 ${settledTables}`;
 
 /**
- * Opens a ledger, makes its tables when it is new, and brings those of an earlier version up to date. `readonly` opens an existing one only. Throws SluiceError
- * SLUICE_LEDGER_UNUSABLE when the file cannot be opened or is no ledger of this version.
+ * Opens a ledger, creates its tables if it is new, and migrates those of an earlier version. `readonly` only opens an existing one. Throws
+ * SluiceError SLUICE_LEDGER_UNUSABLE if the file cannot be opened or is not a ledger of this version.
  */
 export function openDatabase(file: string, mode: 'write' | 'readonly'): Db {
   let db: Db | null = null;
@@ -107,10 +110,10 @@ export function openDatabase(file: string, mode: 'write' | 'readonly'): Db {
     db = new Database(file, mode === 'readonly' ? { readonly: true, fileMustExist: true } : {});
     db.pragma('busy_timeout = 5000');
     if (mode === 'write') {
-      // Rows are about 2.5 kB: a default page would hold one. It only counts for a new file.
+      // Rows are about 2.5 kB, so a default page would hold one. Only affects new files.
       db.pragma('page_size = 16384');
       db.pragma('journal_mode = WAL');
-      // A commit that was told of survives a power cut, too; commits are batches, so there are few.
+      // A confirmed commit survives a power cut; commits are batches, so there are few.
       db.pragma('synchronous = FULL');
       db.transaction((created: Db) => {
         const before = created.pragma('user_version', { simple: true });

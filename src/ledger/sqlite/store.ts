@@ -24,13 +24,13 @@ import {
 
 const saltBytes = 16;
 
-/** Rows that one transaction of `prune` and `erase` touches, so that writers need not wait long. */
+/** Rows per transaction of `prune` and `erase`, so that writers do not wait long. */
 const chunk = 5_000;
 
-/** Whose exchanges are erased; a user by the hash that records hold. */
+/** Whose exchanges to erase; a user is given by the hash in records. */
 export type Whose = { readonly workspace: string } | { readonly user: string };
 
-/** Conditions with one value each, in the order in which they are erased. */
+/** Conditions with one parameter each, in order of erasure. */
 export function eraseConditions(whose: Whose): readonly string[] {
   if ('workspace' in whose) return [`e.kind IN ('exchange', 'grade') AND e.workspace = ?`];
   return [
@@ -39,7 +39,7 @@ export function eraseConditions(whose: Whose): readonly string[] {
   ];
 }
 
-/** How long a row's own amounts are kept, and the roll-ups. */
+/** How long rows and roll-ups are kept. */
 export interface Retention {
   /** Milliseconds. */
   readonly rowsMs: number;
@@ -47,8 +47,8 @@ export interface Retention {
 }
 
 /**
- * One writer of a ledger: appends rows to a hash chain of its own. Every method is one transaction or a few, and throws
- * what SQLite throws; then nothing of it was written.
+ * One writer of a ledger: appends rows to its own hash chain. Every method is one transaction or a few, and throws SQLite's errors; a
+ * failed transaction writes nothing.
  */
 export class LedgerWriter {
   readonly id: string;
@@ -56,7 +56,7 @@ export class LedgerWriter {
   readonly #n: number;
   readonly #rollups: Rollups;
   readonly #insert: Statement;
-  /** What this chain's rows say of the others' ends. */
+  /** The ends of other chains that this chain's rows have recorded. */
   readonly #said = new Map<string, number>();
   #seq = 0;
   #hash: Buffer;
@@ -122,7 +122,7 @@ export class LedgerWriter {
       .immediate();
   }
 
-  /** Last sequence number that was written. */
+  /** Last written sequence number. */
   get seq(): number {
     return this.#seq;
   }
@@ -147,7 +147,7 @@ export class LedgerWriter {
     });
   }
 
-  /** Writes down where the chain stands. */
+  /** Records the current end of the chain. */
   checkpoint(key: KeyObject | null): Checkpoint {
     const checkpoint = signCheckpoint(
       { writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date().toISOString() },
@@ -159,7 +159,7 @@ export class LedgerWriter {
     return checkpoint;
   }
 
-  /** The last row: after it nothing is missing. */
+  /** Writes the closing row: nothing is missing after it. */
   close(): void {
     this.#atomic(() => {
       this.#append(this.#n, 'close', Date.now(), null, '{}');
@@ -168,16 +168,16 @@ export class LedgerWriter {
   }
 
   /**
-   * Erases the content of all exchanges of a workspace or a user, and the grades of their answers: the row and its place in
-   * the chain stay as hashes, the content, its salt and every column go. In roll-ups a workspace's name becomes `erased`;
-   * users stand in none. Returns the number of rows.
+   * Erases the content of all exchanges of a workspace or a user, and the grades of their answers: the row and its place in the chain
+   * remain as hashes; the content, its salt and every column are removed. In roll-ups the workspace's name becomes `erased`; they contain
+   * no users. Returns the number of rows.
    */
   erase(whose: Whose, reason: string): number {
     let erased = 0;
-    // Grades first: they are found by their exchanges.
+    // Grades first, because they are found through their exchanges.
     for (const condition of eraseConditions(whose)) erased += this.#eraseWhere(condition, whose, reason);
     if ('workspace' in whose) this.#atomic(() => this.#renameInRollups(whose.workspace, reason));
-    // What was deleted must not stay readable in free pages and the write-ahead log.
+    // Deleted data must not remain readable in free pages and the write-ahead log.
     this.#db.exec('VACUUM');
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
     return erased;
@@ -204,7 +204,7 @@ export class LedgerWriter {
           if (seqs === undefined) byWriter.set(chain, [seq]);
           else seqs.push(seq);
         }
-        // What they add to the sums stays known, under the name that the sums get.
+        // Their contribution to the sums stays known, under the name that the sums use.
         const settled = settle(this.#db, { sums: sumsOf(rows, whole) });
         const entry: EraseEntry = { reason, settled, rows: [...byWriter].map(([writer, seqs]) => ({ writer, seqs })) };
         this.#append(this.#n, 'erase', Date.now(), null, JSON.stringify(entry));
@@ -217,18 +217,18 @@ export class LedgerWriter {
   }
 
   /**
-   * Removes rows and roll-ups that are older than `retention` says. A row of this writer's chain says from where the
-   * others' chains go on. Returns the number of rows removed.
+   * Removes rows and roll-ups older than `retention`. A row of this writer's chain records where the other chains continue. Returns the
+   * number of rows removed.
    */
   prune(retention: Retention, now: number = Date.now()): number {
     let removed = 0;
     const oldest = now - retention.rowsMs;
-    // Said again by every run: the rows that said it first grow old, too.
+    // Every run repeats it, because the rows that recorded it earlier are pruned, too.
     const before = this.#db.prepare<[], ChainHead>('SELECT p.writer, p.seq, p.hash FROM pruned p').all();
     this.#atomic(() => this.#sayAgain(before, oldestSums(now, retention), now));
     for (const writer of this.#db.prepare<[], { n: number; id: string }>('SELECT n, id FROM writers').all()) {
       for (;;) {
-        // A chain is cut from its beginning only, up to the first row that is young enough.
+        // A chain is only cut at its start, up to the first row that is recent enough.
         const keep = this.#db
           .prepare<[number, number], number>('SELECT seq FROM entries WHERE writer = ? AND at >= ? ORDER BY seq LIMIT 1')
           .pluck()
@@ -245,13 +245,16 @@ export class LedgerWriter {
     return removed;
   }
 
-  /** The row that says where chains and sums stand, so that the rows which said it first may go; none where nothing is to be said. */
+  /**
+   * Appends the row that records the ends of chains and sums, so that earlier rows with them may be removed; nothing if there is nothing to
+   * record.
+   */
   #sayAgain(removed: readonly ChainHead[], since: number, now: number): void {
     const tables = ['by_hour', 'by_day', 'settled'];
     const old = tables.some(
       (table) => this.#db.prepare<[number], number>(`SELECT 1 FROM ${table} WHERE at < ? LIMIT 1`).pluck().get(since) !== undefined,
     );
-    // Of the other writers' chains too: a signature of this one then covers them.
+    // Includes the other writers' chains, so that this one's signature covers them.
     const heads = this.#heads().filter(({ writer, seq }) => writer !== this.id && this.#said.get(writer) !== seq);
     if (removed.length === 0 && heads.length === 0 && !old) return;
     for (const { writer, seq } of heads) this.#said.set(writer, seq);
@@ -279,7 +282,7 @@ export class LedgerWriter {
     return changes;
   }
 
-  /** Where every chain stands. */
+  /** The end of every chain. */
   #heads(): ChainHead[] {
     return this.#db
       .prepare<[], { writer: string; seq: number; hash: Buffer }>(
@@ -311,7 +314,7 @@ export class LedgerWriter {
     }
   }
 
-  /** Runs in one transaction; when it fails, the chain stands where it stood. */
+  /** Runs in one transaction; if it fails, the end of the chain is unchanged. */
   #atomic<T>(work: () => T): T {
     const seq = this.#seq;
     const hash = this.#hash;
@@ -336,7 +339,7 @@ export class LedgerWriter {
   }
 }
 
-/** A row that is about to lose its content, or to go. */
+/** A row whose content is about to be erased, or that is about to be removed. */
 export type DoomedRow = LedgerColumns & {
   readonly kind: EntryKind;
   readonly at: number;
@@ -346,14 +349,17 @@ export type DoomedRow = LedgerColumns & {
   readonly body: string | null;
 };
 
-/** What exchanges among these rows add to the roll-ups; `erased`: under that name instead of their workspace's. Rows without content are settled already. */
+/**
+ * What exchanges among these rows add to the roll-ups; `erased`: under that name instead of their workspace's. Rows without content were
+ * settled before.
+ */
 export function sumsOf(rows: readonly DoomedRow[], erased: boolean): HourSums {
   const sums = new HourSums();
   for (const row of rows) if (row.kind === 'exchange' && row.body !== null) sums.add(row.at, row, erased ? erasedName : null);
   return sums;
 }
 
-/** Sums are kept by whole days: those of hours and of days then end at the same moment. */
+/** Sums are kept by whole days, so that hourly and daily sums end at the same moment. */
 export function oldestSums(now: number, { rollupsMs }: Retention): number {
   const oldest = now - rollupsMs;
   return Math.max(0, oldest - (oldest % dayMs));

@@ -1,8 +1,8 @@
-/** Failures in a row after which nothing is asked any more, and for how long, in ms. */
+/** Consecutive failures after which calls stop, and for how long, in ms. */
 const failuresToOpen = 5;
 const openMs = 1_000;
 
-/** Keeps a slow or dead backend from being asked by every request: after some failures one request a second tries it. */
+/** Stops requests from all calling a slow or unavailable backend: after some failures, one request per second tries it. */
 export class Breaker {
   readonly #now: () => number;
   #failures = 0;
@@ -16,7 +16,7 @@ export class Breaker {
     return this.#failures >= failuresToOpen && this.#now() < this.#openUntil;
   }
 
-  /** True when the backend may be asked now. While it is down, true for one asker a period. */
+  /** True if the backend may be called now. While it is down, true for one caller per period. */
   allow(): boolean {
     if (this.#failures < failuresToOpen) return true;
     if (this.#now() < this.#openUntil) return false;

@@ -7,22 +7,22 @@ export type RedisClient = Redis | Cluster;
 export interface RedisTarget {
   /** redis://, rediss://, redis-sentinel://, rediss-sentinel://, redis-cluster://, rediss-cluster://. */
   readonly url: string;
-  /** File with the password; null: the URL's. */
+  /** File with the password; null for the URL's. */
   readonly passwordFile: string | null;
-  /** File with the CAs of a TLS server; null: the system's. */
+  /** File with the CAs of a TLS server; null for the system's. */
   readonly caFile: string | null;
 }
 
-/** Longest wait for a connection, and for an answer on one before it counts as dead, in ms. */
+/** Time-out of connecting, and of a response before the connection counts as dead, in ms. */
 const connectMs = 2_000;
 const deadMs = 2_000;
 
 const shape = /^redis(s?)(?:-(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/]+)(?:\/(.*))?$/;
 
-/** How often a command of a hasty client follows a slot that moves, or is tried again while it does. */
+/** How often a hasty client's command follows a moving slot, or is retried while it moves. */
 const hastyRedirections = 5;
 
-/** A client that has not connected yet; a hasty one does not wait for a slot of a cluster that moves. Throws SluiceError for a URL that says nothing. */
+/** A client that has not connected yet; a hasty one does not wait for a moving cluster slot. Throws SluiceError for an invalid URL. */
 export function redisClient(target: RedisTarget, hasty = false): RedisClient {
   const found = shape.exec(target.url);
   if (found === null) throw usage('this is no Redis URL');
@@ -35,7 +35,7 @@ export function redisClient(target: RedisTarget, hasty = false): RedisClient {
     ...(password === '' ? {} : { password }),
     ...(tls === '' ? {} : { tls: tlsOptions }),
     lazyConnect: true,
-    // A lookup that cannot be sent now is a miss; kept commands would all arrive at once, long after their time.
+    // A lookup that cannot be sent now is a miss; queued commands would all arrive at once, much too late.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -43,7 +43,7 @@ export function redisClient(target: RedisTarget, hasty = false): RedisClient {
     socketTimeout: deadMs,
     retryStrategy: (times: number) => Math.min(2_000, 50 * 2 ** Math.min(times, 6)),
     connectionName: 'sluice',
-    // The answers are texts, numbers and bytes in either protocol; the older one needs no extra exchange on connecting.
+    // The replies are texts, numbers and bytes in either protocol; the older one needs no extra round trip on connecting.
     protocol: 2,
   } satisfies RedisOptions;
   if (kind === 'cluster') {

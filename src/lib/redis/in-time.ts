@@ -1,9 +1,9 @@
 import type { Breaker } from './breaker.ts';
 
-/** Stands for a reply that did not come, or not in time. */
+/** Returned instead of a reply that failed or was late. */
 export const failed: unique symbol = Symbol('failed');
 
-/** The reply; `failed`, noted by the breaker, when it rejects or takes longer than `ms`. Never rejects. */
+/** The reply; `failed`, also reported to the breaker, if it rejects or takes longer than `ms`. Never rejects. */
 export async function inTime<T>(
   reply: Promise<T>,
   ms: number,
@@ -17,7 +17,7 @@ export async function inTime<T>(
   try {
     const first = await Promise.race([reply, late]);
     if (first === failed) {
-      // Its late failure is for nobody.
+      // Ignore its late failure.
       reply.catch(() => undefined);
       breaker.failure();
       onProblem('timeout');

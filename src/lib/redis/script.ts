@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RedisClient } from './connect.ts';
 
-/** A Lua script and the name by which a server that has seen it knows it. */
+/** A Lua script and its hash, by which a server that has seen it can run it. */
 export interface Script {
   readonly text: string;
   readonly sha: string;
@@ -11,7 +11,7 @@ export function script(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** Runs a script, by its name where the server knows it. `callBuffer` gives bytes, `call` texts. Rejects as the client does. */
+/** Runs a script, by its hash if the server knows it. `callBuffer` returns bytes, `call` texts. Rejects like the client. */
 export async function runScript(
   client: RedisClient,
   call: 'call' | 'callBuffer',

@@ -1,11 +1,11 @@
 import type { CandidateView, Dollars, Objective } from './types.ts';
 
-/** How far an uncertain candidate is held back, in its standard errors. */
+/** How many standard errors of margin an uncertain candidate must make up. */
 export const caution = 0.5;
-/** The bound on the expected loss of one request where no window is known, and of all in it, in standard errors. */
+/** Standard errors in the bound on the expected loss: of one request when no window is known, of the whole window otherwise. */
 export const z = 1.1;
 
-/** By how much a candidate is expected to fall short, as candidates are ordered by it. */
+/** The expected shortfall by which candidates are ordered. */
 export function shortfall({ expected, spread }: Pick<CandidateView, 'expected' | 'spread'>): number {
   return expected + caution * spread;
 }
@@ -17,13 +17,13 @@ export interface PickInput {
   readonly level: number;
   readonly requestedUsd: Dollars;
   readonly candidates: readonly CandidateView[];
-  /** Of each candidate, in the same order. */
+  /** Cost of each candidate, in the same order. */
   readonly usd: readonly Dollars[];
 }
 
 /**
- * Which candidate takes a request: the index, or -1 for the requested model. Lowest is cost plus what the expected shortfall is worth; without a window, the
- * objective is held for this request alone. Pure. The live decision and the simulation both ask this.
+ * Returns the index of the candidate that takes a request, or -1 for the requested model. Picks the lowest sum of cost and priced
+ * shortfall; without a window, holds the objective for this request alone. Pure. The live decision and the simulation both call this.
  */
 export function pickCandidate(input: PickInput): number {
   const { objective, usdPerScore, requestedUsd, candidates, usd } = input;
@@ -44,7 +44,7 @@ export function pickCandidate(input: PickInput): number {
   return best;
 }
 
-/** The objective, held for one request alone: stricter than in the mean of many. */
+/** Holds the objective for one request alone, which is stricter than holding it on average over many. */
 function alone({ objective, level, requestedUsd, candidates, usd }: PickInput): number {
   let best = -1;
   let least = objective.kind === 'cost' ? Infinity : requestedUsd;

@@ -4,7 +4,10 @@ import { shortfall } from './pick.ts';
 import { mostCandidates, priceOfQuality, Ring, type WindowRow } from './window.ts';
 import type { CandidatePrior, CandidateView, ComparedRequest, Dollars, Objective } from './types.ts';
 
-/** What is assumed before grades tell; docs/learning.md says what each is. Public outcomes of the models themselves are nearer the truth than a router's score. */
+/**
+ * Priors before there are grades; docs/learning.md explains each. Public outcomes of the models themselves are more accurate than a
+ * router's score.
+ */
 export const candidateSettings: BeliefSettings = {
   noise: 0.15,
   pairNoise: 0.08,
@@ -18,23 +21,23 @@ export const candidateSettings: BeliefSettings = {
   halfLifeMs: 14 * 86_400_000,
 };
 
-/** Least standard error of what is expected of a model on a template. */
+/** Lower bound on the standard error of a model's expected gain on a template. */
 const leastError = 0.01;
-/** Grades of a template that stand in for public outcomes of its kind. */
+/** Number of grades of a template that replace public outcomes of its kind. */
 const enoughGrades = 20;
-/** Requests between two computations, and after a grade. */
+/** Requests between two price computations; half as many after a grade. */
 const everyRequests = 64;
-/** Grades' worth of the assumed level of the requested model. */
+/** Weight of the assumed level of the requested model, in grades. */
 const levelPrior = 7;
 
 export interface CompareSettings {
   readonly objective: Objective;
-  /** Share of the requests that is drawn by lot, and of the loss that these may cost; 0: none. */
+  /** Share of requests chosen at random as probes, and share of the allowed loss that they may cost; 0 disables probes. */
   readonly probeShare: number;
   readonly riskShare: number;
 }
 
-/** Remembered of a request, so that a price can be computed again when grades have come. */
+/** What is remembered of a request, so that the price can be recomputed when grades arrive. */
 interface Seen {
   readonly request: ComparedRequest;
   readonly requestedUsd: Dollars;
@@ -42,8 +45,8 @@ interface Seen {
 }
 
 /**
- * Compares the candidates for requests of one model in one workspace: for each candidate what the requested model gains over it, by template, and over all of them one price of
- * quality, so that the objective is kept over the last requests. In memory; bounded.
+ * Compares the candidates for requests of one model in one workspace. Keeps, by candidate and template, how much the requested model gains,
+ * and one price of quality that keeps the objective over the last requests. In memory; bounded.
  */
 export class CandidateRouter {
   /** By candidate. */
@@ -56,7 +59,7 @@ export class CandidateRouter {
   #levelSum = 0;
   #levelGrades = 0;
 
-  /** `kept`: templates by candidate, as they were exported. */
+  /** `kept`: exported templates by candidate. */
   constructor(kept: ReadonlyMap<string, Map<string, TemplateState>> = new Map()) {
     for (const [model, templates] of kept) this.beliefs.set(model, new Beliefs(candidateSettings, limits.learningTemplates, templates));
   }
@@ -66,7 +69,7 @@ export class CandidateRouter {
     return (candidateSettings.level * levelPrior + this.#levelSum) / (levelPrior + this.#levelGrades);
   }
 
-  /** US dollars that a score of 1 is worth; null: too little traffic for one. */
+  /** US dollars that a score of 1 is worth; null when there is too little traffic. */
   get price(): number | null {
     return this.#price;
   }
@@ -76,13 +79,14 @@ export class CandidateRouter {
     return this.#ring.rows.length;
   }
 
-  /** What is expected of each candidate of a request. */
+  /** The expected result of each candidate for a request. */
   views(request: ComparedRequest): CandidateView[] {
     return request.candidates.map((prior) => this.#viewOf(request, prior));
   }
 
   /**
-   * Draws the lot, by `draw` (0 to below 1): which candidate is tried, so that a grade may tell of it; null: none. `views`: of views(); `random`: more numbers.
+   * Decides at random, by `draw` (0 to below 1), whether to probe, and which candidate, so that it is graded; null if no probe. `views`:
+   * the result of views(); `random`: source of more numbers.
    */
   probe(
     views: readonly CandidateView[],
@@ -93,7 +97,7 @@ export class CandidateRouter {
     const allowed = (objective.kind === 'loss' ? objective.maxLoss : 0.02) * this.level;
     this.#budget = Math.min(this.#budget + allowed * riskShare, 50 * allowed);
     if (draw >= probeShare) return null;
-    // Thompson sampling: a candidate is tried as often as it may be the best one.
+    // Thompson sampling: try a candidate as often as it is likely to be the best.
     const tried = this.worthTrying(views, random);
     if (tried === null) return null;
     const cost = Math.max(0, views[tried]!.expected + views[tried]!.spread);
@@ -102,7 +106,7 @@ export class CandidateRouter {
     return tried;
   }
 
-  /** The candidate whose grade may change most: the best one by a draw from what is believed of each; null: there is none. */
+  /** The candidate whose grade may change the most: the best one by a random draw from each belief; null if there is none. */
   worthTrying(views: readonly CandidateView[], random: () => number): number | null {
     let best: number | null = null;
     let least = Infinity;
@@ -120,7 +124,7 @@ export class CandidateRouter {
     return best;
   }
 
-  /** Remembers a request that was decided, with what each would have cost: requests like it set the price. */
+  /** Remembers a decided request and what each candidate would have cost, so that similar requests set the price. */
   remember(
     request: ComparedRequest,
     requestedUsd: Dollars,
@@ -137,8 +141,8 @@ export class CandidateRouter {
   }
 
   /**
-   * Learns from one grade. `model`: who answered; null: the requested model. `against`: what the other one of the two got for the same request. True when a template turned
-   * out to have changed.
+   * Learns from one grade. `model`: who answered; null for the requested model. `against`: the grade of the other of the two for the same
+   * request. Returns true if this showed that a template has changed.
    */
   observe(
     { template, kind }: Pick<ComparedRequest, 'template' | 'kind'>,
@@ -163,7 +167,7 @@ export class CandidateRouter {
         { template, kind, spread: Math.max(leastError, prior.error) },
         { arm: 'weak', gain: prior.gain, score, against, weight, time },
       );
-    // A grade of the requested model alone says how far any candidate may fall short of it.
+    // A grade of the requested model alone bounds how far any candidate may fall short of it.
     for (const other of grade.others)
       this.#beliefsOf(other.model).observe(
         { template, kind, spread: Math.max(leastError, other.error) },
@@ -190,7 +194,7 @@ export class CandidateRouter {
     return beliefs;
   }
 
-  /** Over the window. What grades say of a candidate is the same for all requests of a template. */
+  /** Recomputes the price over the window. What grades say about a candidate is the same for all requests of a template. */
   #compute(objective: Objective): void {
     const templates = new Map<string, Map<string, Shift>>();
     const cells = new Map<string, number>();
@@ -224,7 +228,7 @@ export class CandidateRouter {
     this.#price = priceOfQuality(rows, objective, this.level, cells.size);
   }
 
-  /** Errors of graded templates are their own; of others they go together by kind, and where nothing is known by model. */
+  /** Errors of graded templates are independent. Errors of other templates are shared by kind, or by model when the kind is unknown. */
   #shiftOf(request: ComparedRequest, prior: CandidatePrior, cells: Map<string, number>): Shift {
     const { expected, spread, grades, usable } = this.#viewOf(request, prior);
     const slope = this.beliefs.get(prior.model)?.spreads().slope ?? 1;
@@ -235,7 +239,7 @@ export class CandidateRouter {
   }
 }
 
-/** What is believed of a candidate on a template: expected gain is shift + slope × prior gain. */
+/** Belief about a candidate on a template: expected gain is shift + slope × prior gain. */
 interface Shift {
   readonly shift: number;
   readonly slope: number;
@@ -244,7 +248,7 @@ interface Shift {
   readonly cell: number;
 }
 
-/** A draw from the normal distribution: Box and Muller. */
+/** A draw from the normal distribution (Box–Muller). */
 function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

@@ -15,7 +15,7 @@ export interface ModelPrice {
 
 export interface CompareOptions {
   readonly quality: QualityModel;
-  /** Prices of the models that are compared, the requested one among them. */
+  /** Prices of the compared models, including the requested one. */
   readonly prices: ReadonlyMap<string, ModelPrice>;
   readonly requested: string;
   readonly objective: Objective;
@@ -23,16 +23,19 @@ export interface CompareOptions {
   readonly requests: number;
   /** Requests before anything is measured. */
   readonly warmup: number;
-  /** Share of the requests whose answers are graded; 0: none, public outcomes alone decide. */
+  /** Share of requests whose answers are graded; with 0, only public outcomes decide. */
   readonly graded: number;
-  /** `both`: of the answer that was served and of the requested model's; where that is the same, of a candidate worth trying. `served`: of that alone. */
+  /**
+   * `both`: grades the served answer and the requested model's; when they are the same, also a candidate worth trying. `served`: grades
+   * only the served answer.
+   */
   readonly grades: 'served' | 'both';
 }
 
-/** What one stream came to, after the warm-up. */
+/** Result of one stream, after the warm-up. */
 export interface CompareResult {
   readonly seed: number;
-  /** Against always the requested model. */
+  /** Relative to always using the requested model. */
   readonly cost: number;
   readonly loss: number;
   /** Largest loss of any 500 requests in a row. */
@@ -42,21 +45,24 @@ export interface CompareResult {
   readonly graded: number;
 }
 
-/** A row, ready to be drawn: what is expected of it never changes. */
+/** A row prepared for drawing; its expectations never change. */
 interface Prepared {
   readonly request: ComparedRequest;
   readonly row: OutcomeRow;
   readonly promptTokens: number;
-  /** Output tokens that public rows say, by candidate, then the requested one; null: they do not. */
+  /** Output tokens from the public rows: the candidates, then the requested model; null when the rows do not say. */
   readonly tokens: readonly (number | null)[];
 }
 
 const charactersPerToken = 4;
 const windowSize = 500;
-/** Output tokens that are assumed where nothing is known. */
+/** Output tokens assumed when unknown. */
 export const assumedTokens = 300;
 
-/** Streams rows as traffic, each drawn with the same chance, through the comparison. Deterministic by seed. The data set of a row stands for its template. */
+/**
+ * Replays rows as traffic, drawn with equal probability, through the comparison. Deterministic by seed. The data set of a row is used as
+ * its template.
+ */
 export function simulateCompare(rows: readonly OutcomeRow[], options: CompareOptions): CompareResult[] {
   const { quality, prices, requested } = options;
   const models = [...prices.keys()].filter((model) => model !== requested);
@@ -103,7 +109,7 @@ function stream(rows: readonly Prepared[], models: readonly string[], options: C
     };
     const usd = models.map(estimate);
     const requestedUsd = estimate(requested, models.length);
-    // As by default in a policy: nothing costlier than what was asked for.
+    // As by default in a policy: no candidate that costs more than the requested model.
     for (let at = 0; at < usd.length; at++) if (usd[at]! > requestedUsd) usd[at] = NaN;
     const views = router.views(request);
     const probe = settings.probeShare === 0 ? null : router.probe(views, settings, lots(), lots);

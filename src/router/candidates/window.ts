@@ -1,27 +1,33 @@
 import { z } from './pick.ts';
 import type { Objective } from './types.ts';
 
-/** Requests that a price is computed over, and fewest of them. */
+/** Largest and smallest number of requests used to compute a price. */
 const size = 512;
 const least = 128;
-/** Candidates that are remembered of one request. */
+/** Most candidates remembered per request. */
 export const mostCandidates = 32;
-/** Halvings of the span that the price is looked for in, in powers of ten of the mean cost of a request a score. */
+/** Bisection steps of the price search. The interval is in powers of ten of the mean request cost per score. */
 const halvings = 14;
 const span = { low: -4, high: 6 };
-/** The price is set this far on the safe side: many requests of one template change sides at one price, and grades that come before the next computation move it. */
+/**
+ * Safety factor on the price: many requests of one template switch sides at one price, and grades that arrive before the next computation
+ * move it.
+ */
 const margin = 1.1;
 
-/** One remembered request: what every candidate would have cost, and what is expected of it now. */
+/** One remembered request: what every candidate would have cost, and its current expected result. */
 export interface WindowRow {
   readonly requestedUsd: number;
   readonly count: number;
-  /** By candidate: US dollars (NaN: not to be taken), expected gain of the requested model, what candidates are ordered by, and the standard error. */
+  /**
+   * By candidate: US dollars (NaN when not eligible), expected gain of the requested model, the shortfall used for ordering, and the
+   * standard error.
+   */
   readonly usd: Float64Array;
   readonly expected: Float64Array;
   readonly short: Float64Array;
   readonly error: Float64Array;
-  /** By candidate: which errors go together; graded templates each have their own, all else of a model is one. */
+  /** By candidate: the cell whose rows share one error. Graded templates each have their own; everything else of a model is one cell. */
   readonly cell: Int32Array;
 }
 
@@ -31,7 +37,7 @@ interface Totals {
   error: number;
 }
 
-/** A ring of the requests seen last. */
+/** A ring buffer of the last requests. */
 export class Ring<T> {
   readonly rows: T[] = [];
   #next = 0;
@@ -48,8 +54,9 @@ export class Ring<T> {
 }
 
 /**
- * US dollars that a score of 1 is worth, so that over these requests the objective is just kept: the lowest price of quality whose expected loss, with its bound, is
- * allowed, or the highest whose cost is. `level`: expected score of the requested model. `cells`: how many different cells the rows name.
+ * US dollars that a score of 1 is worth such that the objective is just kept over these requests: the lowest price whose expected loss,
+ * with its bound, is allowed, or the highest whose cost is allowed. `level`: expected score of the requested model. `cells`: number of
+ * different cells in the rows.
  */
 export function priceOfQuality(rows: readonly WindowRow[], objective: Objective, level: number, cells: number): number {
   if (objective.kind === 'price') return objective.usd;
@@ -62,7 +69,7 @@ export function priceOfQuality(rows: readonly WindowRow[], objective: Objective,
   for (let step = 0; step < halvings; step++) {
     const middle = (low + high) / 2;
     const totals = totalsAt(rows, unit * 10 ** middle, sums);
-    // A loss: quality may be cheaper still where it is kept. A cost: quality may be dearer still.
+    // For a loss objective, search lower prices while it is kept; for a cost objective, search higher ones.
     const kept =
       objective.kind === 'loss'
         ? totals.loss + z * totals.error <= objective.maxLoss * level * rows.length
@@ -73,7 +80,10 @@ export function priceOfQuality(rows: readonly WindowRow[], objective: Objective,
   return objective.kind === 'loss' ? unit * 10 ** high * margin : (unit * 10 ** low) / margin;
 }
 
-/** What taking the best of each row at a price comes to. Errors of ungraded templates of a model are one error: they add up; graded ones are their own. */
+/**
+ * Totals when the best candidate of each row is taken at a price. Errors of a model's ungraded templates are one shared error and add up;
+ * errors of graded ones are independent.
+ */
 function totalsAt(rows: readonly WindowRow[], price: number, sums: Float64Array): Totals {
   sums.fill(0);
   const totals: Totals = { usd: 0, loss: 0, error: 0 };
@@ -83,7 +93,7 @@ function totalsAt(rows: readonly WindowRow[], price: number, sums: Float64Array)
     let lowest = requestedUsd;
     for (let at = 0; at < count; at++) {
       const total = usd[at]! + price * short[at]!;
-      // NaN is not below anything.
+      // NaN never compares as lower.
       if (total < lowest) {
         lowest = total;
         best = at;
@@ -95,7 +105,7 @@ function totalsAt(rows: readonly WindowRow[], price: number, sums: Float64Array)
     }
     totals.usd += usd[best]!;
     const gain = expected[best]!;
-    // What looks better by luck pays for no loss elsewhere.
+    // Apparent gains that may be luck do not offset losses elsewhere.
     totals.loss += gain > 0 ? gain : Math.min(0, gain + error[best]!);
     sums[cell[best]!]! += error[best]!;
   }

@@ -1,20 +1,23 @@
 /**
- * From a raw score to a gain. Prompts that fit a known kind of work follow the curve `home`, others `away`; between the two lies a straight
- * mixture by how well they fit. Both curves rise, so they keep the order of the scores.
+ * Converts a raw score to a gain. Prompts that fit a known kind of work follow the curve `home`, others `away`; between the two, the curves
+ * are mixed linearly by how well the prompt fits. Both curves rise, so they preserve the order of the scores.
  */
 export interface CalibrationTable {
   /** Raw scores, rising. */
   readonly raw: readonly number[];
-  /** Gain at each of them among prompts like those that were trained on. */
+  /** Gain at each raw score for prompts like the training prompts. */
   readonly home: readonly number[];
-  /** Gain at each of them among tasks that were left out, with a margin: thresholds chosen at home are to keep their promise there too. */
+  /** Gain at each raw score for held-out tasks, with a margin, so that thresholds chosen on `home` hold there too. */
   readonly away: readonly number[];
-  /** Certainty of the kind of work (without topics: familiarity) at and below which a prompt counts as unknown, and at and above which as known. */
+  /**
+   * Certainty of the kind of work (familiarity when there are no topics) at or below which a prompt counts as unknown, and at or above
+   * which as known.
+   */
   readonly unknownBelow: number;
   readonly knownAbove: number;
   /** Below this familiarity the model abstains. */
   readonly abstainBelow: number;
-  /** Standard errors of the expected gain: known prompts, unknown prompts; and how much of a disagreement between words and trees adds. */
+  /** Standard errors of the expected gain for known and unknown prompts, and the weight of a disagreement between words and trees. */
   readonly errorHome: number;
   readonly errorAway: number;
   readonly errorDisagreement: number;
@@ -26,7 +29,7 @@ export function knownness(table: Pick<CalibrationTable, 'unknownBelow' | 'knownA
   return Math.min(1, Math.max(0, (certainty - unknownBelow) / (knownAbove - unknownBelow)));
 }
 
-/** The gain that a raw score stands for; straight between the table's points, and beyond its ends with a slope of 1. */
+/** The gain for a raw score; linear between the table's points, with a slope of 1 beyond its ends. */
 export function calibrated(table: CalibrationTable, raw: number, known: number): number {
   const { raw: points } = table;
   const last = points.length - 1;

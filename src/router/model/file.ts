@@ -11,7 +11,7 @@ import { gramBuckets, mostTopics, wordBits } from './grams.ts';
 import { RouterModel, type ModelTables } from './model.ts';
 import type { ModelHeader } from './types.ts';
 
-/** The model that comes with Sluice; docs/learned-routing.md has its card. */
+/** The model bundled with Sluice; docs/learned-routing.md has its card. */
 export const defaultModelFile = fileURLToPath(new URL('../../../models/router-1.model', import.meta.url));
 
 /**
@@ -96,7 +96,7 @@ export function encodeModel(header: ModelHeader, tables: ModelTables): Buffer {
   return Buffer.concat([magic, length, json, packed]);
 }
 
-/** Reads a model file's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, on anything that is not a whole model of this format. */
+/** Decodes a model file's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, unless it is a complete model of this format. */
 export function decodeModel(bytes: Buffer, where: string): RouterModel {
   const bad = (message: string): SluiceError => new SluiceError('SLUICE_MODEL_INVALID', message, { where });
   if (!bytes.subarray(0, magic.length).equals(magic)) throw bad('This is no model file of Sluice, or one of another version.');
@@ -115,7 +115,7 @@ export function decodeModel(bytes: Buffer, where: string): RouterModel {
   const unpacked = unpack(bytes.subarray(from + headerBytes), total);
   if (unpacked?.length !== total) throw bad(`The tables are damaged, or are not the ${total} bytes that the header asks for.`);
   let at = 0;
-  // Copied, because typed arrays want aligned offsets.
+  // Copied because typed arrays need aligned offsets.
   const part = (size: number): ArrayBuffer => {
     const copy = new ArrayBuffer(size);
     new Uint8Array(copy).set(unpacked.subarray(at, at + size));
@@ -145,7 +145,7 @@ export function decodeModel(bytes: Buffer, where: string): RouterModel {
   return new RouterModel(header, tables, createHash('sha256').update(bytes).digest('hex').slice(0, 16));
 }
 
-/** Null for what cannot be inflated, or gives more than `most` bytes. */
+/** Null if the bytes cannot be inflated or inflate to more than `most` bytes. */
 function unpack(packed: Buffer, most: number): Buffer | null {
   try {
     return inflateRawSync(packed, { maxOutputLength: most + 1 });
@@ -171,7 +171,7 @@ export async function readModel(file: string): Promise<RouterModel> {
   return decodeModel(bytes, file);
 }
 
-/** Writes a model file whole or not at all. */
+/** Writes a model file atomically. */
 export async function writeModel(file: string, bytes: Buffer): Promise<void> {
   const next = `${file}.${process.pid}.tmp`;
   try {

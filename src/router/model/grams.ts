@@ -4,23 +4,23 @@ export const gramBuckets = 1 << 17;
 /** Bits of the table of known words; a power of two. */
 export const wordBits = 1 << 18;
 
-/** The first topics of a model are the gain and both models' scores; those after them are kinds of work. */
+/** A model's first topics are the gain and both models' scores; later topics are kinds of work. */
 export const plainTopics = 3;
 
-/** Most topics of a model. */
+/** Most topics per model. */
 export const mostTopics = 16;
 
-/** Most words of an excerpt that are hashed; an excerpt holds about 350. */
+/** Most words hashed per excerpt; an excerpt holds about 350. */
 const mostTokens = 512;
 
-/** Mixes a 32-bit state so that close inputs fall far apart: the finaliser of MurmurHash3. */
+/** Mixes a 32-bit state so that similar inputs differ widely: the finaliser of MurmurHash3. */
 function mix(state: number): number {
   let h = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** FNV-1a over UTF-16 units. A number is hashed by its length alone: its value says nothing about the next prompt. */
+/** FNV-1a over UTF-16 units. A number is hashed by its length alone, because its value does not generalise. */
 function hashToken(token: string): number {
   const first = token.charCodeAt(0);
   if (first >= 0x30 && first <= 0x39) return 0x1e3779b9 + Math.min(6, token.length);
@@ -34,27 +34,27 @@ function isNumber(token: string): boolean {
   return first >= 0x30 && first <= 0x39;
 }
 
-/** The bit of the known-words table that stands for a token. */
+/** The bit of a token in the known-words table. */
 export function wordBit(token: string): number {
   return mix(hashToken(token) ^ 0x5bd1e995) & (wordBits - 1);
 }
 
 /**
- * Distinct hashed n-grams of one text and how often each was met. Reused from text to text: it holds a table of
- * gramBuckets slots, so that counting allocates nothing.
+ * Distinct hashed n-grams of one text with their counts. Reused for every text: it holds a table of gramBuckets slots, so that counting
+ * allocates nothing.
  */
 export class Grams {
   readonly buckets = new Int32Array(2 * mostTokens);
   readonly counts = new Int32Array(2 * mostTokens);
   size = 0;
-  /** Distinct words of the text (numbers and single letters aside), and how many of them a table of words knows. */
+  /** Distinct words of the text (except numbers and single letters), and how many of them are in the table of known words. */
   words = 0;
   known = 0;
-  /** Distinct words, all of them. */
+  /** All distinct words. */
   distinct = 0;
   readonly #slot = new Int32Array(gramBuckets).fill(-1);
 
-  /** Counts the 1- and 2-grams of lower-case `tokens`. `knownWords`: a bit a word, of wordBits. */
+  /** Counts the 1- and 2-grams of lower-case `tokens`. `knownWords`: one bit per word, wordBits in all. */
   count(tokens: readonly string[], knownWords: Uint8Array | null): void {
     for (let i = 0; i < this.size; i++) this.#slot[this.buckets[i]!] = -1;
     this.size = 0;
@@ -78,7 +78,7 @@ export class Grams {
     }
   }
 
-  /** Whether the bucket was new. */
+  /** Returns whether the bucket was new. */
   #add(bucket: number): boolean {
     const slot = this.#slot[bucket]!;
     if (slot !== -1) {
@@ -92,5 +92,5 @@ export class Grams {
   }
 }
 
-/** What a gram met `count` times weighs before its inverse document frequency: 1 + ln(count). */
+/** Weight of a gram that occurs `count` times, before its inverse document frequency: 1 + ln(count). */
 export const damped: Float64Array = Float64Array.from({ length: mostTokens + 1 }, (_, count) => (count === 0 ? 0 : 1 + Math.log(count)));

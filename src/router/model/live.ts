@@ -5,25 +5,25 @@ import { defaultModelFile, readModel } from './file.ts';
 import type { RouterModel } from './model.ts';
 
 export interface LiveModelOptions {
-  /** Null: the model that comes with Sluice, which nobody edits. */
+  /** Null for the bundled model, which is never edited. */
   readonly file: string | null;
   readonly onChange: (model: RouterModel) => void;
-  /** A file that cannot be used; the last good model stays. Told once an edit. */
+  /** Called once per edit when the file cannot be used; the last good model stays in use. */
   readonly onError: (error: unknown) => void;
-  /** How often the file is looked at when no event comes, in ms. */
+  /** Poll interval for when no file event arrives, in ms. */
   readonly pollMs?: number;
 }
 
-/** The model in use: swapped when its file is, by rename, rewriting, or the `..data` swap of a mounted ConfigMap. */
+/** The model in use. It is replaced when its file changes by rename, by rewriting, or by the `..data` swap of a mounted ConfigMap. */
 export interface LiveModel {
   current(): RouterModel;
   close(): void;
 }
 
-/** After an event, in ms: time for the writer to finish. */
+/** Delay after an event, in ms, so that the writer can finish. */
 const settleMs = 50;
 
-/** Reads a model and follows its file. Throws when it cannot be read at the start. Keeps no process alive. */
+/** Reads a model and follows its file. Throws if it cannot be read at the start. Keeps no process alive. */
 export async function openModel({ file, onChange, onError, pollMs = 2_000 }: LiveModelOptions): Promise<LiveModel> {
   let model = await readModel(file ?? defaultModelFile);
   if (file === null) return { current: () => model, close: () => undefined };
@@ -38,7 +38,7 @@ export async function openModel({ file, onChange, onError, pollMs = 2_000 }: Liv
     if (stamp !== seen) {
       try {
         const next = await readModel(file);
-        // A writer that is not done changes the stamp again: the next look decides.
+        // If the writer is still writing, the stamp changes again and the next check decides.
         if (stamp === (await stampOf(file)) && !isClosed()) {
           seen = stamp;
           if (next.version !== model.version) onChange((model = next));
@@ -61,7 +61,7 @@ export async function openModel({ file, onChange, onError, pollMs = 2_000 }: Liv
     });
     watcher.on('error', () => undefined);
   } catch {
-    // No inotify left: the poll below sees every edit.
+    // inotify is exhausted: the poll below sees every edit.
   }
   const poll = setInterval(() => void look(), pollMs).unref();
   return {
@@ -75,7 +75,7 @@ export async function openModel({ file, onChange, onError, pollMs = 2_000 }: Liv
   };
 }
 
-/** Changes whenever the file does; links are followed. */
+/** Changes whenever the file changes; symbolic links are followed. */
 async function stampOf(file: string): Promise<string> {
   try {
     const { mtimeMs, size, ino } = await stat(file);

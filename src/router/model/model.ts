@@ -3,32 +3,32 @@ import { fillTreeFeatures, textFeatures, treeFeatures, type TextFeatures } from 
 import { damped, Grams, mostTopics, plainTopics } from './grams.ts';
 import { treeShareAt, type Influence, type ModelHeader, type Prediction } from './types.ts';
 
-/** The numbers of a model, as they stand in its file. */
+/** The numbers of a model, as stored in its file. */
 export interface ModelTables {
-  /** A byte a bucket; 0: the gram was not met twice in training. */
+  /** One byte per bucket; 0 if the gram occurred less than twice in training. */
   readonly idf: Uint8Array;
   readonly weight: Int16Array;
-  /** A weight a bucket and topic, bucket by bucket. */
+  /** One weight per bucket and topic, ordered by bucket. */
   readonly topic: Int8Array;
-  /** A bit a word. */
+  /** One bit per word. */
   readonly known: Uint8Array;
-  /** Complete trees of `depth`: 2^depth - 1 inner nodes each, breadth first. Below the threshold is left. */
+  /** Complete trees of `depth`: 2^depth - 1 inner nodes each, breadth first. Values below the threshold go left. */
   readonly feature: Uint8Array;
   readonly threshold: Float32Array;
-  /** What a node and a leaf would answer: 2^(depth+1) - 1 values a tree; the leaves come last. */
+  /** Value of each node and leaf: 2^(depth+1) - 1 values per tree, leaves last. */
   readonly value: Float32Array;
 }
 
-/** Scratch space, shared: nothing here outlives one call. */
+/** Scratch space shared by all calls; its contents are only valid during one call. */
 const grams = new Grams();
 const numbers = new Float64Array(treeFeatures.length + mostTopics);
 const topicSums = new Float64Array(mostTopics);
 
-/** A learned router: predicts from the prompt alone what the stronger model would gain. Immutable; linear in the text's excerpt. */
+/** A learned router: predicts the stronger model's gain from the prompt alone. Immutable; linear in the text's excerpt. */
 export class RouterModel {
   readonly header: ModelHeader;
   readonly tables: ModelTables;
-  /** First 16 hex digits of the file's SHA-256: names the model in records. */
+  /** First 16 hex digits of the file's SHA-256; identifies the model in records. */
   readonly version: string;
   readonly #names: readonly string[];
 
@@ -39,7 +39,7 @@ export class RouterModel {
     this.#names = header.features;
   }
 
-  /** What the model says of a prompt. `features`: those of the same text, where the classifier has them already. */
+  /** Predicts for a prompt. `features`: features of the same text, if the classifier already has them. */
   predict(text: string, features: TextFeatures = textFeatures(text)): Prediction {
     const { header } = this;
     const words = this.#words(features);
@@ -56,7 +56,7 @@ export class RouterModel {
     const known = knownness(calibration, header.topics.length > plainTopics ? certainty : familiarity);
     const apart = header.trees > 0 ? (words - trees) * calibration.errorDisagreement : 0;
     const abstain = familiarity < calibration.abstainBelow;
-    // Nothing like it was ever measured: the error of unknown tasks is the least that it can be.
+    // Nothing like this prompt was measured, so the error is at least that of unknown tasks.
     const error = abstain ? 2 * calibration.errorAway : known * calibration.errorHome + (1 - known) * calibration.errorAway;
     return {
       gain: calibrated(calibration, raw, known),
@@ -68,8 +68,8 @@ export class RouterModel {
   }
 
   /**
-   * The features that moved the raw score most, largest first. Words are summed under `words`, so that a record of this
-   * holds nothing of the prompt.
+   * The features that moved the raw score most, largest first. Words are summed under `words`, so that a record contains nothing of the
+   * prompt.
    */
   influences(text: string, most: number, features: TextFeatures = textFeatures(text)): Influence[] {
     const { header, tables } = this;
@@ -96,7 +96,10 @@ export class RouterModel {
     return list.sort((a, b) => Math.abs(b.share) - Math.abs(a.share) || (a.name < b.name ? -1 : 1)).slice(0, most);
   }
 
-  /** Linear part: normalised TF-IDF of word 1- and 2-grams times weights, plus the bias. Leaves the counts in `grams`, the topics in `numbers`. */
+  /**
+   * Linear part: normalised TF-IDF of word 1- and 2-grams times weights, plus the bias. Leaves the counts in `grams` and the topics in
+   * `numbers`.
+   */
   #words(features: TextFeatures): number {
     const { idf, weight, known } = this.tables;
     const { bias, idfStep, weightStep, topics } = this.header;
@@ -108,7 +111,7 @@ export class RouterModel {
     for (let k = 0; k < count; k++) topicSums[k] = 0;
     for (let i = 0; i < grams.size; i++) {
       const bucket = grams.buckets[i]!;
-      // A gram that was not met in training says nothing.
+      // A gram that did not occur in training carries no information.
       if (idf[bucket] === 0) continue;
       const value = damped[grams.counts[i]!]! * idf[bucket]!;
       square += value * value;
@@ -118,11 +121,11 @@ export class RouterModel {
     }
     const scale = square === 0 ? 0 : 1 / Math.sqrt(square);
     for (let k = 0; k < count; k++) numbers[treeFeatures.length + k] = topics[k]!.bias + topicSums[k]! * scale * topics[k]!.step;
-    // idfStep scales value and norm alike, so it falls out of the quotient.
+    // idfStep scales value and norm alike, so it cancels out.
     return idfStep === 0 ? bias : bias + sum * scale * weightStep;
   }
 
-  /** How well the text fits one of the kinds of work; 0 without topics. The topics are in `numbers`. */
+  /** How well the text fits one of the kinds of work; 0 without topics. Reads the topics from `numbers`. */
   #certainty(): number {
     let certainty = 0;
     for (let k = plainTopics; k < this.header.topics.length; k++) certainty = Math.max(certainty, numbers[treeFeatures.length + k]!);

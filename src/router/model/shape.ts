@@ -1,6 +1,6 @@
 import { excerpt } from '../../classify/features.ts';
 
-/** What the shape of a text says, in the order of the values that shapeFeatures() gives. */
+/** Names of the shape features, in the order of the values of shapeFeatures(). */
 export const shapeNames = [
   'textLength',
   'words',
@@ -45,7 +45,7 @@ export const shapeNames = [
   'multiplied',
 ] as const;
 
-/** What a word may be, as bits, so that one look-up a word tells all. */
+/** Word classes as bits, so that one lookup per word is enough. */
 const common = 1;
 const negation = 2;
 const person = 4;
@@ -76,8 +76,8 @@ say(condition, 'if suppose assume');
 for (const [at, word] of asking.entries()) say(firstAsking << at, word);
 
 /**
- * Numbers of about 0 to 1 that say how a text is made: length, digits, options, signs, opening words. `tokens`: the
- * lower-case words that textFeatures() found, `distinctWords` how many of them differ. Fills `out`; linear in the excerpt.
+ * Numbers of about 0 to 1 that describe the form of a text: length, digits, options, signs, opening words. `tokens`: the lower-case words
+ * found by textFeatures(); `distinctWords`: how many of them differ. Fills `out`; linear in the excerpt.
  */
 export function shapeFeatures(text: string, tokens: readonly string[], distinctWords: number, out: Float64Array): void {
   const part = excerpt(text);
@@ -290,7 +290,7 @@ function asksHowMany(tokens: readonly string[]): number {
   return 0;
 }
 
-/** A letter or digit with a dot or bracket where a line begins: `A. `, `(b) `, `C) `. */
+/** A letter or digit with a dot or bracket at the start of a line: `A. `, `(b) `, `C) `. */
 function isOption(text: string, at: number): boolean {
   const from = text.charCodeAt(at) === 0x28 ? at + 1 : at;
   const letter = text.charCodeAt(from) | 0x20;

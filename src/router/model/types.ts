@@ -1,12 +1,15 @@
 import type { CalibrationTable } from './calibration.ts';
 
-/** What a model says of one prompt. */
+/** A model's prediction for one prompt. */
 export interface Prediction {
-  /** Expected gain of the stronger model: its score minus the weaker one's, -1 to 1. Higher: the stronger one is needed more. */
+  /**
+   * Expected gain of the stronger model: its score minus the weaker one's, -1 to 1. A higher gain means that the stronger model is needed
+   * more.
+   */
   readonly gain: number;
-  /** Standard error of that expectation, in the same unit. */
+  /** Standard error of the gain, in the same unit. */
   readonly uncertainty: number;
-  /** The model has not seen this kind of prompt: take the safer model. */
+  /** True when the model has not seen this kind of prompt: use the safer model. */
   readonly abstain: boolean;
   /** Share of the prompt's words that the model knows, 0..1. */
   readonly familiarity: number;
@@ -37,23 +40,26 @@ export interface CardFigures {
   readonly weakShareAt3: number;
 }
 
-/** What a person should know before trusting a model file. */
+/** What to know before trusting a model file. */
 export interface ModelCard {
   readonly name: string;
   readonly trainedWith: string;
   readonly rows: number;
   readonly dataSha256: string;
   readonly sources: readonly CardSource[];
-  /** Other questions of the same tasks: cross-validation by group. */
+  /** Held-out questions of the same tasks: cross-validation by group. */
   readonly home: CardFigures;
-  /** Tasks that were left out whole; null where the rows name fewer than four. */
+  /** Tasks held out as a whole; null when the rows name fewer than four. */
   readonly away: CardFigures | null;
-  /** Sources that were left out whole, which also brings other models; `lowest`: APGR of the worst source of 200 rows or more. Null where the rows name fewer than two. */
+  /**
+   * Sources held out as a whole, which also brings other models; `lowest`: APGR of the worst source with 200 rows or more. Null when the
+   * rows name fewer than two.
+   */
   readonly newSources?: (CardFigures & { readonly lowest: number }) | null | undefined;
   readonly limits: readonly string[];
 }
 
-/** What a threshold on the gain did to one pair of models in cross-validation. */
+/** Effect of one threshold on the gain for one pair of models, in cross-validation. */
 export interface PairPoint {
   /** Prompts with at most this gain go to the weak model. */
   readonly threshold: number;
@@ -64,52 +70,52 @@ export interface PairPoint {
   readonly upper: number;
 }
 
-/** How thresholds do for one pair of models. */
+/** Results of the thresholds for one pair of models. */
 export interface PairCalibration {
   readonly weakModel: string;
   readonly strongModel: string;
   readonly rows: number;
   /** Mean strong minus mean weak score, relative to the strong one. */
   readonly gap: number;
-  /** Rising thresholds. */
+  /** In rising order of threshold. */
   readonly points: readonly PairPoint[];
 }
 
-/** Between which certainties the score moves from words to trees. */
+/** The range of certainty over which the score moves from words to trees. */
 export interface Leaning {
   readonly from: number;
   readonly to: number;
 }
 
-/** Share of the trees in the raw score of a prompt that fits a kind of work with this certainty. */
+/** Share of the trees in the raw score of a prompt with this certainty of its kind of work. */
 export function treeShareAt(treeShare: number, leaning: Leaning | undefined, certainty: number): number {
   if (leaning === undefined) return treeShare;
   return treeShare * Math.min(1, Math.max(0, (certainty - leaning.from) / (leaning.to - leaning.from)));
 }
 
-/** The part of a model file that is read by people and tools. */
+/** The part of a model file that people and tools read. */
 export interface ModelHeader {
   readonly format: 2;
   /** `gain`: words and trees predict the gain. `classic`: TF-IDF and logistic regression on "the weaker one is right". */
   readonly kind: 'gain' | 'classic';
   readonly seed: number;
-  /** Shape and text features, then topics, in the order that the trees count them. */
+  /** Shape and text features, then topics, in the order of the trees' feature indices. */
   readonly features: readonly string[];
-  /** Inverse document frequencies are `idfStep` × a byte; 0 is a gram that was seen once or never. */
+  /** Inverse document frequencies are `idfStep` × a byte; 0 means the gram occurred at most once. */
   readonly idfStep: number;
   /** Weights are `weightStep` × a 16-bit integer. */
   readonly weightStep: number;
   readonly bias: number;
-  /** Linear functions of the words that the trees look at beside the shape: `step` × an 8-bit integer a weight. */
+  /** Linear functions of the words that the trees use besides the shape: `step` × an 8-bit integer per weight. */
   readonly topics: readonly { readonly name: string; readonly step: number; readonly bias: number }[];
   readonly trees: number;
   readonly depth: number;
-  /** What the trees start from, and their share of the raw score. */
+  /** The start value of the trees and their share of the raw score. */
   readonly treeBase: number;
   readonly treeShare: number;
   /**
-   * Certainty of the kind of work at which trees begin to count, and at which they have their whole share: layout tells something about known kinds alone. Absent:
-   * they always have it.
+   * Certainty of the kind of work at which trees begin to count, and at which they have their full share: layout is only informative for
+   * known kinds. Absent when they always have it.
    */
   readonly leaning?: Leaning | undefined;
   readonly calibration: CalibrationTable;

@@ -4,20 +4,20 @@ import type { TextFeatures } from './features.ts';
 import type { RouterModel } from './model.ts';
 import type { Influence, PairCalibration, PairPoint } from './types.ts';
 
-/** What a policy asks of the learned router. */
+/** Settings of the learned router in a policy. */
 export interface LearnedSettings {
-  /** Loss against always-strong that may be taken, 0..1. */
+  /** Allowed loss relative to always-strong, 0..1. */
   readonly maxLoss: number;
-  /** Names of the pair in the model file whose calibration counts; null: the names of the models themselves. */
+  /** Names of the pair in the model file whose calibration is used; null for the names of the models themselves. */
   readonly pair: { readonly weak: string; readonly strong: string } | null;
-  /** Without a calibration: only record what would be said, or take the lowest threshold of any pair. */
+  /** Without a calibration: only record the verdict, or use the lowest threshold of any pair. */
   readonly uncalibrated: 'shadow' | 'strictest';
 }
 
-/** Why a request is not one that the model was trained on. */
+/** How a request differs from the training requests. */
 export type Unlike = 'words' | 'kind' | 'language' | 'tools' | 'media' | 'conversation';
 
-/** What the learned router said of one request. */
+/** The learned router's verdict on one request. */
 export interface LearnedVerdict {
   /** Version of the model file. */
   readonly model: string;
@@ -25,30 +25,30 @@ export interface LearnedVerdict {
   readonly uncertainty: number;
   /** Share of the prompt's words that the model knows. */
   readonly familiarity: number;
-  /** Null when the model knows this kind of request; else how it differs from the calibration rows: the model gives no verdict. */
+  /** Null if the model knows this kind of request; otherwise how it differs from the calibration rows, and the model gives no verdict. */
   readonly abstained: Unlike | null;
-  /** Gains up to this go to the weak model; null when no threshold keeps the promise, or the pair has no calibration. */
+  /** Gains up to this go to the weak model; null when no threshold keeps the loss limit, or the pair has no calibration. */
   readonly threshold: number | null;
   readonly maxLoss: number;
-  /** Whose calibration the threshold is from, `weak > strong`; null: none. */
+  /** The calibration that the threshold is from, as `weak > strong`; null if none. */
   readonly calibration: string | null;
   /**
-   * `weak`: the gain keeps within the threshold. `strong`: it does not, by the calibration of this very pair. Null: no verdict, the decision table is
-   * asked as if the model were not there.
+   * `weak`: the gain is within the threshold. `strong`: it is above, by this very pair's calibration. Null when there is no verdict, and
+   * the decision table is used as if there were no model.
    */
   readonly says: 'weak' | 'strong' | null;
-  /** False: no calibration, so it is only recorded. */
+  /** False without a calibration: the verdict is only recorded. */
   readonly acts: boolean;
-  /** What moved the score most. */
+  /** The features that moved the score most. */
   readonly influences: readonly Influence[];
 }
 
-/** Features named in a record. */
+/** Most features named in a record. */
 const mostInfluences = 5;
 
 /**
- * The highest threshold whose loss is at most `most` with 95% confidence; null when there is none. Thresholds are tried from the safe end and
- * the first that fails ends the search: tested in a fixed order, one level serves them all.
+ * The highest threshold whose loss is at most `most` with 95% confidence; null if there is none. Thresholds are tried from the safe end and
+ * the first failure ends the search: with a fixed test order, one level holds for all.
  */
 export function thresholdFor(points: readonly PairPoint[], most: number): PairPoint | null {
   let best: PairPoint | null = null;
@@ -59,7 +59,10 @@ export function thresholdFor(points: readonly PairPoint[], most: number): PairPo
   return best;
 }
 
-/** Puts a request to the model and the gain to the threshold that keeps the promise. Pure. `features`: those of `exchange.lastUser`. */
+/**
+ * Predicts the gain of a request and compares it with the threshold that keeps the loss limit. Pure. `features`: those of
+ * `exchange.lastUser`.
+ */
 export function judge(
   model: RouterModel,
   exchange: Exchange,
@@ -79,7 +82,7 @@ export function judge(
         : null;
   const abstained =
     unlike(exchange) ?? (abstain ? 'words' : foreign(exchange.lastUser, features) ? 'language' : known < leastKnown ? 'kind' : null);
-  // Another pair's "the strong one is needed" says little about these models: only its low gains, which lie on the safe side, are believed.
+  // Another pair's "the strong one is needed" says little about these models, so only its low gains, on the safe side, are used.
   const mayKeep = own !== undefined && settings.pair === null;
   return {
     model: model.version,
@@ -96,23 +99,23 @@ export function judge(
   };
 }
 
-/** A prompt whose kind fits the training rows less than this has no calibration: half-way between unknown and known. */
+/** A prompt whose kind fits the training rows less than this has no calibration: halfway between unknown and known. */
 export const leastKnown = 0.5;
 
-/** Written in another language than the training rows, which are English. Short texts tell no language and count as English. */
+/** Whether the text is in a language other than that of the training rows, English. Short texts count as English. */
 function foreign(text: string, { tokens }: TextFeatures): boolean {
   const language = languageOf(text, tokens);
   return language !== 'en' && language !== 'und';
 }
 
-/** The model reads one text. What is asked with tools, media or earlier turns it has never seen. */
+/** The model reads one text. It has seen no requests with tools, media or earlier turns. */
 export function unlike({ tools, images, audioInputs, files, userTurns, lastIsToolResult }: Exchange): Unlike | null {
   if (tools > 0 || lastIsToolResult) return 'tools';
   if (images > 0 || audioInputs > 0 || files > 0) return 'media';
   return userTurns > 1 ? 'conversation' : null;
 }
 
-/** The lowest threshold of all pairs; null when one of them has none. */
+/** The lowest threshold of all pairs; null if one of them has none. */
 function strictest(pairs: readonly PairCalibration[], maxLoss: number): number | null {
   let lowest: number | null = null;
   for (const { points } of pairs) {

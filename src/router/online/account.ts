@@ -1,30 +1,30 @@
 import type { Counted, TemplateKey } from './beliefs.ts';
 
-/** Requests that the promise is held over, beside those to come: about so many count, the latest most. */
+/** Past requests over which the loss limit is held, in addition to those to come: effectively this many, the latest weighted most. */
 const memory = 4_096;
-/** Templates of fewer requests than this are forgotten. */
+/** Templates with fewer (weighted) requests than this are forgotten. */
 const least = 0.01;
 
 /**
- * What went to the weak model lately, by template, so that it can be judged by what is known now: what turned out worse than it looked is made up for, and what turned out
- * better leaves room.
+ * What recently went to the weak model, by template, so that it can be re-evaluated with current grades: losses that turned out larger are
+ * made up for, smaller ones leave room.
  */
 export class Account {
   readonly #weak = new Map<string, Counted>();
   readonly #fresh: { readonly key: TemplateKey; readonly gain: number; readonly weak: boolean }[] = [];
   #requests = 0;
 
-  /** A request was routed; `gain`: the router's. */
+  /** Records a routed request; `gain`: the router's gain. */
   add(key: TemplateKey, gain: number, weak: boolean): void {
     this.#fresh.push({ key, gain, weak });
   }
 
-  /** Requests that count, old ones in part. */
+  /** Number of requests, old ones counted in part. */
   get requests(): number {
     return this.#requests;
   }
 
-  /** Those of them that the weak model took, by template; what was added since is taken in. */
+  /** The requests that the weak model took, by template, including those added since the last call. */
   settle(): Iterable<Counted> {
     const kept = (1 - 1 / memory) ** this.#fresh.length;
     this.#requests = this.#requests * kept + this.#fresh.length;

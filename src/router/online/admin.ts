@@ -1,7 +1,7 @@
 import type { LearningEvent } from './hub.ts';
 import type { OnlineLearner } from './learner.ts';
 
-/** What the admin server needs of learning. */
+/** The parts of learning that the admin server uses. */
 export interface LearningAdmin {
   readonly learner: OnlineLearner;
   readonly publish: (event: LearningEvent) => void;
@@ -10,8 +10,9 @@ export interface LearningAdmin {
 type Body = object | { readonly error: string; readonly message: string };
 
 /**
- * GET /learning: what was learnt, for people. GET /learning/state: all of it, as --learning-state keeps it. PUT /learning/frozen?frozen=true: grades
- * change nothing any more. DELETE /learning?workspace=NAME (or all=true): forgets. Null: none of these.
+ * GET /learning: a summary for people. GET /learning/state: the full state, as --learning-state stores it. PUT
+ * /learning/frozen?frozen=true: grades no longer change anything. DELETE /learning?workspace=NAME (or all=true): forgets. Null for any
+ * other request.
  */
 export function learningAnswer(
   { learner, publish }: LearningAdmin,

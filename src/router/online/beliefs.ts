@@ -4,30 +4,30 @@ import type { Arm } from './types.ts';
 
 export type { BeliefSettings } from './spreads.ts';
 
-/** One template's state; plain data, as it is exported. */
+/** One template's state; plain data in the export format. */
 export interface TemplateState {
   readonly sums: Sums;
-  /** Grades since the last time that things went as expected, and how far they fell short: a change-point test. */
+  /** Grades since results last matched the expectation, and the cumulated shortfall: a change-point test. */
   readonly recent: Sums;
-  /** The kind of work, a level between templates and the pair. */
+  /** Kind of work, a level between templates and the pair. */
   readonly kind: string;
   /** Standard error of the router's gain for this template before any grade. */
   readonly spread: number;
   shortfall: number;
   /** ms since 1970 of the last grade. */
   time: number;
-  /** Changes that the test found. */
+  /** Number of changes that the test found. */
   changes: number;
 }
 
-/** A template, known or not: its name, its kind, and the router's standard error there. */
+/** A template, known or not: its name, its kind, and the router's standard error on it. */
 export interface TemplateKey {
   readonly template: string;
   readonly kind: string;
   readonly spread: number;
 }
 
-/** One graded request. `against`: what the other model got for the same request, or null. `weight`: 0..1. `time`: ms since 1970. */
+/** One graded request. `against`: the other model's score for the same request, or null. `weight`: 0..1. `time`: ms since 1970. */
 export interface Observation {
   readonly arm: Arm;
   /** The router's gain. */
@@ -47,27 +47,27 @@ export interface Deviation {
 /** Requests of a template in a window. */
 export interface Counted extends TemplateKey {
   count: number;
-  /** Σ of the router's gains. */
+  /** Sum of the router's gains. */
   gain: number;
 }
 
-/** Fall short by so much in standard deviations of a grade (less `slack` each) and the template has changed. */
+/** Cumulated shortfall, in standard deviations of a grade (less `slack` for each), at which the template counts as changed. */
 const alarmAt = 8;
 const slack = 0.4;
-/** One grade counts for at most so many: where two models hardly ever disagree, a single disagreement is no change. */
+/** Most that one grade may add: where two models rarely disagree, a single disagreement is no change. */
 const mostShort = 2;
 
-/** A grade for every so many templates waits for the next solution. */
+/** With many templates, one grade per this many templates may wait for the next solution. */
 const templatesPerGrade = 100;
 
-/** A template's gain beyond slope × r: own mean and variance, and how far the pair's and its kind's means move it. */
+/** A template's gain beyond slope × r: its own mean and variance, and its sensitivity to the means of the pair and its kind. */
 interface Posterior {
   readonly mean: number;
   readonly own: number;
   readonly byKind: number;
 }
 
-/** A kind's mean given all grades: of its own variance `own`, and `byPair` of the pair's. */
+/** A kind's mean given all grades: `own` is its own variance, `byPair` its sensitivity to the pair's mean. */
 interface KindPosterior {
   readonly mean: number;
   readonly own: number;
@@ -84,26 +84,26 @@ interface Solved {
 }
 
 /**
- * What is believed of one workspace's traffic between one pair of models: how much the stronger one gains on each template beyond what the router says. A
- * template is drawn around its kind of work, a kind around the pair; all Gaussian, with spreads that are estimated from the grades. So a new template borrows from
- * those of its kind, and a new kind from the pair.
+ * Beliefs about one workspace's traffic between one pair of models: how much the stronger one gains on each template beyond the router's
+ * gain. Templates are distributed around their kind of work, kinds around the pair; all Gaussian, with spreads estimated from the grades.
+ * So a new template borrows from those of its kind, and a new kind from the pair.
  */
 export class Beliefs {
   readonly settings: BeliefSettings;
   readonly templates: Map<string, TemplateState>;
   readonly #most: number;
   #solved: Solved | null = null;
-  /** Grades that the solution does not know. */
+  /** Grades not yet in the solution. */
   #unsolved = 0;
 
-  /** `most`: templates that are kept; the one that was graded longest ago is dropped first. */
+  /** `most`: templates to keep; the one graded longest ago is dropped first. */
   constructor(settings: BeliefSettings, most: number, templates: Map<string, TemplateState> = new Map()) {
     this.settings = settings;
     this.#most = most;
     this.templates = templates;
   }
 
-  /** Learns from one grade. True when the template turned out to have changed. */
+  /** Learns from one grade. Returns true if this showed that the template has changed. */
   observe(key: TemplateKey, { arm, gain, score, against, weight, time }: Observation): boolean {
     const before = this.expected(key, gain);
     const { spreads } = this.#solve();
@@ -118,7 +118,7 @@ export class Beliefs {
     }
     state.time = Math.max(state.time, time);
     this.#unsolved++;
-    // Only a gain that grows can break the promise.
+    // Only a gain that grows can exceed the loss limit.
     if (arm === 'strong' && against === null) return false;
     const difference = against === null ? spreads.level - score : arm === 'weak' ? against - score : score - against;
     const noise =
@@ -128,23 +128,23 @@ export class Beliefs {
     return this.#tested(state, weight * (Math.min(mostShort, (difference - before.mean) / Math.sqrt(noise)) - slack));
   }
 
-  /** Grades that count: those before a change of their template do not. */
+  /** Number of grades in use; those from before a change of their template are excluded. */
   get grades(): number {
     return this.#solve().grades;
   }
 
-  /** Grades of one template. */
+  /** Number of grades of one template. */
   gradesOf(template: string): number {
     return this.templates.get(template)?.sums.grades ?? 0;
   }
 
-  /** Grades of one template that say something of the weaker model, alone or beside the stronger one's. */
+  /** Number of grades of one template that include the weaker model's answer, alone or paired with the stronger one's. */
   pairedOf(template: string): number {
     const sums = this.templates.get(template)?.sums;
     return sums === undefined ? 0 : sums.w0 + sums.p0;
   }
 
-  /** Expected gain of a request whose gain the router takes to be `gain`, and its standard error. */
+  /** Expected gain of a request for which the router predicts `gain`, and its standard error. */
   expected(key: TemplateKey, gain: number): Deviation {
     const solved = this.#solve();
     const { mean, own, byKind } = this.#posterior(solved, key);
@@ -158,20 +158,21 @@ export class Beliefs {
     return this.#solve().spreads.level;
   }
 
-  /** The spreads that the grades say. */
+  /** The spreads estimated from the grades. */
   spreads(): Spreads {
     return this.#solve().spreads;
   }
 
-  /** What a new template's gain is expected to be beyond the router's. */
+  /** The expected gain of a new template beyond the router's. */
   pair(): Deviation {
     const { pairMean, pairVariance } = this.#solve();
     return { mean: pairMean, error: Math.sqrt(pairVariance) };
   }
 
   /**
-   * Mean and standard error of the gain of all counted requests together: errors of templates of a kind, and of kinds, go together. A template on which the weak model
-   * seems the better one counts by what is left beyond its error: what may be luck pays for no loss elsewhere.
+   * Mean and standard error of the gain of all counted requests together; errors are correlated within a kind and across kinds. A template
+   * on which the weak model seems better counts only by what exceeds its error, because apparent gains that may be luck do not offset
+   * losses elsewhere.
    */
   total(counts: Iterable<Counted>): Deviation {
     const solved = this.#solve();
@@ -202,7 +203,7 @@ export class Beliefs {
     return state;
   }
 
-  /** CUSUM: after a change only the grades since it began count. */
+  /** CUSUM: after a change, only the grades since its start count. */
   #tested(state: TemplateState, short: number): boolean {
     state.shortfall = Math.max(0, state.shortfall + short);
     if (state.shortfall === 0) Object.assign(state.recent, emptySums());
@@ -224,12 +225,12 @@ export class Beliefs {
   }
 
   #solve(): Solved {
-    // With many templates one grade moves little: not every one is worth a new solution.
+    // With many templates one grade changes little, so not every grade triggers a new solution.
     if (this.#solved !== null && this.#unsolved <= Math.floor(this.templates.size / templatesPerGrade)) return this.#solved;
     this.#unsolved = 0;
     const states = [...this.templates.values()];
     const { settings } = this;
-    // A router that does not know the kind is as far off in the mean of a pair as it is on a template.
+    // A router that does not know the kind has the same error in a pair's mean as on a single template.
     const meanSpread = states.length === 0 ? settings.kindSpread : states.reduce((sum, { spread }) => sum + spread, 0) / states.length;
     const pairError = meanSpread * Math.sqrt(settings.split?.pair ?? 1);
     const spreads = estimateSpreads(states, settings, pairError);

@@ -1,13 +1,13 @@
-/** What grades said of one template, as sums; plain data, as it is exported. `r` is the router's gain of the request that was graded. */
+/** Sums over the grades of one template; plain data in the export format. `r` is the router's gain of the graded request. */
 export interface Sums {
   /** Strong answers: weight, Σ score. */
   s0: number;
   s1: number;
-  /** Weak answers that were graded alone: weight, Σ score, Σ r. */
+  /** Weak answers graded alone: weight, Σ score, Σ r. */
   w0: number;
   w1: number;
   wr: number;
-  /** Requests that both models answered: weight, Σ x, Σ r, Σ x², Σ x r, Σ r², where x is the strong score less the weak one. */
+  /** Requests answered by both models: weight, Σ x, Σ r, Σ x², Σ x r, Σ r², where x is the strong score minus the weak one. */
   p0: number;
   px: number;
   pr: number;
@@ -19,7 +19,7 @@ export interface Sums {
 
 export const emptySums = (): Sums => ({ s0: 0, s1: 0, w0: 0, w1: 0, wr: 0, p0: 0, px: 0, pr: 0, pxx: 0, pxr: 0, prr: 0, grades: 0 });
 
-/** Every sum times `by`, the count aside. */
+/** Multiplies every sum except the count by `by`. */
 export function scale(sums: Sums, by: number): void {
   if (by === 1) return;
   const { grades } = sums;
@@ -33,7 +33,7 @@ export function addStrong(sums: Sums, score: number, weight: number): void {
   sums.s1 += weight * score;
 }
 
-/** Adds the score of a weak answer that stands alone. */
+/** Adds the score of a weak answer graded without the strong one's. */
 export function addWeak(sums: Sums, score: number, gain: number, weight: number): void {
   sums.w0 += weight;
   sums.w1 += weight * score;
@@ -50,16 +50,19 @@ export function addPair(sums: Sums, difference: number, gain: number, weight: nu
   sums.prr += weight * gain * gain;
 }
 
-/** What is believed of all templates of a pair, estimated from their grades. */
+/** Beliefs shared by all templates of a pair, estimated from their grades. */
 export interface Spreads {
-  /** How much of what the router sees between two requests of a template is true: the slope of the difference on its gain. */
+  /**
+   * How much of the difference that the router predicts between two requests of a template is real: the slope of the difference on its
+   * gain.
+   */
   readonly slope: number;
   /** Variance of the difference of two answers to one request, around its template's mean. */
   readonly pairNoise: number;
   /** Standard deviations: of templates around their kind, and of kinds around the pair. */
   readonly template: number;
   readonly kind: number;
-  /** Expected score of the strong model and the variance of a template's around it. */
+  /** Expected score of the strong model, and the variance of a template's level around it. */
   readonly level: number;
   readonly levelVariance: number;
 }
@@ -70,10 +73,10 @@ export interface Evidence {
   readonly variance: number;
 }
 
-/** Grades' worth of the pair's noise in the noise of one template. */
+/** Weight of the pair's noise in the noise estimate of one template, in grades. */
 const noisePrior = 30;
 
-/** Variance of a difference around the mean of its own template, drawn to the pair's. */
+/** Variance of a difference around the mean of its own template, shrunk to the pair's. */
 export function noiseOf({ p0, px, pr, pxx, pxr, prr }: Sums, slope: number, pairNoise: number): number {
   if (p0 <= 1) return pairNoise;
   const mean = (px - slope * pr) / p0;
@@ -81,7 +84,7 @@ export function noiseOf({ p0, px, pr, pxx, pxr, prr }: Sums, slope: number, pair
   return (Math.max(0, within) + noisePrior * pairNoise) / (p0 - 1 + noisePrior);
 }
 
-/** `noise`: variance of one grade that stands alone. The template's level is summed over: only what is said of the gain is left. */
+/** `noise`: variance of one unpaired grade. The template's level is marginalised out, leaving only the evidence on the gain. */
 export function evidenceOf(sums: Sums, { slope, pairNoise, level, levelVariance }: Spreads, noise: number): Evidence {
   const { s0, s1, w0, w1, wr, p0, px, pr } = sums;
   const byPair = p0 === 0 ? 0 : 1 / noiseOf(sums, slope, pairNoise);

@@ -42,7 +42,7 @@ const gradeSchema = z.object({
   time: z.number(),
 });
 
-/** What changes what was learnt. Replicas that see the same events in the same order have learnt the same. */
+/** Events that change the learnt state. Replicas that see the same events in the same order reach the same state. */
 export const eventSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('grade'),
@@ -55,35 +55,35 @@ export const eventSchema = z.discriminatedUnion('kind', [
 
 export type LearningEvent = z.infer<typeof eventSchema>;
 
-/** Where replicas share events. */
+/** The stream through which replicas share events. */
 export interface EventStream {
-  /** False when it could not be shared. */
+  /** Resolves to false if the event could not be shared. */
   add(event: LearningEvent): Promise<boolean>;
-  /** Gives every event after `cursor` (`0`: the first that is kept), again and again, with its place. */
+  /** Calls `take` with every event after `cursor` (`0`: the first one kept) and its position, continuously. */
   follow(cursor: string, take: (event: LearningEvent, cursor: string) => void): void;
   close(): void;
 }
 
 export interface HubOptions {
   readonly learner: OnlineLearner;
-  /** Where what was learnt outlives the process; null: nowhere. */
+  /** File that keeps the learnt state across restarts; null to keep it in memory only. */
   readonly file: string | null;
-  /** Null: this process learns for itself. */
+  /** Null if this process learns on its own. */
   readonly stream: EventStream | null;
   readonly onError: (error: unknown, what: string) => void;
-  /** Between two looks at whether there is something to write, in ms. */
+  /** Interval of the check for unwritten changes, in ms. */
   readonly saveMs?: number;
 }
 
 const fileSchema = z.strictObject({ cursor: z.string(), state: stateSchema });
 
 /**
- * A file of the format before this one. Its sums say too little to go on from: upgrades are kept, beliefs begin again, from all grades that the shared stream still
- * has.
+ * A file of the previous format. Its sums are not sufficient to continue from: upgrades are kept, and beliefs restart from all grades that
+ * the shared stream still has.
  */
 const earlierSchema = z.object({ state: stateSchema.extend({ format: z.literal(1), pairs: z.array(z.unknown()) }) });
 
-/** Brings events to the learner, alone or with other replicas, and keeps what was learnt in a file. */
+/** Delivers events to the learner, alone or with other replicas, and keeps the learnt state in a file. */
 export class LearningHub {
   readonly #options: HubOptions;
   readonly #timer: NodeJS.Timeout | null;
@@ -91,7 +91,7 @@ export class LearningHub {
   #changed = false;
   #saving: Promise<void> = Promise.resolve();
 
-  /** `cursor`: the last event that the learner has seen. */
+  /** `cursor`: the last event that the learner has processed. */
   private constructor(options: HubOptions, cursor: string) {
     this.#options = options;
     this.#cursor = cursor;
@@ -102,14 +102,14 @@ export class LearningHub {
     this.#timer = options.file === null ? null : setInterval(() => this.#saveIfChanged(), options.saveMs ?? 10_000).unref();
   }
 
-  /** Takes up what the file holds. Throws SLUICE_LEARNING_STATE for one that is damaged: it is not thrown away unasked. */
+  /** Loads the state from the file. Throws SLUICE_LEARNING_STATE if it is damaged, so that it is never discarded silently. */
   static async open(options: HubOptions): Promise<LearningHub> {
     const kept = options.file === null ? null : await readState(options.file);
     if (kept !== null) options.learner.restore(kept.state);
     return new LearningHub(options, kept?.cursor ?? '0');
   }
 
-  /** Never throws. What cannot be shared is learnt here alone. */
+  /** Never throws. An event that cannot be shared is learnt by this process alone. */
   publish(event: LearningEvent): void {
     const { stream } = this.#options;
     if (stream === null) this.#apply(event);
@@ -119,12 +119,12 @@ export class LearningHub {
       });
   }
 
-  /** All that was learnt. */
+  /** The complete learnt state. */
   state(now: number): LearningState {
     return this.#options.learner.state(now);
   }
 
-  /** Writes what is unwritten, and stops. */
+  /** Writes unsaved changes and stops. */
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#options.stream?.close();

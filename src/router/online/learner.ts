@@ -10,26 +10,26 @@ import { nearHash, templateOf } from './template.ts';
 import type { Arm, Grade, LearningMark, LearningPair } from './types.ts';
 import { Upgrades, type Upgrade } from './upgrades.ts';
 
-/** What the learned router said of a request, as far as learning needs it. */
+/** The part of the learned router's verdict that learning uses. */
 export interface RouterView extends Omit<RouterFacts, 'kind'> {
-  /** The kind of work, by the text; absent: not known. */
+  /** Kind of work, from the text; absent if unknown. */
   readonly kind?: string;
   readonly pair: LearningPair;
   readonly maxLoss: number;
 }
 
-/** What the text says. `tokens`: lower-case words of the last user turn; `kind`: the kind of work. */
+/** Facts derived from the text. `tokens`: lower-case words of the last user turn; `kind`: kind of work. */
 export interface TextFacts {
   readonly tokens: readonly string[];
   readonly kind: string;
 }
 
-/** What a grade did. `frozen` and `foreign` (an answer of neither model, or of no weight) teach nothing about the pair. */
+/** Effect of a grade. `frozen` and `foreign` (an answer of neither model, or with zero weight) change no belief about the pair. */
 export type Observed = 'learnt' | 'changed' | 'frozen' | 'foreign';
 
 /**
- * Learns from grades what the models of a pair are worth on each template of a workspace, and which requests to upgrade. In memory; bounded; nothing
- * here waits for anything.
+ * Learns from grades how good the models of a pair are on each template of a workspace, and which requests to upgrade. In memory; bounded;
+ * never blocks.
  */
 export class OnlineLearner {
   readonly #routers = new Map<string, { readonly workspace: string; readonly pair: LearningPair; readonly router: PairRouter }>();
@@ -40,13 +40,13 @@ export class OnlineLearner {
   #frozen = false;
   #grades = 0;
 
-  /** `random`: draws the lots. */
+  /** `random`: source of random numbers. */
   constructor(settings: BeliefSettings = beliefSettings, random: () => number = Math.random) {
     this.#settings = settings;
     this.#random = random;
   }
 
-  /** True: grades change nothing; what was learnt stays in use. */
+  /** When true, grades change nothing; the learnt state stays in use. */
   get frozen(): boolean {
     return this.#frozen;
   }
@@ -55,7 +55,7 @@ export class OnlineLearner {
     this.#frozen = frozen;
   }
 
-  /** Grades that were learnt from, those of forgotten workspaces included. */
+  /** Number of grades learnt from, including those of forgotten workspaces. */
   get grades(): number {
     return this.#grades;
   }
@@ -65,7 +65,7 @@ export class OnlineLearner {
     return this.#upgrades.list(now);
   }
 
-  /** What learning says of a request. `view`: null where the section routes between no pair, or the router was not asked. */
+  /** Learning's verdict on a request. `view`: null if the section does not route between a pair, or the router was not asked. */
   assess(
     workspace: string,
     exchange: Pick<Exchange, 'system' | 'toolNames' | 'tools'>,
@@ -84,7 +84,7 @@ export class OnlineLearner {
     );
   }
 
-  /** The same, of a request whose template and hash are known. */
+  /** The same for a request whose template and hash are already known. */
   assessTemplate(
     workspace: string,
     template: string,
@@ -118,7 +118,10 @@ export class OnlineLearner {
     return { template, near, pair: view.pair, gain: view.gain, uncertainty: view.uncertainty, kind: view.kind ?? '', ...choice, ...forced };
   }
 
-  /** What several models are compared by for one request of `requested` (`provider/model`). `model`: version of the quality model that the priors are from. */
+  /**
+   * Compares several models for one request of `requested` (`provider/model`). `model`: version of the quality model that the priors come
+   * from.
+   */
   compare(
     workspace: string,
     requested: string,
@@ -137,7 +140,7 @@ export class OnlineLearner {
     };
   }
 
-  /** Remembers what each would have cost, so that the price of quality follows the traffic. */
+  /** Remembers what each candidate would have cost, so that the price of quality follows the traffic. */
   remember(
     workspace: string,
     requested: string,
@@ -148,8 +151,8 @@ export class OnlineLearner {
   }
 
   /**
-   * Learns from one grade, wherever it comes from. A low one upgrades requests like it at once; a score of either model of the pair moves what
-   * is believed of its template. The same grade twice counts twice.
+   * Learns from one grade of any source. A low one upgrades similar requests at once; a score of either model of the pair changes the
+   * belief about its template. The same grade twice counts twice.
    */
   observe(grade: Grade, settings: UpgradeSettings = defaultLearning): Observed {
     if (this.#frozen) return 'frozen';
@@ -169,17 +172,17 @@ export class OnlineLearner {
     return changed ? 'changed' : 'learnt';
   }
 
-  /** All that was learnt, as plain data. */
+  /** The complete learnt state as plain data. */
   state(now: number): LearningState {
     return exportState([...this.#routers.values()], [...this.#compared.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
   }
 
-  /** The same for people: by pair and template, in scores. */
+  /** A summary for people: by pair and template, in scores. */
   summary(now: number): LearningSummary {
     return summaryOf([...this.#routers.values()], [...this.#compared.values()], this.#upgrades.list(now), this.#frozen, this.#grades);
   }
 
-  /** Takes the place of all that was learnt. */
+  /** Replaces the complete learnt state. */
   restore(state: LearningState): void {
     this.reset(null);
     this.#frozen = state.frozen;
@@ -195,7 +198,7 @@ export class OnlineLearner {
     }
   }
 
-  /** Forgets what was learnt of a workspace; null: all. */
+  /** Forgets what was learnt for a workspace; null for all. */
   reset(workspace: string | null): void {
     for (const [key, one] of this.#routers) if (workspace === null || one.workspace === workspace) this.#routers.delete(key);
     for (const [key, one] of this.#compared) if (workspace === null || one.workspace === workspace) this.#compared.delete(key);
@@ -239,7 +242,7 @@ export class OnlineLearner {
   }
 }
 
-/** Which model of the pair answered; null: neither. */
+/** Which model of the pair answered; null if neither. */
 function armOf({ mark: { pair }, model }: Grade): Arm | null {
   if (pair === null) return null;
   return model === pair.weak ? 'weak' : model === pair.strong ? 'strong' : null;

@@ -3,14 +3,17 @@ import { limits } from '../../lib/limits.ts';
 import { eventSchema, type EventStream, type LearningEvent } from './hub.ts';
 
 const key = 'sluice:learning';
-/** Longest wait for an event to be added, in ms. */
+/** Timeout for adding an event, in ms. */
 const addMs = 1_000;
-/** Longest that Redis holds a question for new events, and wait after a failure, in ms. */
+/** Longest blocking read for new events in Redis, and delay after a failure, in ms. */
 const blockMs = 1_000;
 const retryMs = 1_000;
 const batch = 500;
 
-/** Grades that replicas share: a Redis stream, trimmed to limits.learningEvents. Connects in the background. Throws SluiceError for a wrong URL or file. */
+/**
+ * Grades shared between replicas in a Redis stream, trimmed to limits.learningEvents. Connects in the background. Throws SluiceError for a
+ * wrong URL or file.
+ */
 export function openLearningStream(target: RedisTarget, onError: (error: unknown, what: string) => void): EventStream {
   const writer = redisClient(target);
   const reader = redisClient(target);
@@ -21,7 +24,7 @@ export function openLearningStream(target: RedisTarget, onError: (error: unknown
   let closed = false;
   let told = false;
   const fail = (error: unknown): void => {
-    // Once an outage.
+    // Reported once per outage.
     if (!told && !closed) onError(error, 'grades are not shared with other replicas: Redis does not answer');
     told = true;
   };
@@ -64,13 +67,13 @@ export function openLearningStream(target: RedisTarget, onError: (error: unknown
   };
 }
 
-/** The two commands, as a single server and a cluster both have them. */
+/** The two commands, which a single server and a cluster both have. */
 type RedisCommands = RedisClient & {
   xadd(...args: (string | number)[]): Promise<string | null>;
   xread(...args: (string | number)[]): Promise<[string, [string, string[]][]][] | null>;
 };
 
-/** Whatever else is in the stream teaches nothing. */
+/** Null for any other entry in the stream. */
 function parse(text: string): LearningEvent | null {
   try {
     const parsed = eventSchema.safeParse(JSON.parse(text));
@@ -80,10 +83,10 @@ function parse(text: string): LearningEvent | null {
   }
 }
 
-/** One listener a client, however many wait and give up. */
+/** One listener per client, even if many callers wait and give up. */
 const connecting = new WeakMap<RedisClient, Promise<void>>();
 
-/** Resolves at once, or when the connection stands. */
+/** Resolves once the connection is open. */
 function connected(client: RedisClient): Promise<void> {
   if (client.status === 'ready') return Promise.resolve();
   const known = connecting.get(client);

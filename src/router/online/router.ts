@@ -2,67 +2,70 @@ import { Account, addCount } from './account.ts';
 import { Beliefs, type BeliefSettings, type Counted, type Deviation, type TemplateKey, type TemplateState } from './beliefs.ts';
 import type { Arm, LearningMark } from './types.ts';
 
-/** How one pair of models in one workspace is routed by what was learnt. */
+/** Settings for routing one pair of models in one workspace by learnt grades. */
 export interface RoutingSettings {
-  /** Loss against always-strong that may be taken, 0..1. */
+  /** Allowed loss relative to always-strong, 0..1. */
   readonly maxLoss: number;
-  /** Share of that loss that trying things out may cost. */
+  /** Share of that loss that probes may cost. */
   readonly riskShare: number;
-  /** Share of requests that are chosen for trying and grading. */
+  /** Share of requests chosen for probing and grading. */
   readonly probeShare: number;
 }
 
-/** Requests that the threshold is computed over, and fewest of them. */
+/** Largest and smallest number of requests that the threshold is computed over. */
 const windowSize = 1_024;
 const windowLeast = 128;
-/** Requests between two computations, and after a grade. */
+/** Requests between two computations; an eighth as many after a grade. */
 const everyRequests = 64;
-/** Shares at which the bound on the loss is computed. */
+/** Number of shares at which the bound on the loss is computed. */
 const steps = 48;
 /**
- * The bound on the expected loss, in its standard errors. Every grade that is not there yet widens it; 95% would leave most of what can be saved. Where the grades say that the
- * router's mean gain is off by `offBy` or more, what is assumed of its errors is off as well, and the bound is wider.
+ * The bound on the expected loss, in its standard errors. Every missing grade widens it; 95% would give up most of the possible savings. If
+ * the grades show that the router's mean gain is off by `offBy` or more, its assumed errors are unreliable too, and the bound is wider.
  */
 const z = { least: 0.9, more: 0.5, offBy: 0.1 };
-/** Requests to come that a threshold is set for, as if they were like those of the window; and how many times the promise these alone may be expected to lose, where the past left room. */
+/**
+ * Number of future requests that a threshold is set for, assumed to be like those of the window; and by what multiple of the loss limit
+ * these alone may be expected to lose if the past left room.
+ */
 const ahead = 1_024;
 const mostAhead = 2.5;
-/** Share of what the past left of its promise that requests to come may lose. What it lost too much is made up for in full. */
+/** Share of the unused past loss that future requests may use. Past excess loss is made up for in full. */
 const credit = 0.5;
-/** How far an uncertain template is held back among others of the same expected gain, in its standard errors. */
+/** How many standard errors an uncertain template is ranked lower among those of the same expected gain. */
 const caution = 0.3;
 
-/** Least standard error of a template's gain: tasks that the router knows lie so far apart in cross-validation. */
+/** Lower bound on the standard error of a template's gain: the spread of known tasks in cross-validation. */
 const leastSpread = 0.04;
 
 export function spreadOf(uncertainty: number): number {
   return Math.max(leastSpread, uncertainty);
 }
 
-/** Grades of a template that stand in for a router that has not seen its kind; and that can say that the strong model is needed. */
+/** Grades of a template that replace a router that has not seen its kind; and that suffice to show that the strong model is needed. */
 const floorGrades = 20;
 const verdictGrades = 10;
 
-/** Grades that stand in for a calibration of the pair. */
+/** Grades that replace a calibration of the pair. */
 const calibrationGrades = 100;
 
-/** Bounds of what a request is worth grading, against the mean. */
+/** Bounds on the worth of grading a request, relative to the mean. */
 const leastWorth = 0.1;
 const mostWorth = 4;
 
-/** What the router says of a request. */
+/** The router's prediction for a request. */
 export interface RouterFacts {
-  /** What the stronger model is expected to gain. */
+  /** Expected gain of the stronger model. */
   readonly gain: number;
-  /** Standard error of that. */
+  /** Standard error of the gain. */
   readonly uncertainty: number;
-  /** Whether the router has seen such requests. */
+  /** Whether the router has seen similar requests. */
   readonly known: boolean;
   /** Whether the router's own threshold sends it to the weak model. */
   readonly fixed: boolean;
-  /** Whether outcomes of this pair of models were measured. */
+  /** Whether this pair of models has measured outcomes. */
   readonly calibrated: boolean;
-  /** The kind of work. */
+  /** Kind of work. */
   readonly kind: string;
 }
 
@@ -70,21 +73,21 @@ interface Seen extends TemplateKey {
   readonly gain: number;
 }
 
-/** What was chosen for one request, and why. */
+/** The choice for one request, and the reason. */
 export interface Choice {
   readonly expected: number;
   readonly spread: number;
   readonly threshold: number | null;
   readonly says: Arm | null;
   readonly why: LearningMark['why'];
-  /** How much a grade of this request would tell, against the mean request: above 1, more. */
+  /** How informative a grade of this request is, relative to the mean request: above 1 for more. */
   readonly worth: number;
 }
 
 /**
- * Routes one pair of models in one workspace by one threshold on the expected gain: the highest at which the loss over the last requests, by the
- * grades of their templates, keeps the promise with a standard error on top. Every grade narrows that. Some requests are drawn by lot and go to the model that would
- * not have had them, as far as the budget for that reaches.
+ * Routes one pair of models in one workspace by one threshold on the expected gain: the highest at which the loss over the last requests,
+ * by the grades of their templates, stays within the limit with a margin of standard errors. Every grade narrows the margin. Some requests
+ * are chosen at random and go to the model that would not have received them, as far as the budget for probes allows.
  */
 export class PairRouter {
   readonly beliefs: Beliefs;
@@ -93,9 +96,9 @@ export class PairRouter {
   #sinceComputed = 0;
   #threshold: number | null = null;
   #stale = true;
-  /** Expected loss that probes may still cost, in scores. */
+  /** Expected loss that probes may still use, in scores. */
   #budget = 0;
-  /** Running means of what a grade would tell, and of that against its mean within the bounds. */
+  /** Running means of how informative a grade is, and of that value relative to its mean within the bounds. */
   #meanTold = 0;
   #meanWorth = 1;
   /** Requests of the window by template. */
@@ -106,7 +109,7 @@ export class PairRouter {
     this.beliefs = new Beliefs(settings, mostTemplates, templates);
   }
 
-  /** A grade came. */
+  /** Call when a grade has arrived. */
   changed(): void {
     this.#stale = true;
   }
@@ -116,17 +119,17 @@ export class PairRouter {
     return this.#ring.length;
   }
 
-  /** As computed last; null: none keeps the promise, or there was too little traffic. */
+  /** The last computed threshold; null if none keeps the loss limit or there was too little traffic. */
   get threshold(): number | null {
     return this.#threshold;
   }
 
-  /** `draw`: a number from 0 to below 1. Remembers the request. */
+  /** Chooses for a request and remembers it. `draw`: a number from 0 to below 1. */
   choose(template: string, facts: RouterFacts, settings: RoutingSettings, draw: number): Choice {
     const key: Seen = { template, kind: facts.kind, gain: facts.gain, spread: spreadOf(facts.uncertainty) };
     this.#remember(key, settings);
     const choice = this.#chosen(key, facts, settings, draw);
-    // Without a verdict the router's own counts; what else a policy makes of it is not known here.
+    // Without a verdict the router's own choice is used; further effects of the policy are unknown here.
     this.#account.add(key, key.gain, (choice.says ?? (facts.fixed ? 'weak' : 'strong')) === 'weak');
     return choice;
   }
@@ -142,7 +145,7 @@ export class PairRouter {
     if (early && !probed) return { ...told, says: null, why: 'prior' };
     const says = early ? null : this.#verdict(key, expected + caution * error, known, fixed);
     if (!probed) return { ...told, says, why: says === null ? 'prior' : 'grades' };
-    // Half of the lots go to each model, so that either one's scores are known.
+    // Half of the probes go to each model, so that both models' scores are known.
     const probe: Arm = draw < (settings.probeShare * worth) / 2 ? 'weak' : 'strong';
     if (probe === 'weak' && says !== 'weak') {
       const cost = Math.max(0, expected + error);
@@ -152,7 +155,7 @@ export class PairRouter {
     return { ...told, says: probe, why: 'probe' };
   }
 
-  /** Null where nothing but the router's guess speaks for the strong model: that is no verdict. */
+  /** Null, which is no verdict, if only the router's guess favours the strong model. */
   #verdict({ template }: Seen, index: number, known: boolean, fixed: boolean): Arm | null {
     const grades = this.beliefs.gradesOf(template);
     if ((fixed || known || grades >= floorGrades) && this.#threshold !== null && index <= this.#threshold) return 'weak';
@@ -170,7 +173,10 @@ export class PairRouter {
     this.#stale = false;
   }
 
-  /** A grade is worth most where it may change something: an uncertain gain, of a template with many requests, that goes to the weak model or might. */
+  /**
+   * A grade is worth most where it may change a decision: for an uncertain gain of a template with many requests that goes to the weak
+   * model or might.
+   */
   #worth(template: string, expected: number, error: number, allowed: number): number {
     const above = Math.max(0, expected - (this.#threshold ?? allowed)) / error;
     const told = Math.sqrt(this.#shares.get(template) ?? 1) * error * Math.exp(-0.5 * above * above);
@@ -178,12 +184,12 @@ export class PairRouter {
     this.#meanTold += (told - this.#meanTold) / weight;
     if (this.#meanTold === 0) return 1;
     const worth = Math.min(mostWorth, Math.max(leastWorth, told / this.#meanTold));
-    // The bounds would change how many are graded in all.
+    // Corrects for the bounds, which would otherwise change the total number of graded requests.
     this.#meanWorth += (worth - this.#meanWorth) / weight;
     return Math.min(mostWorth, worth / this.#meanWorth);
   }
 
-  /** The threshold, over the window, by what the requests before it have lost. */
+  /** Computes the threshold over the window, given the loss of earlier requests. */
   #compute(maxLoss: number): void {
     const ranked = this.#ranked();
     const past = this.#account.settle();
@@ -194,7 +200,7 @@ export class PairRouter {
       const { mean, error } = this.beliefs.total(counts.values());
       return mean + bound * error <= most;
     };
-    // The bound is computed at some shares only, and the first that fails ends the search.
+    // The bound is computed only at some shares, and the first failure ends the search.
     const step = Math.ceil(ranked.length / steps);
     const coming = new Map<string, Counted>();
     const all = new Map<string, Counted>();
@@ -212,7 +218,7 @@ export class PairRouter {
     }
   }
 
-  /** The window, the lowest expected gain first, an uncertain one held back. Counts it by template. */
+  /** The window in order of expected gain, lowest first, with uncertain ones ranked lower. Also counts it by template. */
   #ranked(): { readonly seen: Seen; readonly index: number }[] {
     const beliefs = new Map<string, Deviation>();
     const { slope } = this.beliefs.spreads();

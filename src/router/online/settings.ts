@@ -1,19 +1,19 @@
 import type { BeliefSettings } from './beliefs.ts';
 import type { RoutingSettings } from './router.ts';
 
-/** What a policy asks of learning. */
+/** Settings of learning in a policy. */
 export interface LearningSettings extends Omit<RoutingSettings, 'maxLoss'>, UpgradeSettings {}
 
-/** When a grade upgrades, and what. */
+/** When a grade causes an upgrade, and its scope. */
 export interface UpgradeSettings {
-  /** A score below it upgrades requests like the one that was graded. */
+  /** A score below this upgrades requests similar to the graded one. */
   readonly upgradeBelow: number;
   readonly upgradeMs: number;
   /** `similar`: near-duplicates of the text within its template; `template`: the whole template; `none`: nothing. */
   readonly upgradeScope: 'similar' | 'template' | 'none';
 }
 
-/** Before grades tell: from public outcomes of pairs of models; docs/learning.md says what each is. */
+/** Priors before there are grades, from public outcomes of pairs of models; docs/learning.md explains each. */
 export const beliefSettings: BeliefSettings = {
   noise: 0.15,
   pairNoise: 0.18,
@@ -26,7 +26,7 @@ export const beliefSettings: BeliefSettings = {
   halfLifeMs: 14 * 86_400_000,
 };
 
-/** What holds where the policy says nothing else. */
+/** Defaults when the policy sets nothing. */
 export const defaultLearning: LearningSettings = {
   riskShare: 0.15,
   probeShare: 0.02,

@@ -5,11 +5,11 @@ import { defaultLearning } from './settings.ts';
 /** A labelled row with the router's gain, as a request of a template. */
 export interface SimulatedRow {
   readonly template: string;
-  /** The kind of work, by the text; absent: not known. */
+  /** Kind of work, from the text; absent if unknown. */
   readonly kind?: string;
   readonly gain: number;
   readonly uncertainty: number;
-  /** The router does not know this kind: it would take the strong model. */
+  /** The router does not know this kind and would use the strong model. */
   readonly abstain: boolean;
   readonly weak: number;
   readonly strong: number;
@@ -22,17 +22,17 @@ export interface SimulationOptions {
   readonly warmup: number;
   /** Share of the requests whose answers are graded. */
   readonly graded: number;
-  /** Only the answer that was served is graded, or both models' for the same request. */
+  /** `served`: only the served answer is graded; `both`: both models' answers to the same request. */
   readonly grades: 'served' | 'both';
-  /** Promised to both routers. */
+  /** Loss limit of both routers. */
   readonly maxLoss: number;
-  /** What counts as kept. */
+  /** Loss up to which the limit counts as kept. */
   readonly keptLoss: number;
   /** The static router sends gains up to this to the weak model. */
   readonly threshold: number;
-  /** Templates at a time; how often each is drawn falls with 1/rank. */
+  /** Number of concurrent templates; the frequency of each is proportional to 1/rank. */
   readonly templates: number;
-  /** In the middle of the stream other templates take the place of all. */
+  /** Whether all templates are replaced in the middle of the stream. */
   readonly shift: boolean;
 }
 
@@ -41,11 +41,11 @@ export interface SeedResult {
   /** After the warm-up. Loss is relative to always-strong. */
   readonly learner: { readonly weakShare: number; readonly loss: number };
   readonly fixed: { readonly weakShare: number; readonly loss: number };
-  /** Of the static router at the highest threshold that keeps `keptLoss` on this very stream, if its own does not. */
+  /** The static router at the highest threshold that keeps `keptLoss` on this very stream, if its own threshold does not. */
   readonly fixedKept: number;
-  /** Largest loss over any 500 requests in a row, of the learner. */
+  /** The learner's largest loss over any 500 consecutive requests. */
   readonly worstWindow: number;
-  /** Of those windows, the share within 4%. */
+  /** Share of those windows with a loss within 4%. */
   readonly windowsKept: number;
   readonly graded: number;
 }
@@ -54,7 +54,7 @@ const window = 500;
 const windowLoss = 0.04;
 const pair = { weak: 'weak', strong: 'strong' };
 
-/** Streams labelled rows as traffic of templates through the learner and through the static router. Deterministic by seed. */
+/** Replays labelled rows as traffic of templates through the learner and through the static router. Deterministic by seed. */
 export function simulate(rows: readonly SimulatedRow[], options: SimulationOptions): SeedResult[] {
   const byTemplate = new Map<string, SimulatedRow[]>();
   for (const row of rows) {
@@ -154,7 +154,7 @@ function add(totals: Totals, gain: number): void {
   totals.lost += gain;
 }
 
-/** Draws rows of templates; the first is drawn most, the n-th 1/n as often. */
+/** Draws rows of templates; the n-th template is drawn 1/n as often as the first. */
 function drawer(templates: readonly (readonly SimulatedRow[])[], random: () => number): () => SimulatedRow {
   const total = templates.reduce((sum, _, at) => sum + 1 / (at + 1), 0);
   return () => {
@@ -166,7 +166,7 @@ function drawer(templates: readonly (readonly SimulatedRow[])[], random: () => n
   };
 }
 
-/** Loss over every `window` requests in a row. */
+/** Loss over every `window` consecutive requests. */
 function windowLosses(lost: readonly number[], best: readonly number[]): number[] {
   const losses: number[] = [];
   let sum = 0;
@@ -179,7 +179,7 @@ function windowLosses(lost: readonly number[], best: readonly number[]): number[
   return losses;
 }
 
-/** Largest share on the weak model of a threshold up to `most` that keeps the loss on these rows. */
+/** Largest share of requests on the weak model, over thresholds up to `most` that keep the loss on these rows. */
 function highestKept(rows: readonly SimulatedRow[], loss: number, most: number): number {
   const order = rows.filter(({ gain, abstain }) => !abstain && gain <= most).sort((a, b) => a.gain - b.gain);
   const strong = rows.reduce((sum, row) => sum + row.strong, 0);

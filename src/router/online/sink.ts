@@ -3,8 +3,8 @@ import type { LearningHub } from './hub.ts';
 import type { LearningSettings } from './settings.ts';
 
 /**
- * How much a grade counts for what is believed of the models. Checks, repeated questions and escalations only tell of what went wrong: counted
- * alone they would make every model look bad, so they only upgrade.
+ * Weight of a grade in the beliefs about the models. Checks, repeated questions and escalations only report failures: counted alone they
+ * would make every model look bad, so they only upgrade.
  */
 const weights: Readonly<Record<GradeSource, number>> = {
   app: 1,
@@ -17,7 +17,7 @@ const weights: Readonly<Record<GradeSource, number>> = {
   escalation: 0,
 };
 
-/** Hands grades to learning. `settingsOf`: those of the section that decided, as they are now; null: nothing is learnt there any more. */
+/** Passes grades to learning. `settingsOf`: current settings of the section that decided; null if it no longer learns. */
 export function learningSink(
   hub: Pick<LearningHub, 'publish'>,
   settingsOf: (workspace: string, provider: string) => LearningSettings | null,

@@ -1,50 +1,51 @@
 import { evidenceOf, type Spreads, type Sums } from './evidence.ts';
 
-/** What is assumed before any grade. Variances and standard deviations are in scores, 0 to 1. */
+/** Priors before any grade. Variances and standard deviations are in scores, 0 to 1. */
 export interface BeliefSettings {
-  /** Variance of one grade around what is expected. */
+  /** Variance of one grade around its expected value. */
   readonly noise: number;
-  /** Variance of the difference between both models' grades for one request, before grades tell. */
+  /** Variance of the difference between both models' grades for one request, before there are grades. */
   readonly pairNoise: number;
-  /** Before any grade: the strong model's level in a workspace, its standard error, and how far templates lie apart. */
+  /** Before any grade: the strong model's level in a workspace, its standard error, and the spread of templates. */
   readonly level: number;
   readonly levelError: number;
   readonly levelSpread: number;
   /** The slope of the true difference on the router's gain among requests of a template, and its standard error. */
   readonly slope: number;
   readonly slopeError: number;
-  /** How far kinds of work lie apart beyond the router's gain. */
+  /** Spread of kinds of work beyond the router's gain. */
   readonly kindSpread: number;
-  /** After so many ms a grade counts half. */
+  /** Half-life of a grade's weight, in ms. */
   readonly halfLifeMs: number;
   /**
-   * Where given, a template's own standard error is the truth about its spread, not a guess to be estimated: these shares of its square are its own, its kind's and the
-   * pair's. So a grade never makes anything less certain.
+   * If set, a template's own standard error is taken as its true spread rather than a prior to estimate: these shares of its square are the
+   * template's own, its kind's and the pair's. So a grade never makes anything less certain.
    */
   readonly split?: { readonly template: number; readonly kind: number; readonly pair: number };
 }
 
-/** A template as estimation sees it. */
+/** A template as used in the estimation. */
 export interface Graded {
   readonly sums: Sums;
-  /** The router's own standard error there. */
+  /** The router's own standard error on it. */
   readonly spread: number;
   readonly kind: string;
 }
 
-/** Grades' worth of the settings in the pair's noise. */
+/** Weight of the settings in the pair's noise, in grades. */
 const noisePrior = 20;
-/** The candidates for a spread, in multiples of what is assumed; and the standard deviation of its logarithm before grades tell. */
+/** Candidate values for a spread, as multiples of the prior; and the standard deviation of its logarithm before there are grades. */
 const multiples = [0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 3];
 const logSpread = 0.8;
-/** A router's error on a template is in part that on all templates of the pair: this much is taken to be the template's own. */
+/** A router's error on a template is partly shared by all templates of the pair; this share is the template's own. */
 const ownShare = 0.5;
-/** Templates that spreads are estimated from at most: those with the latest grades. */
+/** Most templates used to estimate spreads: those with the latest grades. */
 const mostTemplates = 2_000;
 
 /**
- * Estimates the spreads of one pair from its grades (empirical Bayes): noise and slope within templates, the spreads of templates and kinds by their marginal
- * likelihood over a grid, each drawn to what is assumed. `pairError`: standard error of the pair's mean gain beyond the router's before any grade.
+ * Estimates the spreads of one pair from its grades (empirical Bayes): noise and slope within templates, the spreads of templates and kinds
+ * by their marginal likelihood over a grid, each shrunk to its prior. `pairError`: standard error of the pair's mean gain beyond the
+ * router's before any grade.
  */
 export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings, pairError: number): Spreads {
   const templates = all.slice(-mostTemplates);
@@ -97,7 +98,7 @@ export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings
   return { ...fixed, template: Math.sqrt(template / total), kind: Math.sqrt(kind / total) };
 }
 
-/** The strong model's level: every template's mean counts as far as its own noise and the spread of templates let it. */
+/** The strong model's level: each template's mean is weighted by its own noise and the spread of templates. */
 function levelOf(
   templates: readonly Graded[],
   { level, levelError, levelSpread, noise }: BeliefSettings,
@@ -115,7 +116,10 @@ function levelOf(
   return { level: information / precision, levelVariance: levelSpread ** 2 + 1 / precision };
 }
 
-/** Differences and the router's gains around each template's own mean: sums of squares and products, degrees of freedom, and the variance of a difference where the router says nothing. */
+/**
+ * Differences and the router's gains around each template's own mean: sums of squares and products, degrees of freedom, and the variance of
+ * a difference without a prediction of the router.
+ */
 interface Within {
   readonly xx: number;
   readonly xr: number;
@@ -141,24 +145,25 @@ function within(templates: readonly Graded[], { pairNoise }: BeliefSettings): Wi
   return { xx, xr, rr, free, noise: (Math.max(0, xx) + noisePrior * pairNoise) / (free + noisePrior) };
 }
 
-/** Variance of a difference around its template's mean and what the slope explains. */
+/** Variance of a difference around its template's mean, beyond what the slope explains. */
 function noiseAt({ xx, xr, rr, free }: Within, slope: number, { pairNoise }: BeliefSettings): number {
   return (Math.max(0, xx - 2 * slope * xr + slope * slope * rr) + noisePrior * pairNoise) / (free + noisePrior);
 }
 
-/** The slope by what differs within templates alone, drawn to what is assumed. */
+/** The slope from differences within templates alone, shrunk to its prior. */
 function drawnSlope({ xr, rr, noise }: Within, { slope, slopeError }: BeliefSettings): number {
   const drawn = noise / slopeError ** 2;
   return Math.min(slopes.at(-1)!, Math.max(0, (xr + drawn * slope) / (rr + drawn)));
 }
 
-/** The candidates for the slope; and for the spread of templates, in multiples of what is assumed, that it is weighed under. */
+/** Candidate slopes; and candidate spreads of templates, as multiples of the prior, to weigh each slope under. */
 const slopes = [0, 0.25, 0.5, 0.75, 1, 1.4];
 const roughMultiples = [0.4, 1.2];
 
 /**
- * The slope by what differs within templates and between them: a router that orders requests of a template well, but templates badly, would make these look further apart than they are, and luck look
- * like merit. `between`: logarithm of the chance of the templates' means at a slope and a multiple of the assumed spread.
+ * The slope from differences within and between templates. A router that orders requests of a template well but templates badly would
+ * otherwise make templates look further apart than they are, and luck look like merit. `between`: log likelihood of the templates' means at
+ * a slope and a multiple of the assumed spread.
  */
 function slopeOf(
   { xr, rr, noise }: Within,
@@ -188,7 +193,7 @@ interface Found {
   readonly variance: number;
 }
 
-/** Logarithm of the chance of these estimates, constants aside, under templates around kinds around the pair around 0. */
+/** Log likelihood of these estimates, up to constants, for templates around kinds around the pair around 0. */
 function marginal(found: readonly Found[], template: number, kind: number, pair: number): number {
   const kinds = new Map<string, Combined>();
   for (const { kind: name, estimate, variance } of found) {
@@ -208,7 +213,7 @@ function marginal(found: readonly Found[], template: number, kind: number, pair:
   return log - 0.5 * Math.log(variance) - (0.5 * top.mean * top.mean) / variance;
 }
 
-/** Gaussian estimates of one number, brought together. */
+/** A combination of Gaussian estimates of one number. */
 class Combined {
   #precision = 0;
   #information = 0;
@@ -230,7 +235,7 @@ class Combined {
     return 1 / this.#precision;
   }
 
-  /** What they say beside their mean: how well they agree. */
+  /** Log likelihood beside their mean: how well they agree. */
   log(): number {
     return -0.5 * this.#logs - 0.5 * (this.#square - this.#information * this.mean) - 0.5 * Math.log(this.#precision);
   }

@@ -36,13 +36,13 @@ const templates = z.array(
   }),
 );
 
-/** What was learnt, as it is exported, kept on disk and read back. */
+/** The learnt state, as exported, stored on disk and read back. */
 export const stateSchema = z.strictObject({
   format: z.literal(2),
   frozen: z.boolean(),
   grades: z.int(),
   pairs: z.array(z.strictObject({ workspace: z.string(), pair, templates })),
-  /** Several models that are compared, by the requested one. Absent: none are. */
+  /** Comparisons of several models, by the requested one. Absent if there are none. */
   compared: z
     .array(
       z.strictObject({ workspace: z.string(), requested: z.string(), models: z.array(z.strictObject({ model: z.string(), templates })) }),
@@ -55,37 +55,37 @@ export const stateSchema = z.strictObject({
 
 export type LearningState = z.infer<typeof stateSchema>;
 
-/** Templates of a pair that a summary names: the ones with the most grades. */
+/** Most templates of a pair in a summary: those with the most grades. */
 const mostSummed = 100;
 
-/** What was learnt, for people. Gains and levels are in scores, 0 to 1. */
+/** The learnt state, for people. Gains and levels are in scores, 0 to 1. */
 export interface LearningSummary {
   readonly frozen: boolean;
   readonly grades: number;
   readonly upgrades: readonly Upgrade[];
-  /** Several models that are compared, by the requested one. */
+  /** Comparisons of several models, by the requested one. */
   readonly compared: readonly {
     readonly workspace: string;
     readonly requested: string;
-    /** Requests that the price of quality is computed over, in this process; and that price, in US dollars a point. */
+    /** Requests in this process that the price of quality is computed over; and that price, in US dollars per point. */
     readonly seen: number;
     readonly usdPerPoint: number | null;
     /** Expected score of the requested model. */
     readonly level: number;
-    /** By how much the requested model is expected to gain beyond what public outcomes say. */
+    /** The requested model's expected gain beyond the public outcomes. */
     readonly models: readonly { readonly model: string; readonly grades: number; readonly beyondOutcomes: Deviation }[];
   }[];
   readonly pairs: readonly {
     readonly workspace: string;
     readonly pair: LearningPair;
-    /** Requests that the threshold is computed over, in this process; and the threshold on the expected gain. */
+    /** Requests in this process that the threshold is computed over; and the threshold on the expected gain. */
     readonly seen: number;
     readonly threshold: number | null;
     /** Expected score of the strong model. */
     readonly level: number;
-    /** What the grades say of the pair: slope on the router's gain, noise of a pair of grades, spreads of templates and kinds. */
+    /** Estimates from the pair's grades: slope on the router's gain, noise of a pair of grades, spreads of templates and kinds. */
     readonly spreads: Spreads;
-    /** By how much the gain of a new template that the router knows is expected to differ from the router's. */
+    /** Expected difference between the gain of a new template that the router knows and the router's gain. */
     readonly newTemplate: Deviation;
     readonly templates: readonly {
       readonly template: string;
@@ -177,7 +177,7 @@ export function exportState(
   };
 }
 
-/** The templates of each pair, ready to be learnt on. */
+/** Imports the templates of each pair for further learning. */
 export function importState(
   state: LearningState,
 ): { readonly workspace: string; readonly pair: LearningPair; readonly templates: Map<string, TemplateState> }[] {
@@ -199,7 +199,7 @@ function plainTemplates(templates: ReadonlyMap<string, TemplateState>): PlainTem
   }));
 }
 
-/** Exported templates, ready to be learnt on. */
+/** Imports exported templates for further learning. */
 export function templatesOf(templates: readonly PlainTemplate[]): Map<string, TemplateState> {
   return new Map(
     templates.map(({ template, kind, sums, recent, spread, shortfall, time, changes }) => [

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { Exchange } from '../../apis/types.ts';
 
-/** Units of a system prompt that are looked at: its beginning, where instructions stand, and its end. */
+/** UTF-16 units of a system prompt that are read: its beginning, where the instructions are, and its end. */
 const headUnits = 8_000;
 const tailUnits = 2_000;
 
-/** Hashes of the system prompts that were seen last: apps send the same ones again and again. */
+/** Most cached hashes of recent system prompts: apps repeat the same ones. */
 const mostCached = 256;
 const cached = new Map<string, string>();
 
 /**
- * Names the template of a request by 16 hex digits: a hash of what its system prompt and tools have in common with those of other requests of the same app. Names, dates,
- * numbers, ids, addresses, quoted material and context do not count. Without both, of the kind of work.
+ * Names the template of a request by 16 hex digits: a hash of the parts of its system prompt and tools that requests of the same app share.
+ * Names, dates, numbers, ids, addresses, quoted material and context are ignored. Without a system prompt and tools, a hash of the kind of
+ * work.
  */
 export function templateOf({ system, toolNames, tools }: Pick<Exchange, 'system' | 'toolNames' | 'tools'>, kind: string): string {
   if (system === '' && tools === 0) return hashed(`kind\n${kind}`);
@@ -33,24 +34,24 @@ function hashed(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-/** Fenced, tagged and quoted material: what an app pastes into its instructions. Each alternative is linear. */
+/** Fenced, tagged and quoted material that an app inserts into its instructions. Each alternative is linear. */
 const pasted =
   /```[\s\S]*?```|"""[\s\S]*?"""|<([a-z][\w-]{0,40})>[\s\S]{0,8000}?<\/\1>|"[^"\n]{2,2000}"|“[^”\n]{2,2000}”|'(?<=[\s(:]')[^'\n]{2,2000}'(?=[\s.,;:!?)]|$)|`[^`\n]{2,2000}`/gi;
 
-/** A heading that context follows, up to the next heading. */
+/** A heading that introduces context, which extends to the next heading. */
 const contextHeading =
   /^\W{0,4}(?:context|documents?|sources?|passages?|background|search results|retrieved \w+|knowledge(?: base)?|(?:chat |conversation )?history|memor(?:y|ies)|user (?:profile|data|info(?:rmation)?)|customer (?:profile|data|record))\W{0,4}(?::|$)/i;
 const anyHeading = /^(?:#{1,6}\s|[A-Z][\w ]{0,40}:(?:\s|$))/;
 
 const address = /\b(?:https?:\/\/|www\.)\S+|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+/gi;
-/** A word with a digit in it, and what hangs on it: dates, times, amounts, versions, ids. */
+/** A word that contains a digit, with attached characters: dates, times, amounts, versions, ids. */
 const numbered = /[\p{L}\p{N}_#$€£-]*\p{N}[\p{L}\p{N}_.,:/%+-]*/gu;
 const calendar =
   /\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?(?=\s*#)|(?<=#(?:st|nd|rd|th)?\s+)(?:january|february|march|april|may|june|july|august|september|october|november|december)\b/gi;
-/** Names: a capitalised word within a sentence with those that follow, or two capitalised words anywhere. */
+/** Names: a capitalised word within a sentence with the capitalised words after it, or two capitalised words anywhere. */
 const names = /(?<=[^.!?:\n\s][ ])\p{Lu}[\p{Ll}'’-]+(?:[ ]\p{Lu}[\p{L}'’.-]*)*|\p{Lu}[\p{Ll}'’-]+(?:[ ]\p{Lu}[\p{L}'’-]+)+/gu;
 
-/** What is left of a system prompt when all that differs between two requests of one app is taken out. */
+/** A system prompt without everything that differs between two requests of one app. */
 export function skeletonOf(system: string): string {
   return withoutContext(system.replace(pasted, '"'))
     .replace(address, '@')
@@ -80,8 +81,8 @@ function withoutContext(text: string): string {
 }
 
 /**
- * SimHash of words and of pairs of words, as 16 hex digits: texts that share most of them differ in few of its 64 bits (Charikar, "Similarity
- * estimation techniques from rounding algorithms", 2002).
+ * SimHash of words and of pairs of words, as 16 hex digits: texts that share most of them differ in few of its 64 bits (Charikar,
+ * "Similarity estimation techniques from rounding algorithms", 2002).
  */
 export function nearHash(tokens: readonly string[]): string {
   const votes = new Int32Array(64);
@@ -122,7 +123,7 @@ function hex(value: number): string {
   return (value >>> 0).toString(16).padStart(8, '0');
 }
 
-/** In how many of 64 bits two hashes of 16 hex digits differ. */
+/** Number of different bits, of 64, between two hashes of 16 hex digits. */
 export function bitsApart(a: string, b: string): number {
   return ones(parseInt(a.slice(0, 8), 16) ^ parseInt(b.slice(0, 8), 16)) + ones(parseInt(a.slice(8), 16) ^ parseInt(b.slice(8), 16));
 }

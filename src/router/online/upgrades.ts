@@ -1,28 +1,31 @@
 import { bitsApart } from './template.ts';
 
-/** A kind of request that goes to the requested model for a while, because an answer to one like it got a low grade. */
+/** A kind of request that goes to the requested model for a while, because an answer to a similar request got a low grade. */
 export interface Upgrade {
   readonly workspace: string;
   readonly template: string;
-  /** SimHash of the text that was graded; null: the whole template. */
+  /** SimHash of the graded text; null for the whole template. */
   readonly near: string | null;
   /** ms since 1970. */
   readonly until: number;
   readonly decisionId: string;
 }
 
-/** Texts whose hashes differ in up to so many of 64 bits are near-duplicates; unrelated ones differ in about 32, with a standard error of 4. */
+/**
+ * Texts whose hashes differ in at most this many of 64 bits are near-duplicates; unrelated ones differ in about 32, with a standard error
+ * of 4.
+ */
 const nearBits = 10;
 
-/** Upgrades of one template that are kept: more texts than this are the template. */
+/** Most upgrades kept for one template; with more texts, the whole template is upgraded. */
 const mostOfTemplate = 64;
 
-/** Upgrades in force, by workspace and template. Bounded; the oldest template goes first. */
+/** Active upgrades, by workspace and template. Bounded; the oldest template is dropped first. */
 export class Upgrades {
   readonly #most: number;
   readonly #byTemplate = new Map<string, Upgrade[]>();
 
-  /** `most`: templates that are kept. */
+  /** `most`: templates to keep. */
   constructor(most: number) {
     this.#most = most;
   }
@@ -37,7 +40,7 @@ export class Upgrades {
     if (this.#byTemplate.size > this.#most) this.#byTemplate.delete(this.#byTemplate.keys().next().value ?? '');
   }
 
-  /** The upgrade that a request falls under at `now`; null: none. */
+  /** The upgrade that applies to a request at `now`; null if none. */
   find(workspace: string, template: string, near: string, now: number): Upgrade | null {
     const key = keyOf(workspace, template);
     const list = this.#byTemplate.get(key);
@@ -47,12 +50,12 @@ export class Upgrades {
     return found ?? null;
   }
 
-  /** In force at `now`. */
+  /** Upgrades active at `now`. */
   list(now: number): Upgrade[] {
     return [...this.#byTemplate.values()].flat().filter(({ until }) => until > now);
   }
 
-  /** Forgets those of a workspace; null: all. */
+  /** Forgets the upgrades of a workspace; null for all. */
   clear(workspace: string | null): void {
     for (const [key, list] of this.#byTemplate) if (workspace === null || list[0]?.workspace === workspace) this.#byTemplate.delete(key);
   }

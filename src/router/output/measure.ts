@@ -4,21 +4,22 @@ import type { OutcomeRow } from '../quality/outcomes.ts';
 import { seeded, shuffled } from '../training/random.ts';
 import { OutputTokens } from './tokens.ts';
 
-/** How well the output tokens of answers were foretold. */
+/** How accurately output tokens were predicted. */
 export interface LengthFigures {
-  /** Answers of a template and model that were seen before anything was measured. */
+  /** Answers per template and model that were learnt from before measuring. */
   readonly seen: number;
   readonly answers: number;
-  /** Share of the answers that took half to twice what was expected. */
+  /** Share of the answers with half to twice the expected tokens. */
   readonly within2: number;
-  /** Spearman's rank correlation of what was expected and what it took, over all answers, and its mean within a template and model. */
+  /** Spearman's rank correlation of expected and actual tokens over all answers, and its mean within a template and model. */
   readonly correlation: number;
   readonly correlationWithin: number;
 }
 
 /**
- * Learns the lengths of answers as the server does, by template (the rows' data set) and model: `seen` answers of each, then the rest is foretold. Pairs with fewer than `seen` + 20 answers are left
- * out; null where all are. `assumed`: output tokens where nothing is known. Deterministic.
+ * Learns answer lengths as the server does, by template (the rows' data set) and model: learns from `seen` answers of each, then predicts
+ * the rest. Pairs with fewer than `seen` + 20 answers are left out; null if all are. `assumed`: output tokens when nothing is known.
+ * Deterministic.
  */
 export function measureLengths(
   rows: readonly OutcomeRow[],
@@ -69,10 +70,10 @@ export function measureLengths(
   };
 }
 
-/** Fewest answers of a template and model that are worth a figure. */
+/** Fewest answers of a template and model for a figure. */
 const leastMeasured = 20;
 
-/** Spearman's rank correlation; equal values share their mean rank. 0 where one side does not vary. */
+/** Spearman's rank correlation; equal values share their mean rank. 0 if either side is constant. */
 export function rankCorrelation(one: readonly number[], other: readonly number[]): number {
   const [a, b] = [ranks(one), ranks(other)];
   const middle = (a.length + 1) / 2;

@@ -1,27 +1,27 @@
 import { limits } from '../../lib/limits.ts';
 
-/** What the length of an answer hangs on, beside the model. */
+/** What the length of an answer depends on, besides the model. */
 export interface OutputKey {
   /** 16 hex digits; see templateOf(). */
   readonly template: string;
-  /** The kind of work. */
+  /** Kind of work. */
   readonly kind: string;
   /** UTF-16 units of the last user text. */
   readonly units: number;
 }
 
-/** An expected number of output tokens of one answer, reasoning included. */
+/** Expected output tokens of one answer, including reasoning. */
 export interface ExpectedOutput {
   readonly tokens: number;
   /** Standard deviation of the logarithm of one answer's tokens. */
   readonly spread: number;
-  /** Share of the tokens that is reasoning, 0..1. */
+  /** Share of reasoning in the tokens, 0..1. */
   readonly reasoning: number;
-  /** Answers of this template and model that it is from. */
+  /** Number of answers of this template and model that it is estimated from. */
   readonly answers: number;
 }
 
-/** Sums over e = ln(tokens / assumed tokens) and u = ln(units), of the answers of one level. Old ones fade. */
+/** Sums over e = ln(tokens / assumed tokens) and u = ln(units), of the answers of one level. Old answers fade. */
 interface Sums {
   n: number;
   e: number;
@@ -33,26 +33,28 @@ interface Sums {
   reasoning: number;
 }
 
-/** Answers' worth of the level above in a level's mean, and of the assumed spread and of "length of the text says nothing" in the rest. */
+/**
+ * Prior weights, in answers: of the level above in a level's mean, and of the assumed spread and a zero slope on text length in the rest.
+ */
 const meanPrior = 3;
 const spreadPrior = 5;
 const slopePrior = 4;
-/** Spread before any answer: answers of one kind differ by a factor of about two. */
+/** Spread before any answer: lengths of one kind differ by a factor of about two. */
 const assumedSpread = 0.8;
-/** Above so many answers old ones fade: about the last so many count. */
+/** Old answers fade beyond this number: about the last so many count. */
 const memory = 500;
-/** A lognormal's mean lies above its median by this much at most, whatever the spread. */
+/** Most by which a lognormal's mean may exceed its median, as a logarithm, whatever the spread. */
 const mostSkew = 0.5;
 
-/** A level's sums, in the line of all levels: what was seen last stands at its end. */
+/** A level's sums, in the list of all levels, most recently used last. */
 interface Level extends Sums {
   older: Level | null;
   newer: Level | null;
-  /** Takes it out of its model. */
+  /** Removes it from its model. */
   readonly forget: () => void;
 }
 
-/** What is known of one model: in all, by kind, by template. */
+/** State of one model: overall, by kind, by template. */
 interface ModelLevels {
   all: Level | undefined;
   readonly kinds: Map<string, Level>;
@@ -74,8 +76,9 @@ const empty = (forget: () => void): Level => ({
 });
 
 /**
- * Learns from answers how many output tokens a model takes, by template, then by kind of work, then in all: each level starts from the one above, the first from what is
- * assumed of the task. Within a template the length of the user's text may tell. In memory; bounded: what was seen longest ago is dropped first.
+ * Learns from answers how many output tokens a model uses, by template, then by kind of work, then overall: each level starts from the one
+ * above, the first from the number assumed for the task. Within a template the length of the user's text may be informative. In memory;
+ * bounded: the least recently used level is dropped first.
  */
 export class OutputTokens {
   readonly #models = new Map<string, ModelLevels>();
@@ -83,7 +86,7 @@ export class OutputTokens {
   #newest: Level | null = null;
   #size = 0;
 
-  /** `assumed`: what the task was taken to need; `tokens`: what one answer took, `reasoning` of them for thoughts. */
+  /** `assumed`: tokens assumed for the task; `tokens`: tokens of one answer, `reasoning` of them for reasoning. */
   observe(model: string, key: OutputKey, assumed: number, tokens: number, reasoning: number): void {
     if (tokens <= 0 || assumed <= 0) return;
     let levels = this.#models.get(model);
@@ -113,7 +116,7 @@ export class OutputTokens {
   }
 
   #add(sums: Level, e: number, u: number, tokens: number, reasoning: number): void {
-    // Moved to the end: what was seen last is dropped last.
+    // Moved to the end, so that the most recently used is dropped last.
     if (sums !== this.#newest) {
       if (sums.n > 0) this.#unlink(sums);
       sums.older = this.#newest;
@@ -142,7 +145,7 @@ export class OutputTokens {
     this.#size--;
   }
 
-  /** What one answer of `model` is expected to take; null while nothing is known of the model: then `assumed` is all there is. */
+  /** Expected tokens of one answer of `model`; null while nothing is known of the model, then use `assumed`. */
   expected(model: string, key: OutputKey, assumed: number): ExpectedOutput | null {
     const levels = this.#models.get(model);
     if (levels?.all === undefined) return null;
@@ -168,13 +171,13 @@ export class OutputTokens {
     };
   }
 
-  /** Levels that something is known of. */
+  /** Number of levels with data. */
   get size(): number {
     return this.#size;
   }
 }
 
-/** By how much the logarithm of the answer's length rises with that of the text's; drawn to 0. */
+/** Slope of the logarithm of the answer's length on that of the text's; shrunk to 0. */
 function slopeOf({ n, e, u, uu, eu }: Sums): number {
   const spread = Math.max(0, uu - (u * u) / n);
   return Math.min(1.5, Math.max(-1.5, (eu - (e * u) / n) / (spread + slopePrior)));

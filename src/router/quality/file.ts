@@ -8,7 +8,7 @@ import { gramBuckets } from '../model/grams.ts';
 import { mostFunctions, QualityModel, type QualityTables } from './model.ts';
 import type { QualityHeader } from './types.ts';
 
-/** The quality model that comes with Sluice; docs/candidates.md has its card. */
+/** The quality model bundled with Sluice; docs/candidates.md has its card. */
 export const defaultQualityFile = fileURLToPath(new URL('../../../models/quality-1.model', import.meta.url));
 
 /** A file is the magic, the header's length in bytes (32 bits, little-endian), the header as JSON, then idf and weights, deflated. */
@@ -61,7 +61,7 @@ const headerSchema = z
   )
   .refine(({ knownAbove, unknownBelow }) => knownAbove > unknownBelow, 'knownAbove lies above unknownBelow');
 
-/** The bytes of a quality model's file; the same model gives the same bytes. */
+/** Encodes a quality model's file; the same model gives the same bytes. */
 export function encodeQuality(header: QualityHeader, { idf, weight }: QualityTables): Buffer {
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(4);
@@ -74,7 +74,7 @@ export function encodeQuality(header: QualityHeader, { idf, weight }: QualityTab
   ]);
 }
 
-/** Reads a quality model's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, on anything that is not a whole model of this format. */
+/** Decodes a quality model's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, unless it is a complete model of this format. */
 export function decodeQuality(bytes: Buffer, where: string): QualityModel {
   const bad = (message: string): SluiceError => new SluiceError('SLUICE_MODEL_INVALID', message, { where });
   if (!bytes.subarray(0, magic.length).equals(magic)) throw bad('This is no quality model of Sluice, or one of another version.');
@@ -87,7 +87,7 @@ export function decodeQuality(bytes: Buffer, where: string): QualityModel {
   try {
     unpacked = inflateRawSync(bytes.subarray(from + headerBytes), { maxOutputLength: total + 1 });
   } catch {
-    // Told below, as for any other wrong size.
+    // Reported below, like any other wrong size.
   }
   if (unpacked?.length !== total) throw bad(`The tables are damaged, or are not the ${total} bytes that the header asks for.`);
   const idf = Uint8Array.from(unpacked.subarray(0, gramBuckets));
@@ -97,7 +97,7 @@ export function decodeQuality(bytes: Buffer, where: string): QualityModel {
 
 let shipped: QualityModel | null = null;
 
-/** The quality model that comes with Sluice, read once. Throws SluiceError where it is missing or damaged. */
+/** The bundled quality model, read once. Throws SluiceError if it is missing or damaged. */
 export function shippedQuality(): QualityModel {
   return (shipped ??= readQuality());
 }

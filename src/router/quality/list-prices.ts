@@ -8,8 +8,8 @@ export interface ListPrice {
 }
 
 /**
- * List prices of models of 2024 that public rows name and that catalogs have dropped: their makers' own, of open models the usual hosts', as published late in that
- * year. Only for comparing models on such rows.
+ * List prices of 2024 models that public rows name and that catalogs have dropped: the maker's price, or for open models the usual hosts'
+ * price, as published late that year. Only for comparing models on such rows.
  */
 const listed: Readonly<Record<string, readonly [number, number]>> = {
   'athene-70b': [0.88, 0.88],
@@ -66,7 +66,10 @@ const listed: Readonly<Record<string, readonly [number, number]>> = {
   'yi-large': [3, 3],
 };
 
-/** Price of a model that a row names: of the table, else the catalog's first provider that has it by this name; null: none says. */
+/**
+ * Price of a model named in a row: from the table, otherwise from the catalog's first provider with a model of this name; null if neither
+ * has one.
+ */
 export function listPrice(model: string, catalog: Catalog): ListPrice | null {
   const found = listed[canonicalName(model)] ?? listed[canonicalName(model, true)];
   if (found !== undefined) return { input: found[0], output: found[1] };
@@ -78,7 +81,7 @@ export function listPrice(model: string, catalog: Catalog): ListPrice | null {
   return null;
 }
 
-/** Whether a model thinks before it answers, by its name: its price without the tokens of its thoughts says little. */
+/** Whether a model reasons before it answers, judged by its name: its price is not meaningful without its reasoning tokens. */
 export function reasons(model: string): boolean {
   return /^o\d|reasoner|-r1\b|qwq|thinking/.test(canonicalName(model));
 }

@@ -3,36 +3,36 @@ import { canonicalName } from './names.ts';
 import type { ExpectedGain, PromptView, QualityHeader } from './types.ts';
 
 export interface QualityTables {
-  /** A byte a bucket. */
+  /** One byte per bucket. */
   readonly idf: Uint8Array;
-  /** A weight a bucket and function, bucket by bucket. */
+  /** One weight per bucket and function, ordered by bucket. */
   readonly weight: Int8Array;
 }
 
-/** Functions of a model at most: kinds and factors. */
+/** Most functions of a model: kinds and factors. */
 export const mostFunctions = 48;
 
 /**
- * How far a model's score on a template of an app lies from that on public rows of the same kind (standard deviation); of prompts that are unlike all rows; and what is
- * expected of a model without public outcomes: assumptions, which grades replace.
+ * Standard deviation of a model's score on an app's template from its score on public rows of the same kind; the same for prompts unlike
+ * all rows; and priors for a model without public outcomes. These are assumptions, which grades replace.
  */
 const transferError = 0.01;
 const awayError = 0.15;
 const unknownGain = 0.1;
 const unknownError = 0.15;
 
-/** Scratch space, shared: nothing here outlives one call. */
+/** Scratch space shared by all calls; its contents are only valid during one call. */
 const grams = new Grams();
 const sums = new Float64Array(mostFunctions);
 
 /**
- * Expected quality of many models on a prompt, from public outcomes: a mean by kind of work, and a few factors that say how prompts of a kind differ. Immutable; linear in
- * the text's excerpt.
+ * Expected quality of many models on a prompt, from public outcomes: a mean by kind of work, and a few factors that describe how prompts of
+ * a kind differ. Immutable; linear in the text's excerpt.
  */
 export class QualityModel {
   readonly header: QualityHeader;
   readonly tables: QualityTables;
-  /** First 16 hex digits of the file's SHA-256: names it in records. */
+  /** First 16 hex digits of the file's SHA-256; identifies the model in records. */
   readonly version: string;
   readonly #byName = new Map<string, number>();
 
@@ -40,13 +40,13 @@ export class QualityModel {
     this.header = header;
     this.tables = tables;
     this.version = version;
-    // The newest of several dated versions stands for the name without a date.
+    // The undated name refers to the newest of several dated versions.
     const byDate = [...header.models.entries()].sort(([, a], [, b]) => (a.name < b.name ? -1 : 1));
     for (const [at, { name }] of byDate) this.#byName.set(canonicalName(name, true), at);
     for (const [at, { name }] of byDate) this.#byName.set(canonicalName(name), at);
   }
 
-  /** Which of the header's models is meant; -1: none, it has no public outcomes. */
+  /** Index of a model in the header; -1 if it has no public outcomes. */
   indexOf(model: string): number {
     return this.#byName.get(canonicalName(model)) ?? this.#byName.get(canonicalName(model, true)) ?? -1;
   }
@@ -91,7 +91,7 @@ export class QualityModel {
     };
   }
 
-  /** Expected score of one of the header's models on a prompt that is like its rows. */
+  /** Expected score of one of the header's models on a prompt similar to its rows. */
   quality({ kinds, factors }: PromptView, model: number): number {
     const { means, loadings } = this.header.models[model]!;
     let sum = 0;
@@ -100,7 +100,7 @@ export class QualityModel {
     return Math.min(1, Math.max(0, sum));
   }
 
-  /** Output tokens that a model (index; -1: unknown) is expected to take for a prompt that is like the rows; null: they do not say. */
+  /** Expected output tokens of a model (index; -1: unknown) for a prompt similar to the rows; null if the rows do not say. */
   tokens({ kinds, known }: PromptView, model: number): number | null {
     const tokens = this.header.models[model]?.tokens ?? null;
     if (tokens === null || known < 0.5) return null;
@@ -109,7 +109,10 @@ export class QualityModel {
     return sum;
   }
 
-  /** What `strong` is expected to gain over `weak` (indices of the header's models, -1: unknown). Of kinds that it does not know the gain is overstated on purpose. */
+  /**
+   * Expected gain of `strong` over `weak` (indices of the header's models, -1: unknown). For unknown kinds the gain is overstated on
+   * purpose.
+   */
   gain(view: PromptView, weak: number, strong: number): ExpectedGain {
     if (weak === strong && weak !== -1) return { gain: 0, error: 0 };
     if (weak === -1 || strong === -1) return { gain: unknownGain, error: unknownError };

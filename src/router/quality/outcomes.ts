@@ -15,30 +15,30 @@ const rowSchema = z.object({
   licence: z.string().optional(),
 });
 
-/** What several models made of one prompt. Scores 0..1. */
+/** The outcomes of several models on one prompt. Scores 0..1. */
 export interface OutcomeRow {
   readonly id: string;
   readonly prompt: string;
-  /** The data set, or the task: what stands for a template. */
+  /** The data set or the task; used as the template. */
   readonly kind: string;
   readonly source: string;
   readonly licence: string;
   readonly scores: ReadonlyMap<string, number>;
-  /** Tokens of each answer, of four characters each where the row counts characters; a model that is not there: not known. */
+  /** Tokens of each answer; characters divided by four where the row counts characters. A model that is absent is unknown. */
   readonly outputTokens: ReadonlyMap<string, number>;
 }
 
 export interface OutcomeData {
   readonly rows: readonly OutcomeRow[];
-  /** Models that all rows have a score of, in the first row's order. */
+  /** Models with a score in every row, in the first row's order. */
   readonly models: readonly string[];
-  /** Of the bytes as they were read, hex. */
+  /** Hash of the bytes as read, hex. */
   readonly sha256: string;
 }
 
 const charactersPerToken = 4;
 
-/** Reads rows with the outcomes of several models: JSON lines, plain or gzipped. Throws with file and line on the first row that does not fit. */
+/** Reads rows with the outcomes of several models: JSON lines, plain or gzipped. Throws with file and line on the first invalid row. */
 export async function readOutcomes(file: string): Promise<OutcomeData> {
   const { text, sha256 } = await readMaybeGzip(file);
   const rows: OutcomeRow[] = [];
@@ -52,7 +52,7 @@ export async function readOutcomes(file: string): Promise<OutcomeData> {
   return { rows, models: [...first.scores.keys()].filter((model) => rows.every(({ scores }) => scores.has(model))), sha256 };
 }
 
-/** Whether a file's first row names several models' scores, rather than a weak and a strong one's. */
+/** Whether a file's first row has several models' scores, rather than a weak and a strong one's. */
 export async function holdsOutcomes(file: string): Promise<boolean> {
   const { text } = await readMaybeGzip(file);
   const first = text.slice(0, Math.max(0, text.indexOf('\n')) || undefined);

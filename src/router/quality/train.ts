@@ -11,24 +11,27 @@ export interface QualityTraining {
   readonly trainedWith: string;
   readonly seed: number;
   readonly folds: number;
-  /** Factors at most. */
+  /** Most factors. */
   readonly factors?: number;
   /** Ridge penalty. */
   readonly penalty?: number;
-  /** Prompts of other kinds of work, whose outcomes nobody knows: what is like them is unknown. */
+  /** Prompts of other kinds of work without known outcomes; similar prompts count as unknown. */
   readonly background?: readonly string[];
 }
 
 const defaultFactors = 4;
 const defaultPenalty = 1;
-/** Kinds with fewer rows are one, `other`. */
+/** Kinds with fewer rows are merged into `other`. */
 const leastRows = 30;
 const mostKinds = 40;
-/** Share of left-out rows whose certainty lies below the point where a prompt counts as wholly known; and of the background above the one where it begins to. */
+/**
+ * Share of held-out rows whose certainty lies below the point where a prompt counts as fully known; and share of background prompts above
+ * the point where a prompt begins to count as known.
+ */
 const knownQuantile = 0.1;
 const foreignQuantile = 0.02;
 
-/** A fit on some of the rows. */
+/** A fit on a subset of the rows. */
 interface Fit {
   /** Mean score by kind, then model. */
   readonly means: readonly Float64Array[];
@@ -42,13 +45,13 @@ interface Fit {
 interface Prepared {
   readonly matrix: FeatureMatrix;
   readonly kinds: readonly string[];
-  /** -1: a prompt of the background; these come last. */
+  /** -1 for a background prompt; these come last. */
   readonly kindOf: Int32Array;
-  /** Scores by row, then model; of the background none. */
+  /** Scores by row, then model; none for the background. */
   readonly scores: readonly Float64Array[];
 }
 
-/** Trains a quality model on rows of several models' outcomes: the file's bytes and its header. Deterministic. */
+/** Trains a quality model on rows of several models' outcomes; returns the file's bytes and its header. Deterministic. */
 export function trainQuality(
   { rows, models, sha256 }: OutcomeData,
   options: QualityTraining,
@@ -134,7 +137,7 @@ function fitOn(
   const values = tfidf(matrix, vocab);
   const targets = [
     ...kinds.map((_, kind) => Float64Array.from(kindOf, (one) => (one === kind ? 1 : 0))),
-    // Nobody knows how hard the background is: it takes no part in what the factors learn but as zero.
+    // The difficulty of the background is unknown, so it enters the training of the factors only as zero.
     ...factors.map((factor) =>
       Float64Array.from(kindOf, (kind, row) => (kind === -1 ? 0 : factor.reduce((sum, loading, m) => sum + loading * residual(row, m), 0))),
     ),
@@ -166,7 +169,7 @@ function principal(rows: Int32Array, count: number, residual: (row: number, mode
   return found;
 }
 
-/** What rows that were left out say: by how much each factor counts, how certain kinds are, and what share of the variance within a kind is foreseen. */
+/** Results on held-out rows: the weight of each factor, the certainty of kinds, and the explained share of the variance within a kind. */
 function crossValidate(
   prepared: Prepared,
   options: QualityTraining,
@@ -220,7 +223,7 @@ function crossValidate(
   return { slopes, certainties, foreign, explained: before === 0 ? 0 : 1 - after / before };
 }
 
-/** Weights in steps of an 8-bit integer a function. */
+/** Weights in 8-bit integer steps per function. */
 function quantised(
   { count, weight, bias }: Linears,
   size: number,
@@ -232,7 +235,7 @@ function quantised(
   return { weight: packed, functions: Array.from(most, (value, k) => ({ step: value / 127, bias: bias[k]! })) };
 }
 
-/** Mean output tokens of a model by kind; null where rows do not say. */
+/** Mean output tokens of a model by kind; null if the rows do not say. */
 function tokensOf(rows: readonly OutcomeRow[], kindOf: Int32Array, kinds: number, model: string): number[] | null {
   const sums = new Float64Array(kinds);
   const counts = new Float64Array(kinds);

@@ -1,26 +1,26 @@
-/** Public outcomes of one model, as a quality model keeps them. */
+/** Public outcomes of one model in a quality model. */
 export interface KnownModel {
-  /** As the rows name it. */
+  /** Name as in the rows. */
   readonly name: string;
   /** Mean score on each kind of work, 0..1. */
   readonly means: readonly number[];
-  /** Weights of the factors: by how much it does better than its mean where a prompt's factor is 1. */
+  /** Weights of the factors: how much better than its mean the model does where a prompt's factor is 1. */
   readonly loadings: readonly number[];
-  /** Mean output tokens on each kind, as far as the rows say; null: they do not. */
+  /** Mean output tokens on each kind, as far as known; null if the rows do not say. */
   readonly tokens: readonly number[] | null;
 }
 
 /** The part of a quality model's file that people and tools read. */
 export interface QualityHeader {
   readonly format: 1;
-  /** Inverse document frequencies are `idfStep` × a byte; 0 is a gram that was seen once or never. */
+  /** Inverse document frequencies are `idfStep` × a byte; 0 means the gram occurred at most once. */
   readonly idfStep: number;
-  /** Kinds of work among the rows, with the prompts of each. */
+  /** Kinds of work among the rows, with the number of prompts of each. */
   readonly kinds: readonly { readonly name: string; readonly rows: number }[];
-  /** Linear functions of a prompt's words: whether it is of each kind, then the factors. `step` × an 8-bit integer a weight. */
+  /** Linear functions of a prompt's words: one for each kind, then the factors. `step` × an 8-bit integer per weight. */
   readonly functions: readonly { readonly step: number; readonly bias: number }[];
   readonly models: readonly KnownModel[];
-  /** Mean squared difference of two models' scores, by kind: the rows of a lower triangle without its diagonal, one after the other. */
+  /** Mean squared difference of two models' scores, by kind: the rows of a lower triangle without its diagonal, concatenated. */
   readonly apart: readonly (readonly number[])[];
   /** Certainty of the kind below which a prompt is unlike all rows, and from which it is like them. */
   readonly unknownBelow: number;
@@ -31,19 +31,19 @@ export interface QualityHeader {
     readonly rows: number;
     readonly dataSha256: string;
     readonly sources: readonly { readonly source: string; readonly rows: number; readonly licence: string }[];
-    /** Of rows that were left out: share of the variance within a kind that is foreseen, and the mean error of a model's expected score. */
+    /** On held-out rows: explained share of the variance within a kind, and the mean error of a model's expected score. */
     readonly explained: number;
     readonly limits: readonly string[];
   };
 }
 
-/** How much better one model is expected to do than another on a prompt, and the standard error of that. */
+/** How much better one model is expected to do than another on a prompt, and the standard error. */
 export interface ExpectedGain {
   readonly gain: number;
   readonly error: number;
 }
 
-/** What a quality model says of a prompt, whatever the model that answers. */
+/** The part of a quality model's prediction that does not depend on the answering model. */
 export interface PromptView {
   /** Share of each kind, in the order of the header; their sum is 1. */
   readonly kinds: Float64Array;

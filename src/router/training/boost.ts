@@ -1,6 +1,6 @@
 import { seeded } from './random.ts';
 
-/** Boosted regression trees, complete to `depth`; laid out as ModelTables says. */
+/** Boosted regression trees, complete to `depth`; laid out as in ModelTables. */
 export interface Forest {
   readonly trees: number;
   readonly depth: number;
@@ -14,20 +14,20 @@ export interface BoostOptions {
   readonly trees: number;
   readonly depth: number;
   readonly rate: number;
-  /** Fewest rows of a leaf. */
+  /** Fewest rows per leaf. */
   readonly leaf: number;
-  /** Added to a leaf's count: pulls its answer to zero. */
+  /** Added to a leaf's count to shrink its value to zero. */
   readonly shrink: number;
-  /** Shares of rows and of features that a tree sees. */
+  /** Shares of rows and of features used for each tree. */
   readonly rowShare: number;
   readonly featureShare: number;
   readonly seed: number;
 }
 
-/** Most bins of a feature. */
+/** Most bins per feature. */
 const mostBins = 32;
 
-/** Gradient boosting on squared error with histograms. `columns`: one a feature; `rows`: which rows to learn from. Deterministic by seed. */
+/** Gradient boosting on squared error with histograms. `columns`: one per feature; `rows`: rows to learn from. Deterministic by seed. */
 export function boost(columns: readonly Float64Array[], rows: Int32Array, targets: Float64Array, options: BoostOptions): Forest {
   const { trees, depth, rate, leaf, shrink, rowShare, featureShare, seed } = options;
   const random = seeded(seed);
@@ -66,7 +66,7 @@ export function boost(columns: readonly Float64Array[], rows: Int32Array, target
       if (level === depth) return;
       const split = members.length < 2 * leaf ? null : bestSplit(members, total, usable);
       if (split === null) {
-        // No split: everything goes left (thresholds start at infinity), and every node below answers the same.
+        // No split: everything goes left (thresholds start at infinity), and every node below has the same value.
         fill(2 * node + 1, answer);
         fill(2 * node + 2, answer);
         return;
@@ -127,14 +127,14 @@ export function boost(columns: readonly Float64Array[], rows: Int32Array, target
   return forest;
 }
 
-/** What a forest answers for a row. */
+/** The prediction of a forest for a row. */
 export function forestAt(forest: Forest, columns: readonly Float64Array[], row: number): number {
   let sum = forest.base;
   for (let tree = 0; tree < forest.trees; tree++) sum += leafAt(forest, tree, columns, row);
   return sum;
 }
 
-/** Forests side by side answer as their mean. All of one depth. */
+/** Combines forests of one depth into one whose prediction is their mean. */
 export function meanForest(forests: readonly Forest[]): Forest {
   const [first] = forests;
   if (first === undefined) throw new Error('no forest');
@@ -168,7 +168,7 @@ function leafAt(forest: Forest, tree: number, columns: readonly Float64Array[], 
   return forest.value[tree * (2 * inner + 1) + node]!;
 }
 
-/** Values at equal shares of the rows, rising, above the least; rounded as the file rounds them. */
+/** Edges at equal shares of the rows, rising, above the minimum; rounded as in the file. */
 function binEdges(column: Float64Array, rows: Int32Array): Float64Array {
   const sorted = Float64Array.from(rows, (row) => column[row]!).sort();
   const edges: number[] = [];
@@ -179,7 +179,7 @@ function binEdges(column: Float64Array, rows: Int32Array): Float64Array {
   return Float64Array.from(edges);
 }
 
-/** How many edges a value has reached. */
+/** Number of edges that a value has reached. */
 function binOf(edges: Float64Array, value: number): number {
   let low = 0;
   let high = edges.length;

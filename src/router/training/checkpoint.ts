@@ -9,14 +9,15 @@ const row = z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()]
 const foldSchema = z.strictObject({ fold: z.string(), scores: z.array(row) });
 const headSchema = z.strictObject({ checkpoint: z.string() });
 
-/** A fold store in a file, which a finished run removes. */
+/** A fold store in a file, which a finished run deletes. */
 export interface Checkpoint extends FoldStore {
   remove(): void;
 }
 
 /**
- * Opens the checkpoint of a training run: a line that names the run by a hash of `run` (its rows, settings and version), then a line a fold. A file of another
- * run is begun again; a last line that was cut off by a crash is left out. Throws SLUICE_FILE_UNREADABLE where it cannot be written.
+ * Opens the checkpoint of a training run: a line that identifies the run by a hash of `run` (its rows, settings and version), then one line
+ * per fold. A file of another run is overwritten; a truncated last line after a crash is ignored. Throws SLUICE_FILE_UNREADABLE if it
+ * cannot be written.
  */
 export function openCheckpoint(file: string, run: string): Checkpoint {
   const name = createHash('sha256').update(run).digest('hex').slice(0, 32);

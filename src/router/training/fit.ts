@@ -11,25 +11,28 @@ export type ModelKind = 'gain' | 'classic';
 export interface FitSettings {
   readonly kind: ModelKind;
   readonly seed: number;
-  /** Penalty of the words' ridge. */
+  /** Ridge penalty of the words. */
   readonly penalty: number;
-  /** Share of a row's own outcome in what is learnt; the rest is the mean of its task, which is less noisy. */
+  /** Weight of a row's own outcome in the target; the rest is the mean of its task, which is less noisy. */
   readonly ownShare: number;
-  /** Rows' worth of the overall mean in a task's mean. */
+  /** Weight of the overall mean in a task's mean, in rows. */
   readonly taskPrior: number;
-  /** Kinds of work, the most frequent ones, whose words the trees see. */
+  /** Number of kinds of work, the most frequent ones, whose words the trees use. */
   readonly topics: number;
   /** Share of the trees in the raw score. */
   readonly treeShare: number;
-  /** Certainty of the kind of work between which the score moves from words to trees. */
+  /** Range of the certainty of the kind of work over which the score moves from words to trees. */
   readonly leaning: Leaning;
-  /** Share of "the weak model fails" in the words' score, and gain per unit of its log odds. It says more than the gain does about kinds that were never seen. */
+  /**
+   * Weight of "the weak model fails" in the words' score, and gain per unit of its log odds. It generalises better than the gain to kinds
+   * that were never seen.
+   */
   readonly failShare: number;
   readonly gainPerLogit: number;
   readonly forests: number;
   readonly trees: number;
   readonly depth: number;
-  /** How much of what a tree finds is taken. */
+  /** Learning rate of the trees. */
   readonly rate: number;
 }
 
@@ -49,7 +52,7 @@ export const gainSettings: Omit<FitSettings, 'seed'> = {
   rate: 0.035,
 };
 
-/** The classic: TF-IDF of 1- and 2-grams, logistic regression on "the weak model is right". scikit-learn's C = 1. */
+/** The classic model: TF-IDF of 1- and 2-grams, logistic regression on "the weak model is right". scikit-learn's C = 1. */
 export const classicSettings: Omit<FitSettings, 'seed'> = {
   ...gainSettings,
   kind: 'classic',
@@ -60,7 +63,7 @@ export const classicSettings: Omit<FitSettings, 'seed'> = {
   depth: 0,
 };
 
-/** A model before it is calibrated. */
+/** A model before calibration. */
 export interface FittedParts {
   readonly vocabulary: Vocabulary;
   readonly linear: Linear;
@@ -68,22 +71,22 @@ export interface FittedParts {
   readonly forest: Forest | null;
 }
 
-/** Linear functions of the words that trees look at: the gain, both models' scores, and which kind of work it is. */
+/** Linear functions of the words that the trees use: the gain, both models' scores, and the kind of work. */
 export interface Topics extends Linears {
   readonly names: readonly string[];
 }
 
-/** A raw score and what it is made of, for one row of the matrix. */
+/** A raw score and its components, for one row of the matrix. */
 export interface RawScore {
   readonly raw: number;
   readonly words: number;
   readonly trees: number;
   readonly familiarity: number;
-  /** How well it fits one of the kinds of work that are known; without topics, the familiarity. */
+  /** How well the row fits one of the known kinds of work; without topics, the familiarity. */
   readonly certainty: number;
 }
 
-/** What is learnt of each row: its gain, mixed with the mean gain of its task. */
+/** The target of each row: its gain, mixed with the mean gain of its task. */
 function softTargets(rows: readonly LabelledRow[], chosen: Int32Array, { ownShare, taskPrior }: FitSettings): Float64Array {
   const gains = Float64Array.from(rows, ({ weak, strong }) => strong - weak);
   let mean = 0;
@@ -110,13 +113,13 @@ function taskKey({ source, task }: LabelledRow): string | null {
 
 const noTopics: Topics = { count: 0, weight: new Float64Array(0), bias: new Float64Array(0), names: [] };
 
-/** Parts that the rows are cut into so that trees see topics of rows that these were not learnt from; and steps of the solver. */
+/** Number of parts that the rows are split into, so that trees see topics of rows that these were not learnt from; and solver steps. */
 const topicFolds = 4;
 const topicSteps = 12;
 
 /**
- * Learns the topics from all chosen rows, and gives their columns for the trees to learn from: there each row has what was learnt without its
- * group, else trees would trust words as they never can again.
+ * Learns the topics from all chosen rows, and returns their columns for training the trees. In these, each row's values were learnt without
+ * its group; otherwise trees would trust words more than they can in use.
  */
 function learnTopics(
   matrix: FeatureMatrix,
@@ -152,7 +155,7 @@ function learnTopics(
   return { topics: { ...ridges(matrix, values, chosen, goals, settings.penalty, null, topicSteps), names }, columns };
 }
 
-/** A column a topic, filled for the given rows. */
+/** One column per topic, filled for the given rows. */
 function topicColumns(matrix: FeatureMatrix, topics: Topics, values: Float64Array, rows: Int32Array): Float64Array[] {
   const columns = topics.names.map(() => new Float64Array(matrix.rows));
   const out = new Float64Array(topics.count);
@@ -167,7 +170,7 @@ function kindOf({ category, task, source }: LabelledRow): string {
   return category ?? task ?? source;
 }
 
-/** The most frequent names, at most `most`; none when there is but one. */
+/** The most frequent names, at most `most`; empty if there is only one. */
 function largest(names: readonly string[], most: number): string[] {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -175,7 +178,7 @@ function largest(names: readonly string[], most: number): string[] {
   return [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)! || (a < b ? -1 : 1)).slice(0, most);
 }
 
-/** The words' score: ridge regression on the gain, mixed with the log odds that the weak model fails, brought to the same mean and unit. */
+/** The words' score: ridge regression on the gain, mixed with the log odds that the weak model fails, scaled to the same mean and unit. */
 function wordsScore(
   matrix: FeatureMatrix,
   values: Float64Array,
@@ -205,7 +208,7 @@ function wordsScore(
   };
 }
 
-/** Learns from the chosen rows. Deterministic by the settings. */
+/** Fits a model to the chosen rows. Deterministic by the settings. */
 export function fit(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen: Int32Array, settings: FitSettings): FittedParts {
   const words = vocabulary(matrix, chosen);
   const values = tfidf(matrix, words);
@@ -217,7 +220,7 @@ export function fit(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen:
   const targets = softTargets(rows, chosen, settings);
   const linear = wordsScore(matrix, values, rows, chosen, targets, settings);
   const { topics, columns } = learnTopics(matrix, rows, chosen, targets, values, settings);
-  // A hundredth of the rows: fewer say little about a mean, more would leave nothing to split where rows are few.
+  // A hundredth of the rows: fewer make a noisy mean, more would leave nothing to split in small sets.
   const leaf = Math.max(20, Math.min(60, Math.round(chosen.length / 100)));
   const forests: Forest[] = [];
   for (let at = 0; at < settings.forests; at++) {
@@ -237,12 +240,12 @@ export function fit(matrix: FeatureMatrix, rows: readonly LabelledRow[], chosen:
   return { vocabulary: words, linear, topics, forest: forests.length === 0 ? null : meanForest(forests) };
 }
 
-/** Without kinds of work nothing tells which prompts are known: the trees keep their share. */
+/** Without kinds of work it is unknown which prompts are known, so the trees keep their share. */
 export function leaningOf({ topics, forest }: FittedParts, { leaning }: FitSettings): Leaning | undefined {
   return forest !== null && topics.count > plainTopics ? leaning : undefined;
 }
 
-/** Raw scores of the chosen rows, as the finished model gives them (its tables are rounded; this is not). */
+/** Raw scores of the chosen rows, like those of the finished model (whose tables are rounded; these are not). */
 export function rawScores(parts: FittedParts, matrix: FeatureMatrix, chosen: Int32Array, settings: FitSettings): RawScore[] {
   const values = tfidf(matrix, parts.vocabulary);
   const columns = [...matrix.columns, ...topicColumns(matrix, parts.topics, values, chosen)];

@@ -1,24 +1,24 @@
 import { seeded, shuffled } from './random.ts';
 import type { LabelledRow } from './rows.ts';
 
-/** A number of folds and each row's. */
+/** The number of folds, and the fold of each row. */
 export interface Folds {
   readonly count: number;
   readonly of: Int32Array;
 }
 
-/** Folds by group: other questions of the same tasks. */
+/** Folds by group: held-out questions of the same tasks. */
 export function groupFolds(rows: readonly LabelledRow[], count: number, seed: number): Folds {
   return dealt(rows, ({ group }) => group, count, seed);
 }
 
-/** Folds that leave whole tasks out; null when the rows name fewer than four tasks. */
+/** Folds that hold out whole tasks; null when the rows name fewer than four tasks. */
 export function taskFolds(rows: readonly LabelledRow[], count: number, seed: number): Folds | null {
   const tasks = new Set(rows.map(taskOf));
   return tasks.size < 4 ? null : dealt(rows, taskOf, Math.min(count, tasks.size), seed);
 }
 
-/** A fold a source; null when the rows name fewer than two. */
+/** One fold per source; null when the rows name fewer than two. */
 export function sourceFolds(rows: readonly LabelledRow[], most: number, seed: number): Folds | null {
   const sources = new Set(rows.map(({ source }) => source));
   return sources.size < 2 ? null : dealt(rows, ({ source }) => source, Math.min(most, sources.size), seed);
@@ -28,7 +28,7 @@ function taskOf({ source, task }: LabelledRow): string {
   return `${source}\n${task ?? ''}`;
 }
 
-/** Deals keys to folds, the largest first to the smallest fold, so that folds are of about one size. */
+/** Assigns keys to folds, the largest key to the smallest fold, so that folds have similar sizes. */
 function dealt(rows: readonly LabelledRow[], keyOf: (row: LabelledRow) => string, count: number, seed: number): Folds {
   const sizes = new Map<string, number>();
   for (const row of rows) sizes.set(keyOf(row), (sizes.get(keyOf(row)) ?? 0) + 1);

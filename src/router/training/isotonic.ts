@@ -4,12 +4,12 @@ export interface RisingCurve {
   readonly value: readonly number[];
 }
 
-/** Least rise between two points, so that the order of scores survives. */
+/** Smallest slope between two points, so that the order of scores is preserved. */
 const leastSlope = 0.02;
 
 /**
  * A rising piecewise-linear curve from scores to mean outcomes: bins of equally many rows, pooled where they fall
- * (pool-adjacent-violators), each pulled to the mean of all by `prior` rows' worth. `points`: bins at most.
+ * (pool-adjacent-violators), each shrunk to the overall mean with a weight of `prior` rows. `points`: most bins.
  */
 export function risingCurve(scores: Float64Array, outcomes: Float64Array, points: number, prior: number): RisingCurve {
   const order = Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]!);
@@ -38,7 +38,7 @@ export function risingCurve(scores: Float64Array, outcomes: Float64Array, points
   return { at: pools.map(({ score }) => score), value };
 }
 
-/** Straight between points, with a slope of 1 beyond the ends. */
+/** Linear between points, with a slope of 1 beyond the ends. */
 export function valueAt({ at, value }: RisingCurve, score: number): number {
   const last = at.length - 1;
   if (score <= at[0]!) return value[0]! + (score - at[0]!);

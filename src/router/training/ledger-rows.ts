@@ -3,7 +3,7 @@ import type { GradeEntry } from '../../ledger/types.ts';
 import type { Grade, GradeSource } from '../../grades/types.ts';
 import type { ExchangeRecord } from '../../record/types.ts';
 
-/** A row as `train` reads it: what the cheaper and the requested model made of one prompt. */
+/** A row in the format of `train`: the outcomes of the cheaper and the requested model on one prompt. */
 export interface LedgerRow {
   readonly id: string;
   readonly source: string;
@@ -16,16 +16,19 @@ export interface LedgerRow {
   readonly strong_score: number;
 }
 
-/** Why a request whose two answers were asked for makes no row. */
+/** Why a request with two answers makes no row. */
 export type LeftOut = 'ungraded' | 'prompt' | 'unlike';
 
 export interface LedgerRows {
   readonly rows: readonly LedgerRow[];
-  /** `ungraded`: one of the answers has no grade; `prompt`: it was not kept whole; `unlike`: tools, media or earlier turns, which the router does not read. */
+  /**
+   * `ungraded`: one of the answers has no grade; `prompt`: the prompt was not stored in full; `unlike`: tools, media or earlier turns,
+   * which the router does not read.
+   */
   readonly leftOut: Readonly<Record<LeftOut, number>>;
 }
 
-/** Sources whose grades say how good an answer is, the most trusted first; the others tell of faults alone. */
+/** Sources whose grades rate the quality of an answer, the most trusted first; the others only report faults. */
 const trusted: readonly GradeSource[] = ['reviewer', 'user', 'app', 'judge'];
 
 interface Pair {
@@ -36,8 +39,8 @@ interface Pair {
 }
 
 /**
- * Training rows of a ledger's exchanges since `from` (ms since the epoch): requests whose answer was verified, and those that a shadow experiment sent to another model beside the requested one, where both
- * answers have grades.
+ * Training rows from a ledger's exchanges since `from` (ms since the epoch): requests whose answer was verified, and requests that a shadow
+ * experiment also sent to another model, if both answers have grades.
  */
 export function ledgerRows(db: Db, from: number): LedgerRows {
   const grades = gradesOf(db);
@@ -62,7 +65,7 @@ export function ledgerRows(db: Db, from: number): LedgerRows {
 
 type Grades = ReadonlyMap<string, readonly Grade[]>;
 
-/** By decision. */
+/** Grades by decision. */
 function gradesOf(db: Db): Grades {
   const found = new Map<string, Grade[]>();
   for (const { body } of db.prepare<[], { body: string }>(`SELECT body FROM entries WHERE kind = 'grade' AND body IS NOT NULL`).iterate()) {
@@ -81,7 +84,7 @@ function* recordsOf(db: Db, from: number): Iterable<ExchangeRecord> {
   for (const { body } of rows) yield JSON.parse(body) as ExchangeRecord;
 }
 
-/** The newest grade of the most trusted source; null: there is none. */
+/** The newest grade of the most trusted source; null if there is none. */
 function scoreOf(id: string, grades: Grades): number | null {
   const list = grades.get(id) ?? [];
   for (const source of trusted) {
@@ -91,20 +94,20 @@ function scoreOf(id: string, grades: Grades): number | null {
   return null;
 }
 
-/** What verifying said of the answer and of the requested model's. */
+/** The verification's scores of the answer and of the requested model's answer. */
 function verified({ id, decision, servedModel }: ExchangeRecord, grades: Grades): Pair | null {
   const grade = grades.get(id)?.findLast(({ source, against }) => source === 'verify' && against !== undefined);
   if (grade === undefined || decision === null || servedModel === null) return null;
   return { weak: decision.served.model, strong: decision.requested.model, weakScore: grade.score, strongScore: grade.against! };
 }
 
-/** The requested model's answer beside another's, whichever of the two was the copy. */
+/** The requested model's answer and another's; either may be the copy. */
 function mirrored({ id, decision }: ExchangeRecord, copies: readonly ExchangeRecord[], grades: Grades): Pair | null {
   if (decision === null) return null;
   const { requested, served } = decision;
   const own = served.provider === requested.provider && served.model === requested.model;
   for (const copy of copies) {
-    // A copy is asked of one model, and its record names it as the requested one.
+    // A copy is sent to one model, and its record names it as the requested one.
     const target = { provider: copy.provider, model: copy.requestedModel };
     if (target.model === null) continue;
     const isRequested = target.provider === requested.provider && target.model === requested.model;

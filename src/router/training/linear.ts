@@ -14,7 +14,7 @@ export function linearAt({ weight, bias }: Linear, matrix: FeatureMatrix, values
   return sum;
 }
 
-/** Several linear functions of the same values: weights of bucket b and function k stand at b × count + k. */
+/** Several linear functions of the same values: the weight of bucket b and function k is at b × count + k. */
 export interface Linears {
   readonly count: number;
   readonly weight: Float64Array;
@@ -37,7 +37,7 @@ export function linearsAt(
   }
 }
 
-/** One ridge regression; see ridges(). */
+/** A single ridge regression; see ridges(). */
 export function ridge(
   matrix: FeatureMatrix,
   values: Float64Array,
@@ -52,8 +52,8 @@ export function ridge(
 }
 
 /**
- * Ridge regressions with free intercepts, by conjugate gradients on the normal equations, side by side: each minimises
- * Σ w_i (y_i − f(x_i))² + penalty · |weights|². `targets` (one array a function) and `importance` are indexed by the matrix's rows.
+ * Ridge regressions with free intercepts, by conjugate gradients on the normal equations, computed together: each minimises Σ w_i (y_i −
+ * f(x_i))² + penalty · |weights|². `targets` (one array per function) and `importance` are indexed by the matrix's rows.
  */
 export function ridges(
   matrix: FeatureMatrix,
@@ -132,7 +132,7 @@ export function ridges(
   return { count, weight: solution.subarray(0, bias), bias: mean.map((value, k) => value + solution[bias + k]!) };
 }
 
-/** Buckets that any of the rows has a value in, and the one of the intercepts. */
+/** Buckets in which any of the rows has a value, and the bucket of the intercepts. */
 function usedBuckets(matrix: FeatureMatrix, values: Float64Array, rows: Int32Array): Int32Array {
   const seen = new Uint8Array(gramBuckets + 1);
   seen[gramBuckets] = 1;

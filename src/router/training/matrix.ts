@@ -1,21 +1,21 @@
 import { textFeatures, fillTreeFeatures, treeFeatures } from '../model/features.ts';
 import { damped, gramBuckets, Grams, wordBit, wordBits } from '../model/grams.ts';
 
-/** The features of many prompts, computed once: counts of hashed grams by row, and the numbers that trees look at by column. */
+/** The features of many prompts, computed once: counts of hashed grams by row, and tree inputs by column. */
 export interface FeatureMatrix {
   readonly rows: number;
-  /** Row i's grams stand at start[i] … start[i + 1] - 1. */
+  /** Row i's grams are at start[i] … start[i + 1] - 1. */
   readonly start: Int32Array;
   readonly bucket: Int32Array;
   readonly count: Int32Array;
   /** Distinct bits of the words of row i, at wordStart[i] … */
   readonly wordStart: Int32Array;
   readonly word: Int32Array;
-  /** One column a tree feature. */
+  /** One column per tree feature. */
   readonly columns: readonly Float64Array[];
 }
 
-/** Computes the features of prompts exactly as a model does when it predicts. `progress` gets the rows that are done. */
+/** Computes the features of prompts exactly as a model does for a prediction. `progress` receives the number of finished rows. */
 export function featureMatrix(prompts: readonly string[], progress: (done: number) => void = () => undefined): FeatureMatrix {
   const start = new Int32Array(prompts.length + 1);
   const wordStart = new Int32Array(prompts.length + 1);
@@ -50,12 +50,12 @@ export function featureMatrix(prompts: readonly string[], progress: (done: numbe
   };
 }
 
-/** What a training set knows of its words. */
+/** Word statistics of a training set. */
 export interface Vocabulary {
-  /** A byte a bucket: the inverse document frequency in steps of idfStep; 0 for grams of fewer than two rows. */
+  /** One byte per bucket: the inverse document frequency in steps of idfStep; 0 for grams of fewer than two rows. */
   readonly idf: Uint8Array;
   readonly idfStep: number;
-  /** A bit a word that at least two rows have. */
+  /** One bit per word that at least two rows have. */
   readonly known: Uint8Array;
 }
 
@@ -77,7 +77,7 @@ export function vocabulary(matrix: FeatureMatrix, rows: Int32Array): Vocabulary 
   return { idf, idfStep, known };
 }
 
-/** Share of a row's words that a vocabulary knows. */
+/** Share of a row's words that are in the vocabulary. */
 export function familiarityOf(matrix: FeatureMatrix, row: number, { known }: Vocabulary): number {
   const from = matrix.wordStart[row]!;
   const to = matrix.wordStart[row + 1]!;

@@ -1,6 +1,6 @@
 /**
- * How well scores route between a weak and a strong model. `gain` of a row is its strong minus its weak score; a higher score
- * says that the strong model is needed more. Rows of equal score count as their mean, whatever order they stand in.
+ * How well scores route between a weak and a strong model. `gain` of a row is its strong minus its weak score; a higher score means that
+ * the strong model is needed more. Rows of equal score count as their mean, in any order.
  */
 export interface Scored {
   readonly score: number;
@@ -8,19 +8,19 @@ export interface Scored {
   readonly strong: number;
 }
 
-/** What is kept and lost when the rows of the lowest scores go to the weak model. */
+/** Quality kept and lost when the rows with the lowest scores go to the weak model. */
 export interface CurvePoint {
   /** Share of rows on the weak model. */
   readonly weakShare: number;
-  /** Share of the gap between the models that is kept: PGR. */
+  /** Share of the quality gap between the models that is kept: PGR. */
   readonly kept: number;
   /** Relative to always-strong. */
   readonly loss: number;
-  /** Rows with at most this score go to the weak model; -Infinity: none. */
+  /** Rows with at most this score go to the weak model; -Infinity for none. */
   readonly threshold: number;
 }
 
-/** One point a distinct score, from none to all on the weak model. Rows of one score move together. */
+/** One point per distinct score, from no rows to all rows on the weak model. Rows of one score move together. */
 export function curve(rows: readonly Scored[]): CurvePoint[] {
   const order = [...rows].sort((a, b) => a.score - b.score);
   let gap = 0;
@@ -44,7 +44,7 @@ export function curve(rows: readonly Scored[]): CurvePoint[] {
   return points;
 }
 
-/** Mean share of the gap that is kept, over all shares of strong calls: 0.5 is random. NaN when the models score the same. */
+/** Mean share of the gap kept, over all shares of strong calls: 0.5 is random. NaN when the models score the same. */
 export function apgr(rows: readonly Scored[]): number {
   if (rows.reduce((sum, { weak, strong }) => sum + strong - weak, 0) === 0) return NaN;
   const points = curve(rows);
@@ -70,7 +70,7 @@ export function atLoss(rows: readonly Scored[], loss: number): CurvePoint {
   return points.reduce((best, point) => (point.loss <= loss ? point : best), points[0]!);
 }
 
-/** What a threshold does: rows of at most this score go to the weak model, unless `keep` says otherwise. */
+/** Applies a threshold: rows of at most this score go to the weak model, unless `keep` says otherwise. */
 export function atThreshold(
   rows: readonly Scored[],
   threshold: number,
@@ -108,7 +108,7 @@ export function reliability(rows: readonly Scored[], bins = 10): ReliabilityBin[
   return result;
 }
 
-/** Expected calibration error: how far predicted and real gain lie apart, in the mean over bins weighed by rows. */
+/** Expected calibration error: the difference of predicted and real gain, averaged over bins weighted by rows. */
 export function calibrationError(rows: readonly Scored[]): number {
   return reliability(rows).reduce((sum, { score, gain, rows: count }) => sum + (Math.abs(score - gain) * count) / rows.length, 0);
 }

@@ -1,7 +1,7 @@
 import type { PairCalibration, PairPoint } from '../model/types.ts';
 import { relativeGap, type Scored } from './metrics.ts';
 
-/** A row with the score that it got while it was left out. */
+/** A row with the score that it got while held out. */
 export interface PairRow extends Scored {
   readonly group: string;
   readonly weakModel: string;
@@ -11,13 +11,13 @@ export interface PairRow extends Scored {
 /** z of a one-sided 95% bound. */
 const z95 = 1.645;
 
-/** Fewest rows of a pair that are worth a calibration. */
+/** Fewest rows of a pair for a calibration. */
 const leastRows = 100;
 
-/** Thresholds that a pair is calibrated at. */
+/** Number of thresholds per pair. */
 const points = 64;
 
-/** What thresholds do to each pair among the rows, with bounds. Pairs of few rows are left out; most rows first. */
+/** The effect of thresholds on each pair among the rows, with bounds. Pairs with few rows are left out; most rows first. */
 export function calibratePairs(rows: readonly PairRow[]): PairCalibration[] {
   const pairs = new Map<string, PairRow[]>();
   for (const row of rows) {
@@ -51,8 +51,8 @@ export function pairPoints(rows: readonly PairRow[]): PairPoint[] {
 }
 
 /**
- * Loss of a threshold and the bound above it. The loss is a quotient of sums over groups; its error follows by linearisation,
- * groups being independent. The rule of three is added, because a few rows without loss prove little.
+ * Loss of a threshold and its upper bound. The loss is a quotient of sums over groups; its error follows by linearisation, with independent
+ * groups. The rule of three is added, because a few rows without loss prove little.
  */
 function pointAt(rows: readonly PairRow[], threshold: number): PairPoint {
   const groups = new Map<string, { lost: number; strong: number }>();

@@ -5,11 +5,11 @@ import type { Report } from './report.ts';
 const width = 560;
 const height = 320;
 const margin = 52;
-/** Room for the names of the curves, in pixels. */
+/** Width reserved for the names of the curves, in pixels. */
 const legend = 195;
 const colours = ['#0b6bcb', '#b54708', '#7a5af8', '#98a2b3', '#475467', '#079455'];
 
-/** Reports as one HTML page that loads nothing: plots as SVG, and the tables. */
+/** Reports as one self-contained HTML page: plots as SVG, and the tables. */
 export function reportHtml(title: string, reports: readonly Report[], card: ModelCard | null): string {
   const body = reports
     .map(
@@ -40,7 +40,7 @@ function cardHtml(card: ModelCard): string {
   return `<section><h2>Model card: ${escape(card.name)}</h2><p>${card.rows} rows, SHA-256 ${escape(card.dataSha256)}, ${escape(card.trainedWith)}.</p><ul>${sources}</ul><h3>Limits</h3><ul>${limits}</ul></section>`;
 }
 
-/** The text of a report as HTML: its tables, and what stands between them. Its title is the section's. */
+/** The text of a report as HTML: its tables and the text between them. Its title is the section's. */
 function textHtml(text: string): string {
   const blocks = text
     .trim()
@@ -64,7 +64,7 @@ function textHtml(text: string): string {
     .join('');
 }
 
-/** Gaps below it are drawn without a label: they stand too close. */
+/** Ticks closer than this are drawn without a label. */
 const leastTick = 0.05;
 
 /** Share of strong calls against the share of the gap that is kept. */
@@ -98,7 +98,7 @@ function calibration({ reliability }: Report): string {
   );
 }
 
-/** What the order would save, by the gap of the pair. */
+/** Savings of this order of prompts, by the gap of the pair. */
 function savings({ byGap }: Report): string {
   const most = Math.max(...byGap.map(({ gap }) => gap));
   const x = (gap: number): number => margin + (gap / most) * (width - 2 * margin);

@@ -42,7 +42,7 @@ export function percent(value: number): string {
   return `${(value * 100).toFixed(1)}%`;
 }
 
-/** Models that score the same leave nothing to keep. */
+/** If the models score the same, there is no gap to keep. */
 function figure(value: number): string {
   return Number.isNaN(value) ? 'no gap' : value.toFixed(3);
 }

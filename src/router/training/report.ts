@@ -13,7 +13,7 @@ import {
 } from './metrics.ts';
 import { seeded } from './random.ts';
 
-/** A row that is reported on: the router's gain, both outcomes, and what simple rules look at. */
+/** A row of a report: the router's gain, both outcomes, and the inputs of simple rules. */
 export interface ReportRow extends Scored {
   readonly source: string;
   readonly prompt: string;
@@ -26,7 +26,7 @@ export interface RouterLine {
   /** Shares of strong calls that keep half and four fifths of the gap. */
   readonly cpt50: number;
   readonly cpt80: number;
-  /** Null for what gives no gain in the unit of scores. */
+  /** Null if the scores are not gains in the unit of scores. */
   readonly ece: number | null;
   readonly weakShareAt1: number;
   readonly weakShareAt3: number;
@@ -55,18 +55,18 @@ export interface Report {
   readonly routers: readonly RouterLine[];
   readonly sources: readonly SourceLine[];
   readonly reliability: readonly ReliabilityBin[];
-  /** What the router's curve would save with a pair of another gap. */
+  /** Savings of the router's curve with a pair of another gap. */
   readonly byGap: readonly { readonly gap: number; readonly weakShareAt1: number; readonly weakShareAt3: number }[];
-  /** A fixed threshold and what it does; abstentions go to the strong model. Null when none was asked about. */
+  /** A fixed threshold and its result; abstentions go to the strong model. Null if no threshold was given. */
   readonly threshold: { readonly threshold: number; readonly weakShare: number; readonly loss: number } | null;
 }
 
-/** Words that rule-based routers commonly gate on. */
+/** Words that rule-based routers commonly use. */
 const reasoningWords = /\b(?:why|explain|compare|prove|analy[sz]e|design|step by step|evaluate|derive|implement|architect)\b/i;
 
 const gaps = [0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45];
 
-/** All figures about scores on labelled rows, beside simple rules and the oracle. */
+/** All figures for scores on labelled rows, with simple rules and the oracle for comparison. */
 export function report(title: string, rows: readonly ReportRow[], threshold: number | null): Report {
   const random = seeded(1);
   const scoredBy = (score: (row: ReportRow) => number): Scored[] =>
@@ -126,7 +126,7 @@ export function report(title: string, rows: readonly ReportRow[], threshold: num
   };
 }
 
-/** Loss is the gap times the share of it that is not kept. */
+/** The loss is the gap times the share of it that is not kept. */
 function shareAtGap(points: readonly CurvePoint[], gap: number, loss: number): number {
   return points.reduce((best, { kept, weakShare }) => (gap * (1 - kept) <= loss ? Math.max(best, weakShare) : best), 0);
 }

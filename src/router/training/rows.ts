@@ -19,16 +19,16 @@ const rowSchema = z.object({
   strong_model: z.string().optional(),
 });
 
-/** What two models made of one prompt. Scores 0..1. */
+/** The outcomes of two models on one prompt. Scores 0..1. */
 export interface LabelledRow {
   readonly id: string;
   readonly prompt: string;
   readonly weak: number;
   readonly strong: number;
-  /** Rows of one group never stand on both sides of a split. */
+  /** Rows of one group are always on the same side of a split. */
   readonly group: string;
   readonly task: string | null;
-  /** What kind of work it is, wider than a task. */
+  /** Kind of work, wider than a task. */
   readonly category: string | null;
   readonly source: string;
   readonly licence: string;
@@ -38,7 +38,7 @@ export interface LabelledRow {
 
 export interface LabelledData {
   readonly rows: readonly LabelledRow[];
-  /** Of the bytes as they were read, hex. */
+  /** Hash of the bytes as read, hex. */
   readonly sha256: string;
 }
 
@@ -48,7 +48,7 @@ export async function readLabelled(file: string): Promise<LabelledData> {
   return { rows: labelledRows(text, file), sha256 };
 }
 
-/** Labelled rows of a text, a line each. `file`: its name in errors. Throws as readLabelled. */
+/** Parses labelled rows, one per line. `file`: name used in errors. Throws like readLabelled. */
 export function labelledRows(text: string, file: string): LabelledRow[] {
   const rows: LabelledRow[] = [];
   let at = 0;
@@ -73,7 +73,7 @@ function labelledRow(line: string, where: string): LabelledRow {
     prompt: row.prompt,
     weak: row.weak_score,
     strong: row.strong_score,
-    // Without a group, the same prompt at least stays on one side.
+    // Without a group, identical prompts at least stay on one side.
     group: row.group === undefined ? createHash('sha256').update(row.prompt).digest('hex').slice(0, 16) : String(row.group),
     task: row.task ?? null,
     category: row.category ?? null,
@@ -84,7 +84,7 @@ function labelledRow(line: string, where: string): LabelledRow {
   };
 }
 
-/** One line as JSON. Throws SLUICE_ROWS_INVALID with its place. */
+/** Parses one line as JSON. Throws SLUICE_ROWS_INVALID with its position. */
 export function parseLine(line: string, where: string): unknown {
   try {
     return JSON.parse(line);
@@ -96,7 +96,7 @@ export function parseLine(line: string, where: string): unknown {
   }
 }
 
-/** A file as text, gunzipped where it is gzipped, and the SHA-256 of its bytes. Throws SLUICE_FILE_UNREADABLE. */
+/** A file as text, gunzipped if gzipped, and the SHA-256 of its bytes. Throws SLUICE_FILE_UNREADABLE. */
 export async function readMaybeGzip(file: string): Promise<{ readonly text: string; readonly sha256: string }> {
   try {
     const bytes = await readFile(file);

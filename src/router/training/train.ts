@@ -16,17 +16,17 @@ import type { LabelledData, LabelledRow } from './rows.ts';
 export interface TrainOptions {
   readonly settings: FitSettings;
   readonly name: string;
-  /** What made it: the version of Sluice. */
+  /** Version of Sluice that trains the model. */
   readonly trainedWith: string;
   readonly folds: number;
   readonly progress: (message: string) => void;
-  /** What an interrupted run of the same rows and settings has finished; absent: every fold is learnt. */
+  /** Finished folds of an interrupted run with the same rows and settings; absent to train every fold. */
   readonly checkpoint?: FoldStore | undefined;
 }
 
-/** Keeps the left-out scores of finished folds, so that a run which was interrupted goes on from the last one. */
+/** Stores the held-out scores of finished folds, so that an interrupted run continues with the next fold. */
 export interface FoldStore {
-  /** Scores of a fold's rows, in their order; null: not finished. */
+  /** Scores of a fold's rows, in their order; null if not finished. */
   get(fold: string): readonly RawScore[] | null;
   put(fold: string, scores: readonly RawScore[]): void;
 }
@@ -34,15 +34,15 @@ export interface FoldStore {
 export interface Trained {
   readonly bytes: Buffer;
   readonly header: ModelHeader;
-  /** Each row with the calibrated gain that it got while its group was left out. */
+  /** Each row with the calibrated gain that it got while its group was held out. */
   readonly home: readonly Scored[];
-  /** The same, while its whole task was left out; null when the rows name too few tasks. */
+  /** The same with its whole task held out; null when the rows name too few tasks. */
   readonly away: readonly Scored[] | null;
-  /** The same, while its whole source was left out; null when the rows name fewer than two. */
+  /** The same with its whole source held out; null when the rows name fewer than two. */
   readonly newSources: readonly Scored[] | null;
 }
 
-/** Left-out scores of all rows, in their order. */
+/** Held-out scores of all rows, in their order. */
 function crossValidate(
   matrix: FeatureMatrix,
   rows: readonly LabelledRow[],
@@ -78,8 +78,8 @@ function crossValidate(
 }
 
 /**
- * Trains a model on labelled rows: cross-validates by group and by whole tasks, calibrates on the left-out scores, then learns from all
- * rows. Deterministic: the same rows and settings give the same bytes.
+ * Trains a model on labelled rows: cross-validates by group and by whole tasks, calibrates on the held-out scores, then trains on all rows.
+ * Deterministic: the same rows and settings give the same bytes.
  */
 export function train(data: LabelledData, options: TrainOptions): Trained {
   const { rows } = data;
@@ -134,7 +134,7 @@ export function train(data: LabelledData, options: TrainOptions): Trained {
   return { bytes: encodeModel(header, tables), header, home: homeRows, away: awayRows, newSources: sourceRows };
 }
 
-/** Bins of the curve among known prompts; each is pulled to the mean by a little. */
+/** Bins of the curve for known prompts; each is shrunk slightly to the mean. */
 const curvePoints = 24;
 const curvePrior = 20;
 
@@ -154,7 +154,7 @@ function calibrate(rows: readonly LabelledRow[], home: readonly RawScore[], away
     curvePoints,
     curvePrior,
   );
-  // Fewer, larger bins: which tasks were left out is chance, and the curve should not follow it.
+  // Fewer, larger bins: which tasks are held out is random, and the curve should not follow it.
   const awayCurve =
     away === null
       ? homeCurve
@@ -175,7 +175,7 @@ function calibrate(rows: readonly LabelledRow[], home: readonly RawScore[], away
     away: raw.map((score) => valueAt(awayCurve, score)),
     unknownBelow,
     knownAbove: Math.max(unknownBelow + 0.01, quantile(certain, 0.5)),
-    // Below what all but one in a thousand left-out prompts had, nothing was ever measured.
+    // All but one in a thousand held-out prompts are more familiar than this; below it nothing was measured.
     abstainBelow: quantile(unfamiliar, 0.001),
     errorHome: curveError(home, gains, homeCurve, rows, ({ group }) => group),
     errorAway:
@@ -187,13 +187,13 @@ function calibrate(rows: readonly LabelledRow[], home: readonly RawScore[], away
   return away === null ? table : withMargin(table, rows, home, away);
 }
 
-/** Steps of the margin, and most of them: a larger one would show in the calibration at home. */
+/** Step and maximum of the margin: a larger margin would show in the calibration at home. */
 const marginStep = 0.0025;
 const marginSteps = 12;
 
 /**
- * Raises the gain of unknown prompts until thresholds that send a tenth to four tenths of the known ones to the weak model lose no more, in their mean, among tasks
- * that were left out than at home.
+ * Raises the gain of unknown prompts until thresholds that send a tenth to four tenths of the known ones to the weak model lose on average
+ * no more among held-out tasks than at home.
  */
 function withMargin(
   table: CalibrationTable,
@@ -220,9 +220,7 @@ function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
 }
 
-/**
- * Root mean square of what the curve misses in the mean of a task (away) or of a bin of like scores (home), beyond what chance explains.
- */
+/** Root mean square error of the curve in the mean of a task (away) or of a bin of similar scores (home), beyond what chance explains. */
 function curveError(
   scores: readonly RawScore[],
   gains: Float64Array,
@@ -234,7 +232,7 @@ function curveError(
   const order = Array.from(scores.keys()).sort((a, b) => scores[a]!.raw - scores[b]!.raw);
   for (const [place, at] of order.entries()) {
     const key = keyOf(rows[at]!);
-    // Groups of one or two rows say nothing about a mean: rows of like scores stand together instead.
+    // Groups of one or two rows have no useful mean, so rows of similar scores are binned instead.
     const name = key === rows[at]!.group ? `bin ${Math.floor(place / 100)}` : key;
     byKey.set(name, [...(byKey.get(name) ?? []), gains[at]! - valueAt(curve, scores[at]!.raw)]);
   }
@@ -275,10 +273,10 @@ function figures(rows: readonly Scored[]): CardFigures {
   };
 }
 
-/** Fewest rows of a source whose APGR is more than chance. */
+/** Fewest rows of a source for a meaningful APGR. */
 const sourceRowsLeast = 200;
 
-/** APGR of the worst source of enough rows; 0.5 where none has them. */
+/** APGR of the worst source with enough rows; 0.5 if there is none. */
 function lowestSource(rows: readonly LabelledRow[], scored: readonly Scored[]): number {
   const bySource = new Map<string, Scored[]>();
   for (const [at, { source }] of rows.entries()) {
@@ -316,7 +314,7 @@ function limitsOf({ kind }: FitSettings, hasAway: boolean): string[] {
   ];
 }
 
-/** A fitted model's tables as the file holds them. */
+/** A fitted model's tables as stored in the file. */
 function rounded({ vocabulary, linear, topics, forest }: FittedParts): {
   readonly tables: ModelTables;
   readonly idfStep: number;
@@ -347,7 +345,7 @@ function rounded({ vocabulary, linear, topics, forest }: FittedParts): {
   };
 }
 
-/** Size of one step of a topic's 8-bit weights: the largest one has to fit, as the words that say most have the largest ones. */
+/** Step size of a topic's 8-bit weights: the largest weight has to fit, because the most informative words have the largest ones. */
 function topicStep(weight: Float64Array, idf: Uint8Array, count: number, k: number): number {
   let most = 0;
   for (let bucket = 0; bucket < gramBuckets; bucket++) if (idf[bucket] !== 0) most = Math.max(most, Math.abs(weight[bucket * count + k]!));

@@ -3,7 +3,7 @@ import { seeded } from '../random.ts';
 import type { LabelledRow } from '../rows.ts';
 import { train, type Trained } from '../train.ts';
 
-/** Two kinds of work: sums, where the strong model is needed, and notes, where it mostly is not. */
+/** Two kinds of work: sums, which need the strong model, and notes, which mostly do not. */
 export function rowsOf(count: number): LabelledRow[] {
   const random = seeded(11);
   return Array.from({ length: count }, (_, at) => {
@@ -29,6 +29,6 @@ export function rowsOf(count: number): LabelledRow[] {
 
 export const rows = rowsOf(240);
 export const small: FitSettings = { ...gainSettings, seed: 5, trees: 30, forests: 1 };
-/** Trains on them, in a second or so. */
+/** Trains on them in about a second. */
 export const trainSmall = (settings: FitSettings): Trained =>
   train({ rows, sha256: 'x' }, { settings, name: 'small', trainedWith: 'test', folds: 2, progress: () => undefined });
