@@ -219,7 +219,7 @@ describe("what Sluice's own facts say", () => {
     [
       'a ledger that lost records',
       { ledger: { place: '/l', kind: 'SQLite', shared: false, error: null, failures: 1, dropped: 2, waiting: 0 } },
-      /^error ledger: .*2 records were lost/,
+      /^error ledger: .*2 records lost/,
     ],
     [
       'a ledger that cannot be written',

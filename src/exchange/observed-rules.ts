@@ -12,7 +12,7 @@ export function mayBan({ mode, overrides, rules }: Pick<PolicySection, 'mode' | 
 const formModel = /content-disposition:[^\r\n]*\bname="?model"?[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]*)/gi;
 
 /**
- * All models named in a body that is not parsed otherwise: members `model` at the top of a JSON object or one level below, form fields,
+ * All models named in a body that is not parsed otherwise: members `model` at the top of a JSON object or up to four levels below, form fields,
  * lines of a batch.
  */
 export function modelsIn(body: Buffer): readonly string[] {
