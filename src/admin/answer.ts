@@ -1,4 +1,4 @@
-/** What the admin server says to a request. */
+/** A response of the admin server. */
 export interface Answer {
   readonly status: number;
   readonly type: string;

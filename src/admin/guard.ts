@@ -2,13 +2,13 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
-/** Why an action is refused; null: it may go on. */
+/** Why an action is refused; null if it is allowed. */
 export type Refusal = { readonly status: 401 | 403; readonly code: string; readonly message: string } | null;
 
 const loopback = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1', 'localhost']);
 
 /**
- * Guards what is more than reading. With a token, the request must bear it. Without one, it must come from this machine, to a
+ * Guards requests that change state. With a token configured, the request must carry it. Without one, it must come from this machine, to a
  * loopback name, and not from another site's page in a browser.
  */
 export function refusalOf(request: IncomingMessage, token: string | null): Refusal {
@@ -27,8 +27,8 @@ export function refusalOf(request: IncomingMessage, token: string | null): Refus
 }
 
 /**
- * Whether a browser was led to this loopback address under a name of its own: a page of that name could read what is here. Who calls
- * by an address, by `localhost`, or from elsewhere is let on.
+ * Detects DNS rebinding: a browser was led to this loopback address under a foreign name, whose page could then read the data here. Callers
+ * that use an IP address or `localhost`, or come from elsewhere, are let through.
  */
 export function isRebound(request: IncomingMessage): boolean {
   const name = hostOf(request);

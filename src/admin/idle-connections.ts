@@ -1,16 +1,16 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Longest time without a byte either way, in ms: a client that does not take its answer goes too. */
+/** Maximum time without a byte in either direction, in ms: a client that does not read its response is closed too. */
 const silentMs = 60_000;
 
 /**
- * Bounds open connections without turning new ones away: beyond the bound the one goes that has been without a whole request for
- * longest. So clients that connect and say nothing, or half of a request, cannot keep probes out.
+ * Bounds open connections without rejecting new ones: beyond the bound, closes the connection that has been without a whole request for
+ * longest. So clients that connect and send nothing, or half a request, cannot keep probes out.
  */
 export class IdleConnections {
   readonly #most: number;
-  /** Without a whole request, oldest first. */
+  /** Connections without a whole request, oldest first. */
   readonly #idle = new Set<Socket>();
   #open = 0;
 
@@ -18,13 +18,13 @@ export class IdleConnections {
     this.#most = most;
   }
 
-  /** Bounds the connections of a server, and how long each of them may be silent. */
+  /** Bounds a server's connections, and how long each of them may be silent. */
   static bound(server: Server, most: number): void {
     const idle = new IdleConnections(most);
     server.on('connection', (socket: Socket) => idle.add(socket));
-    // Before the server's own handler: it may answer within the same call.
+    // Before the server's own handler, which may answer within the same call.
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-      // Nothing is done for a request whose body has not come: until then it is half of one.
+      // Until its body has arrived, a request counts as incomplete.
       if (hasBody(request)) request.once('end', () => idle.busy(request.socket));
       else idle.busy(request.socket);
       response.once('close', () => idle.free(request.socket));
@@ -42,17 +42,17 @@ export class IdleConnections {
       this.#idle.delete(socket);
     });
     if (this.#open <= this.#most) return;
-    // All busy: then it is the new one.
+    // If all are busy, the new one is closed.
     const [oldest] = this.#idle;
     (oldest ?? socket).destroy();
   }
 
-  /** A whole request came on it. */
+  /** A whole request arrived on the connection. */
   busy(socket: Socket): void {
     this.#idle.delete(socket);
   }
 
-  /** Its request was answered. */
+  /** The request was answered. */
   free(socket: Socket): void {
     if (!socket.destroyed) this.#idle.add(socket);
   }

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SluiceError } from '../lib/errors.ts';
 
-/** A server of Sluice's own. */
+/** An HTTP server of Sluice. */
 export interface Admin {
   /** Port 0 takes a free one. Resolves with `host:port` as bound; rejects with SLUICE_LISTEN. */
   listen(host: string, port: number): Promise<string>;
@@ -20,7 +20,7 @@ export function listenAt(server: Server, host: string, port: number): Promise<st
   });
 }
 
-/** Ends a server with all of its connections. */
+/** Closes a server and all of its connections. */
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());

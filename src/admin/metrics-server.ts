@@ -5,11 +5,11 @@ import { failure, json, type Answer } from './answer.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { closeServer, listenAt, type Admin } from './listen.ts';
 
-/** Open connections: probes and scrapers are few. */
+/** Maximum open connections: probes and scrapers are few. */
 const maxConnections = 64;
 
 /**
- * A server of metrics and health alone, for scrapers and probes. The admin server, which shows decisions and the policy too, can then
+ * A server with metrics and health only, for scrapers and probes. The admin server, which also shows decisions and the policy, can then
  * stay closed to them.
  */
 export function createMetricsServer({ registry, ready }: { readonly registry: Registry; readonly ready: () => boolean }): Admin {
@@ -43,7 +43,7 @@ async function answerTo(url: string, accept: string | undefined, registry: Regis
   }
 }
 
-/** What /readyz says. */
+/** The response of /readyz. */
 export function readiness(ready: boolean): Answer {
   return ready ? json(200, { status: 'ready' }) : failure(503, 'not-ready', 'Sluice is starting or draining.');
 }

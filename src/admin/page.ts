@@ -16,7 +16,7 @@ const own = (name: string, type: string): readonly [string, Asset] => [
   { type, url: new URL(`./page/${name}`, import.meta.url) },
 ];
 
-/** Every file of the page. It needs no network but this server, so it works where there is none. */
+/** All files of the page. It loads everything from this server, so it works without internet access. */
 const assets: ReadonlyMap<string, Asset> = new Map([
   ['/', { type: html, url: new URL('./page/index.html', import.meta.url) }],
   own('icon.svg', svg),
@@ -42,18 +42,20 @@ const assets: ReadonlyMap<string, Asset> = new Map([
   ['/page/chart.umd.min.js', { type: script, url: new URL('chart.umd.min.js', import.meta.resolve('chart.js')) }],
 ]);
 
-/** The runbook of an alert, Markdown as plain text; null: there is no such alert. */
+/** The runbook of an alert, Markdown as plain text; null if there is no such alert. */
 export async function runbook(alert: string): Promise<{ readonly type: string; readonly body: string } | null> {
   if (!/^[A-Za-z]+$/.test(alert)) return null;
   const body = await readFile(fileURLToPath(new URL(`../../docs/runbooks/${alert}.md`, import.meta.url)), 'utf8').catch(() => null);
   return body === null ? null : { type: 'text/plain; charset=utf-8', body };
 }
 
-/** Nothing but this server's own files may run or be fetched, nothing is made of text but text, and no other page may frame this one. */
+/**
+ * Only this server's own files may run or be fetched, text is never turned into anything but text, and no other page may frame this one.
+ */
 export const contentPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";
 
-/** A file of the page; null when there is none of that path. */
+/** A file of the page; null if there is none at that path. */
 export async function pageAsset(path: string): Promise<{ readonly type: string; readonly body: string } | null> {
   const asset = assets.get(path);
   return asset === undefined ? null : { type: asset.type, body: await readFile(fileURLToPath(asset.url), 'utf8') };

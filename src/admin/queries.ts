@@ -7,19 +7,19 @@ import type { ExchangeRecord } from '../record/types.ts';
 import { explainRecord } from '../route/explain.ts';
 import { failure, json, type Answer } from './answer.ts';
 
-/** Where records are looked up. */
+/** Sources of records. */
 export interface Records {
   readonly recent: RecentRecords;
-  /** Null: none is kept. */
+  /** Null if no ledger is kept. */
   readonly ledger: Pick<Ledger, 'decisions' | 'find' | 'savings'> | null;
-  /** The grades that are known of a decision's answer. */
+  /** The known grades of a decision's answer. */
   readonly grades: (id: string) => Promise<readonly Grade[]>;
 }
 
-/** Decisions listed when no limit is asked for. */
+/** Default limit of listed decisions. */
 const defaultLimit = 50;
 
-/** GET /decisions: the newest of this process; with conditions or a window, of the ledger. */
+/** GET /decisions: the newest of this process; with conditions or a window, from the ledger. */
 export async function decisions({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
   const limit = limitOf(query, limits.recentDecisions);
   if (limit === null) return badLimit(limits.recentDecisions);
@@ -48,7 +48,7 @@ function theOnly(found: readonly ExchangeRecord[]): ExchangeRecord | null {
   return found.length === 1 ? found[0]! : null;
 }
 
-/** The limit that is asked for; null: it is none from 1 to `most`. */
+/** The requested limit; null if it is not from 1 to `most`. */
 export function limitOf(query: URLSearchParams, most: number): number | null {
   const asked = query.get('limit') ?? String(defaultLimit);
   const limit = Number(asked);
@@ -78,7 +78,9 @@ export async function decision({ recent, ledger, grades }: Records, id: string, 
   return failure(400, 'bad-format', 'format must be json or text.');
 }
 
-/** GET /savings. Without parameters: since the process started, from memory. With any: from the ledger, of a window, a month or a range. */
+/**
+ * GET /savings. Without parameters: since the process started, from memory. With any: from the ledger, for a window, a month or a range.
+ */
 export async function savings({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
   const unknown = [...query.keys()].find((name) => !['window', 'month', 'from', 'to', 'by', 'where', 'limit', 'shadow'].includes(name));
   if (unknown !== undefined)

@@ -37,20 +37,20 @@ export interface AdminOptions extends Records {
   readonly history: PolicyHistory;
   readonly credentials: Credentials;
   readonly router: PipelineOptions['router'];
-  /** Needed for what is more than reading; null: such requests must come from this machine. */
+  /** Token for requests that change state; null: such requests must come from this machine. */
   readonly token: string | null;
-  /** Its level may be changed. */
+  /** The log, whose level can be changed. */
   readonly log: { level: string };
   readonly feedback: (body: Buffer) => Promise<FeedbackReply>;
-  /** What `sluice doctor` asks; absent: it is not answered. */
+  /** Facts for `sluice doctor`; absent: the path is not served. */
   readonly checks?: () => Promise<SelfFacts>;
   /** False while starting or draining: /readyz answers 503. */
   readonly ready: () => boolean;
 }
 
 /**
- * The admin server: the page, metrics, health, decisions, savings, policy state, the cache, learning. Reading needs no login, so it belongs
- * on loopback or a cluster-internal port; what is more than reading is guarded (guard.ts).
+ * The admin server: the page, metrics, health, decisions, savings, policy state, the cache, learning. Reading needs no login, so bind it to
+ * loopback or a cluster-internal port; requests that change state are guarded (guard.ts).
  */
 export function createAdmin(options: AdminOptions): Admin {
   const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => void respond(options, request, response));
@@ -58,10 +58,10 @@ export function createAdmin(options: AdminOptions): Admin {
   return { listen: (host, port) => listenAt(server, host, port), close: () => closeServer(server) };
 }
 
-/** Open connections of the admin server. */
+/** Maximum open connections of the admin server. */
 const maxConnections = 256;
 
-/** What probes and scrapers ask for, under whatever name. */
+/** Paths of probes and scrapers, served under any host name. */
 const open: ReadonlySet<string> = new Set(['/metrics', '/healthz', '/readyz']);
 
 async function respond(options: AdminOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -154,7 +154,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
   }
 }
 
-/** What a request does that is more than reading; null: it reads, or is none that is known. */
+/** The state-changing action of a request; null if it only reads or is unknown. */
 function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): (() => Answer | Promise<Answer>) | null {
   switch (`${request.method ?? ''} ${url.pathname}`) {
     case 'POST /try':
@@ -170,7 +170,7 @@ function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): ((
       return () => purge(options.cache, url.searchParams);
     default: {
       const order = request.method === 'POST' ? trialsOrder(options.trials, url.pathname) : null;
-      // A web page of another origin can post text, and never JSON, without being allowed to.
+      // A web page of another origin can post text without permission, but not JSON.
       return order === null ? null : () => (isJson(request) ? order() : notJson());
     }
   }
@@ -192,9 +192,9 @@ async function pageFile(path: string): Promise<Answer> {
     : { status: 200, ...asset };
 }
 
-/** Read up to a little more than feedback may have, so that what is too large is said to be so. */
+/** Reads slightly more than the maximum size of feedback, so that too large a body gets its own error. */
 async function feedback({ feedback: take }: AdminOptions, request: IncomingMessage): Promise<Answer> {
-  // A web page of another origin can post text, and never JSON, without being allowed to.
+  // A web page of another origin can post text without permission, but not JSON.
   if (!isJson(request)) return notJson();
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -215,7 +215,7 @@ function notJson(): Answer {
   return failure(415, 'content-type', 'Send application/json.');
 }
 
-/** What a POST to one of the trials' paths does; null: it is none of them. */
+/** The action of a POST to one of the trials' paths; null for other paths. */
 function trialsOrder(trials: TrialsAdmin, path: string): (() => Answer) | null {
   if (path === '/rollout/rollback')
     return () =>
@@ -232,7 +232,7 @@ function trialsOrder(trials: TrialsAdmin, path: string): (() => Answer) | null {
       : failure(404, 'no-experiment', 'The policy in force has no such experiment; * means all.');
 }
 
-/** A part of a path as it was meant; null: its percent-encoding is broken. */
+/** A decoded path segment; null if its percent-encoding is broken. */
 function plainName(encoded: string): string | null {
   try {
     return decodeURIComponent(encoded);
@@ -241,7 +241,7 @@ function plainName(encoded: string): string | null {
   }
 }
 
-/** What was learnt from grades: looked at, frozen, forgotten. */
+/** Learning from grades: inspect, freeze, reset. */
 function learned(learning: LearningAdmin, request: IncomingMessage, url: URL): Answer {
   const answer = learningAnswer(learning, request.method ?? '', url, Date.now());
   if (answer === null) return failure(404, 'not-found', 'Known paths: /learning, /learning/state, /learning/frozen.');
@@ -285,7 +285,7 @@ async function purge(cache: ResponseCache, query: URLSearchParams): Promise<Answ
   return typeof filter === 'string' ? failure(400, 'bad-filter', filter) : json(200, { purged: await cache.purge(filter) });
 }
 
-/** A counter of one label, as an object. What has not happened yet is not in it. */
+/** A counter with one label, as an object. Label values that never occurred are absent. */
 async function byResult(registry: Registry, name: string): Promise<Record<string, number>> {
   const metric = await registry.getSingleMetric(name)?.get();
   return Object.fromEntries((metric?.values ?? []).map(({ labels, value }) => [String(Object.values(labels)[0]), value]));

@@ -14,9 +14,9 @@ const request = z.strictObject({
   path: z.string().startsWith('/').max(2_000).default('/v1/chat/completions'),
   host: z.string().max(300).default('localhost'),
   headers: z.record(z.string().max(200), z.string().max(4_000)).default({}),
-  /** JSON text of the request. */
+  /** The request as JSON text. */
   body: z.string().max(limits.tryBodyUnits),
-  /** An edited policy to hold beside the one in force: its files, in their order. */
+  /** An edited policy to compare with the one in force: its files, in order. */
   policy: z
     .array(z.strictObject({ name: z.string().max(1_000), text: z.string().max(limits.policyBytes) }))
     .max(limits.policyConfigMaps)
@@ -30,7 +30,7 @@ export type TryOutcome =
 
 export interface TryResult {
   readonly running: TryOutcome;
-  /** Null: no edited policy was sent. */
+  /** Null if no edited policy was sent. */
   readonly edited: TryOutcome | null;
 }
 
@@ -39,7 +39,9 @@ export interface TryServices {
   readonly router: PipelineOptions['router'];
 }
 
-/** What the policy in force, and an edited one, would do with a request. Nothing is sent or kept. A string says what is wrong with the question. */
+/**
+ * Decides a request by the policy in force, and by an edited one. Nothing is sent or stored. Returns a string if the question is invalid.
+ */
 export async function tryRequest(input: string, generation: PolicyGeneration, services: TryServices): Promise<TryResult | string> {
   let json: unknown;
   try {

@@ -42,20 +42,20 @@ export type FeatureName = (typeof featureNames)[number];
 export interface TextFeatures {
   /** Values of about 0 to 1, in the order of featureNames. */
   readonly values: Float64Array;
-  /** Lower-case words in order, of the part that was read. */
+  /** Lower-case words of the excerpt, in order. */
   readonly tokens: readonly string[];
-  /** How often each word class was met, bounded. */
+  /** How often each word class was found, bounded. */
   readonly words: Readonly<Partial<Record<WordClass, number>>>;
-  /** What was counted, for the verdict's signals. */
+  /** Counts for the verdict's signals. */
   readonly seen: Readonly<Record<'units' | 'questions' | 'codeFences' | 'listItems', number>>;
 }
 
-/** Where words are looked for in a text. */
+/** The part of a text that is searched for words. */
 export function excerpt(text: string): string {
   return text.length <= headUnits + tailUnits ? text : `${text.slice(0, headUnits)}\n${text.slice(-tailUnits)}`;
 }
 
-/** What one text says of the work that it asks for. Linear in the excerpt; the same for the same text. */
+/** Features of the work that a text asks for. Linear in the excerpt; deterministic. */
 export function textFeatures(text: string): TextFeatures {
   const part = excerpt(text);
   const lower = part.toLowerCase();
@@ -66,7 +66,7 @@ export function textFeatures(text: string): TextFeatures {
   const words: Partial<Record<WordClass, number>> = {};
   for (let i = 0; i < hits.length; i++) if (hits[i]! > 0) words[wordClasses[i]!] = hits[i]!;
   const has = (name: WordClass): number => (words[name] === undefined ? 0 : 1);
-  // A CJK character says about as much as two letters and a half.
+  // A CJK character carries about as much as two and a half letters.
   const units = part.length + 1.5 * cjk + Math.max(0, text.length - part.length);
   const values = new Float64Array([
     Math.min(1, Math.log2(1 + units) / 8),

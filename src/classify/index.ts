@@ -20,19 +20,20 @@ import {
 
 export interface ClassifyOptions {
   readonly thresholds?: TierThresholds;
-  /** Labelled prompts of a team that move what is near them. */
+  /** A team's labelled prompts; they move the verdicts of similar prompts. */
   readonly examples?: TaughtExamples | null;
-  /** The model; the one that comes with Sluice by default. */
+  /** The model; by default the one that ships with Sluice. */
   readonly model?: TextModel;
 }
 
-/** What a policy's examples say of one prompt: they change the outputs, and then tell which of them did. */
+/** The effect of a policy's examples on one prompt: they change the outputs, and then report which examples did so. */
 export type TaughtExamples = Pick<Examples, 'nudge' | 'near' | 'tier'>;
 
 /**
- * Tier, score, task and domain of a request. The ask is judged: the last user message, under its system prompt; a short answer ("yes, do it") and a
- * tool's result are judged with the turns before them. Deterministic; linear in the part of the text that is read. The shares of the signals add up
- * to the score before it is cut to 0..1. Throws SluiceError where the model that comes with Sluice cannot be read.
+ * Tier, score, task and domain of a request. It classifies the ask: the last user message, under its system prompt; a short answer ("yes,
+ * do it") and a tool's result are classified with the turns before them. Deterministic; linear in the part of the text that is read. The
+ * shares of the signals add up to the score before it is clamped to 0..1. Throws SluiceError if the model that ships with Sluice cannot be
+ * read.
  */
 export function classifyRequest(
   exchange: Exchange,
@@ -41,7 +42,7 @@ export function classifyRequest(
   const text = model.read(exchange.lastUser, exchange.system, examples?.nudge ?? null);
   const confirmed = exchange.userTurns > 1 && exchange.lastUser.length <= shortTurn && confirms(model.grams.text.words);
   const language = languageOf(exchange.lastUser, model.grams.text.words);
-  // Taken before the model reads anything else: its tables are reused.
+  // Taken before the model reads anything else, because its tables are reused.
   const tasks = shown(textTasks, text.tasks);
   const domains = shown(textFields, text.fields);
   let earlier = confirmed ? thresholds.simple.score : 0;
@@ -70,12 +71,12 @@ export function classifyRequest(
 
 const sayable: ReadonlySet<string> = new Set(taskTypes.filter((task) => task !== 'unknown'));
 
-/** A verdict with the task that a caller says, who is believed. Null, or a word that names no task: as it was. */
+/** A verdict with the task that the caller declared; the caller's task wins. Unchanged if it is null or not a known task. */
 export function withSaidTask(verdict: Verdict, said: string | null): Verdict {
   return said === null || !sayable.has(said) ? verdict : { ...verdict, task: said as TaskType, classifiedTask: verdict.task };
 }
 
-/** The tier that other thresholds give a verdict: its score and signals stay what they are. */
+/** The tier of a verdict under other thresholds; its score and signals do not change. */
 export function retier(verdict: Pick<Verdict, 'score'>, tokens: number, thresholds: TierThresholds): Pick<Verdict, 'tier' | 'unsure'> {
   return tierBy(verdict.score, tokens, thresholds);
 }
@@ -92,7 +93,7 @@ function tierOf(score: number, tokens: number, { simple, standard }: TierThresho
   return 'complex';
 }
 
-/** Adds a signal for each example that moved the prompt. Returns how far the one that says a tier moves the score. */
+/** Adds a signal for each example that moved the prompt. Returns how far the example with a tier moves the score. */
 function taughtShare({ near, tier }: TaughtExamples, score: number, thresholds: TierThresholds, signals: Signal[]): number {
   const moved = tier === null ? 0 : tier.strength * (within(tier.tier, score, thresholds) - score);
   for (const { name, likeness } of near)
@@ -100,7 +101,7 @@ function taughtShare({ near, tier }: TaughtExamples, score: number, thresholds: 
   return moved;
 }
 
-/** The score nearest to this one that is clearly of a tier, whatever the margin. */
+/** The score nearest to this one that is clearly in a tier, outside every margin. */
 function within(tier: Tier, score: number, { simple, standard, margin }: TierThresholds): number {
   const from = tier === 'simple' ? 0 : tier === 'standard' ? simple.score : standard.score;
   const to = tier === 'simple' ? simple.score : tier === 'standard' ? standard.score : 1;
@@ -109,7 +110,7 @@ function within(tier: Tier, score: number, { simple, standard, margin }: TierThr
   return Math.min(Math.max(score, low), Math.max(from, to - inset - (tier === 'complex' ? 0 : margin)));
 }
 
-/** Distance to the nearest threshold, less where the model does not know the words. */
+/** Distance to the nearest threshold, reduced when the model does not know the words. */
 function confidenceOf(score: number, { familiarity }: TextVerdict, { simple, standard }: TierThresholds): number {
   const nearest = Math.min(Math.abs(score - simple.score), Math.abs(score - standard.score));
   return hundredths(Math.min(1, 0.5 + nearest * 2.5) * (0.7 + 0.3 * Math.min(1, familiarity * 1.5)));
@@ -134,7 +135,7 @@ const shortTurn = 60;
 const confirmation = wordClasses.indexOf('confirm');
 const hits = new Uint8Array(wordClasses.length);
 
-/** "Yes, do it": work that was stated before, of which nobody knows that it is simple. */
+/** "Yes, do it": the work was described earlier, so it cannot be assumed to be simple. */
 function confirms(words: readonly string[]): boolean {
   hits.fill(0);
   countTokens(words, hits);
@@ -182,5 +183,5 @@ function reasoningShare(effort: string): number {
   }
 }
 
-/** Domains where a wrong answer harms, for policies that keep them on strong models. */
+/** Domains where a wrong answer causes harm, for policies that keep them on strong models. */
 export const delicateDomains: readonly Domain[] = ['medical', 'legal', 'finance'];

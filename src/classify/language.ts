@@ -1,4 +1,4 @@
-/** Characters looked at: enough to tell a language, cheap for any text. */
+/** Characters read: enough to detect a language, and cheap for any text. */
 const window = 400;
 
 const scripts: readonly (readonly [string, RegExp])[] = [
@@ -23,13 +23,13 @@ for (const [number, [, words]] of common.entries()) {
   for (const word of words.split(' ')) tagsOf.set(word, [...(tagsOf.get(word) ?? []), number]);
 }
 
-/** Of each language, for the text that is looked at. */
+/** Hits per language in the text that is read. */
 const hits = new Uint8Array(common.length);
 
-/** Tokens looked at: about as much text as the window. */
+/** Tokens read: about as much text as the window. */
 const mostTokens = 80;
 
-/** BCP-47 primary tag of a text's main language; `und` when nothing tells. `tokens`: the text's lower-case words, in order. */
+/** BCP-47 primary tag of a text's main language; `und` if it cannot be determined. `tokens`: the text's lower-case words, in order. */
 export function languageOf(text: string, tokens: readonly string[]): string {
   if (!asciiOnly(text)) {
     const part = text.slice(0, window);

@@ -1,16 +1,16 @@
-/** A concept and the words that name it, whatever their language. */
+/** A concept and the words that name it, in any language. */
 export interface Concept {
   readonly name: string;
   /** Whole words and phrases, lower case; a trailing `*` matches any ending of the last word. */
   readonly words: readonly string[];
-  /** For scripts without spaces: found anywhere in a run of letters. */
+  /** For scripts without spaces: matched anywhere in a run of letters. */
   readonly unspaced: readonly string[];
 }
 
 interface Phrase {
   /** Tokens after the first. */
   readonly rest: readonly string[];
-  /** The last of them is the beginning of a word. */
+  /** The last token is a prefix. */
   readonly stem: boolean;
   readonly class: number;
 }
@@ -20,7 +20,7 @@ interface Prefix {
   readonly class: number;
 }
 
-/** What begins with one token: classes of the word alone, and phrases. */
+/** Everything that begins with one token: the classes of the word alone, and phrases. */
 interface Begun {
   readonly classes: number[];
   readonly phrases: Phrase[];
@@ -31,19 +31,19 @@ interface UnspacedWord {
   readonly classes: readonly number[];
 }
 
-/** No word of scripts without spaces begins below the kana. */
+/** No word of a script without spaces begins below the kana. */
 const firstUnspacedUnit = 0x3040;
 
-/** How often a concept is counted at most. */
+/** Maximum count per concept. */
 const mostHits = 5;
 
-/** Finds the concepts that words name. Its tables are made once; finding is linear in the text. */
+/** Finds the concepts that words name. Its tables are built once; a search is linear in the text. */
 export class Lexicon {
   readonly names: readonly string[];
   /** Words and phrases by their (first) token; prefix words (`diagnos*`) by their first two UTF-16 units. */
   readonly #byToken = new Map<string, Begun>();
   readonly #prefixes = new Map<number, Prefix[]>();
-  /** By first UTF-16 unit; longer first, so that a shorter word never hides a longer one that it begins. */
+  /** By first UTF-16 unit; longest first, so that a shorter word never hides a longer one that begins with it. */
   readonly #unspaced = new Map<number, UnspacedWord[]>();
 
   constructor(concepts: readonly Concept[]) {
@@ -73,12 +73,12 @@ export class Lexicon {
     return begun;
   }
 
-  /** Adds the hits of lower-case tokens, the first `count` of them, to `hits`, one number a concept. Linear in the tokens. */
+  /** Adds the hits of the first `count` lower-case tokens to `hits`, one number per concept. Linear in the tokens. */
   countTokens(tokens: readonly string[], hits: Uint8Array, count: number = tokens.length): void {
     for (let i = 0; i < count; i++) this.countToken(tokens, i, hits, count);
   }
 
-  /** The same for the token at one place. Returns whether any concept has the token in one of its words: otherwise it never counts. */
+  /** The same for the token at one index. Returns false if no concept uses the token: then it never counts. */
   countToken(tokens: readonly string[], at: number, hits: Uint8Array, count: number = tokens.length): boolean {
     const token = tokens[at]!;
     const entry = this.#byToken.get(token);

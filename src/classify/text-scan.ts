@@ -1,4 +1,4 @@
-/** What one pass over a lower-cased text counts. */
+/** Counts from one pass over a lower-cased text. */
 export interface TextScan {
   /** Runs of letters, marks and digits, in order. */
   readonly tokens: string[];
@@ -105,7 +105,7 @@ function beginsItem(text: string, from: number): boolean {
   return digits > 0 && (close === 0x2e || close === 0x29);
 }
 
-/** Four spaces or a tab, and then something. */
+/** Four spaces or a tab, followed by any other character. */
 function isIndented(text: string, from: number): boolean {
   if (text.charCodeAt(from) === 0x09) return text.charCodeAt(from + 1) > space;
   return text.startsWith('    ', from) && text.charCodeAt(from + 4) > space;

@@ -1,8 +1,8 @@
 import { Lexicon, type Concept } from './lexicon.ts';
 
 /**
- * What words say about the work, by class and language. Spaced scripts match whole words (a trailing `*` matches any
- * ending); Chinese, Japanese and Korean match anywhere. All lower case.
+ * What words tell about the work, by class and language. Scripts with spaces match whole words (a trailing `*` matches any ending);
+ * Chinese, Japanese and Korean match anywhere. All lower case.
  */
 export type WordClass =
   | 'define'
@@ -34,7 +34,7 @@ export type WordClass =
 
 type Words = Readonly<Record<WordClass, string>>;
 
-/** One line a class: en | de | fr | es, pt and more | tr, comma-separated within. */
+/** One line per class: en | de | fr | es, pt and more | tr, comma-separated within. */
 const spaced: Words = {
   define:
     "what is, what are, what does, define, definition, meaning of, who is, who was, when was, when did, where is, how many, which year, capital of, stands for, what time, convert, true or false | was ist, was sind, was bedeutet, wer ist, wer war, wann wurde, wo liegt, wie viele, hauptstadt, definiere, wofür steht | qu'est-ce que, qu'est-ce qu*, c'est quoi, définis, définition, qui est, quand a, où est, combien, capitale de, que signifie | qué es, qué son, que es, qué significa, define, definición, quién es, quién fue, cuándo, dónde está, cuántos, cuántas, capital de, o que é, o que são, co to jest, nedir, là gì, что такое, кто такой, ما هو, ما هي, क्या है | nedir, ne demek, kimdir, nerede, ne zaman, kaç, başkenti, tanımla",
@@ -88,7 +88,7 @@ const spaced: Words = {
     "yes, ok, okay, do it, go ahead, continue, proceed, sure, sounds good, please do | ja, mach das, weiter, einverstanden | oui, vas-y, continue, d'accord | sí, hazlo, adelante, continúa, de acuerdo | evet, tamam, devam et",
 };
 
-/** zh, ja, ko: substrings (Korean writes spaces, but glues endings to its words). */
+/** zh, ja, ko: substrings (Korean has spaces, but attaches endings to its words). */
 const unspaced: Words = {
   define:
     '是什么,什么是,是谁,定义,多少,哪一年,哪里,首都,意思,とは,って何,誰です,いつ,どこ,何年,首都,意味,무엇인가,무엇입니까,뭐야,뭔가요,무엇인지,이란,뜻은,의미는,정의,누구,언제,어디,몇 년,수도는',
@@ -125,7 +125,7 @@ const unspaced: Words = {
   confirm: '好的,可以,继续,是的,はい,お願いします,続けて,了解,좋아요,계속해,진행해,그렇게 해',
 };
 
-/** Classes by number, for tables. */
+/** Classes by index, for tables. */
 export const wordClasses = Object.keys(spaced) as WordClass[];
 
 /** The classes as concepts. */
@@ -137,7 +137,7 @@ export const wordConcepts: readonly Concept[] = wordClasses.map((name) => ({
 
 const lexicon = new Lexicon(wordConcepts);
 
-/** Adds the hits of lower-case tokens to `hits`, one number a class. Linear in the tokens. */
+/** Adds the hits of lower-case tokens to `hits`, one number per class. Linear in the tokens. */
 export const countTokens = (tokens: readonly string[], hits: Uint8Array): void => lexicon.countTokens(tokens, hits);
 
 /** Adds the hits of Chinese, Japanese and Korean words, which do not end at spaces. */

@@ -1,19 +1,19 @@
 import { isErrorCode, reasonOf, SluiceError, type ErrorCode } from '../lib/errors.ts';
 import { readToken } from './read-token.ts';
 
-/** Longest time to wait for the admin server, in ms: a purge of a large Redis walks all of it. */
+/** Maximum time to wait for the admin server, in ms: purging a large Redis scans all of it. */
 const fetchMs = 60_000;
 
-/** What is asked for beside the path. */
+/** Options of a request besides the path. */
 export interface AdminQuestion {
   readonly query?: URLSearchParams;
-  /** More than reading: what changes something is sent so, with the admin token in this file where there is one. */
+  /** For requests that change state: sent with the admin token from this file, if there is one. */
   readonly order?: { readonly method: 'POST' | 'PUT' | 'DELETE'; readonly tokenFile: string | undefined };
-  /** The code of an answer that says no and names no code of ours; SLUICE_ADMIN_REFUSED when absent. */
+  /** The code of an error response that carries no Sluice code; SLUICE_ADMIN_REFUSED if absent. */
   readonly refusal?: (status: number) => ErrorCode | undefined;
 }
 
-/** A JSON answer of a running server's admin address. Throws SluiceError: SLUICE_ADMIN when nothing answers, else what the server says. */
+/** Fetches JSON from a running server's admin address. Throws SluiceError: SLUICE_ADMIN if nothing answers, else the server's error. */
 export async function askAdmin(admin: string, path: string, { query, order, refusal }: AdminQuestion = {}): Promise<unknown> {
   const url = new URL(query === undefined || query.size === 0 ? path : `${path}?${query.toString()}`, adminUrl(admin));
   const init =
@@ -41,7 +41,7 @@ export async function askAdmin(admin: string, path: string, { query, order, refu
       where: admin,
       fix: 'Give the file that the server was started with: --admin-token FILE.',
     });
-  // The server's words hold what to do already.
+  // The server's message already says what to do.
   if (isErrorCode(said.code)) throw new SluiceError(said.code, said.message, { where: admin, fix: '' });
   throw new SluiceError(refusal?.(response.status) ?? 'SLUICE_ADMIN_REFUSED', said.message, {
     where: admin,
@@ -49,7 +49,7 @@ export async function askAdmin(admin: string, path: string, { query, order, refu
   });
 }
 
-/** The URL of an admin address; `host:port` will do. `where`: the flag. Throws SluiceError when it is none. */
+/** The URL of an admin address; `host:port` is accepted. `where`: the flag. Throws SluiceError if it is not an address. */
 export function adminUrl(admin: string, where = '--admin'): URL {
   const text = /^https?:\/\//i.test(admin) ? admin : `http://${admin}`;
   if (!URL.canParse(text))

@@ -19,7 +19,7 @@ interface BudgetsAnswer {
   readonly budgets: readonly BudgetView[];
 }
 
-/** `sluice budgets [NAME]`: what budgets of a running server have left; a table, or its JSON. */
+/** `sluice budgets [NAME]`: the remaining budgets of a running server, as a table or JSON. */
 export function registerBudgets(program: Command): void {
   program
     .command('budgets')

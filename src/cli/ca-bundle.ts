@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { SluiceError } from '../lib/errors.ts';
 import { writeText } from './write-text.ts';
 
-/** `sluice ca-bundle`: the public CAs and a private one in one file, for libraries that take a file in place of their own. */
+/** `sluice ca-bundle`: the public CAs and a private one in one file, for libraries whose CA file setting replaces their own CAs. */
 export function registerCaBundle(program: Command): void {
   program
     .command('ca-bundle')

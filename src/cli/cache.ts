@@ -19,10 +19,10 @@ interface PurgeFlags extends AdminFlags {
   readonly adminToken?: string;
 }
 
-/** What the admin address answers at /cache: the cache's state, and what it did by kind since the server started. */
+/** Response of the admin address at /cache: the cache's state, and its counts by kind since the server started. */
 type CacheAnswer = CacheStats & { readonly exchanges: Readonly<Record<string, number>> };
 
-/** `sluice cache stats|purge|inspect`: asks a running server's admin address. */
+/** `sluice cache stats|purge|inspect`: calls a running server's admin address. */
 export function registerCache(program: Command): void {
   const cache = program.command('cache').description('looks into the cache of a running server, and empties it');
   cache

@@ -22,12 +22,15 @@ interface ImportFlags {
   readonly json?: boolean;
 }
 
-/** Exit code of an import that holds prices for a person: done, and something is to be looked at. */
+/** Exit code of an import that holds back prices for review: it succeeded, but somebody must look at them. */
 const exitHeld = 3;
 
 const format = (): Option => new Option('--format <format>', 'how to print').choices(['text', 'json']).default('text');
 
-/** `sluice catalog import|diff|show`: exit 0, 1 for what cannot be read, 2 for wrong usage; import 3 when prices are held, diff 4 when they differ. */
+/**
+ * `sluice catalog import|diff|show`: exit 0, 1 for unreadable input, 2 for wrong usage; import 3 if prices are held back, diff 4 if they
+ * differ.
+ */
 export function registerCatalog(program: Command): void {
   const catalog = program.command('catalog').description('the price catalog');
   catalog
@@ -61,7 +64,7 @@ export function registerCatalog(program: Command): void {
 
 async function importCommand(source: string, flags: ImportFlags): Promise<void> {
   const list = await waiting(`reading ${source}`, fetchPriceList(fileOf(source)));
-  // Without an ETag to compare with there is always a list.
+  // Without an ETag to compare with, the response always has a list.
   if (list === null)
     throw new SluiceError('SLUICE_CATALOG_UNREADABLE', 'The server answered 304 to a question that it was not asked.', { where: source });
   const base =
@@ -94,7 +97,7 @@ async function diffCommand(
     readCatalogFile(fileOf(oldFile)),
     readCatalogFile(newFile === undefined ? embeddedCatalog : fileOf(newFile)),
   ]);
-  // What was retired is in neither list: only its prices are kept.
+  // Retired models count as in neither list: only their prices are kept.
   const listed = ({ models }: CatalogFile): CatalogFile['models'] => models.filter(({ retired }) => retired === undefined);
   const { changes } = mergeModels(listed(before), listed(after), () => true);
   const { added, removed, changed } = changes;
@@ -124,7 +127,7 @@ async function showCommand(which: string | undefined, flags: { readonly catalog?
   if (slash === -1) {
     const models = facts.models(which);
     if (models.length === 0) {
-      // A model alone: whose it is has to be said where several have it.
+      // A model name alone: the provider must be given if several have it.
       const having = facts.providers().filter((provider) => facts.lookup(provider, which) !== null);
       if (having.length === 1) return showModel(facts, having[0]!, which);
       const fix =

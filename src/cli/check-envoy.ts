@@ -4,7 +4,9 @@ import { checkEnvoy, configOfFile, type EnvoyFinding } from '../attach/check/ind
 import type { EnvoyOptions } from '../attach/render.ts';
 import { SluiceError } from '../lib/errors.ts';
 
-/** `render envoy --check FILE`: prints what the file lacks or has wrong; exit 1 when there is an error. `-`: stdin. Throws SluiceError. */
+/**
+ * `render envoy --check FILE`: prints what is missing or wrong in the file; exit 1 if there is an error. `-`: stdin. Throws SluiceError.
+ */
 export function checkEnvoyFile(file: string, options: EnvoyOptions, json: boolean): void {
   const { findings } = checkEnvoy(configOfFile(readAll(file), file), options);
   const ok = !findings.some(({ level }) => level === 'error');
@@ -20,7 +22,7 @@ function text(file: string, findings: readonly EnvoyFinding[], ok: boolean): str
   ].join('');
 }
 
-/** A whole file; `-`: stdin. Throws SLUICE_FILE_UNREADABLE. */
+/** Reads a whole file; `-`: stdin. Throws SLUICE_FILE_UNREADABLE. */
 function readAll(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');

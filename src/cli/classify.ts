@@ -17,14 +17,15 @@ interface ClassifyFlags {
   readonly catalog?: string;
 }
 
-/** What --check counts: rows that name a label, and those of them that the classifier answers so. */
+/** Counts for --check: rows with a label, and how many of them the classifier answers correctly. */
 type Counts = Record<'tier' | 'task' | 'domain', { rows: number; right: number }>;
 
 /**
- * `sluice classify [FILE]`: reads JSON lines with `prompt` (and `system`), or whole requests of any API (as they are, or under `request`), from a file, plain
- * or `.gz`, or from stdin, and writes one line `{"id","tier","score","task","domain","language","confidence"}` each, in order. `--check SHARE` compares with
- * `expected_tier`, `task` and `domain` where rows have them, and fails (exit 1) where a share is below. With `--policy` the thresholds and the examples of that
- * policy's section for `--workspace` count.
+ * `sluice classify [FILE]`: reads JSON lines with `prompt` (and `system`), or whole requests of any API (at the top level, or under
+ * `request`), from a file, plain or `.gz`, or from stdin, and writes one line
+ * `{"id","tier","score","task","domain","language","confidence"}` each, in order. `--check SHARE` compares with `expected_tier`, `task` and
+ * `domain` in rows that have them, and fails (exit 1) if a share is below. With `--policy` the thresholds and examples of that policy's
+ * section for `--workspace` apply.
  */
 export function registerClassify(program: Command): void {
   program
@@ -63,7 +64,9 @@ async function classifyCommand(file: string, flags: ClassifyFlags): Promise<void
   if (least !== null) report(counts, least, where);
 }
 
-/** What a policy says to the classifier; nothing without one. The provider that prompts without a request of their own would go to is OpenAI's. */
+/**
+ * A policy's classifier settings; empty without a policy. Prompts without a request of their own count as requests to OpenAI's provider.
+ */
 async function taughtBy({ policy, workspace, catalog }: ClassifyFlags): Promise<ClassifyOptions> {
   return policy === undefined ? {} : readPolicy(policy, await loadCatalog(catalog)).section(workspace, 'openai').classifier;
 }

@@ -31,7 +31,7 @@ interface CompareFlags {
   readonly json?: true;
 }
 
-/** `sluice compare POLICY… --on SOURCE`: one table of what several policies make of the same traffic. */
+/** `sluice compare POLICY… --on SOURCE`: one table that compares several policies on the same traffic. */
 export function registerCompare(program: Command): void {
   program
     .command('compare')
@@ -69,7 +69,7 @@ async function compareCommand(policies: readonly string[], flags: CompareFlags):
   process.stdout.write(flags.json === true ? `${JSON.stringify({ estimated, policies: figures }, null, 2)}\n` : render(figures, estimated));
 }
 
-/** Gives every run the same traffic. True: its costs are estimates, for nobody answered it. */
+/** Feeds the same traffic to every run. Returns true if its costs are estimates because nobody answered it. */
 async function feed(runs: readonly PolicyRun[], { on, requested, window, limit }: CompareFlags): Promise<boolean> {
   const most = whole(limit, '--limit', 1, 100_000_000);
   const file = on === 'ledger' && !existsSync('ledger') ? ledgerTarget(undefined).place : on;
@@ -82,7 +82,7 @@ async function feed(runs: readonly PolicyRun[], { on, requested, window, limit }
   }
   if (await holdsPrompts(file)) {
     const prompts = await promptsOf(file, requested);
-    // Spread over the whole: folders hold one kind of prompt after the other.
+    // Sampled evenly over the whole: folders contain one kind of prompt after the other.
     const count = Math.min(most, prompts.length);
     for (let at = 0; at < count; at++) for (const run of runs) run.addPrompt(prompts[Math.floor((at * prompts.length) / count)]!, 0);
     return true;

@@ -2,7 +2,7 @@ import { Argument, type Command, type Option } from 'commander';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 
-/** `sluice completion bash|zsh|fish`: a script for the shell, made of the commands that there are. */
+/** `sluice completion bash|zsh|fish`: prints a completion script for the shell, generated from the existing commands. */
 export function registerCompletion(program: Command): void {
   program
     .command('completion')
@@ -17,13 +17,13 @@ export function registerCompletion(program: Command): void {
     });
 }
 
-/** A script for a shell, by the commands of a program. */
+/** A shell script for the commands of a program. */
 export function completion(program: Command, shell: (typeof shells)[number]): string {
   const nodes = nodesOf(program, []);
   return shell === 'fish' ? fish(program.name(), nodes) : shell === 'bash' ? bash(program.name(), nodes) : zsh(program.name(), nodes);
 }
 
-/** What may follow one command: commands below it, flags, and the values of flags that have a closed list. */
+/** Completions after one command: its subcommands, its flags, and the values of flags with a closed list. */
 interface Node {
   readonly path: readonly string[];
   readonly commands: readonly { readonly name: string; readonly description: string }[];
@@ -44,7 +44,7 @@ function nodesOf(command: Command, path: readonly string[]): Node[] {
 const words = ({ commands, flags }: Node): string =>
   [...commands.map(({ name }) => name), ...flags.map(({ long }) => long!), '--help'].join(' ');
 
-/** Cases of a shell's `case`: by the command so far, and by command and flag where the flag's values are known. */
+/** Branches of a shell's `case`: by the command so far, and by command and flag if the flag's values are known. */
 function cases(nodes: readonly Node[], then: (words: string) => string): string {
   const values = nodes.flatMap(({ path, flags }) =>
     flags.flatMap(({ long, argChoices }) =>
@@ -54,7 +54,7 @@ function cases(nodes: readonly Node[], then: (words: string) => string): string 
   return [...values, ...nodes.map((node) => `    '${node.path.join(' ')}') ${then(words(node))} ;;`)].join('\n');
 }
 
-/** The function that finds the command so far among the words of a line: those that are commands, in order. */
+/** The shell function that finds the command so far in a line: the words that are commands, in order. */
 function soFar(nodes: readonly Node[]): string {
   return nodes
     .filter(({ path }) => path.length > 0)

@@ -11,11 +11,11 @@ import { FilePolicyStore } from '../policy/store.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 
 export interface RequestToDecide {
-  /** File of the body. */
+  /** Path of the body's file. */
   readonly request: string;
   readonly policy?: string;
   readonly catalog?: string;
-  /** Learned router's file. */
+  /** Path of the learned router's file. */
   readonly model?: string;
   readonly path: string;
   readonly host: string;
@@ -24,9 +24,8 @@ export interface RequestToDecide {
 }
 
 /**
- * Runs a request file through the server's own pipeline, as Envoy would hand it over, and returns the record. Nothing is
- * sent. Keys of other providers count as present when their files can be read here. Throws SluiceError, also when the
- * request would pass undecided.
+ * Runs a request file through the server's own pipeline, as if it came from Envoy, and returns the record. Nothing is sent. Keys of other
+ * providers count as present if their files can be read here. Throws SluiceError, also if the request would pass undecided.
  */
 export async function decideRequest(options: RequestToDecide): Promise<ExchangeRecord> {
   const body = await readBody(options.request);

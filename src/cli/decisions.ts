@@ -24,7 +24,7 @@ interface DecisionsFlags {
   readonly json?: boolean;
 }
 
-/** `sluice decisions`: records of the ledger, newest first; a table, or one JSON line each. */
+/** `sluice decisions`: records of the ledger, newest first, as a table or as JSON lines. */
 export function registerDecisions(program: Command): void {
   program
     .command('decisions')
@@ -80,10 +80,10 @@ async function find(flags: DecisionsFlags, limit: number): Promise<readonly Exch
   return withReader(flags.ledger, (ledger) => ledger.decisions({ where: flags.where, id: flags.id ?? null, from, to, limit }));
 }
 
-/** A window that holds all. */
+/** A window that includes everything. */
 const everything = '9999d';
 
-/** The flags that name a time, as the admin server takes them; without any: all. */
+/** The time flags as parameters for the admin server; everything if there are none. */
 function spanOf({ window, month, from, to }: DecisionsFlags): [string, string][] {
   const said = Object.entries({ window, month, from, to }).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return said.length === 0 ? [['window', everything]] : said;

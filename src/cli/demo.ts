@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** `sluice demo`: Envoy, Sluice and a provider simulator on loopback, about thirty requests, and what became of them. */
+/** `sluice demo`: runs Envoy, Sluice and a provider simulator on loopback, sends about thirty requests, and shows the results. */
 export function registerDemo(program: Command): void {
   program
     .command('demo')

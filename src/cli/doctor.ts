@@ -11,7 +11,10 @@ interface DoctorFlags {
   readonly json?: boolean;
 }
 
-/** `sluice doctor`: whether requests are decided, and if not, why and what to do. Exit 0: nothing is wrong (warnings may be); 1: something is. */
+/**
+ * `sluice doctor`: checks whether requests are decided, and if not, why and what to do. Exit 0: no errors (there may be warnings); 1: an
+ * error.
+ */
 export function registerDoctor(program: Command): void {
   program
     .command('doctor')

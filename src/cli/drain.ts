@@ -14,7 +14,7 @@ interface DrainFlags {
 
 const defaults: DrainFlags = { envoyAdmin: '127.0.0.1:9902', seconds: '25', atLeast: '3' };
 
-/** `sluice drain`: what a pod does before it goes. Exit 0 also when requests are left at the end of the wait. */
+/** `sluice drain`: run in a pod before it stops. Exit 0 even if requests are left at the end of the wait. */
 export function registerDrain(program: Command): void {
   program
     .command('drain')
@@ -35,9 +35,9 @@ async function drain(flags: DrainFlags): Promise<void> {
   else process.stdout.write(left === 0 ? 'drained\n' : `still open: ${counted(left, 'request')}\n`);
 }
 
-// The chart's preStop hook runs this file alone: to load the whole program takes a busy node seconds, of which the drain has few.
+// The chart's preStop hook runs this file alone: on a busy node, loading the whole program takes seconds, and the drain has few.
 if (process.argv[1] === import.meta.filename) {
   const { values } = parseArgs({ options: { seconds: { type: 'string', default: defaults.seconds } } });
-  // No await here: the package's bundles are no ES modules.
+  // No top-level await: the package's bundles are not ES modules.
   void drain({ ...defaults, seconds: values.seconds });
 }

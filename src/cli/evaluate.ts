@@ -25,7 +25,7 @@ interface EvaluateFlags {
 
 const scoreSchema = z.object({ id: z.union([z.string(), z.number()]), gain: z.number(), abstain: z.boolean().optional() });
 
-/** `sluice evaluate LABELS`: the report for a model, or for scores that anything else gave, on labelled rows. Exit 0, 1 or 2 as elsewhere. */
+/** `sluice evaluate LABELS`: the report for a model, or for scores from any other source, on labelled rows. Exit 0, 1 or 2 as elsewhere. */
 export function registerEvaluate(program: Command): void {
   program
     .command('evaluate')
@@ -73,7 +73,7 @@ function number(text: string, flag: string): number {
   return value;
 }
 
-/** Labelled rows with the scores of the same ids. Throws when a row has none. */
+/** Labelled rows joined with the scores by id. Throws if a row has no score. */
 async function joined(rows: readonly LabelledRow[], file: string): Promise<ReportRow[]> {
   let text: string;
   try {

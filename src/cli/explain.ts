@@ -23,12 +23,12 @@ interface ExplainFlags {
   readonly json?: boolean;
 }
 
-/** Where the APIs whose path does not name a model are called. */
+/** Paths of the APIs whose path does not name a model. */
 const pathByApi: ReadonlyMap<string, string> = new Map(
   Object.values(apis).flatMap(({ name, request: { path } }) => (path === null ? [] : [[name, path]])),
 );
 
-/** `sluice explain`: why a request went where it went. Prints text, or the record with --json. */
+/** `sluice explain`: why a request was routed as it was. Prints text, or the record with --json. */
 export function registerExplain(program: Command): void {
   program
     .command('explain')
@@ -75,7 +75,7 @@ async function recordFor(id: string | undefined, flags: ExplainFlags): Promise<G
   return flags.admin === undefined ? find(id!) : fetchDecision(flags.admin, id!);
 }
 
-/** Where nothing is said: the server on this machine, and without one that knows the id the ledger that commands read by default. */
+/** Default source: the server on this machine; if it does not know the id or does not run, the ledger that commands read by default. */
 async function find(id: string): Promise<GradedRecord> {
   try {
     return await fetchDecision(defaultAdmin, id);

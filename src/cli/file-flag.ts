@@ -4,8 +4,8 @@ const offWords: ReadonlySet<string> = new Set(['off', 'none', 'no', 'false', 'di
 const onWords: ReadonlySet<string> = new Set(['on', 'yes', 'true', 'enabled', '1']);
 
 /**
- * The file that an option names; null where its value switches the option off (off, none, no, false, in any case). A file of such a name is written as a
- * path: ./none. Throws SluiceError SLUICE_CLI_USAGE for an empty value and for on, yes, true: they name no file.
+ * The file that an option names; null if its value switches the option off (off, none, no, false, in any case). A file with such a name is
+ * written as a path: ./none. Throws SluiceError SLUICE_CLI_USAGE for an empty value and for on, yes, true, which name no file.
  */
 export function fileOrOff(option: string, value: string): string | null {
   const word = value.trim().toLowerCase();
@@ -18,7 +18,7 @@ export function fileOrOff(option: string, value: string): string | null {
   return value;
 }
 
-/** The file that an option names, where it cannot be switched off. Throws SluiceError SLUICE_CLI_USAGE, with `fix` as what to do. */
+/** The file that an option names, if it cannot be switched off. Throws SluiceError SLUICE_CLI_USAGE with `fix` as its advice. */
 export function fileAlways(option: string, value: string, fix: string): string {
   let file: string | null;
   try {

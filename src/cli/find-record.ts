@@ -10,7 +10,7 @@ import { withReader } from './open-ledger.ts';
 
 const cost = z.union([z.object({ known: z.literal(true), usd: z.number() }), z.object({ known: z.literal(false), reason: z.string() })]);
 
-/** Enough of a record's shape that explaining it cannot fail; a line of another kind or version does not fit. */
+/** Checks as much of a record's shape as explaining it needs; a line of another kind or version does not match. */
 const recordShape = z.looseObject({
   id: z.string(),
   time: z.string(),
@@ -32,16 +32,16 @@ const recordShape = z.looseObject({
   timing: z.looseObject({ overheadMs: z.number() }),
 });
 
-/** A record with the grades that are known of its answer; absent: none is, or nobody was asked. */
+/** A record with the known grades of its answer; absent if there are none or no server was asked. */
 export type GradedRecord = ExchangeRecord & { readonly grades?: readonly Grade[] };
 
-/** The record in a JSON-lines log whose id is `id` or, when only one does, begins with it. Throws SluiceError. */
+/** Finds the record in a JSON-lines log whose id is `id`, or begins with it if only one does. Throws SluiceError. */
 export async function findInLog(file: string, id: string): Promise<ExchangeRecord> {
   const needle = id.toLowerCase();
   let found: ExchangeRecord | null = null;
   try {
     for await (const line of linesOf(createReadStream(file))) {
-      // Parsing every line of a long log would take minutes; the id is in the few that matter.
+      // Parsing every line of a long log would take minutes, so only lines that contain the id are parsed.
       if (!line.includes(needle) && !line.includes(id)) continue;
       const record = recordIn(line);
       const joined = record !== null && (record.responseId === id || record.requestId === id || record.traceId === id);
@@ -63,7 +63,7 @@ export async function findInLog(file: string, id: string): Promise<ExchangeRecor
   return found;
 }
 
-/** The record in a ledger whose id is `id` or, when only one does, begins with it. Throws SluiceError. */
+/** Finds the record in a ledger whose id is `id`, or begins with it if only one does. Throws SluiceError. */
 export async function findInLedger(place: string, id: string): Promise<GradedRecord> {
   const record = await withReader(place, async (ledger) => {
     const found = await ledger.record(id);
@@ -73,7 +73,7 @@ export async function findInLedger(place: string, id: string): Promise<GradedRec
   return record;
 }
 
-/** Asks a running server's admin address. Throws SluiceError. */
+/** Queries a running server's admin address. Throws SluiceError. */
 export async function fetchDecision(admin: string, id: string): Promise<GradedRecord> {
   const value = await askAdmin(admin, `/decisions/${encodeURIComponent(id)}`, {
     refusal: (status) => (status === 404 ? 'SLUICE_EXPLAIN_UNKNOWN' : undefined),

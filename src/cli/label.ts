@@ -13,14 +13,14 @@ import { openLines } from './open-lines.ts';
 import { exchangeOf, rowOf, type PromptRow } from './prompt-rows.ts';
 import { unwritable, writeText } from './write-text.ts';
 
-/** What a person says of a prompt. */
+/** The labels that a person gives a prompt. */
 export interface Labels {
   readonly tier: string;
   readonly task: string;
   readonly domain: string;
 }
 
-/** An answer: labels, a command, or what is wrong with it. */
+/** A parsed answer: labels, a command, or an error. */
 export type Answer =
   | { readonly kind: 'labels'; readonly labels: Labels }
   | { readonly kind: 'back' | 'skip' | 'quit' }
@@ -34,7 +34,7 @@ interface Item {
   readonly verdict: Verdict;
 }
 
-/** How much of a prompt is shown, from its beginning and from its end, in UTF-16 units. */
+/** How much of a prompt is shown at its beginning and at its end, in UTF-16 units. */
 const shownStart = 1_500;
 const shownEnd = 500;
 const shownSystem = 300;
@@ -47,8 +47,9 @@ Enter accepts all; b goes back; - leaves this one for later; q ends, and the nex
 `;
 
 /**
- * `sluice label FILE [--out FILE]`: shows the prompts of a file one at a time with the classifier's verdict, asks for their labels on stdin, and writes rows with
- * `expected_tier`, `task` and `domain` that `sluice classify --check` reads. Rows whose id is in the output already are not asked again.
+ * `sluice label FILE [--out FILE]`: shows the prompts of a file one at a time with the classifier's verdict, reads their labels from stdin,
+ * and writes rows with `expected_tier`, `task` and `domain` that `sluice classify --check` reads. Rows whose id is already in the output
+ * are skipped.
  */
 export function registerLabel(program: Command): void {
   program
@@ -78,7 +79,7 @@ async function labelCommand(file: string, { out = `${file}.labelled.jsonl` }: { 
 
 const lineOf = (step: IteratorResult<string, unknown>): string | null => (step.done === true ? null : step.value);
 
-/** Where questions go, and where answers come from; null: there are no more. */
+/** Where questions are written, and where answers are read from; null at the end of input. */
 interface Desk {
   next(): Promise<string | null>;
   say(text: string): void;
@@ -99,13 +100,13 @@ async function askAll(items: readonly Item[], labelled: LabelledFile, desk: Desk
     else {
       if (answer.kind === 'labels') await labelled.put(item, answer.labels);
       at++;
-      // What an earlier run labelled is shown again only to those who went back to it.
+      // Rows labelled in an earlier run are shown again only if the user goes back to them.
       while (at < items.length && labelled.has(items[at]!.id)) at++;
     }
   }
 }
 
-/** Reads an answer: words in the order of tier, task and domain, each of them, its beginning, or a dot for what is shown. */
+/** Parses an answer: words in the order tier, task, domain; each in full, abbreviated, or a dot to accept the shown value. */
 export function readAnswer(line: string, shown: Labels): Answer {
   const words = line
     .trim()
@@ -174,7 +175,7 @@ function summaryOf(items: readonly Item[], labelled: LabelledFile, out: string):
   return `\n${done.length} of ${counted(items.length, 'prompt')} labelled in ${out}.${agreed}\n`;
 }
 
-/** Rows of a file with what the classifier says of them; `without`: records that keep no prompt. */
+/** Rows of a file with the classifier's verdicts; `without`: records that keep no prompt. */
 async function readItems(file: string): Promise<{ readonly items: readonly Item[]; readonly without: number }> {
   const items: Item[] = [];
   const ids = new Set<string>();
@@ -205,10 +206,13 @@ async function readItems(file: string): Promise<{ readonly items: readonly Item[
   return { items, without };
 }
 
-/** Keys of rows that are prompts or requests, and no lines of a log. */
+/** Keys that mark a row as a prompt or request rather than a line of a log. */
 const promptKeys = ['prompt', 'messages', 'input', 'contents', 'request', 'body'] as const;
 
-/** A record, as `/decisions` has it or in a line of the log, as a row with its prompt. Null: it keeps none; '': another line of the log. Other rows as they are. */
+/**
+ * Converts a record, from `/decisions` or from a line of the log, to a row with its prompt. Null if it keeps no prompt; '' for another line
+ * of the log. Other rows are returned unchanged.
+ */
 function promptOfRecord(line: string, where: string): string | null {
   const value: unknown = parseLine(line, where);
   if (typeof value !== 'object' || value === null) return line;
@@ -223,12 +227,12 @@ function promptOfRecord(line: string, where: string): string | null {
   return typeof request.promptStart === 'string' ? JSON.stringify({ id, prompt: request.promptStart }) : null;
 }
 
-/** The output: each label is on the disk before the next prompt is shown. */
+/** The output file: each label is written to disk before the next prompt is shown. */
 class LabelledFile {
   readonly #file: string;
   readonly #rows: Map<string, string>;
   readonly #labels = new Map<string, Labels>();
-  /** Somebody else's editor left the last line open. */
+  /** The last line has no line break, for example after editing in another program. */
   #open = false;
 
   private constructor(file: string, rows: Map<string, string>) {
@@ -236,7 +240,7 @@ class LabelledFile {
     this.#rows = rows;
   }
 
-  /** Reads what an earlier run wrote. Throws SLUICE_FILE_UNREADABLE or SLUICE_ROWS_INVALID. */
+  /** Reads the output of an earlier run. Throws SLUICE_FILE_UNREADABLE or SLUICE_ROWS_INVALID. */
   static async open(file: string): Promise<LabelledFile> {
     const found = new LabelledFile(file, new Map());
     if (!(await exists(file))) return found;
@@ -272,7 +276,7 @@ class LabelledFile {
     return this.#labels.get(String(id)) ?? null;
   }
 
-  /** Writes a row with its labels, in place of an earlier one. Throws SLUICE_FILE_UNWRITABLE. */
+  /** Writes a row with its labels, replacing an earlier one. Throws SLUICE_FILE_UNWRITABLE. */
   async put({ id, row }: Item, labels: Labels): Promise<void> {
     const line = JSON.stringify({ ...row, id, expected_tier: labels.tier, task: labels.task, domain: labels.domain });
     const again = this.has(id) || this.#open;

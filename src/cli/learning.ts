@@ -12,7 +12,7 @@ interface AdminFlags {
   readonly adminToken?: string;
 }
 
-/** `sluice learning inspect|export|freeze|thaw|reset`: asks a running server's admin address. */
+/** `sluice learning inspect|export|freeze|thaw|reset`: calls a running server's admin address. */
 export function registerLearning(program: Command): void {
   const learning = program
     .command('learning')

@@ -67,7 +67,7 @@ export function registerLedger(program: Command): void {
       const from = flags.window === undefined ? 0 : to - parseWindow(flags.window);
       const progress = new Progress('exchange');
       const count = await withRows(flags.ledger, from, (db) =>
-        // Parquet's writer is loaded where it is used.
+        // Parquet's writer is loaded only when needed.
         import('../ledger/export.ts')
           .then(({ exportLedger }) => exportLedger(db, { format: flags.format, file: flags.out, from, to, progress: progress.tick }))
           .catch((error: unknown) => {
@@ -75,7 +75,7 @@ export function registerLedger(program: Command): void {
           }),
       );
       progress.done();
-      // What is written to stdout is the export.
+      // stdout carries the export itself.
       if (flags.json === true)
         (flags.out === '-' ? process.stderr : process.stdout).write(`${JSON.stringify({ exchanges: count, out: flags.out })}\n`);
       else process.stderr.write(`${counted(count, 'exchange')} written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
@@ -169,7 +169,7 @@ function checkpointIn(line: string): Checkpoint | null {
   try {
     return (JSON.parse(line) as { readonly checkpoint?: Checkpoint }).checkpoint ?? null;
   } catch {
-    // A line that was cut in two by a crash is no checkpoint.
+    // A line cut off by a crash is not a checkpoint.
     return null;
   }
 }

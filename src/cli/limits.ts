@@ -19,7 +19,7 @@ interface LimitsAnswer {
   readonly limits: readonly LimitView[];
 }
 
-/** `sluice limits [NAME]`: what rate limits of a running server have left; a table, or its JSON. */
+/** `sluice limits [NAME]`: the remaining rate limits of a running server, as a table or JSON. */
 export function registerLimits(program: Command): void {
   program
     .command('limits')

@@ -9,17 +9,17 @@ import { fileOrOff } from './file-flag.ts';
 import type { Whose } from '../ledger/sqlite/store.ts';
 import type { LedgerTarget } from '../ledger/target.ts';
 
-/** Where the ledger is kept when nobody says: the user's own state folder. */
+/** Default path of the ledger: in the user's state folder. */
 export function defaultLedger(): string {
   return join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'sluice', 'ledger.db');
 }
 
-/** Where budgets are kept over a restart when nobody says. */
+/** Default path where budgets are kept across restarts. */
 export function defaultBudgets(): string {
   return join(dirname(defaultLedger()), 'budgets.json');
 }
 
-/** The ledger that a command is about: what the flag says, else the environment, else where serve keeps it. Throws SluiceError where it is switched off. */
+/** The ledger of a command: from the flag, else the environment, else the default of serve. Throws SluiceError if it is switched off. */
 export function ledgerTarget(place: string | undefined): LedgerTarget {
   const named = fileOrOff('--ledger', place ?? process.env['SLUICE_LEDGER'] ?? defaultLedger());
   if (named === null)
@@ -30,7 +30,7 @@ export function ledgerTarget(place: string | undefined): LedgerTarget {
   return { place: named, passwordFile: process.env['SLUICE_LEDGER_PASSWORD_FILE'] ?? null };
 }
 
-/** Asks the ledger that a command reads. Throws SluiceError. */
+/** Queries the ledger that a command reads. Throws SluiceError. */
 export async function withReader<T>(place: string | undefined, work: (reader: LedgerReader) => Promise<T>): Promise<T> {
   const target = ledgerTarget(place);
   const reader = await backendOf(target.place).openReader(target);
@@ -41,7 +41,10 @@ export async function withReader<T>(place: string | undefined, work: (reader: Le
   }
 }
 
-/** Reads rows of the ledger: of a file, or of a copy of a database's. `from`: exchanges since then (ms since the epoch) will do; null: all. Throws SluiceError. */
+/**
+ * Reads rows of the ledger: from a file, or from a copy of a database's. `from`: only exchanges since then are needed (ms since the epoch);
+ * null for all. Throws SluiceError.
+ */
 export async function withRows<T>(place: string | undefined, from: number | null, work: (db: Db) => T | Promise<T>): Promise<T> {
   const target = ledgerTarget(place);
   const { db, close } = await backendOf(target.place).openRows(target, from);
@@ -52,7 +55,7 @@ export async function withRows<T>(place: string | undefined, from: number | null
   }
 }
 
-/** Erases in the ledger; a key signs the rows that say so. Throws SluiceError. */
+/** Erases in the ledger; a key signs the rows that record the erasure. Throws SluiceError. */
 export async function eraseIn(
   place: string | undefined,
   { whose, reason, key }: { readonly whose: Whose; readonly reason: string; readonly key: KeyObject | null },

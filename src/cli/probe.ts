@@ -11,7 +11,7 @@ interface ProbeFlags {
   readonly json?: boolean;
 }
 
-/** `sluice probe`: asks for one decision. Exit 0: it was made; 1: it was not. `helm test` runs it. */
+/** `sluice probe`: requests one decision. Exit 0 if it was made, else 1. Run by `helm test`. */
 export function registerProbe(program: Command): void {
   program
     .command('probe')
@@ -24,7 +24,7 @@ export function registerProbe(program: Command): void {
     .action(async ({ url, extProc, webhook, model, json }: ProbeFlags) => {
       if ([url, extProc, webhook].filter((each) => each !== undefined).length !== 1)
         throw new SluiceError('SLUICE_CLI_USAGE', 'one of --url, --ext-proc and --webhook says whom to ask.', { where: 'probe' });
-      // gRPC is loaded where it is used.
+      // gRPC is loaded only when needed.
       const { probeGateway, probeProcessor, probeWebhook } = await import('../doctor/decision-probe.ts');
       const { ok, said } =
         url !== undefined

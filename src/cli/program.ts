@@ -70,7 +70,7 @@ const commands: readonly ((program: Command) => void)[] = [
   registerCompletion,
 ];
 
-/** The command line with all its commands, whose errors are thrown and not printed. */
+/** The command line with all its commands. Errors are thrown, not printed. */
 export function sluiceProgram(): Command {
   const program = new Command('sluice')
     .description('Routes, records and prices LLM traffic as an Envoy external processor')
@@ -81,7 +81,7 @@ export function sluiceProgram(): Command {
   return program;
 }
 
-/** Runs one command to its end and sets `process.exitCode`; what is wrong is written to stderr. `args`: without Node and the program's name. */
+/** Runs one command to its end and sets `process.exitCode`; errors are written to stderr. `args`: without Node and the program's name. */
 export async function runCommand(args: readonly string[]): Promise<void> {
   try {
     await sluiceProgram().parseAsync(args, { from: 'user' });
@@ -90,9 +90,9 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   }
 }
 
-/** Says what went wrong; the exit code for it. */
+/** Prints an error and returns its exit code. */
 function failed(error: unknown): number {
-  // commander has printed its own message.
+  // commander has already printed its own message.
   if (!(error instanceof CommanderError)) process.stderr.write(`${sentenceOf(error)}\n`);
   return exitCodeOf(error);
 }

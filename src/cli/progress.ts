@@ -5,13 +5,13 @@ interface Screen {
   write(text: string): unknown;
 }
 
-/** A line that is written over at a terminal comes each second, elsewhere a line of its own now and then. */
+/** On a terminal the line is overwritten each second; elsewhere a new line is written less often. */
 const terminalMs = 1_000;
 const elsewhereMs = 10_000;
-/** Things that are counted before the clock is asked. */
+/** Items counted between two reads of the clock. */
 const between = 256;
 
-/** Says on stderr how far a command has come, once it takes more than a second. stdout stays the command's own. */
+/** Shows a command's progress on stderr once it takes more than a second. stdout is left to the command. */
 export class Progress {
   readonly #what: string;
   readonly #screen: Screen;
@@ -20,12 +20,12 @@ export class Progress {
   #count = 0;
   #shown = false;
 
-  /** `what`: one of the things that are counted, `row`. */
+  /** `what`: the singular name of the counted items, `row`. */
   constructor(what: string, screen: Screen = process.stderr, now: () => number = Date.now) {
     this.#what = what;
     this.#screen = screen;
     this.#now = now;
-    // The first line comes after a second everywhere.
+    // The first line appears after a second everywhere.
     this.#said = now() + terminalMs - this.#every;
   }
 
@@ -33,7 +33,7 @@ export class Progress {
     return this.#screen.isTTY === true ? terminalMs : elsewhereMs;
   }
 
-  /** One more is done. */
+  /** Counts one more item. */
   readonly tick = (): void => {
     this.#count++;
     if (this.#count % between !== 0 || this.#now() - this.#said < this.#every) return;
@@ -43,13 +43,13 @@ export class Progress {
     this.#screen.write(this.#screen.isTTY === true ? `\r\u001b[K${text}` : `${text}\n`);
   };
 
-  /** Takes the line off the terminal. */
+  /** Removes the line from the terminal. */
   done(): void {
     if (this.#shown && this.#screen.isTTY === true) this.#screen.write('\r\u001b[K');
   }
 }
 
-/** Says on stderr what is waited for, when it takes more than a second. */
+/** Shows on stderr what the command waits for, if it takes more than a second. */
 export async function waiting<T>(text: string, work: Promise<T>, screen: Screen = process.stderr): Promise<T> {
   const timer = setTimeout(() => screen.write(`${text} …\n`), terminalMs);
   try {

@@ -14,21 +14,21 @@ const rowSchema = z.looseObject({
   task: z.enum(taskTypes as [string, ...string[]]).optional(),
   domain: z.enum(domains as [string, ...string[]]).optional(),
 });
-/** A row of JSON lines: a prompt or a request, and labels where it has some. */
+/** A row of JSON lines: a prompt or a request, and labels if it has some. */
 export type PromptRow = z.infer<typeof rowSchema>;
 
-/** Reads a line; `labelled`: its labels must be those that exist, otherwise others are left out. Throws SLUICE_ROWS_INVALID. */
+/** Parses a line; `labelled`: unknown labels are errors, otherwise they are ignored. Throws SLUICE_ROWS_INVALID. */
 export function rowOf(line: string, where: string, labelled: boolean): PromptRow {
   const parsed = rowSchema.safeParse(parseLine(line, where));
   if (parsed.success) return parsed.data;
-  // A row's own `task` may mean something else where nobody asks to compare it.
+  // A row's own `task` may have another meaning if no comparison was requested.
   const lax = labelled ? null : rowSchema.omit({ expected_tier: true, task: true, domain: true }).safeParse(parseLine(line, where));
   if (lax?.success === true) return { ...lax.data, expected_tier: undefined, task: undefined, domain: undefined };
   const [issue] = parsed.error.issues;
   throw new SluiceError('SLUICE_ROWS_INVALID', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'does not fit'}.`, { where });
 }
 
-/** The row as the server would read it. Throws SLUICE_ROWS_INVALID. */
+/** Parses the row as the server would. Throws SLUICE_ROWS_INVALID. */
 export function exchangeOf(row: PromptRow, where: string): Exchange {
   const { path, body } = requestOf(row);
   const bytes = Buffer.from(JSON.stringify(body));
@@ -49,7 +49,7 @@ export function exchangeOf(row: PromptRow, where: string): Exchange {
   });
 }
 
-/** Members of a row that are not a request's. */
+/** Members of a row that do not belong to a request. */
 const ownMembers: ReadonlySet<string> = new Set(['id', 'prompt', 'system', 'expected_tier', 'task', 'domain', 'path']);
 
 function requestOf(row: PromptRow): { readonly path: string; readonly body: object } {

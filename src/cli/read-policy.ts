@@ -5,12 +5,12 @@ import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
 import type { PolicyFile, PolicyGeneration } from '../policy/types.ts';
 
-/** The policy of a file or folder. Throws SluiceError SLUICE_POLICY_INVALID with its problems, or what reading it throws. */
+/** Compiles the policy of a file or folder. Throws SluiceError SLUICE_POLICY_INVALID with its problems, or the error of reading it. */
 export function readPolicy(path: string, catalog: Catalog): PolicyGeneration {
   return compiledPolicy(path, readPolicyFiles(path), catalog);
 }
 
-/** The same of texts that were read already; `where` names them. */
+/** The same for texts already read; `where` names them. */
 export function compiledPolicy(where: string, files: readonly PolicyFile[], catalog: Catalog): PolicyGeneration {
   const { generation, problems } = compilePolicy(files, { catalog });
   if (generation === null)

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { SluiceError } from '../lib/errors.ts';
 
-/** Shortest token that is taken, in characters. */
+/** Minimum length of a token, in characters. */
 const least = 16;
 
-/** The admin token, or another secret, in a file. Throws SluiceError when it cannot be read or is too short to be one. */
+/** Reads the admin token, or another secret, from a file. Throws SluiceError if it cannot be read or is too short. */
 export function readToken(file: string, what = 'token'): string {
   let token: string;
   try {

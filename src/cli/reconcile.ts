@@ -16,7 +16,7 @@ interface ReconcileFlags {
   readonly json?: boolean;
 }
 
-/** `sluice reconcile`: a provider's export beside the ledger, model by model. Exit 1 when they differ by more than `--tolerance`. */
+/** `sluice reconcile`: compares a provider's export with the ledger, model by model. Exit 1 if they differ by more than `--tolerance`. */
 export function registerReconcile(program: Command): void {
   program
     .command('reconcile')

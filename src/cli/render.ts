@@ -27,7 +27,7 @@ interface RenderFlags {
   readonly out?: string;
 }
 
-/** Of other control planes: what Envoy they run is theirs to say, so no way that only one version has is offered. */
+/** For other control planes: they choose Envoy's version, so ways that need a certain version are not offered. */
 interface MeshFlags extends RenderFlags {
   readonly usage: (typeof meshUsage)[number];
 }
@@ -60,7 +60,7 @@ interface EnvoyGatewayFlags extends MeshFlags {
   readonly existingGateway?: boolean;
 }
 
-/** `sluice render`: configuration for Envoy, from the policy's providers: alone, in Istio, in Envoy Gateway. */
+/** `sluice render`: Envoy configuration from the policy's providers: standalone, for Istio, or for Envoy Gateway. */
 export function registerRender(program: Command): void {
   const render = program.command('render').description('configuration for the proxies that Sluice is attached to');
   common(render.command('envoy'), 'unix:/tmp/sluice.sock', 'where Sluice listens: unix:/path or host:port')
@@ -197,7 +197,7 @@ function attachOptions(flags: RenderFlags, generation: PolicyGeneration): Omit<A
   };
 }
 
-/** `key=value,key=value` as labels; none of an empty text. */
+/** `key=value,key=value` as labels; empty text gives no labels. */
 function labelsOf(text: string): Record<string, string> {
   const pairs = text
     .split(',')

@@ -33,8 +33,8 @@ interface ReplayFlags {
 }
 
 /**
- * `sluice replay`: what a policy would have done with recorded traffic. Prints a report; with limits it is a check for CI that
- * ends with 1 when one is passed.
+ * `sluice replay`: applies a policy to recorded traffic and prints a report. With limits it is a CI check that exits with 1 if one is
+ * exceeded.
  */
 export function registerReplay(program: Command): void {
   program
@@ -96,7 +96,7 @@ export function registerReplay(program: Command): void {
     });
 }
 
-/** What is wrong with the report, or null. */
+/** The limit that the report exceeds, or null. */
 type Check = (report: ReplayReport) => string | null;
 
 function limitsOf(flags: ReplayFlags): Check[] {

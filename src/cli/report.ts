@@ -18,7 +18,7 @@ interface ReportFlags {
   readonly json?: boolean;
 }
 
-/** `sluice report`: what each team's models cost in a period and how sure that is; text, CSV, JSON, or a page. */
+/** `sluice report`: cost of each team's models in a period, and how certain it is; text, CSV, JSON, or a page. */
 export function registerReport(program: Command): void {
   program
     .command('report')

@@ -22,7 +22,7 @@ interface SavingsFlags {
   readonly json?: boolean;
 }
 
-/** `sluice savings`: what routing cost and saved in a window, with the share for which nobody can say. */
+/** `sluice savings`: cost and savings of routing in a window, with the share that is unknown. */
 export function registerSavings(program: Command): void {
   program
     .command('savings')
@@ -72,7 +72,7 @@ async function reportFor(flags: SavingsFlags): Promise<SavingsReport> {
   );
 }
 
-/** The flags that name a time, as the admin server takes them. */
+/** The time flags as parameters for the admin server. */
 function spanOf({ window, month, from, to }: SavingsFlags): Record<string, string> {
   const said = Object.entries({ window, month, from, to }).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return said.length === 0 ? { window: '30d' } : Object.fromEntries(said);
@@ -82,7 +82,7 @@ function periodName({ window, month, from, to }: SavingsFlags): string {
   return month ?? (from === undefined ? (window ?? '30d') : `${from} to ${to ?? 'now'}`);
 }
 
-/** The report as people read it. A sum of nothing but unknowns is `?`, not nothing. */
+/** The report as text. A sum of unknowns only is `?`, not zero. */
 export function savingsText(report: SavingsReport, window: string): string {
   const { total } = report;
   const title = `AI cost saved by routing (${window}, since ${report.from.slice(0, 16).replace('T', ' ')} UTC)`;
@@ -141,7 +141,7 @@ const plainSums = [
   'retried',
 ] as const;
 
-/** One row a group, or a day where nothing is grouped by. */
+/** One row per group, or per day if there is no grouping. */
 export function savingsCsv(report: SavingsReport): string {
   const grouped = report.by.length > 0;
   const sums = report.total.shadow === undefined ? plainSums : ([...plainSums, 'shadow'] as const);
@@ -155,7 +155,7 @@ function costOf({ cost, costUnknown, exchanges }: SavingsLine): string {
   return costUnknown === exchanges ? '?' : dollars(cost);
 }
 
-/** Known baselines are not counted by themselves: where no savings are known, one that is not 0 is. */
+/** Known baselines are not counted separately: if no savings are known, the baseline is known only if it is not 0. */
 function baselineOf({ baseline, savingsUnknown, exchanges }: SavingsLine): string {
   return savingsUnknown === exchanges && baseline === 0 ? '?' : dollars(baseline);
 }
@@ -164,7 +164,7 @@ function savedText({ savings, savingsUnknown, exchanges }: SavingsLine): string 
   return savingsUnknown === exchanges ? '?' : dollars(savings);
 }
 
-/** Saved share of the baseline, where there is one. */
+/** Savings as a share of the baseline, if there is one. */
 function shareOf({ savings, baseline, savingsUnknown, exchanges }: SavingsLine): string {
   return baseline > 0 && savingsUnknown < exchanges ? ` (${percent(savings / baseline)})` : '';
 }

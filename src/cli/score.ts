@@ -16,8 +16,8 @@ interface ScoreFlags {
 const rowSchema = z.object({ id: z.union([z.string(), z.number()]).optional(), prompt: z.string() });
 
 /**
- * `sluice score [FILE]`: reads JSON lines with `prompt` (and `id`; without one, the line's number) from a file, plain or `.gz`, or from stdin, and writes one
- * line `{"id","gain","uncertainty","abstain"}` each, in order. Stops at the first line that is no such row, with exit 1.
+ * `sluice score [FILE]`: reads JSON lines with `prompt` (and `id`; default: the line's number) from a file, plain or `.gz`, or from stdin,
+ * and writes one line `{"id","gain","uncertainty","abstain"}` each, in order. Stops at the first invalid row, with exit 1.
  */
 export function registerScore(program: Command): void {
   program
@@ -62,7 +62,7 @@ async function scoreCommand(file: string, flags: ScoreFlags): Promise<void> {
   }
 }
 
-/** Six decimals: enough to keep every order, short enough to read. */
+/** Six decimals: enough to keep the order, short enough to read. */
 function rounded(value: number): number {
   return Math.round(value * 1e6) / 1e6;
 }

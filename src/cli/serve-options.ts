@@ -11,7 +11,7 @@ import { defaultBudgets, defaultLedger } from './open-ledger.ts';
 
 type ServeFlags = FlagValues<typeof serveFlags>;
 
-/** What the flags of `serve` ask for. `given`: the texts of flags that may be given or not. Throws SLUICE_CLI_USAGE. */
+/** Converts the flags of `serve` to options. `given`: the texts of optional flags. Throws SLUICE_CLI_USAGE. */
 export function serveOptions(flags: ServeFlags, given: Readonly<Record<string, string | undefined>>): SluiceOptions {
   return {
     ...policySource(flags),
@@ -68,7 +68,7 @@ function policySource(flags: ServeFlags): Pick<SluiceOptions, 'policy' | 'policy
   };
 }
 
-/** One file a source: servers of one machine may have different policies. */
+/** One file per source: servers on one machine may have different policies. */
 function defaultKept({ policy, policyUrl, policyConfigmaps }: Readonly<Record<string, string | undefined>>): string {
   const source = createHash('sha256')
     .update(JSON.stringify([policy, policyUrl, policyConfigmaps]))

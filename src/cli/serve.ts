@@ -27,7 +27,7 @@ export function registerServe(program: Command): void {
   );
 }
 
-/** A start that failed ends the process, whatever it had opened: nothing may look as if it served. */
+/** A failed start ends the process, even if something is already open, so that nothing appears to serve. */
 async function orExit<T>(start: Promise<T>): Promise<T> {
   try {
     return await start;

@@ -15,7 +15,7 @@ import { trainQuality } from '../router/quality/train.ts';
 import { percent } from '../router/training/report-text.ts';
 import { fileOf } from './stdin.ts';
 
-/** What `simulate-learning` was told, as far as rows of several models need it. Numbers are checked. */
+/** The flags of `simulate-learning` that rows of several models need. Numbers are already checked. */
 export interface CompareFlags {
   readonly quality?: string;
   readonly leaveOut: boolean;
@@ -31,12 +31,12 @@ export interface CompareFlags {
   readonly json: boolean;
 }
 
-/** A measurement: who is compared, with or without grades, and what the goal is. */
+/** A measurement: what is compared, with or without grades, and the goal. */
 interface Case {
   readonly name: string;
   readonly models: readonly string[];
   readonly graded: number;
-  /** Reached: at most this cost against always the requested model, or at least this share on other models. */
+  /** The goal: at most this cost relative to always the requested model, or at least this share on other models. */
   readonly goal: { readonly kind: 'cost' | 'share'; readonly value: number };
 }
 
@@ -46,7 +46,7 @@ interface Measured extends Case {
 
 const pricesSchema = z.record(z.string(), z.strictObject({ input: z.number().min(0), output: z.number().min(0) }));
 
-/** Streams rows of several models' outcomes through the comparison of candidates, and prints what came of it, goal by goal. */
+/** Streams rows with several models' outcomes through the comparison of candidates, and prints the result for each goal. */
 export async function simulateCompareCommand(file: string, flags: CompareFlags): Promise<void> {
   const data = await readOutcomes(fileOf(file));
   const prices = await pricesOf(data, flags);
@@ -115,7 +115,9 @@ function optionsOf(
   };
 }
 
-/** Prices of the rows' models: of --prices, else list prices. A model that thinks is left out where rows do not count the tokens of its thoughts. */
+/**
+ * Prices of the rows' models: from --prices, else list prices. A reasoning model is left out if the rows do not count its reasoning tokens.
+ */
 async function pricesOf(data: OutcomeData, { prices: file, models }: CompareFlags): Promise<Map<string, ModelPrice>> {
   const given = file === undefined ? {} : await readPrices(file);
   const wanted = models === undefined ? data.models : models.split(',').map((model) => named(model.trim(), data.models));
@@ -136,7 +138,7 @@ async function readPrices(file: string): Promise<Readonly<Record<string, ModelPr
   }
 }
 
-/** One of the rows' models by its name, with or without its date; the newest of several. Throws SLUICE_CLI_USAGE. */
+/** Finds one of the rows' models by its name, with or without its date; the newest if several match. Throws SLUICE_CLI_USAGE. */
 function named(model: string, among: readonly string[]): string {
   const exact = among.find((one) => one === model) ?? among.find((one) => canonicalName(one) === canonicalName(model));
   const found =
@@ -152,7 +154,7 @@ function named(model: string, among: readonly string[]): string {
   return found;
 }
 
-/** Each half of the rows, by a hash of their names, with a quality model of the other half. */
+/** Each half of the rows, split by a hash of their names, with a quality model trained on the other half. */
 function halves(data: OutcomeData): { readonly rows: readonly OutcomeRow[]; readonly quality: QualityModel }[] {
   const halfOf = ({ id }: OutcomeRow): number => createHash('sha256').update(id).digest()[0]! & 1;
   return [0, 1].map((half) => {
@@ -194,7 +196,7 @@ interface About {
   readonly unpriced: readonly string[];
   readonly strangers: readonly string[];
   readonly flags: CompareFlags;
-  /** Of each set of rows; null: too few answers. */
+  /** For each set of rows; null if there are too few answers. */
   readonly lengths: readonly (LengthFigures | null)[];
   readonly rows: number;
 }
@@ -222,7 +224,7 @@ function render(measured: readonly Measured[], { requested, unpriced, strangers,
   return lines.join('\n');
 }
 
-/** Answers of a template and model that lengths are learnt from before they are measured. */
+/** Number of answers of a template and model from which lengths are learnt before they are measured. */
 const seenAnswers = 200;
 const lengthGoals = { within2: 0.75, correlation: 0.5 };
 

@@ -35,10 +35,10 @@ interface SimulateFlags {
   readonly prices?: string;
 }
 
-/** Learner's share on the weak model over the static router's that counts as worth it. */
+/** Minimum gain in the learner's share on the weak model over the static router's to count as worthwhile. */
 const worth = 1.4;
 
-/** `sluice simulate-learning ROWS`: what learning from grades would do with labelled rows that come as traffic of templates (their tasks). */
+/** `sluice simulate-learning ROWS`: simulates learning from grades on labelled rows, sent as traffic of templates (their tasks). */
 export function registerSimulateLearning(program: Command): void {
   program
     .command('simulate-learning')
@@ -129,7 +129,7 @@ async function scored(rows: readonly LabelledRow[], file: string): Promise<{ row
   return {
     rows: rows.map((row) => {
       const { gain, uncertainty, abstain, known } = model.predict(row.prompt);
-      // As the server has it: of a kind that it does not know the router says nothing.
+      // As in the server: the router abstains on kinds that it does not know.
       return {
         gain,
         uncertainty,
@@ -174,7 +174,7 @@ function leftOut(
   };
 }
 
-/** The kind of work, as the classifier names it. */
+/** The kind of work, with the classifier's names. */
 function kindOf({ id, prompt }: LabelledRow): string {
   return classifyRequest(exchangeOf({ prompt }, id)).task;
 }
@@ -183,7 +183,7 @@ function templateOf({ source, task }: LabelledRow): string {
   return `${source}/${task ?? ''}`;
 }
 
-/** The threshold of the pair with the most rows: the rows' tasks stand for one pair's traffic. */
+/** The threshold of the pair with the most rows: the rows' tasks represent one pair's traffic. */
 function pooled(pairs: readonly PairCalibration[], maxLoss: number): number {
   return pairs[0] === undefined ? -Infinity : (thresholdFor(pairs[0].points, maxLoss)?.threshold ?? -Infinity);
 }

@@ -13,10 +13,10 @@ interface StatusFlags {
   readonly json?: boolean;
 }
 
-/** Longest wait for one answer of a replica, in ms. */
+/** Maximum time to wait for one response of a replica, in ms. */
 const askMs = 10_000;
 
-/** `sluice status`: the replicas of a release or at some addresses: policies, fallbacks, savings, how much of the usage is known. */
+/** `sluice status`: the replicas of a release or at given addresses: policies, fallbacks, savings, and the share of usage that is known. */
 export function registerStatus(program: Command): void {
   program
     .command('status')
@@ -31,7 +31,7 @@ export function registerStatus(program: Command): void {
       process.stdout.write(
         flags.json === true ? `${JSON.stringify({ where, wanted, replicas }, null, 2)}\n` : statusText(where, wanted, replicas),
       );
-      // For scripts: something is wrong, or unknown.
+      // For scripts: something is wrong or unknown.
       if (replicas.length === 0 || replicas.some(({ ready, state }) => !ready || state === 'unknown')) process.exitCode = 1;
     });
 }
@@ -43,7 +43,7 @@ interface Found {
 }
 
 async function inCluster({ context, namespace, release }: StatusFlags): Promise<Found> {
-  // The client library takes half a second: it is loaded where it is used.
+  // The client library takes half a second to load, so it is loaded only when needed.
   const [{ findRelease }, { loadKubeConfig }] = await Promise.all([import('../kubernetes/release.ts'), import('../kubernetes/client.ts')]);
   const config = orAddresses(() => loadKubeConfig(context));
   const named = config.getCurrentContext();
@@ -55,7 +55,7 @@ async function inCluster({ context, namespace, release }: StatusFlags): Promise<
   };
 }
 
-/** Without a cluster, addresses will do. */
+/** Without a cluster, addresses are enough. */
 function orAddresses<T>(load: () => T): T {
   try {
     return load();

@@ -9,8 +9,8 @@ const waitMs = 20;
 let kept: string | null = null;
 
 /**
- * A file that a command reads, by its name on the command line: `-` is stdin, everywhere. Stdin is kept in a file of this process's own, for
- * stdin may be a socket, which has no name to open. Throws SLUICE_FILE_UNREADABLE.
+ * A file that a command reads, by its name on the command line; `-` is always stdin. Stdin is copied to a temporary file of this process,
+ * because it may be a socket, which has no path to open. Throws SLUICE_FILE_UNREADABLE.
  */
 export function fileOf(name: string): string {
   if (name !== '-') return name;
@@ -37,7 +37,7 @@ function keepStdin(): string {
   return file;
 }
 
-/** Bytes read; 0 at the end. A stdin that does not block has nothing yet: it is asked again. */
+/** Bytes read; 0 at the end. A non-blocking stdin may have no data yet: then it is read again. */
 function readStdin(piece: Buffer): number {
   for (;;) {
     try {

@@ -20,7 +20,7 @@ interface BundleFlags {
 
 const metricsMs = 10_000;
 
-/** `sluice support-bundle`: what a report of a bug needs, in one file, without prompts, credentials and names. */
+/** `sluice support-bundle`: everything that a bug report needs in one file, without prompts, credentials and names. */
 export function registerSupportBundle(program: Command): void {
   program
     .command('support-bundle')

@@ -38,8 +38,8 @@ interface TrainFlags {
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
 /**
- * `sluice train DATA.jsonl[.gz]`: a router model from labelled rows. Progress on stderr, the report on stdout. Exit 0, 1 for what cannot be
- * read or learnt, 2 for wrong usage.
+ * `sluice train DATA.jsonl[.gz]`: trains a router model from labelled rows. Progress on stderr, the report on stdout. Exit 0, 1 if the data
+ * cannot be read or learnt from, 2 for wrong usage.
  */
 export function registerTrain(program: Command): void {
   program
@@ -110,7 +110,7 @@ async function trainCommand(named: string | undefined, flags: TrainFlags): Promi
   else process.stdout.write(`${reports.map(reportText).join('\n')}\n${flags.out}: ${trained.bytes.length} bytes\n`);
 }
 
-/** The rows to learn from, and what they are called in messages. Throws SluiceError. */
+/** The training rows, and their name in messages. Throws SluiceError. */
 async function trainingRows(file: string | undefined, flags: TrainFlags): Promise<{ readonly data: LabelledData; readonly file: string }> {
   const { fromLedger, window, rows: out } = flags;
   if ((file === undefined) === (fromLedger === undefined))
@@ -133,7 +133,7 @@ async function trainingRows(file: string | undefined, flags: TrainFlags): Promis
 
 function testReport(model: RouterModel, rows: readonly LabelledRow[], kind: ModelKind): Report {
   const scored = scoreRows(model, rows);
-  // The classic router sends a prompt to the weak model when it is right with 75% or more.
+  // The classic router sends a prompt to the weak model if its chance of being right is 75% or more.
   return report('Test rows', scored, kind === 'classic' ? classicThreshold(model) : null);
 }
 
@@ -146,7 +146,7 @@ function classicThreshold(model: RouterModel): number {
   return home[at - 1]! * (1 - share) + home[at]! * share;
 }
 
-/** Labelled rows with what a model says of them. */
+/** Labelled rows with a model's predictions. */
 export function scoreRows(model: RouterModel, rows: readonly LabelledRow[]): ReportRow[] {
   return rows.map(({ prompt, weak, strong, source }) => {
     const { gain, abstain } = model.predict(prompt);
@@ -158,7 +158,7 @@ function rowsOf(rows: readonly LabelledRow[], scored: readonly Scored[]): Report
   return rows.map(({ prompt, source, weak, strong }, at) => ({ prompt, source, weak, strong, score: scored[at]!.score, abstain: false }));
 }
 
-/** A whole number of a flag, within bounds. Throws SLUICE_CLI_USAGE. */
+/** Parses a flag as an integer within bounds. Throws SLUICE_CLI_USAGE. */
 export function whole(text: string, flag: string, least: number, most: number): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < least || value > most)

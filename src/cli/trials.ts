@@ -14,7 +14,7 @@ interface Flags {
 
 const jsonOption = ['--json', 'print JSON'] as const;
 
-/** `sluice rollout`, `sluice rollback`, `sluice experiments`: ask a running server, and give it orders. */
+/** `sluice rollout`, `sluice rollback`, `sluice experiments`: query and control a running server. */
 export function registerTrials(program: Command): void {
   const rollout = program.command('rollout').description('how far a new policy has come');
   const showRollout = async (flags: Flags, method: 'GET' | 'POST', path: string): Promise<void> => {

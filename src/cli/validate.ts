@@ -16,7 +16,7 @@ interface ValidateFlags {
   readonly trusted?: string;
 }
 
-/** `sluice validate`: exit 0 when the policy would be taken, 1 when it would be refused, 2 for wrong usage. */
+/** `sluice validate`: exit 0 if the policy would be accepted, 1 if it would be rejected, 2 for wrong usage. */
 export function registerValidate(program: Command): void {
   program
     .command('validate')
@@ -44,7 +44,7 @@ export function registerValidate(program: Command): void {
     });
 }
 
-/** Nothing is checked where no manifest holds delegations and no flag says who is trusted. */
+/** Trust is not checked if no manifest has delegations and no flag names trusted namespaces. */
 function trustedOf(files: readonly PolicyFile[], flag: string | undefined): Pick<CompileOptions, 'trusted'> {
   const names =
     flag?.split(',').map((name) => name.trim()) ??
@@ -71,7 +71,7 @@ function render(format: ValidateFlags['format'], problems: readonly Problem[], b
   }
 }
 
-/** The runner's own escapes: without them a line break would end the command. */
+/** Escapes of GitHub's runner: without them a line break would end the command. */
 function data(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { SluiceError } from '../lib/errors.ts';
 
-/** Writes a text file; `mode`: its permissions, where it is new. Throws SLUICE_FILE_UNWRITABLE. */
+/** Writes a text file; `mode`: permissions of a new file. Throws SLUICE_FILE_UNWRITABLE. */
 export async function writeText(file: string, text: string, mode = 0o666): Promise<void> {
   try {
     await writeFile(file, text, { mode });

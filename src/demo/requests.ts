@@ -8,14 +8,14 @@ export interface DemoClients {
   readonly google: GoogleGenAI | null;
 }
 
-/** One request of the demo: who it is for, what it shows, and the call as an app would write it. */
+/** One request of the demo: its provider, its purpose, and the call as an app would write it. */
 export interface DemoRequest {
   readonly provider: keyof DemoClients;
   readonly title: string;
   readonly run: (clients: DemoClients) => Promise<void>;
 }
 
-/** Clients of the official SDKs with nothing changed but the base URL. A missing key leaves that provider out. */
+/** Clients of the official SDKs, unchanged except for the base URL. A provider without a key is left out. */
 export function clientsFor(
   url: string,
   keys: { readonly openai?: string; readonly anthropic?: string; readonly google?: string },
@@ -94,7 +94,7 @@ async function drain(stream: AsyncIterable<unknown>): Promise<void> {
   while ((await iterator.next()).done !== true);
 }
 
-/** About thirty requests of the kinds that real traffic has. */
+/** About thirty requests, of the kinds that occur in real traffic. */
 export const demoRequests: readonly DemoRequest[] = [
   chat('a definition', 'What is a CDN?'),
   chat('a translation', "Translate 'good morning' to Japanese"),
@@ -213,7 +213,7 @@ export const demoRequests: readonly DemoRequest[] = [
   },
 ];
 
-/** A refusal by policy is what this request is there to show. */
+/** This request exists to show a refusal by policy. */
 async function blocked({ openai }: DemoClients): Promise<void> {
   try {
     await openai!.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'Is 123-45-6789 a valid number?' }] });

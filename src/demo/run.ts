@@ -13,7 +13,7 @@ export interface DemoOptions {
 
 const policyFile = new URL('./policy.yaml', import.meta.url);
 
-/** Runs the demo; resolves when it is over and nothing of it runs any more. */
+/** Runs the demo; resolves when it is over and all of its processes have ended. */
 export async function runDemo({ once, live }: DemoOptions): Promise<void> {
   const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -105,7 +105,7 @@ async function send(clients: DemoClients, stack: Stack, progress: (text: string)
     } catch (error) {
       progress(`${request.title}: ${error instanceof Error ? error.message : String(error)}`);
     }
-    // One request at a time: the next new record is this request's.
+    // One request at a time, so the next new record belongs to this request.
     const record = await nextRecord(stack, seen);
     if (record === null) {
       progress(`${request.title}: no record came`);

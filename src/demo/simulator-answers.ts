@@ -7,7 +7,7 @@ import { openaiSimulation } from '../apis/openai/simulator.ts';
 
 export type { SimulatedAnswer } from '../apis/common/simulation.ts';
 
-/** One request as the simulator got it. */
+/** One request as received by the simulator. */
 interface Received {
   readonly method?: string;
   readonly path: string;
@@ -15,7 +15,7 @@ interface Received {
   readonly body: Buffer;
 }
 
-/** How each wire format is simulated; null: it is not. */
+/** The simulation of each wire format; null if not simulated. */
 const simulations: Readonly<Record<DialectFamily, Simulation | null>> = {
   anthropic: anthropicSimulation,
   gemini: geminiSimulation,
@@ -25,7 +25,7 @@ const simulations: Readonly<Record<DialectFamily, Simulation | null>> = {
   bedrock: null,
 };
 
-/** Answers as the provider whose path was called would. */
+/** Answers in the format of the provider whose path was called. */
 export function answerTo(request: Received): SimulatedAnswer {
   const url = new URL(request.path, 'http://simulator');
   const call: SimulatedCall = { path: url.pathname, query: url.searchParams, body: request.body, parsed: parse(request.body) };

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { answerTo, type SimulatedAnswer } from './simulator-answers.ts';
 
-/** One request as the simulator got it. */
+/** One request as received by the simulator. */
 export interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
@@ -16,14 +16,14 @@ export interface SimulatorOptions {
   readonly delayMs?: number;
   /** Milliseconds between a stream's events. */
   readonly eventMs?: number;
-  /** Requests that are kept in `received`. */
+  /** Maximum number of requests kept in `received`. */
   readonly keep?: number;
 }
 
 /**
- * The far end: one HTTP server that answers as OpenAI, Anthropic and Google do, with made-up text and plausible usage. The
- * same request gets the same answer. Request headers change its behaviour: `x-sim-status` (an error of that status),
- * `x-sim-cut: N` (drop the connection after N events), `x-sim-split: N` (chunks of N bytes), `x-sim-gzip`, `x-sim-delay: MS`.
+ * The upstream: one HTTP server that answers like OpenAI, Anthropic and Google, with made-up text and plausible usage. The same request
+ * gets the same answer. Request headers change its behaviour: `x-sim-status` (an error of that status), `x-sim-cut: N` (drop the connection
+ * after N events), `x-sim-split: N` (chunks of N bytes), `x-sim-gzip`, `x-sim-delay: MS`.
  */
 export class ProviderSimulator {
   readonly received: ReceivedRequest[] = [];

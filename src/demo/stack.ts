@@ -20,22 +20,22 @@ import { readPolicyFiles } from '../policy/source.ts';
 export interface StackOptions {
   /** Policy text. */
   readonly policy: string;
-  /** Every provider's endpoint is replaced by this one; null: the real ones. */
+  /** Replaces every provider's endpoint; null for the real ones. */
   readonly endpoint: string | null;
   readonly failClosed?: boolean;
-  /** An Envoy other than the one that is found. */
+  /** An Envoy to use instead of the one that is found. */
   readonly envoy?: { readonly binary: string; readonly version: string };
   /** How Sluice learns of answers; absent: auto. */
   readonly usage?: UsageChoice;
-  /** More flags of `sluice serve`. */
+  /** Additional flags of `sluice serve`. */
   readonly serve?: readonly string[];
   /** An OTLP collector for Envoy's own spans: `host:port`. */
   readonly otlp?: string;
-  /** Variables of Sluice's process, beside this process's own. */
+  /** Environment variables of Sluice's process, in addition to this process's own. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where Sluice takes its policy from instead of `policy`, which then serves for Envoy's clusters only. */
+  /** Sluice's policy source instead of `policy`, which is then used for Envoy's clusters only. */
   readonly source?: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> };
-  /** How long Envoy waits for Sluice, instead of what the config says: `0.5s`. Absent: $SLUICE_STACK_MESSAGE_TIMEOUT, if that is set. */
+  /** How long Envoy waits for Sluice, instead of the config's value: `0.5s`. Absent: $SLUICE_STACK_MESSAGE_TIMEOUT, if set. */
   readonly messageTimeout?: string;
   /** Changes Envoy's config before it starts. */
   readonly envoyConfig?: (config: object) => object;
@@ -44,13 +44,13 @@ export interface StackOptions {
 
 const entry = fileURLToPath(new URL('../cli/index.ts', import.meta.url));
 
-/** Sluice and Envoy as their own processes, in a folder of their own, on free loopback ports. */
+/** Runs Sluice and Envoy as separate processes, in a folder of their own, on free loopback ports. */
 export class Stack {
   readonly folder = mkdtempSync(join(tmpdir(), 'sluice-'));
   readonly ledgerFile = join(this.folder, 'ledger.db');
   readonly policyFolder = join(this.folder, 'policy');
   readonly logFile = join(this.folder, 'sluice.log');
-  /** Where apps call. */
+  /** The address that apps call. */
   url = '';
   adminUrl = '';
   envoyAdminUrl = '';
@@ -78,7 +78,7 @@ export class Stack {
     await this.#startEnvoy(`127.0.0.1:${listen!}`, `127.0.0.1:${envoyAdmin!}`);
   }
 
-  /** Writes the policy, and beside it the endpoints that it is tried against. */
+  /** Writes the policy, and next to it the endpoints it is tested against. */
   writePolicy(text: string): void {
     writeFileSync(join(this.policyFolder, 'policy.yaml'), text);
     const { endpoint } = this.#options;
@@ -130,7 +130,7 @@ export class Stack {
     return this.#envoy?.pid ?? -1;
   }
 
-  /** Ends Sluice with a signal and waits until it is gone. */
+  /** Stops Sluice with a signal and waits until it has ended. */
   async stopSluice(signal: NodeJS.Signals): Promise<void> {
     await end(this.#sluice, signal);
     this.#sluice = null;
@@ -142,7 +142,7 @@ export class Stack {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Last resort on the way out of the process. */
+  /** Last resort when the process exits. */
   kill(): void {
     this.#envoy?.kill('SIGKILL');
     this.#sluice?.kill('SIGKILL');
@@ -204,10 +204,10 @@ async function end(child: ChildProcess | null, signal: NodeJS.Signals): Promise<
   });
 }
 
-/** Ports below those that the kernel gives to connections and to listeners that ask for any, so that none of these takes one before it is used. */
+/** Ports below the kernel's ephemeral range, so that no connection or listener on a random port takes one before it is used. */
 const portRange = { from: 11_000, to: 32_000 };
 
-/** Ports of loopback at which nothing listens. */
+/** Loopback ports on which nothing listens. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {

@@ -35,13 +35,13 @@ function cell(text: string, { width, right }: Column): string {
   return right === true ? cut.padStart(width) : cut.padEnd(width);
 }
 
-/** US dollars, or a question mark for what is not known. */
+/** US dollars, or a question mark if unknown. */
 function money(cost: Cost): string {
   if (!cost.known) return '?';
   return cost.usd > 0 && cost.usd < 0.0000005 ? '<$0.000001' : `$${cost.usd.toFixed(6)}`;
 }
 
-/** What finance reads: cents as a price list has them. */
+/** Format for finance: whole cents; five decimals below ten cents. */
 export function dollars(usd: number): string {
   return `$${usd.toFixed(usd !== 0 && Math.abs(usd) < 0.1 ? 5 : 2)}`;
 }
@@ -56,7 +56,7 @@ function saved({ savings, baseline }: ExchangeRecord): string {
   return baseline.usd === 0 ? '0%' : `${Math.round((savings.usd / baseline.usd) * 100)}%`;
 }
 
-/** The table, one line a request. */
+/** The table, one line per request. */
 export function renderTable(rows: readonly DemoRow[], colour: boolean): string {
   const line = (cells: readonly string[]): string => cells.map((text, index) => cell(text, columns[index]!)).join(' ');
   const head = bold(line(columns.map(({ title }) => title)), colour);
@@ -79,7 +79,7 @@ export function renderTable(rows: readonly DemoRow[], colour: boolean): string {
   return [head, dim('─'.repeat(columns.reduce((sum, { width }) => sum + width + 1, -1)), colour), ...body].join('\n');
 }
 
-/** The sums below the table; unknown is counted apart. */
+/** The totals below the table; unknown is counted separately. */
 export function renderTotals(rows: readonly DemoRow[], colour: boolean): string {
   let cost = 0;
   let baseline = 0;

@@ -1,6 +1,6 @@
 import { gone, type Redactor } from './redact.ts';
 
-/** Where a running server is asked, and under which name the answer stands in the bundle. */
+/** Paths that are requested from a running server, by the name of the response in the bundle. */
 export const asked = {
   checks: '/checks',
   policy: '/policy',
@@ -15,7 +15,10 @@ export const asked = {
   decisions: '/decisions?limit=50',
 } as const;
 
-/** What the bundle is made of, as it came. `answers`: by name; what could not be had is an Error. `logLines`: of the server's log, the newest last. */
+/**
+ * Unredacted parts of the bundle. `answers`: by name; an Error if a part could not be fetched. `logLines`: of the server's log, newest
+ * last.
+ */
 export interface BundleParts {
   readonly version: string;
   readonly time: string;
@@ -44,7 +47,7 @@ export function bundleText({ version, time, answers, metrics, logLines }: Bundle
   return `${redactor.everywhere(JSON.stringify(bundle, null, 1))}\n`;
 }
 
-/** The policy's texts are read as the YAML that they are. */
+/** The policy's texts are parsed as YAML. */
 function ofAnswer(name: string, answer: unknown, redactor: Redactor): unknown {
   if (name !== 'generations') return redactor.value(answer);
   const { files = [], ...rest } = answer as { readonly files?: readonly { readonly name: string; readonly text: string }[] };
@@ -54,7 +57,7 @@ function ofAnswer(name: string, answer: unknown, redactor: Redactor): unknown {
   };
 }
 
-/** A line of the log: exchanges as records are redacted; what is no JSON is left out. */
+/** A line of the log: redacted in the same way as records; a line that is not JSON is replaced by the placeholder. */
 function ofLine(line: string, redactor: Redactor): unknown {
   try {
     return redactor.value(JSON.parse(line));

@@ -3,21 +3,21 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { reasonOf } from '../lib/errors.ts';
 import { WireWriter } from '../extproc/wire.ts';
 
-/** Whether a decision was made, and what to tell people. */
+/** Whether a decision was made, and the message for the user. */
 export interface ProbeResult {
   readonly ok: boolean;
   readonly said: string;
 }
 
-/** Longest wait for an answer, in ms. */
+/** Maximum time to wait for an answer, in ms. */
 const probeMs = 15_000;
 
 const path = '/v1/chat/completions';
 const body = (model: string): string => JSON.stringify({ model, max_tokens: 1, messages: [{ role: 'user', content: 'ping' }] });
 
 /**
- * Sends a chat request of one output token through Envoy and looks for the decision that Sluice made of it. What the provider answers
- * does not matter; no key is sent. Never rejects.
+ * Sends a chat request of one output token through Envoy and looks for Sluice's decision on it. The provider's answer does not matter; no
+ * key is sent. Never rejects.
  */
 export async function probeGateway(gateway: URL, model: string): Promise<ProbeResult> {
   try {
@@ -37,7 +37,7 @@ export async function probeGateway(gateway: URL, model: string): Promise<ProbeRe
   }
 }
 
-/** Asks an external processor at `host:port` as an Envoy asks it: nothing is sent to a provider. Never rejects. */
+/** Calls an external processor at `host:port` as Envoy does: nothing is sent to a provider. Never rejects. */
 export function probeProcessor(address: string, model: string): Promise<ProbeResult> {
   const client = new Client(address, credentials.createInsecure());
   return new Promise<ProbeResult>((resolve) => {
@@ -50,7 +50,7 @@ export function probeProcessor(address: string, model: string): Promise<ProbeRes
     let replies = '';
     call.on('data', (bytes: Buffer) => {
       replies += bytes.toString('latin1');
-      // A decision's id stands in the reply's metadata.
+      // The decision's id is in the reply's metadata.
       const decision = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/.exec(replies)?.[0];
       if (decision === undefined) return;
       resolve({ ok: true, said: `decision ${decision}` });
@@ -96,7 +96,7 @@ function requestMessages(model: string): Buffer[] {
   ];
 }
 
-/** Asks the webhook that puts gateways into pods, as the API server does, what it would add to a pod. Never rejects. */
+/** Calls the webhook that injects gateways into pods, as the API server does, to see what it would add to a pod. Never rejects. */
 export function probeWebhook(url: URL): Promise<ProbeResult> {
   const review = JSON.stringify({
     apiVersion: 'admission.k8s.io/v1',
@@ -105,7 +105,7 @@ export function probeWebhook(url: URL): Promise<ProbeResult> {
   });
   return new Promise((resolve) => {
     const failed = (why: string): void => resolve({ ok: false, said: `no answer of the webhook at ${url.href}: ${why}` });
-    // The API server checks the certificate; here only the answer matters.
+    // The API server verifies the certificate; here only the answer matters.
     const call = httpsRequest(url, { method: 'POST', rejectUnauthorized: false, timeout: probeMs }, (response) => {
       let text = '';
       response.setEncoding('utf8');

@@ -7,24 +7,24 @@ import { listens, sluiceChecks } from './sluice-checks.ts';
 import { bad, ok, type CheckResult, type SelfFacts } from './types.ts';
 
 export interface DoctorQuestion {
-  /** Sluice's admin. */
+  /** Sluice's admin address. */
   readonly admin: URL;
-  /** Envoy's admin; undefined: where Sluice says, else the usual place; null: not to be asked. */
+  /** Envoy's admin address; undefined: as Sluice reports, else the default; null: do not ask. */
   readonly envoyAdmin: URL | null | undefined;
-  /** Where apps call Envoy; null: as Envoy says. */
+  /** Where apps call Envoy; null: as Envoy reports. */
   readonly gateway: URL | null;
 }
 
-/** Where `render envoy` and `serve --envoy-config` put Envoy's admin. */
+/** Envoy's admin address as written by `render envoy` and `serve --envoy-config`. */
 const usualEnvoyAdmin = 'http://127.0.0.1:9902';
 
-/** Longest wait for an answer of Sluice's admin, in ms. */
+/** Maximum time to wait for an answer of Sluice's admin, in ms. */
 const askMs = 15_000;
 
-/** Clocks that differ by more are said to, in ms. */
+/** Clock difference from which on it is reported, in ms. */
 const clockMs = 5_000;
 
-/** Asks Sluice and Envoy whether requests are decided, and what stands in the way. Never rejects. */
+/** Asks Sluice and Envoy whether requests are decided, and what prevents it. Never rejects. */
 export async function examine({ admin, envoyAdmin, gateway }: DoctorQuestion): Promise<CheckResult[]> {
   const { facts, results, ahead } = await askSluice(admin);
   const envoyUrl =
@@ -99,7 +99,7 @@ function clockResults(sluice: number | null, envoy: number | null): CheckResult[
   return told.every(([, ms]) => ms === null) ? [] : [ok('clocks', `agree to ${clockMs / 1_000} s`)];
 }
 
-/** What has happened since the start: requests that passed undecided. */
+/** Requests that passed undecided since the start. */
 async function trafficResults(admin: URL, envoy: URL | null): Promise<CheckResult[]> {
   try {
     const samples = parseMetrics(await (await fetch(new URL('/metrics', admin), { signal: AbortSignal.timeout(askMs) })).text());
@@ -143,7 +143,7 @@ async function trafficResults(admin: URL, envoy: URL | null): Promise<CheckResul
   }
 }
 
-/** The first listener without TLS that Sluice's filters are in, as this machine reaches it. */
+/** The first listener without TLS that has Sluice's filters, with its address as seen from this machine. */
 function gatewayOf(listeners: readonly { readonly address: string; readonly tls: boolean }[]): URL | null {
   const found = listeners.find(({ tls }) => !tls);
   if (found === undefined) return null;

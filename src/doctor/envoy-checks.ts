@@ -5,19 +5,19 @@ import { reasonOf } from '../lib/errors.ts';
 import { listens, certificateCheck } from './sluice-checks.ts';
 import { bad, ok, type CheckResult, type SelfFacts } from './types.ts';
 
-/** Longest wait for an answer of Envoy's admin, in ms. */
+/** Maximum time to wait for an answer of Envoy's admin, in ms. */
 const askMs = 10_000;
 
-/** What a running Envoy says, and what it means. */
+/** State of a running Envoy, and its assessment. */
 export interface EnvoySeen {
   readonly results: readonly CheckResult[];
-  /** Null: its admin did not answer. */
+  /** Null if its admin did not answer. */
   readonly check: EnvoyCheck | null;
-  /** Ms by which its clock is ahead of ours, to a second; null: it did not say. */
+  /** Ms by which its clock is ahead of ours, to a second; null if unknown. */
   readonly clockMs: number | null;
 }
 
-/** Asks Envoy's admin and checks what it has. `facts`: Sluice's own; null: it does not answer. Never rejects. */
+/** Queries Envoy's admin and checks its configuration. `facts`: Sluice's own; null if it does not answer. Never rejects. */
 export async function askEnvoy(admin: URL, facts: SelfFacts | null, now: number): Promise<EnvoySeen> {
   let info: { readonly version?: string; readonly state?: string };
   let clockMs: number | null;
@@ -68,7 +68,7 @@ export async function askEnvoy(admin: URL, facts: SelfFacts | null, now: number)
   }
 }
 
-/** How Envoy's config would be rendered for this Sluice. */
+/** Options with which Envoy's config would be rendered for this Sluice. */
 function optionsOf(facts: SelfFacts | null, version: string): Parameters<typeof checkEnvoy>[1] {
   return {
     providers:
@@ -87,13 +87,13 @@ function optionsOf(facts: SelfFacts | null, version: string): Parameters<typeof 
 }
 
 function configResults({ findings }: EnvoyCheck, facts: SelfFacts | null): CheckResult[] {
-  // Without Sluice's own word nobody knows what the config should be.
+  // The expected config is known only from Sluice itself.
   if (facts === null) return [bad('envoy config', 'skipped', 'what it should be is not known without Sluice', '')];
   if (findings.length === 0) return [ok('envoy config', 'filters, routes and clusters are as Sluice needs them')];
   return findings.map(({ level, where, message, fix }) => bad('envoy config', level, `${message} (${where})`, fix));
 }
 
-/** Whether something listens where Envoy's filters call. */
+/** Whether something listens at the address that Envoy's filters call. */
 async function reachResults({ sluice }: EnvoyCheck, facts: SelfFacts | null): Promise<CheckResult[]> {
   return Promise.all(
     [...new Set(sluice)].map(async (address) => {
@@ -117,7 +117,7 @@ interface Certificates {
   readonly certificates?: readonly { readonly cert_chain?: readonly { readonly path?: string; readonly expiration_time?: string }[] }[];
 }
 
-/** The certificates that Envoy shows to others. */
+/** The certificates that Envoy presents to others. */
 async function certificateResults(admin: URL, now: number): Promise<CheckResult[]> {
   const { certificates = [] } = (await (await ask(admin, '/certs')).json()) as Certificates;
   const ends = new Map(
@@ -128,7 +128,7 @@ async function certificateResults(admin: URL, now: number): Promise<CheckResult[
   return [...ends].map(([path, until]) => certificateCheck(path, until, now));
 }
 
-/** What Envoy's counters say of requests that passed undecided since it started; null: they cannot be asked. */
+/** Envoy's count of requests that passed undecided since it started; null if its admin does not answer. */
 export async function failOpenCount(admin: URL): Promise<number | null> {
   try {
     const text = await (await ask(admin, '/stats?filter=failure_mode_allowed')).text();

@@ -4,22 +4,22 @@ import { parseMetrics, sumOf } from '../status/metrics-text.ts';
 import { failOpenCount } from './envoy-checks.ts';
 import { bad, ok, type CheckResult } from './types.ts';
 
-/** Longest wait for the probe's answer, in ms. */
+/** Maximum time to wait for the probe's answer, in ms. */
 const probeMs = 15_000;
 
 /** Whether a request through Envoy reaches Sluice. */
 export interface Probe {
   /** Where apps call Envoy. */
   readonly gateway: URL;
-  /** Sluice's admin; null: it does not answer. */
+  /** Sluice's admin address; null if it does not answer. */
   readonly sluice: URL | null;
-  /** Envoy's; null: it cannot be asked. */
+  /** Envoy's admin address; null if it cannot be asked. */
   readonly envoy: URL | null;
 }
 
 /**
- * Sends feedback that cannot be read through Envoy: Sluice answers it itself, so it costs nothing and reaches no provider, unless Sluice is not asked. Such
- * a request needs all that a decision needs: the filter, the connection, the body. Never rejects.
+ * Sends unreadable feedback through Envoy: Sluice answers it itself, so it costs nothing and reaches no provider, unless Sluice is not
+ * called. Such a request needs everything that a decision needs: the filter, the connection, the body. Never rejects.
  */
 export async function probe({ gateway, sluice, envoy }: Probe): Promise<CheckResult> {
   const [seenBefore, passedBefore] = await Promise.all([feedbackSeen(sluice), envoy === null ? null : failOpenCount(envoy)]);
@@ -77,7 +77,7 @@ function undecided(gateway: URL, status: number, passed: number | null): CheckRe
   );
 }
 
-/** Calls of feedback that a Sluice could not read, so far; null: it cannot be asked. */
+/** Number of unreadable feedback calls at a Sluice so far; null if it cannot be asked. */
 async function feedbackSeen(sluice: URL | null): Promise<number | null> {
   if (sluice === null) return null;
   try {

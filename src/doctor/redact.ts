@@ -1,9 +1,9 @@
 import { parse, stringify } from 'yaml';
 
-/** What stands in place of what was taken out. */
+/** Placeholder for removed values. */
 export const gone = '[redacted]';
 
-/** Members whose values are words of people, or belong to one: they are taken out wherever they stand. */
+/** Members whose values are people's words or belong to a person: removed at any depth. */
 const words: ReadonlySet<string> = new Set([
   'promptStart',
   'promptHash',
@@ -28,7 +28,7 @@ const words: ReadonlySet<string> = new Set([
   'headers',
 ]);
 
-/** Members that hold names of people, teams or what they call themselves: a stand-in that stays the same within a bundle. */
+/** Members that hold names of people, teams or what they call themselves: replaced by a pseudonym that is the same throughout a bundle. */
 const names: Readonly<Record<string, string>> = {
   user: 'user',
   users: 'user',
@@ -44,7 +44,7 @@ const names: Readonly<Record<string, string>> = {
 };
 
 const secrets: readonly (readonly [RegExp, string])[] = [
-  // Credentials before the host, and what stands after ?: webhooks carry their tokens there, or in the path.
+  // Credentials before the host, and everything after `?`: webhooks carry their tokens there, or in the path.
   [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, `$1${gone}@`],
   [/\b(https?:\/\/[^\s/?#"']+)[/?#][^\s"']*/gi, `$1/${gone}`],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, `$1 ${gone}`],
@@ -56,30 +56,30 @@ const secrets: readonly (readonly [RegExp, string])[] = [
   [/[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, gone],
 ];
 
-/** Takes out of a support bundle what is nobody else's business. One for each bundle: a name has one stand-in in all of it. */
+/** Removes private data from a support bundle. One instance per bundle: a name has the same pseudonym everywhere in it. */
 export class Redactor {
   readonly #standIns = new Map<string, string>();
   readonly #counts = new Map<string, number>();
 
-  /** A value of JSON without words of people, credentials and names. */
+  /** A JSON value without people's words, credentials and names. */
   value(value: unknown, member = ''): unknown {
     if (words.has(member) && value !== null) return gone;
     const kind = names[member];
     if (typeof value === 'string') return kind === undefined ? this.text(value) : this.#standIn(kind, value);
     if (Array.isArray(value)) return value.map((each) => this.value(each, member));
     if (typeof value !== 'object' || value === null) return value;
-    // Below a list of names the members are names themselves, but for the policy's own words.
+    // Below a list of names the member keys are names themselves, except for the policy's own keywords.
     const called = (name: string): string =>
       kind === undefined || names[name] !== undefined ? this.text(name) : this.#standIn(kind, name);
     return Object.fromEntries(Object.entries(value).map(([name, each]) => [called(name), this.value(each, name)]));
   }
 
-  /** A text without what looks like a credential, an address of mail, or more of a URL than its host. */
+  /** A text without anything that looks like a credential, an email address, or more of a URL than its host. */
   text(text: string): string {
     return secrets.reduce((rest, [pattern, instead]) => rest.replace(pattern, instead), text);
   }
 
-  /** A policy's text: without comments, and without literals in its conditions. What is no YAML is taken out whole. */
+  /** A policy's text: without comments, and without literals in its conditions. Text that is not YAML is removed entirely. */
   policy(text: string): string {
     let document: unknown;
     try {
@@ -90,7 +90,7 @@ export class Redactor {
     return stringify(this.#conditions(this.value(document)));
   }
 
-  /** Prometheus's text: names in labels have their stand-ins. */
+  /** Prometheus text: names in labels are replaced by their pseudonyms. */
   metrics(text: string): string {
     return text.replace(/\b(workspace|user|namespace)="((?:[^"\\]|\\.)*)"/g, (_whole, label: string, name: string) =>
       name === '' || name === 'other' || name === 'none' || name === 'default'
@@ -99,7 +99,7 @@ export class Redactor {
     );
   }
 
-  /** The whole bundle once more: a name that was met anywhere is gone everywhere. */
+  /** A final pass over the whole bundle: a name found anywhere is replaced everywhere. */
   everywhere(text: string): string {
     const met = [...this.#standIns]
       .map(([key, instead]) => [key.slice(key.indexOf(' ') + 1), instead] as const)
@@ -126,7 +126,7 @@ export class Redactor {
     return instead;
   }
 
-  /** Conditions in CEL: what they compare with may be anybody's name. */
+  /** Conditions in CEL: the literals that they compare with may be somebody's name. */
   #conditions(value: unknown, member = ''): unknown {
     if (typeof value === 'string')
       return ['cel', 'when', 'if', 'expression'].includes(member)

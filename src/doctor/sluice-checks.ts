@@ -4,13 +4,13 @@ import { bad, ok, type CheckResult, type SelfFacts } from './types.ts';
 
 const mebibyte = 1024 * 1024;
 
-/** Below them a disk is nearly full, and full, in bytes. */
+/** Free bytes below which a disk is nearly full, and full. */
 const [littleRoom, noRoom] = [1024 * mebibyte, 100 * mebibyte];
 
-/** Before a certificate ends by less than this, in days, it should be renewed. */
+/** A certificate should be renewed this many days before it expires. */
 export const renewDays = 14;
 
-/** What Sluice's own facts say: policy, keys, ledger, Redis, disks, certificates. `now`: ms since the epoch. */
+/** Checks of Sluice's own facts: policy, keys, ledger, Redis, disks, certificates. `now`: ms since the epoch. */
 export function sluiceChecks(facts: SelfFacts, now: number): CheckResult[] {
   return [
     facts.ready
@@ -148,7 +148,7 @@ function diskCheck({ path, freeBytes }: SelfFacts['disks'][number]): CheckResult
   return freeBytes < littleRoom ? bad('disk', 'warning', free, 'Free some, or lower --ledger-retention.') : ok('disk', free);
 }
 
-/** `until`: ISO 8601; null: it cannot be read. */
+/** `until`: ISO 8601; null if it cannot be read. */
 export function certificateCheck(file: string, until: string | null, now: number): CheckResult {
   if (until === null) return bad('certificate', 'error', `${file} cannot be read`, 'Put a PEM certificate there.');
   const days = Math.floor((Date.parse(until) - now) / 86_400_000);
@@ -159,7 +159,7 @@ export function certificateCheck(file: string, until: string | null, now: number
     : ok('certificate', `${file} holds until ${until.slice(0, 10)}`);
 }
 
-/** Whether something takes connections at Sluice's address; null where this machine cannot tell. */
+/** Whether something accepts connections at Sluice's address; null if this machine cannot tell. */
 export async function listens(address: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = address.startsWith('unix:')

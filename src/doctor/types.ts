@@ -1,32 +1,32 @@
 import type { Mode, Problem, Provider } from '../policy/types.ts';
 
-/** What a running Sluice knows of itself and of what it depends on: the answer of GET /checks. */
+/** A running Sluice's facts about itself and its dependencies: the answer of GET /checks. */
 export interface SelfFacts {
   readonly version: string;
   /** Its clock, ISO 8601 with ms. */
   readonly time: string;
   readonly ready: boolean;
-  /** Where Envoy finds it: `unix:/path` or `host:port`. */
+  /** Where Envoy connects to it: `unix:/path` or `host:port`. */
   readonly listen: string;
-  /** Envoy's admin, where Sluice writes Envoy's config; null: it does not. */
+  /** Envoy's admin, if Sluice writes Envoy's config; else null. */
   readonly envoyAdmin: string | null;
   readonly policy: {
     readonly hash: string;
-    /** No policy was given: the one that comes with Sluice is in force. */
+    /** No policy was given: the one that ships with Sluice is in force. */
     readonly embedded: boolean;
-    /** In force since an earlier run, because the policy cannot be read now; null: it can. */
+    /** Since when the policy kept from an earlier run is in force, because the policy cannot be read now; null if it can be read. */
     readonly keptSince: string | null;
     readonly refused: readonly Problem[];
-    /** What requests without a workspace get, by provider. */
+    /** The mode of requests without a workspace, by provider. */
     readonly modes: Readonly<Record<string, Mode>>;
     readonly failClosed: boolean;
     readonly providers: readonly Omit<Provider, 'deployments'>[];
   };
   readonly keys: readonly { readonly file: string; readonly providers: readonly string[]; readonly problem: 'none' | 'resting' | null }[];
-  /** `error`: what a question to it was answered with. Null: none is kept. */
+  /** `error`: the error of a query to it. Null if no ledger is kept. */
   readonly ledger: {
     readonly place: string;
-    /** For people: SQLite, PostgreSQL. */
+    /** Name for people: SQLite, PostgreSQL. */
     readonly kind: string;
     /** It is a database that replicas share. */
     readonly shared: boolean;
@@ -36,15 +36,15 @@ export interface SelfFacts {
     readonly waiting: number;
   } | null;
   readonly redis: readonly { readonly use: 'cache' | 'budgets'; readonly up: boolean }[];
-  /** Of what is written to: bytes that may still be written there. */
+  /** Free bytes of the paths that are written to. */
   readonly disks: readonly { readonly path: string; readonly freeBytes: number | null }[];
-  /** Files that hold certificates; `until`: ISO 8601, or null where none can be read. */
+  /** Files that hold certificates; `until`: ISO 8601, or null if none can be read. */
   readonly certificates: readonly { readonly file: string; readonly until: string | null }[];
 }
 
 export type CheckState = 'ok' | 'warning' | 'error' | 'skipped';
 
-/** One finding of `sluice doctor`. `fix`: what to do; empty where there is nothing. */
+/** One finding of `sluice doctor`. `fix`: what to do; empty if nothing. */
 export interface CheckResult {
   readonly check: string;
   readonly state: CheckState;

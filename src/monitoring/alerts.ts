@@ -6,7 +6,7 @@ export interface Alert {
   readonly severity: 'page' | 'warning' | 'info';
   readonly expr: string;
   readonly for?: string;
-  /** Beside the severity: tells alerts of one name apart. */
+  /** Label beside the severity: distinguishes alerts with the same name. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly summary: string;
 }
@@ -25,20 +25,20 @@ interface Group {
 
 const perNamespace = (expr: string): string => `sum by (namespace) (${expr})`;
 const rate = (metric: string, window: string, labels = ''): string => perNamespace(`rate(${metric}${labels}[${window}])`);
-/** A counter that was never needed has no series: none is nothing, as long as `present` is there. */
+/** A counter that was never incremented has no series: it counts as 0 if `present` exists. */
 const orNone = (expr: string, present: string): string => `(${expr} or 0 * ${present})`;
 
 /**
- * How often something that should not happen happened, by its labels. A counter that was never needed has no series, so that its first
- * increase is none to `increase`: what was not there a window before has grown from nothing.
+ * How often an error event happened, by its labels. A counter that was never incremented has no series, so `increase` misses its first
+ * increment: a series that did not exist one window ago has grown from 0.
  */
 const happened = (metric: string, window: string, by = 'namespace', labels = ''): string =>
   `sum by (${by}) ((${metric}${labels} unless last_over_time(${metric}${labels}[${window}] offset ${window})) or increase(${metric}${labels}[${window}]))`;
 
-/** What is promised of each SLO: 99.9% over 30 days. */
+/** The target of each SLO: 99.9% over 30 days. */
 const allowed = 0.001;
 
-/** Errors and all events of each objective; docs/runbooks/SluiceErrorBudgetBurn.md says what they are. */
+/** Error events and all events of each objective; docs/runbooks/SluiceErrorBudgetBurn.md defines them. */
 const objectives: readonly {
   readonly slo: string;
   readonly errors: (window: string) => string;
@@ -63,12 +63,12 @@ const objectives: readonly {
 ];
 
 /**
- * What is soon enough for somebody who watches an outage: 99.6% or less is told within ten minutes, and ends as soon. Ten errors at
- * least: one of a hundred requests in a night is none.
+ * Alerts fast enough for somebody who watches an outage: 99.6% or less alerts within ten minutes, and clears as fast. At least ten errors:
+ * one of a hundred requests in a night does not count.
  */
 const fast = { factor: 4, long: '10m', short: '5m', for: '1m', slos: ['answers', 'decisions'], errors: 10 } as const;
 
-/** Pairs of windows by how fast the month's error budget goes: both must be above, so that an alert comes soon and ends soon. */
+/** Pairs of windows by burn rate of the month's error budget: both must be above it, so that an alert fires and clears quickly. */
 const burns = [
   { factor: 14.4, long: '1h', short: '5m', for: '2m', severity: 'page' },
   { factor: 6, long: '6h', short: '30m', for: '15m', severity: 'page' },
@@ -108,7 +108,8 @@ export const alerts: readonly Alert[] = [
   {
     name: 'SluiceCostPerRequestUp',
     severity: 'warning',
-    // Half an hour against the week before it: a step is told within the hour. Needs a day of history (the offset), and two requests a minute: few requests say little.
+    // Half an hour against the week before it: a step is reported within the hour. Needs a day of history (the offset) and two requests a
+    // minute: fewer requests are not conclusive.
     expr: `avg_over_time(sluice:cost_dollars:rate5m[30m]) / (avg_over_time(sluice:priced_requests:rate5m[30m]) > 1 / 30) > 1.2 * avg_over_time(sluice:cost_dollars:rate5m[7d] offset 1h) / avg_over_time(sluice:priced_requests:rate5m[7d] offset 1h) and sluice:cost_dollars:rate5m offset 1d`,
     for: '15m',
     summary: 'A request costs a fifth more than over the last week.',
@@ -197,7 +198,7 @@ export const alerts: readonly Alert[] = [
   {
     name: 'SluiceBudgetBurn',
     severity: 'warning',
-    // By now a third more than its share is spent, and enough of the period is over to say so.
+    // By now a third more than the proportional share is spent, and enough of the period is over to tell.
     expr: 'max by (namespace, budget) (llm_proxy_budget_used_ratio) > 1.33 * max by (namespace, budget) (llm_proxy_budget_period_elapsed_ratio) and max by (namespace, budget) (llm_proxy_budget_used_ratio) > 0.25',
     for: '15m',
     summary: 'Budget {{ $labels.budget }} will be used up well before its period ends.',
@@ -298,12 +299,12 @@ const groups: readonly Group[] = [
   { name: 'sluice', rules: alerts },
 ];
 
-/** Where a Sluice on this machine answers with the runbooks itself. */
+/** The address where a Sluice on this machine serves the runbooks itself. */
 export const defaultRunbooks = 'http://127.0.0.1:9901/runbooks';
 
 /**
- * Rules as Prometheus reads them: helm/sluice/files/alerts.yaml, which the chart's PrometheusRule holds. `runbooks`: the absolute URL under
- * which the runbooks are found by an alert's name.
+ * Rules in Prometheus's format: helm/sluice/files/alerts.yaml, which the chart's PrometheusRule includes. `runbooks`: the absolute URL
+ * under which the runbooks are found by an alert's name.
  */
 export function rulesYaml(runbooks: string = defaultRunbooks): string {
   const document = {

@@ -1,15 +1,15 @@
-/** One graph: its title, unit as Grafana calls it, and queries with their legends. */
+/** One graph: its title, its Grafana unit, and queries with their legends. */
 export interface Panel {
   readonly title: string;
   readonly unit: string;
   readonly kind?: 'stat';
-  /** Empty unless Sluice runs so. */
+  /** Empty unless Sluice uses this feature. */
   readonly only?: 'kubernetes' | 'redis' | 'spans';
   readonly queries: readonly (readonly [expr: string, legend: string])[];
 }
 
 export interface Dashboard {
-  /** File name without its end; also the end of the uid. */
+  /** File name without its extension; also the end of the uid. */
   readonly name: string;
   readonly title: string;
   readonly panels: readonly Panel[];
@@ -23,16 +23,19 @@ const total = (metric: string): string => `sum(increase(${metric}{${scope}}[$__r
 const quantile = (share: number, metric: string, labels = ''): string =>
   `histogram_quantile(${share}, sum by (le${labels}) (rate(${metric}_bucket{${scope}}[${by}])))`;
 const most = (metric: string, labels: string): string => `max by (${labels}) (${metric}{${scope}})`;
-/** Nothing at all is none: a counter that was never needed has no series. In brackets: `or` binds less than any arithmetic around it. */
+/**
+ * 0 if there is no series: a counter that was never incremented has none. In brackets because `or` binds less than any arithmetic around
+ * it.
+ */
 const orNone = (expr: string): string => `((${expr}) or vector(0))`;
-/** The same by label: where `there` has a series and `expr` has none, it is none. */
+/** The same by label: 0 where `there` has a series and `expr` has none. */
 const orNoneOf = (expr: string, there: string): string => `(${expr} or 0 * ${there})`;
 /** Parts of a whole that add up to 100%. */
 const shares = (metric: string, label: string): string => `${rate(metric, label)} / on() group_left() ${whole(metric)}`;
 /** Errors by label as a share of all, 0 where there are none. */
 const errorShare = (errors: string, all: string, label: string): string =>
   `${orNoneOf(rate(errors, label), rate(all, label))} / (${rate(all, label)} > 0)`;
-/** What was saved less what was paid on top; a label that has only one of them has a line too. */
+/** Savings minus extra costs; a label that has only one of them has a line too. */
 const net = (label: string): string => {
   const [saved, extra] = [rate('llm_proxy_savings_total', label), rate('llm_proxy_extra_cost_total', label)];
   return `${orNoneOf(saved, extra)} - ${orNoneOf(extra, saved)}`;
@@ -60,7 +63,7 @@ const costAndRouting: Dashboard = {
     {
       title: 'Cost of a request',
       unit: 'currencyUSD',
-      // Their difference is what was saved, to the cent: a baseline that is unknown is no saving.
+      // The difference is exactly the savings: an unknown baseline counts as no saving.
       queries: [
         [`${whole('llm_proxy_cost_total')} / ${whole('llm_proxy_priced_request_total')}`, 'as it was served'],
         [`(${whole('llm_proxy_cost_total')} + ${netWhole}) / ${whole('llm_proxy_priced_request_total')}`, 'as it was asked for'],
@@ -277,7 +280,7 @@ const operations: Dashboard = {
 
 export const dashboards: readonly Dashboard[] = [costAndRouting, operations];
 
-/** A Grafana dashboard with a choice of data source and namespace, as JSON. */
+/** A Grafana dashboard with selectors for data source and namespace, as JSON. */
 export function dashboardJson({ name, title, panels }: Dashboard): string {
   const datasource = { type: 'prometheus', uid: '${datasource}' };
   const statistics = panels.filter(({ kind }) => kind === 'stat').length;
@@ -329,7 +332,7 @@ export function dashboardJson({ name, title, panels }: Dashboard): string {
             ? { x: index * 6, y: 0, w: 6, h: 4 }
             : { x: ((index - statistics) % 2) * 12, y: 4 + Math.floor((index - statistics) / 2) * 8, w: 12, h: 8 },
         fieldConfig: { defaults: { unit }, overrides: [] },
-        // A figure of the whole range is asked for once, at its end.
+        // A figure for the whole range is queried once, at its end.
         ...(kind === 'stat' ? { options: { reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false } } } : {}),
         targets: queries.map(([expr, legendFormat], at) => ({
           refId: String.fromCharCode(65 + at),

@@ -18,33 +18,33 @@ import { rebuild } from './exchange.ts';
 import { IntervalSum, type Interval } from './interval.ts';
 import type { PromptRequest } from './prompts.ts';
 
-/** What one policy would make of the traffic. */
+/** Results of one policy for the traffic. */
 export interface PolicyFigures {
   readonly name: string;
   readonly requests: number;
-  /** Could not be decided: of records, by reason. */
+  /** Requests that could not be decided. */
   readonly skipped: number;
   readonly refused: number;
-  /** Requests by `provider/model`, most first; answers of the cache are none's. */
+  /** Requests by `provider/model`, most first; cache answers belong to no model. */
   readonly models: readonly (readonly [string, number])[];
   /** Exact repeats that the policy's cache would have answered. */
   readonly cached: number;
-  /** Of requests whose price is known both ways, US dollars. */
+  /** For requests whose price is known both ways, in US dollars. */
   readonly costUsd: number;
   readonly baselineUsd: number;
   readonly savings: Interval | null;
   readonly unpriced: number;
-  /** Requests on another model than was asked for; of how many the expected loss is known, and its mean over these, in scores. */
+  /** Requests on another model than requested; the number of them with a known expected loss, and its mean over these, in scores. */
   readonly moved: number;
   readonly lossKnown: number;
   readonly expectedLoss: number;
-  /** Requests with another target behind the first, and of those that failed when they were recorded how many have one. */
+  /** Requests with a fallback target; requests that failed when recorded, and how many of these have one. */
   readonly chained: number;
   readonly failed: number;
   readonly rescued: number;
 }
 
-/** Decides the same traffic by one policy, a request at a time, by the server's own decide(). Nothing is sent. */
+/** Decides the same traffic by one policy, one request at a time, with the server's own decide(). Nothing is sent. */
 export class PolicyRun {
   readonly #name: string;
   readonly #generation: PolicyGeneration;
@@ -75,7 +75,7 @@ export class PolicyRun {
     this.#router = router;
   }
 
-  /** A recorded request, with what it used. */
+  /** Adds a recorded request with its usage. */
   addRecord(record: ExchangeRecord): void {
     const rebuilt = rebuild(record, this.#generation);
     if (typeof rebuilt === 'string') {
@@ -92,7 +92,7 @@ export class PolicyRun {
     });
   }
 
-  /** A prompt that nobody answered: lengths and costs are estimates. `at`: ms since 1970. */
+  /** Adds a prompt that nobody answered: lengths and costs are estimates. `at`: ms since 1970. */
   addPrompt({ exchange, body }: PromptRequest, at: number): void {
     const provider = this.#generation.providers.get('openai');
     if (provider === undefined) {
@@ -224,7 +224,10 @@ export class PolicyRun {
   }
 }
 
-/** Expected loss of quality of a request that goes elsewhere, in scores; null: neither public outcomes, nor grades, nor the learned router's calibration of this very pair say. */
+/**
+ * Expected quality loss of a request that goes to another model, in scores; null if neither public outcomes, nor grades, nor the learned
+ * router's calibration of this exact pair give one.
+ */
 function lossOf({ exchange, section, learned, provider, generation }: DecideInput, { served, models }: Decision): number | null {
   const named = `${served.provider}/${served.model}`;
   const compared = models?.candidates.find(({ model, usable }) => usable && model === named);

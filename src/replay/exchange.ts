@@ -5,21 +5,21 @@ import type { CompiledRule, PolicyGeneration, PolicySection } from '../policy/ty
 import type { ExchangeRecord } from '../record/types.ts';
 import type { DecideInput } from '../route/types.ts';
 
-/** Why a record cannot be decided anew. Closed list. */
+/** Why a record cannot be replayed. Closed list. */
 export type Unreplayable = 'not-decided' | 'from-cache' | 'older-record' | 'unknown-provider' | 'policy-off';
 
-/** What a decision would have needed and the record does not hold. Closed list. */
+/** Inputs of a decision that the record does not hold. Closed list. */
 export type Approximation = 'text' | 'headers' | 'session';
 
 export interface Rebuilt {
   readonly input: DecideInput;
-  /** Complete once the input was decided: a rule that was asked and cannot be answered adds to it. */
+  /** Complete only after the input was decided: a rule that was evaluated and cannot be answered is added. */
   readonly approximations: ReadonlySet<Approximation>;
-  /** Names of the rules that were asked and that the record cannot answer. */
+  /** Names of the rules that were evaluated and that the record cannot answer. */
   readonly unknownRules: ReadonlySet<string>;
 }
 
-/** A record's request, put to another policy. Records hold no prompts: what only those would tell is approximated, and said. */
+/** Rebuilds a record's request for another policy. Records hold no prompts: inputs that need the prompt are approximated, and reported. */
 export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): Rebuilt | Unreplayable {
   if (record.kind === 'cached') return 'from-cache';
   const { verdict, provider: providerName, api, requestedModel, decision } = record;
@@ -32,7 +32,7 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
     requestedModel === null
   )
     return 'not-decided';
-  // Records of earlier versions lack it.
+  // Absent in records of earlier versions.
   const { asks, caller } = {
     asks: (record.request as Partial<ExchangeRecord['request']>).asks ?? null,
     caller: (record as Partial<ExchangeRecord>).caller ?? null,
@@ -60,7 +60,7 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
     stream: record.stream,
     bodyBytes: record.request.bytes,
     system: '',
-    // Its length scales estimates of translations; its words are known only where the policy keeps them.
+    // The length scales estimates of translations; the words are known only if the policy keeps them.
     lastUser: record.request.promptStart ?? ' '.repeat(asks.userUnits),
     question: null,
     context: '',
@@ -106,7 +106,7 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
       provider,
       section: { ...section, rules },
       generation,
-      // Whether a request could be put to another API was found out when it was decided; the policy's chains are taken at their word.
+      // Whether a request can be translated to another API was checked when it was decided; here the policy's chains are assumed to work.
       canTranslate: () => true,
     },
     approximations,
@@ -114,7 +114,7 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
   };
 }
 
-/** Whether a section compares the same models for this request as the record did; else nothing is known of its candidates. */
+/** Whether a section compares the same models for this request as the record did; otherwise nothing is known of its candidates. */
 function replays(
   { candidates }: ModelsVerdict,
   { models, candidates: tiered }: PolicySection,
@@ -131,7 +131,8 @@ const userText = /\brequest\.lastUser\b/;
 const otherText = /\brequest\.(?:system|toolNames)\b/;
 
 /**
- * A rule over text that the record does not hold whole is unknown: never a match, whatever an empty text would say to it (a negated `contains` holds for that).
+ * A rule over text that the record does not hold in full is unknown: it never matches, even if an empty text would match (as with a negated
+ * `contains`).
  */
 function answerable(
   rule: CompiledRule,

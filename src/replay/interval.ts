@@ -1,6 +1,6 @@
 import { seeded } from '../router/training/random.ts';
 
-/** A sum with the interval in which it lies with 95% confidence, as if the requests were drawn anew from the same traffic. */
+/** A sum with its 95% confidence interval, as if the requests were sampled again from the same traffic. */
 export interface Interval {
   readonly sum: number;
   readonly low: number;
@@ -8,13 +8,13 @@ export interface Interval {
   readonly method: 'bootstrap' | 'normal';
 }
 
-/** Up to so many values are resampled; the sum of more is as good as normal, and its interval is reckoned. */
+/** Up to this many values are resampled; the sum of more is close to normal, and its interval is computed directly. */
 const bootstrapMost = 5_000;
 const resamples = 2_000;
-/** Of the standard normal distribution, for 95%. */
+/** Quantile of the standard normal distribution for 95%. */
 const z = 1.959964;
 
-/** Adds up values, and says how sure their sum is. Memory is bounded; the same values give the same interval. */
+/** Adds up values and computes a confidence interval of the sum. Memory is bounded; the same values give the same interval. */
 export class IntervalSum {
   #values: number[] | null = [];
   #n = 0;
@@ -23,7 +23,7 @@ export class IntervalSum {
 
   add(value: number): void {
     this.#n++;
-    // Welford's way: squares of large sums would lose the small differences.
+    // Welford's algorithm: squares of large sums would lose small differences.
     const delta = value - this.#mean;
     this.#mean += delta / this.#n;
     this.#squares += delta * (value - this.#mean);
@@ -36,7 +36,7 @@ export class IntervalSum {
     return this.#n;
   }
 
-  /** Null for fewer than two values: one says nothing of others. */
+  /** Null for fewer than two values, which have no variance. */
   result(): Interval | null {
     const n = this.#n;
     if (n < 2) return null;

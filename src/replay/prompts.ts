@@ -6,15 +6,16 @@ import { readCorpus } from '../classify/text/corpus.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { linesOf } from '../lib/lines.ts';
 
-/** A prompt, as an app would send it. */
+/** A prompt as an app would send it. */
 export interface PromptRequest {
   readonly exchange: Exchange;
   readonly body: Buffer;
 }
 
 /**
- * Prompts of a file of JSON lines, each with `prompt` (and `system`) or `messages`, and `model` where it is not `requested`; or of a folder of labelled prompts, as
- * data/prompts. They stand for requests of OpenAI's chat API. Throws SluiceError SLUICE_ROWS_INVALID, naming the line.
+ * Prompts of a file of JSON lines, each with `prompt` (and `system`) or `messages`, and `model` if it is not `requested`; or of a folder of
+ * labelled prompts, like data/prompts. They are treated as requests to OpenAI's chat API. Throws SluiceError SLUICE_ROWS_INVALID, naming
+ * the line.
  */
 export async function promptsOf(file: string, requested: string): Promise<PromptRequest[]> {
   const found: PromptRequest[] = [];
@@ -74,7 +75,7 @@ function requestOf(row: Readonly<Record<string, unknown>>, requested: string, wh
   return { exchange: read.exchange, body };
 }
 
-/** Whether a file holds prompts rather than records or a ledger: a folder, or JSON lines whose first has `prompt` or `messages`. */
+/** Whether a path holds prompts rather than records or a ledger: a folder, or JSON lines whose first has `prompt` or `messages`. */
 export async function holdsPrompts(file: string): Promise<boolean> {
   if (isFolder(file)) return true;
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return false;
@@ -84,5 +85,5 @@ export async function holdsPrompts(file: string): Promise<boolean> {
   return head.startsWith('{') && /^[^\n]*"(?:prompt|messages)"\s*:/.test(head) && !/^[^\n]*"decision"\s*:/.test(head);
 }
 
-/** Of a file that say which kind it is. */
+/** Bytes read from a file to detect its kind. */
 const firstBytes = 64 * 1024;

@@ -9,7 +9,7 @@ import type { Decision, Disqualification } from '../route/types.ts';
 import { rebuild, type Approximation, type Unreplayable } from './exchange.ts';
 import { IntervalSum, type Interval } from './interval.ts';
 
-/** Faults that a request's needs bring about; the rest is prices, keys and health. */
+/** Disqualifications caused by a request's needs; the others come from prices, keys and health. */
 const capabilityFaults: ReadonlySet<Disqualification> = new Set<Disqualification>([
   'context-window',
   'max-output',
@@ -34,39 +34,39 @@ export interface Move {
   readonly requests: number;
 }
 
-/** What another policy would have done with recorded requests. */
+/** The effect that another policy would have had on recorded requests. */
 export interface ReplayReport {
-  /** Hashes of the policies; `recorded`: what was in force then, with its budgets and rests. */
+  /** Hashes of the policies; `recorded`: the decisions as recorded, with the budgets and cooldowns of that time. */
   readonly policy: string;
   readonly against: string;
   readonly read: number;
   readonly replayed: number;
   readonly skipped: Readonly<Partial<Record<Unreplayable, number>>>;
-  /** Requests whose model or provider would have been another. */
+  /** Requests with another model or provider. */
   readonly moved: number;
-  /** Most frequent first; bounded. `refused` stands for a target. */
+  /** Most frequent first; bounded. `refused` takes the place of a target. */
   readonly moves: readonly Move[];
   readonly reasons: Readonly<Record<string, { readonly before: number; readonly after: number }>>;
-  /** Requests that would be refused now and were answered before, and the other way round. */
+  /** Requests that would be refused now and were answered before, and the reverse. */
   readonly newlyRefused: number;
   readonly noLongerRefused: number;
   readonly cost: {
     /** Answered both ways, with usage and both prices known. */
     readonly compared: number;
-    /** Answered both ways, and nobody can say. */
+    /** Answered both ways, but usage or a price is unknown. */
     readonly unknown: number;
     readonly beforeUsd: number;
     readonly afterUsd: number;
     /** after − before; null for fewer than two requests. */
     readonly difference: Interval | null;
-    /** The difference and its interval by what was spent before; null where that is nothing. */
+    /** The difference and its interval relative to the cost before; null if that is zero. */
     readonly relative: { readonly difference: number; readonly low: number; readonly high: number } | null;
   };
-  /** Requests for which a target that the policy lists was out because of what they need, by need. */
+  /** Requests for which a target in the policy was excluded because of the request's needs, by need. */
   readonly capabilities: Readonly<Partial<Record<Disqualification, number>>>;
-  /** Requests that keep the app's model, or are refused, because nothing that the policy lists can take them; and how many did before. */
+  /** Requests that keep the app's model, or are refused, because no target in the policy can take them; before and after. */
   readonly unable: { readonly before: number; readonly after: number };
-  /** Requests whose decision may hang on what records do not hold. */
+  /** Requests whose decision may depend on data that records do not hold. */
   readonly approximated: Readonly<Partial<Record<Approximation, number>>>;
   /** Rules over text that requests reached and that their records cannot answer, by name: they counted as no match. */
   readonly unknownRules: Readonly<Record<string, number>>;
@@ -74,7 +74,9 @@ export interface ReplayReport {
 
 const refused = 'refused';
 
-/** Decides recorded requests anew, one at a time, by the server's own decide(). `baseline` null: held against what was recorded. */
+/**
+ * Decides recorded requests again, one at a time, with the server's own decide(). `baseline` null: compares with the recorded decisions.
+ */
 export class Replay {
   readonly #policy: PolicyGeneration;
   readonly #baseline: PolicyGeneration | null;
@@ -107,7 +109,7 @@ export class Replay {
     const before = this.#decidedBefore(record);
     if (typeof before === 'string') return bump(this.#skipped, before);
     this.#replayed++;
-    // Only the prompt says whether it is sensitive: a pattern that the policy still has decides as it did.
+    // Only the prompt shows whether it is sensitive: if the policy still has the pattern, it decides as recorded.
     const carried =
       record.decision !== null &&
       bySensitivity(record.decision) &&
@@ -181,7 +183,7 @@ export class Replay {
     }
     if (wasRefused || isRefused) return;
     const { usage } = record;
-    // Both ways priced by the policy that is asked about: what differs is the choice, not the price list.
+    // Both priced by the new policy, so that the difference comes from the choice, not from the price list.
     const cost = usage === null ? null : [costOf(this.#policy, before.served, usage), costOf(this.#policy, after.served, usage)];
     const [old, next] = cost ?? [];
     if (old?.known !== true || next?.known !== true) {

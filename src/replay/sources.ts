@@ -7,18 +7,18 @@ import type { ExchangeRecord } from '../record/types.ts';
 
 export interface SourceOptions {
   readonly file: string;
-  /** Ms since the epoch; null: from the beginning. */
+  /** Ms since the epoch; null for everything. */
   readonly from: number | null;
-  /** Conditions as `--where` has them; for a ledger only. */
+  /** Conditions in the syntax of `--where`; for a ledger only. */
   readonly where: readonly string[];
-  /** At most this many, the newest of a ledger, the first of a file. */
+  /** Maximum number of records: the newest of a ledger, the first of a file. */
   readonly limit: number;
 }
 
-/** First bytes of every SQLite file. */
+/** Magic bytes of SQLite files. */
 const sqlite = 'SQLite format 3\0';
 
-/** Records of a ledger, of a server's log, or of an export as JSON lines; which it is, the file says. Throws SluiceError. */
+/** Records of a ledger, of a server's log, or of an export as JSON lines; detected from the file's content. Throws SluiceError. */
 export async function* recordsOf(options: SourceOptions): AsyncGenerator<ExchangeRecord> {
   if (beginsAsSqlite(options.file)) {
     const db = openDatabase(options.file, 'readonly');
@@ -59,14 +59,14 @@ async function* fromLines({ file, from, limit }: SourceOptions): AsyncGenerator<
   }
 }
 
-/** The record of a log's line, of an export's, or of a line that is one itself; null for other lines. */
+/** The record in a line of a log or an export, or a line that is a record itself; null for other lines. */
 function recordIn(line: string): ExchangeRecord | null {
   if (!line.includes('"decision"')) return null;
   let value: Readonly<Record<string, unknown>>;
   try {
     value = JSON.parse(line) as Readonly<Record<string, unknown>>;
   } catch {
-    // A line that was cut in two.
+    // A truncated line.
     return null;
   }
   const exported = (value['provenance_records'] as Readonly<Record<string, unknown>> | undefined)?.['routing_decision'];

@@ -1,18 +1,18 @@
-/** The models of the ladder, each as a model of OpenAI's traffic. */
+/** The models of the ladder, each of them a model for OpenAI's traffic. */
 export interface LadderModels {
   readonly small: string;
   readonly middle: string;
   readonly large: string;
 }
 
-/** The classic ladder of routing strategies, as policies: from `tiers` on each step adds to the one before. */
+/** The classic ladder of routing strategies, as policies: from `tiers` on, each step adds to the one before. */
 export function strategies({ small, middle, large }: LadderModels): readonly { readonly name: string; readonly policy: string }[] {
   const candidates = `  candidates: { simple: [${small}], standard: [${middle}], complex: [${large}] }`;
   const tiers = `${candidates}\n  tiers: [simple, standard]`;
   const learned = `${tiers}\n  learned: { weak: ${small}, strong: [${large}], maxQualityLoss: 2%, pair: { weak: mixtral-8x7b-instruct, strong: gpt-4-1106-preview } }\n  models: { list: [${small}, ${middle}], for: [${large}], maxQualityLoss: 2% }`;
   const fallback = `${learned}\n  fallback: { escalate: true, attempts: 3 }`;
   const cache = `  cache: { mode: on, share: workspace }`;
-  // Fields where a wrong answer harms keep the large model, whatever the tier.
+  // Fields where a wrong answer causes harm keep the large model, in every tier.
   const segments = `  rules: [{ name: expert-fields, when: "verdict.domain in ['medical', 'legal', 'finance']", then: { tier: complex } }]`;
   const policy = (settings: string): string => `version: 1\ndefaults:\n${settings}\n`;
   return [

@@ -17,7 +17,7 @@ const approximationWords: Readonly<Record<Approximation, string>> = {
   session: 'the conversation: each request is decided by itself',
 };
 
-/** A report as a person reads it; ends with a newline. */
+/** A report as text; ends with a newline. */
 export function replayText(report: ReplayReport): string {
   const { cost } = report;
   const lines = [

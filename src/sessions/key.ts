@@ -3,10 +3,10 @@ import type { Exchange } from '../apis/types.ts';
 import type { SessionKey, SessionSource } from './types.ts';
 
 const digits = 16;
-/** Bytes of the first user message that name a conversation. */
+/** Bytes of the first user message that identify a conversation. */
 const openingBytes = 4 * 1024;
 
-/** Headers by which known clients name a conversation; `x-sluice-session` stands before them. */
+/** Headers in which known clients name a conversation; `x-sluice-session` comes before them. */
 export const sessionHeaders = [
   'x-sluice-session',
   'x-session-id',
@@ -16,14 +16,14 @@ export const sessionHeaders = [
   'helicone-session-id',
 ] as const;
 
-/** The conversation's name in the first header that has one; null: none has. `said`: the first of some headers that says something that counts. */
+/** The conversation's name from the first header that has one; null if none has. `said`: the first of some headers with a valid value. */
 export function sessionInHeaders(said: (names: readonly string[]) => string | undefined, more: readonly string[]): string | null {
   return (more.length === 0 ? undefined : said(more)) ?? said(sessionHeaders) ?? null;
 }
 
 /**
  * The key of a request's conversation: named by a header, by a member of the body, or by its first user message, which every turn of a
- * stateless API repeats. Null: there is nothing to tell it by. Workspaces never share one. `believed`: whether a name in the body counts.
+ * stateless API repeats. Null if nothing identifies it. Workspaces never share a key. `believed`: whether a name in the body counts.
  */
 export function sessionKey(workspace: string, named: string | null, exchange: Exchange, body: Buffer, believed = true): SessionKey | null {
   if (named !== null) return keyOf('header', workspace, named);

@@ -6,11 +6,11 @@ import type { RemoteSessions } from './store.ts';
 import type { SessionState } from './types.ts';
 
 export interface RedisSessionsOptions extends RedisTarget {
-  /** Longest wait for a conversation, in ms. */
+  /** Maximum time to wait for a conversation, in ms. */
   readonly deadlineMs: number;
 }
 
-/** What must be in a value: a Redis may hold anything. */
+/** Required members of a value: a Redis may contain anything. */
 const shape = z.strictObject({
   floor: z.enum(['simple', 'standard', 'complex']),
   strong: z.boolean(),
@@ -23,14 +23,14 @@ const shape = z.strictObject({
 
 const keyOf = (key: string): string => `sluice:s:{${key}}`;
 
-/** Conversations in a Redis that replicas share. Slow or dead, it knows none; the same requests go on. */
+/** Conversations in a Redis that replicas share. If it is slow or down, no conversation is known and requests continue. */
 export class RedisSessions implements RemoteSessions {
   readonly #client: RedisClient;
   readonly #deadlineMs: number;
   readonly #breaker = new Breaker();
   readonly #onProblem: () => void;
 
-  /** Throws SluiceError for a wrong URL or file; connects in the background. */
+  /** Throws SluiceError for an invalid URL or file; connects in the background. */
   constructor(options: RedisSessionsOptions, onProblem: () => void) {
     this.#client = redisClient(options);
     this.#deadlineMs = options.deadlineMs;

@@ -3,7 +3,7 @@ import type { GradedDecision, Grade, GradeSink } from '../grades/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { SessionState } from './types.ts';
 
-/** Conversations that replicas share. No method rejects; what is not answered in time is not known. */
+/** Conversations that replicas share. No method rejects; a lookup that is not answered in time counts as unknown. */
 export interface RemoteSessions {
   get(key: string): Promise<SessionState | null>;
   put(key: string, state: SessionState, ttlMs: number): void;
@@ -15,17 +15,17 @@ interface Entry {
   readonly until: number;
 }
 
-/** A grade up to this says that the conversation needs more than it got. */
+/** A grade up to this means that the conversation needs a stronger tier. */
 const lowGrade = 0.3;
 
 /**
- * What is remembered of conversations: in memory, bounded and for a while after their last turn, and in a Redis where replicas share one. What is
- * forgotten costs a cheaper turn, nothing else.
+ * Conversation state: in memory, bounded and kept for a while after the last turn, and in a Redis if replicas share one. Losing it only
+ * costs a cheaper turn.
  */
 export class Sessions implements GradeSink {
   readonly #remote: RemoteSessions | null;
   readonly #now: () => number;
-  /** A Map keeps insertion order: the first is the one that was changed longest ago. */
+  /** A Map keeps insertion order: the first entry is the one changed longest ago. */
   readonly #entries = new Map<string, Entry>();
 
   constructor(remote: RemoteSessions | null, now: () => number = Date.now) {
@@ -37,14 +37,16 @@ export class Sessions implements GradeSink {
     return this.#entries.size;
   }
 
-  /** Null: nothing is known. A promise where a Redis has to be asked: another replica may have answered the last turn. */
+  /** Null if nothing is known. A promise if Redis must be asked: another replica may have answered the last turn. */
   find(key: string): SessionState | null | Promise<SessionState | null> {
     const own = this.#own(key);
     if (this.#remote === null) return own;
     return this.#remote.get(key).then((shared) => newer(own, shared));
   }
 
-  /** A turn was decided that needed `tier` (`strong`: and the stronger model, says the learned router); `before` is what `find` gave. */
+  /**
+   * Records that a turn needed `tier` (`strong`: the learned router also asked for the stronger model); `before` is the result of `find`.
+   */
   turn(key: string, needs: { readonly tier: Tier; readonly strong: boolean }, before: SessionState | null, idleMs: number): void {
     const state: SessionState = before ?? {
       floor: needs.tier,
@@ -62,7 +64,7 @@ export class Sessions implements GradeSink {
     );
   }
 
-  /** Its answer came: who gave it, and what their prompt cache holds now. */
+  /** Records the turn's answer: who gave it, and what is now in their prompt cache. */
   answered(
     key: string,
     last: NonNullable<SessionState['last']>,
@@ -75,7 +77,7 @@ export class Sessions implements GradeSink {
     this.#put(key, { ...state, last, cachedTokens: cached.tokens, cachedUntil: at + cached.ms, at }, idleMs);
   }
 
-  /** A bad answer: the conversation needs the next tier from here on. */
+  /** Records a bad answer: the conversation needs the next tier from now on. */
   observe({ score }: Grade, { session, tier }: GradedDecision): void {
     if (session === null || score > lowGrade) return;
     const entry = this.#entries.get(session);
@@ -111,7 +113,7 @@ export function higher(a: Tier, b: Tier): Tier {
   return tiers.indexOf(a) >= tiers.indexOf(b) ? a : b;
 }
 
-/** Two replicas' views: the newer one's answer, and the higher floor of both. */
+/** Merges two replicas' views: the newer one's answer, and the higher floor of both. */
 function newer(own: SessionState | null, shared: SessionState | null): SessionState | null {
   if (own === null || shared === null) return own ?? shared;
   const [late, early] = own.at >= shared.at ? [own, shared] : [shared, own];

@@ -1,50 +1,50 @@
 import type { Tier } from '../classify/types.ts';
 import type { TargetRef } from '../policy/types.ts';
 
-/** Where a conversation's key is from. Closed list. `opening`: nobody named the conversation; its first user message does. */
+/** The source of a conversation's key. Closed list. `opening`: the conversation has no name; its first user message identifies it. */
 export type SessionSource = 'header' | 'body' | 'opening';
 
-/** A conversation's key: a hash, so that no name of an app's is kept. */
+/** A conversation's key: a hash, so that no name from an app is stored. */
 export interface SessionKey {
   /** 16 hex digits. */
   readonly key: string;
   readonly source: SessionSource;
 }
 
-/** What is remembered of a conversation. */
+/** Stored state of a conversation. */
 export interface SessionState {
   /** The highest tier that any of its turns needed. */
   readonly floor: Tier;
-  /** The learned router took the stronger model to be needed for one of them. */
+  /** The learned router asked for the stronger model for one of them. */
   readonly strong: boolean;
   readonly turns: number;
-  /** Who answered last; null: no answer has ended yet. */
+  /** Who answered last; null if no answer has ended yet. */
   readonly last: TargetRef | null;
-  /** Input tokens that the last one's provider holds in its prompt cache, and until when, in ms since the epoch. */
+  /** Input tokens in the prompt cache of the last answer's provider, and until when, in ms since the epoch. */
   readonly cachedTokens: number;
   readonly cachedUntil: number;
-  /** Of the newest change, ms since the epoch. */
+  /** Time of the newest change, ms since the epoch. */
   readonly at: number;
 }
 
 /** A request's conversation, as a decision sees it. */
 export interface SessionView extends SessionKey {
-  /** Null: this is its first turn, as far as is known. */
+  /** Null if this is its first turn, as far as is known. */
   readonly state: SessionState | null;
 }
 
-/** What a decision says of its conversation. */
+/** A decision's record of its conversation. */
 export interface SessionFacts extends SessionKey {
   /** Counted from 1. */
   readonly turn: number;
   /** Before this turn; null on the first. */
   readonly floor: Tier | null;
-  /** This turn alone would have been of a lower tier. */
+  /** This turn alone would have had a lower tier. */
   readonly raised: boolean;
   /** Who answered the turn before. */
   readonly last: TargetRef | null;
-  /** Tokens of this prompt that are reckoned to be in the last one's prompt cache; 0 where they are not. */
+  /** Estimated tokens of this prompt in the last provider's prompt cache; 0 if none. */
   readonly cachedTokens: number;
-  /** Another candidate would have been cheaper if the cache were not thrown away. */
+  /** Another candidate would have been cheaper if changing to it did not lose the cache. */
   readonly keptForCache: boolean;
 }

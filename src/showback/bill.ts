@@ -1,7 +1,7 @@
 import { parseCsv } from '../lib/csv.ts';
 import { SluiceError } from '../lib/errors.ts';
 
-/** What a provider's export says of one model. Null: the export does not say. */
+/** One model's figures in a provider's export. Null if the export does not have the figure. */
 export interface BillLine {
   readonly model: string;
   readonly requests: number | null;
@@ -27,7 +27,7 @@ type Row = Readonly<Record<string, string>>;
 interface Format {
   readonly provider: Bill['provider'];
   readonly what: Bill['what'];
-  /** Columns by which it is known. */
+  /** Columns that identify the format. */
   readonly columns: readonly string[];
   readonly line: (row: Row) => BillLine;
 }
@@ -35,7 +35,7 @@ interface Format {
 const number = (row: Row, ...names: readonly string[]): number =>
   names.reduce((sum, name) => sum + (Number((row[name] ?? '').replaceAll(',', '')) || 0), 0);
 
-/** Exports as OpenAI's and Anthropic's consoles write them. */
+/** Export formats of OpenAI's and Anthropic's consoles. */
 const formats: readonly Format[] = [
   {
     provider: 'anthropic',
@@ -122,7 +122,7 @@ function dayOf(row: Row, file: string, line: number): number {
   return at - (at % dayMs);
 }
 
-/** Snapshots and display names under the name that requests have: `gpt-5-mini-2025-08-07`, `Claude Haiku 4.5`. */
+/** Maps snapshots and display names to the name that requests use: `gpt-5-mini-2025-08-07`, `Claude Haiku 4.5`. */
 export function modelName(name: string): string {
   return name
     .trim()

@@ -7,13 +7,13 @@ export interface Compared {
   readonly model: string;
   readonly bill: BillLine | null;
   readonly ledger: BillLine | null;
-  /** Bill over ledger minus one, of dollars where the bill has them, else of all tokens; null: one of them has nothing. */
+  /** Bill divided by ledger, minus one: in dollars if the bill has them, else in all tokens; null if either is empty. */
   readonly off: number | null;
-  /** Exchanges of the ledger whose cost, or usage, is unknown. */
+  /** Exchanges of the ledger with unknown cost or usage. */
   readonly unknown: number;
 }
 
-/** Holds a bill against the ledger's sums by model (`lines`, grouped by model alone). Dearest first. */
+/** Compares a bill with the ledger's sums by model (`lines`, grouped by model alone). Most expensive first. */
 export function reconcile(bill: Bill, lines: readonly SavingsLine[]): Compared[] {
   const known = new Map<string, { line: BillLine; unknown: number }>();
   for (const one of lines) {
@@ -61,7 +61,7 @@ export function agrees({ off }: Compared, tolerance: number): boolean {
   return off !== null && Math.abs(off) <= tolerance;
 }
 
-/** What a difference may come from. */
+/** Possible causes of a difference. */
 export function reasonFor(one: Compared, tolerance: number): string {
   if (agrees(one, tolerance)) return 'agrees';
   if (one.ledger === null || sizeZero(one.ledger))

@@ -1,14 +1,14 @@
 import type { SavingsLine, SavingsReport } from '../ledger/query.ts';
 
-/** What a team's models cost in a period, and how sure that is. Dollars. */
+/** Cost of a team's models in a period, and how certain it is. Dollars. */
 export interface TeamLine {
   readonly team: string;
   readonly exchanges: number;
-  /** All that is known to have been spent. */
+  /** All known spending. */
   readonly spent: number;
   readonly baseline: number;
   readonly saved: number;
-  /** 0..1: exchanges whose cost is known; null: there are none. */
+  /** 0..1: share of exchanges with a known cost; null if there are none. */
   readonly costKnown: number | null;
   readonly savingsKnown: number | null;
   readonly models: readonly { readonly model: string; readonly spent: number; readonly exchanges: number }[];
@@ -21,10 +21,10 @@ export interface Showback {
   readonly total: TeamLine;
 }
 
-/** Models that are shown for a team. */
+/** Number of models shown per team. */
 const mostModels = 5;
 
-/** From the sums by workspace, and those by workspace and model. */
+/** Built from the sums by workspace, and those by workspace and model. */
 export function showback(byTeam: SavingsReport, byModel: SavingsReport): Showback {
   const models = (team: string): TeamLine['models'] =>
     byModel.lines
@@ -50,7 +50,7 @@ function teamLine(team: string, line: SavingsLine, models: TeamLine['models']): 
   };
 }
 
-/** How sure a sum is, in words. */
+/** How certain a sum is, in words. */
 export function sureness(known: number | null): string {
   if (known === null) return 'nothing to know';
   if (known === 1) return 'all known';
@@ -60,7 +60,7 @@ export function sureness(known: number | null): string {
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const html = (text: string): string => text.replace(/[&<>"']/g, (letter) => escapes[letter]!);
 
-/** One page without scripts or anything from elsewhere. `dollars` writes an amount. */
+/** One HTML page without scripts or external resources. `dollars` formats an amount. */
 export function showbackHtml({ from, to, teams, total }: Showback, dollars: (usd: number) => string): string {
   const day = (time: string): string => time.slice(0, 16).replace('T', ' ');
   const row = (line: TeamLine, tag: 'td' | 'th'): string =>

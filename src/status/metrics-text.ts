@@ -5,7 +5,7 @@ export interface Sample {
   readonly value: number;
 }
 
-/** Samples of a `/metrics` answer of Sluice's own. Lines that are none are left out. */
+/** Samples of Sluice's own `/metrics` response. Lines that are not samples are skipped. */
 export function parseMetrics(text: string): Sample[] {
   const samples: Sample[] = [];
   for (const line of text.split('\n')) {
@@ -22,7 +22,7 @@ export function parseMetrics(text: string): Sample[] {
   return samples;
 }
 
-/** The sum of a metric's series, of those whose labels hold. */
+/** The sum of a metric's series whose labels match. */
 export function sumOf(samples: readonly Sample[], name: string, holds: (labels: Sample['labels']) => boolean = () => true): number {
   return samples.reduce((sum, sample) => (sample.name === name && holds(sample.labels) ? sum + sample.value : sum), 0);
 }

@@ -3,13 +3,13 @@ import { metricTable } from '../record/metric-table.ts';
 import type { SavingsTotals } from '../record/recent.ts';
 import { parseMetrics, sumOf } from './metrics-text.ts';
 
-/** How one replica's admin server is asked: by address or through an API server. Resolves with the body of a 200, else rejects. */
+/** Sends a request to one replica's admin server, by address or through an API server. Resolves with the body of a 200, else rejects. */
 export type Ask = (path: string) => Promise<string>;
 
-/** One replica, as far as it could be asked. */
+/** One replica, as far as it could be reached. */
 export type ReplicaStatus = { readonly name: string; readonly ready: boolean } & (
   | { readonly state: 'asked'; readonly facts: ReplicaFacts }
-  /** It did not answer: all of its figures are unknown. */
+  /** It did not answer, so all of its figures are unknown. */
   | { readonly state: 'unknown'; readonly why: string }
 );
 
@@ -20,29 +20,29 @@ export interface ReplicaFacts {
     readonly hash: string;
     readonly resourceVersion: string | null;
     readonly ageSeconds: number;
-    /** The newest edit is refused; an older version holds. */
+    /** The newest edit was rejected; an older version is in force. */
     readonly refused: boolean;
-    /** Its source has no policy at all. */
+    /** Its source has no policy. */
     readonly none: boolean;
-    /** No policy was given: the one that comes with Sluice decides in shadow mode. */
+    /** No policy was given: the one that ships with Sluice decides in shadow mode. */
     readonly embedded: boolean;
     readonly catalog: string;
-    /** ConfigMaps that are not in force as they are written. */
+    /** ConfigMaps whose content is not in force as written. */
     readonly notInForce: readonly string[];
   };
   readonly exchanges: number;
   readonly failOpen: number;
-  /** Files that the policy takes keys from and that hold none. */
+  /** Key files named by the policy that contain no key. */
   readonly keysMissing: number;
   readonly fallbacks: number;
   readonly exhausted: number;
-  /** `provider/model` of targets that rest. */
+  /** `provider/model` of targets in cooldown. */
   readonly cooling: readonly string[];
   /** Since the replica started. */
   readonly savings: Omit<SavingsTotals, 'exchanges'>;
-  /** Answers of models, and those of them whose usage nobody told, by reason. */
-  /** By how Envoys tell of answers, and by what those were read from: how many. */
+  /** Number of answers by how Envoys report them and by the source they were read from. */
   readonly sources: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Model answers, and how many of them have unknown usage, by reason. */
   readonly usage: { readonly answers: number; readonly unknown: Readonly<Record<string, number>> };
 }
 
@@ -56,7 +56,7 @@ interface PolicyAnswer {
   readonly lastRefusal: object | null;
 }
 
-/** Asks one replica. Never rejects. */
+/** Queries one replica. Never rejects. */
 export async function replicaStatus(name: string, ready: boolean, ask: Ask): Promise<ReplicaStatus> {
   try {
     const [policyText, metricsText, savingsText] = await Promise.all([ask('/policy'), ask('/metrics'), ask('/savings')]);
@@ -112,7 +112,7 @@ function factsOf(policy: PolicyAnswer, metrics: string, savings: SavingsTotals):
       shadow: (savings as Partial<SavingsTotals>).shadow ?? { usd: 0, known: 0, unknown: 0 },
     },
     sources,
-    // What the cache answered or the policy refused used no tokens.
+    // Cache answers and policy refusals used no tokens.
     usage: {
       answers: sum(
         metricTable.requests,

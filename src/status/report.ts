@@ -2,7 +2,7 @@ import { alignColumns, dollars, percent } from '../record/columns.ts';
 import { counted } from '../lib/counted.ts';
 import type { ReplicaFacts, ReplicaStatus } from './replica.ts';
 
-/** What people read: a line a replica, then the sums of those that answered, then what needs a look. */
+/** Text report: one line per replica, the totals of those that answered, then what needs attention. */
 export function statusText(where: string, wanted: number | null, replicas: readonly ReplicaStatus[]): string {
   const ready = replicas.filter((replica) => replica.ready).length;
   const lines = [`${where}: ${ready} of ${counted(wanted ?? replicas.length, 'replica')} ready`];
@@ -61,7 +61,7 @@ function sums(asked: readonly ReplicaFacts[]): string[] {
   ];
 }
 
-/** A line for each way in which Envoys tell of answers. */
+/** One line for each way in which Envoys report answers. */
 function sourceLines(asked: readonly ReplicaFacts[]): string[] {
   const modes = new Map<string, Map<string, number>>();
   for (const { sources } of asked) {

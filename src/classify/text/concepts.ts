@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { Lexicon, type Concept } from '../lexicon.ts';
 import { wordConcepts } from '../words.ts';
 
-/** Files of `concept<TAB>language<TAB>word, word, …`, in the order of their names. */
+/** Files of `concept<TAB>language<TAB>word, word, …`, sorted by name. */
 const folder = fileURLToPath(new URL('./concepts/', import.meta.url));
 
-/** Languages whose words are found anywhere in a run of letters. */
+/** Languages whose words are matched anywhere in a run of letters. */
 const unspacedLanguages: ReadonlySet<string> = new Set(['zh', 'ja', 'ko']);
 
 function conceptsOf(folder: string): Concept[] {
@@ -28,5 +28,5 @@ function conceptsOf(folder: string): Concept[] {
   return [...found].map(([name, words]) => ({ name, ...words }));
 }
 
-/** What the text model's concepts are: their order is part of the model. */
+/** The text model's concepts. Their order is part of the model. */
 export const concepts = new Lexicon([...wordConcepts, ...conceptsOf(folder)]);

@@ -5,7 +5,7 @@ import { SluiceError } from '../../lib/errors.ts';
 import { levels, textFields, textTasks, type TextField, type TextTask } from './heads.ts';
 import type { TextRow } from './example.ts';
 
-/** Letters of the tier in an entry's header, in the order of tiers; `-`: nobody said. */
+/** Letters of the tier in an entry's header, in the order of tiers; `-` if unlabelled. */
 const tierLetters = ['s', 'm', 'c'] as const;
 
 /** A labelled prompt of a batch file. */
@@ -13,15 +13,16 @@ export interface LabelledPrompt extends TextRow {
   readonly task: TextTask;
   readonly fields: readonly TextField[];
   readonly level: number;
-  /** Language tag: the folder that the batch is in. */
+  /** Language tag: the name of the batch's folder. */
   readonly language: string;
-  /** The line of its header. */
+  /** The line number of its header. */
   readonly line: number;
 }
 
 /**
- * Reads a batch: entries of a header, `@ task|field[,field]|level|tier`, and the prompt's lines up to the next header. `SYSTEM:` begins a system prompt,
- * `USER:` on a line of its own ends it. Lines before the first header are a note. Throws SluiceError SLUICE_ROWS_INVALID, naming file and line.
+ * Reads a batch: entries of a header, `@ task|field[,field]|level|tier`, and the prompt's lines up to the next header. `SYSTEM:` begins a
+ * system prompt, `USER:` on a line of its own ends it. Lines before the first header are a note. Throws SluiceError SLUICE_ROWS_INVALID,
+ * naming file and line.
  */
 export function parseBatch(text: string, name: string, language: string): LabelledPrompt[] {
   const rows: LabelledPrompt[] = [];
@@ -68,7 +69,7 @@ function splitSystem(text: string): { readonly system: string; readonly prompt: 
   return { system: text.slice('SYSTEM:'.length, mark.index).trim(), prompt: text.slice(mark.index + mark[0].length).trim() };
 }
 
-/** All batches of a folder with one folder a language, in the order of their names. */
+/** All batches of a folder that has one folder per language, sorted by name. */
 export function readCorpus(folder: string): LabelledPrompt[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -82,7 +83,7 @@ export function readCorpus(folder: string): LabelledPrompt[] {
     );
 }
 
-/** What a second reader said of a prompt without seeing the first labels. */
+/** The labels of a second annotator who did not see the first labels. */
 export type SecondLabels = Pick<LabelledPrompt, 'task' | 'fields' | 'level' | 'tier'>;
 
 /** Names a prompt in the file of second labels: the first 12 hexadecimal digits of the SHA-256 of system prompt and prompt. */
@@ -90,7 +91,10 @@ export function promptKey({ system, prompt }: Pick<LabelledPrompt, 'system' | 'p
   return createHash('sha256').update(`${system}\n${prompt}`).digest('hex').slice(0, 12);
 }
 
-/** Second labels by `promptKey`; lines are `key task|field[,field]|level|tier`. Empty where the folder has none. Throws SluiceError SLUICE_ROWS_INVALID, naming the line. */
+/**
+ * Second labels by `promptKey`; lines are `key task|field[,field]|level|tier`. Empty if the folder has none. Throws SluiceError
+ * SLUICE_ROWS_INVALID, naming the line.
+ */
 export function readSecond(folder: string): ReadonlyMap<string, SecondLabels> {
   const file = join(folder, secondFile);
   if (!existsSync(file)) return new Map();
@@ -104,12 +108,12 @@ export function readSecond(folder: string): ReadonlyMap<string, SecondLabels> {
 
 const secondFile = 'second.txt';
 
-/** Weight of each of a prompt's two opinions. */
+/** Weight of each label set when a prompt has two. */
 const eachOpinion = 0.6;
 
 /**
- * Rows to train with: a prompt with two opinions trains tasks, fields and tiers with both, at about half the weight each, and its level is their mean.
- * `at` is the place of each row's prompt in `prompts`.
+ * Training rows: a prompt with two label sets trains tasks, fields and tiers with both, at about half the weight each, and its level is
+ * their mean. `at` is the index in `prompts` of each row's prompt.
  */
 export function withOpinions(
   prompts: readonly LabelledPrompt[],

@@ -1,6 +1,6 @@
 import type { TextField, TextTask } from './heads.ts';
 
-/** A labelled prompt. What is null is not known and trains nothing. */
+/** A labelled prompt. A null label is unknown and trains nothing. */
 export interface TextRow {
   readonly prompt: string;
   readonly system: string;
@@ -10,9 +10,9 @@ export interface TextRow {
   readonly level: number | null;
   /** 0 simple, 1 standard, 2 complex. */
   readonly tier: number | null;
-  /** Whether the row is of the public set of tiers. */
+  /** Whether the row is from the public set of tiers. */
   readonly house?: boolean;
-  /** Whose rows leave together when the model is tried on what it has not seen. */
+  /** The group of rows that are held out together when the model is evaluated on unseen data. */
   readonly group: string;
   readonly weight: number;
 }
@@ -20,32 +20,35 @@ export interface TextRow {
 export interface TrainOptions {
   readonly epochs: number;
   readonly rate: number;
-  /** Pull of every weight to zero, a step. */
+  /** Weight decay per step. */
   readonly decay: number;
-  /** Share of n-grams that a step leaves out. */
+  /** Share of n-grams that a step drops. */
   readonly dropout: number;
-  /** An n-gram counts when this many prompts have it. */
+  /** Minimum number of prompts that an n-gram must occur in. */
   readonly least: number;
   /** Most n-grams that the model keeps. */
   readonly most: number;
   readonly kindScale: readonly number[];
   readonly tierWeight: number;
-  /** How far rare tasks weigh more: 0 not at all, 1 as much as frequent ones together. */
+  /** How much more rare tasks weigh: 0 not at all, 1 as much as frequent ones together. */
   readonly balance: number;
-  /** Of the level's ridge: its pull to zero, and the weight of each kind of n-gram. Strong and with little of a prompt's shape: that is what holds elsewhere. */
+  /**
+   * The level's ridge: its regularisation, and the weight of each kind of n-gram. Strong regularisation with little of a prompt's shape
+   * generalises to other data.
+   */
   readonly ridge: { readonly pull: number; readonly kindScale: readonly number[] };
 }
 
-/** Hashed n-grams of one row: their hashes and kinds, once for all trainings. */
+/** Hashed n-grams of one row: their hashes and kinds, computed once for all trainings. */
 export interface Hashed {
   readonly hashes: Uint32Array;
   readonly kinds: Uint8Array;
   readonly counts: Int32Array;
-  /** Places of the ask's words among the word vectors, each once; empty where none were given. */
+  /** Indices of the ask's distinct words among the word vectors; empty if there are no vectors. */
   readonly words: Int32Array;
 }
 
-/** A row's n-grams that have weights, and what each counts. */
+/** The n-grams of a row that have weights, and the value of each. */
 export interface Example {
   readonly at: Int32Array;
   readonly x: Float32Array;

@@ -21,35 +21,37 @@ export interface NearExample {
   readonly likeness: number;
 }
 
-/** A tier that an example says, and how far the score moves towards it: 0 to 1. */
+/** The tier given by an example, and how far the score moves towards it: 0 to 1. */
 export interface TaughtTier {
   readonly name: string;
   readonly tier: Tier;
   readonly strength: number;
 }
 
-/** Likeness up to which an example does nothing, and from which on it decides. */
+/** Similarity up to which an example has no effect, and from which on it decides. */
 const likeFrom = 0.25;
 const likeTo = 0.65;
 
-/** What an n-gram weighs that the model does not know, in units of the model's inverse document frequency: pairs of words mostly, and names. */
+/**
+ * Weight of an n-gram that the model does not know, in units of the model's inverse document frequency: mostly pairs of words, and names.
+ */
 const unknownWeight = 0.6;
 
-/** How far a taught output stands above the others, in units of its head's temperature. */
+/** How far a taught output is raised above the others, in units of its head's temperature. */
 const lead = 2;
 
 /**
- * Examples of a team: near prompts move towards their labels. Likeness is the cosine of the n-grams of both asks, weighted by how rare they are. Of each label
- * the nearest example that says it counts. Deterministic; its time is linear in the n-grams of the prompt and the examples that share them; it allocates
- * only for prompts that an example moves. What it says is valid until the next prompt is read.
+ * A team's examples: similar prompts move towards their labels. Similarity is the cosine of the n-grams of both asks, weighted by rarity.
+ * For each label, only the nearest example that has it counts. Deterministic; time is linear in the n-grams of the prompt and the examples
+ * that share them; it allocates only for prompts that an example moves. Results are valid until the next prompt is read.
  */
 export class Examples {
   readonly #examples: readonly LabelledExample[];
   readonly #model: TextModel;
-  /** Open addressing from an n-gram's hash to its place among the distinct ones plus 1. */
+  /** Open addressing from an n-gram's hash to its index among the distinct n-grams, plus 1. */
   readonly #slots: Int32Array;
   readonly #hashes: Uint32Array;
-  /** The examples that hold each n-gram lie from its start to the next one's. */
+  /** The examples that contain each n-gram are stored from its start to the next one's start. */
   readonly #starts: Int32Array;
   readonly #holders: Int32Array;
   /** One over the length of each example's vector. */
@@ -90,17 +92,17 @@ export class Examples {
     }
   }
 
-  /** The examples that moved the last prompt, the nearest first. */
+  /** The examples that moved the last prompt, nearest first. */
   get near(): readonly NearExample[] {
     return this.#near;
   }
 
-  /** The tier that they say of the last prompt; null: none. */
+  /** The tier that the examples give the last prompt; null if there is none. */
   get tier(): TaughtTier | null {
     return this.#tier;
   }
 
-  /** Moves the outputs of the model for a prompt. */
+  /** Moves the model's outputs for a prompt. */
   readonly nudge = (grams: PromptGrams, outputs: Float64Array): void => {
     this.#near.length = 0;
     this.#tier = null;
@@ -125,7 +127,7 @@ export class Examples {
     this.#near.sort((a, b) => b.likeness - a.likeness);
   };
 
-  /** Writes down how alike the prompt and each example are. False: none is near. */
+  /** Computes the similarity of the prompt and each example. False if none is near. */
   #compare(grams: PromptGrams): boolean {
     const likeness = this.#likeness.fill(0);
     const { hashes, kinds, size } = grams;
@@ -148,7 +150,7 @@ export class Examples {
     return any;
   }
 
-  /** The nearest example that says a label, the first of those that are as near; -1: none is near. */
+  /** The nearest example that has a label, the first if several are equally near; -1 if none is near. */
   #nearest(label: 'task' | 'domain' | 'tier' | 'level'): number {
     let best = -1;
     for (let at = 0; at < this.#examples.length; at++) {
@@ -185,7 +187,7 @@ function teachTask(outputs: Float64Array, task: number, strength: number, temper
   outputs[at]! += strength * Math.max(0, most + lead * temperature - outputs[at]!);
 }
 
-/** Makes one domain likely and the others unlikely: each has a probability of its own. */
+/** Makes one domain likely and the others unlikely: each has its own probability. */
 function teachDomain(outputs: Float64Array, domain: number, strength: number, temperature: number): void {
   for (let k = 0; k < textFields.length; k++) {
     const at = head.field + k;

@@ -8,12 +8,12 @@ import { kinds } from './grams.ts';
 import { outputs, textFields, textTasks } from './heads.ts';
 import { TextModel, type TextModelHeader, type TextModelTables } from './model.ts';
 
-/** The text model that comes with Sluice; docs/classifier.md has its card. */
+/** The text model that ships with Sluice; docs/classifier.md has its model card. */
 export const textModelFile = fileURLToPath(new URL('../../../models/text-1.model', import.meta.url));
 
 /**
- * A model file: the magic, the header's length in bytes (32 bits, little-endian), the header as JSON, then hashes, frequencies and weights, little-endian,
- * without padding, packed by Brotli. The card is in the header, so `head -c` shows it.
+ * A model file: the magic, the header's length in bytes (32 bits, little-endian), the header as JSON, then hashes, frequencies and weights,
+ * little-endian, without padding, packed by Brotli. The model card is in the header, so `head -c` shows it.
  */
 const magic = Buffer.from('SLUICETEXT2\n');
 
@@ -68,7 +68,7 @@ export function encodeTextModel(header: TextModelHeader, { hashes, idf, weights 
   ]);
 }
 
-/** Reads a model file's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, on anything that is not a whole model of this format. */
+/** Reads a model file's bytes. Throws SLUICE_MODEL_INVALID, naming `where`, if they are not a complete model of this format. */
 export function decodeTextModel(bytes: Buffer, where: string): TextModel {
   const bad = (message: string): SluiceError => new SluiceError('SLUICE_MODEL_INVALID', message, { where });
   const from = magic.length + 4;
@@ -84,10 +84,10 @@ export function decodeTextModel(bytes: Buffer, where: string): TextModel {
   try {
     unpacked = brotliDecompressSync(bytes.subarray(from + headerBytes), { maxOutputLength: total + 1 });
   } catch {
-    // Said below.
+    // Reported below.
   }
   if (unpacked?.length !== total) throw bad(`The tables are damaged, or are not the ${total} bytes that the header asks for.`);
-  // Copied, because typed arrays want aligned offsets.
+  // Copied because typed arrays need aligned offsets.
   const tables = new ArrayBuffer(total);
   new Uint8Array(tables).set(unpacked);
   return new TextModel(
@@ -103,7 +103,7 @@ export function decodeTextModel(bytes: Buffer, where: string): TextModel {
 
 let shipped: TextModel | null = null;
 
-/** The text model that comes with Sluice, read once a process. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */
+/** The text model that ships with Sluice, read once per process. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */
 export function textModel(): TextModel {
   return (shipped ??= readTextModel(textModelFile));
 }

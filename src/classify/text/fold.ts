@@ -5,29 +5,29 @@ import type { TextWeights } from './train.ts';
 import { rarityOf, type WordVectors } from './vectors.ts';
 
 /**
- * What the word vectors add. A linear model over the mean vector of an ask's words is a sum over its words, so it can be folded into the words' own weights:
- * words that no training prompt has get weights from their neighbours, and a prompt costs nothing more.
+ * Adds the word vectors to the model. A linear model over the mean vector of an ask's words is a sum over its words, so it can be folded
+ * into the words' own weights: words that are in no training prompt get weights from their neighbours, at no extra cost per prompt.
  */
 export interface FoldOptions {
-  /** Share of the vectors' level, fields and tasks in what is added to the weights. */
+  /** Share of the vectors' level, fields and tasks that is added to the weights. */
   readonly level: number;
   readonly field: number;
   readonly task: number;
-  /** Pull to zero of the vectors' weights. */
+  /** Regularisation of the vectors' weights. */
   readonly pull: { readonly level: number; readonly field: number; readonly task: number };
-  /** Words, most frequent first, that get a row of their own where they have none. */
+  /** How many words, most frequent first, get a row of their own if they have none. */
   readonly most: number;
 }
 
 export const defaultFold: FoldOptions = { level: 1, field: 0.7, task: 0.3, pull: { level: 300, field: 3, task: 3 }, most: 25_000 };
 
-/** What a word that no training prompt has counts for when rows are chosen. */
+/** Document count assumed for a word that is in no training prompt, when rows are chosen. */
 const unseen = 2;
 
-/** Rounds of a logistic regression's Newton steps. */
+/** Newton iterations of a logistic regression. */
 const rounds = 6;
 
-/** `trained` with the vectors folded in. Rows without any word that has a vector change nothing. */
+/** `trained` with the vectors folded in. Changes no row that has no word with a vector. */
 export function foldVectors(
   trained: TextWeights,
   input: { readonly rows: readonly TextRow[]; readonly hashed: readonly Hashed[]; readonly vectors: WordVectors },
@@ -71,7 +71,7 @@ export function foldVectors(
   });
 }
 
-/** A logistic regression for each of `names`. */
+/** One logistic regression for each of `names`. */
 function classes<Name extends string>(
   rows: readonly { readonly x: Float64Array; readonly weight: number; readonly is: readonly Name[] }[],
   names: readonly Name[],
@@ -88,7 +88,10 @@ function classes<Name extends string>(
   );
 }
 
-/** Sum of the vectors of an ask's words, each as rare as it is worth, over the root of the ask's n-grams: what a weight of the ask is multiplied with. */
+/**
+ * Sum of the vectors of an ask's words, each weighted by rarity, divided by the square root of the ask's n-gram count: the factor that a
+ * weight of the ask is multiplied by.
+ */
 function meanVector({ words, counts }: Hashed, { size, numbers }: WordVectors): Float64Array {
   const sum = new Float64Array(size);
   const scale = 1 / Math.sqrt(Math.max(1, counts[kind.ask]!));
@@ -99,7 +102,7 @@ function meanVector({ words, counts }: Hashed, { size, numbers }: WordVectors): 
   return sum;
 }
 
-/** Copies the weights, with a row for each of the most frequent words, and lets `of` add to each word's outputs. */
+/** Copies the weights, adds a row for each of the most frequent words, and lets `of` add to each word's outputs. */
 function widened(
   trained: TextWeights,
   { words }: WordVectors,
@@ -134,7 +137,7 @@ function ridge(x: readonly Float64Array[], y: readonly number[], pull: number): 
   return normal.solve();
 }
 
-/** Logistic regression without an intercept, by Newton's steps. */
+/** Logistic regression without an intercept, by Newton's method. */
 function logistic(
   x: readonly Float64Array[],
   y: readonly number[],
@@ -180,7 +183,7 @@ class Normal {
     }
   }
 
-  /** The matrix is symmetric and positive: no row has to change places. */
+  /** The matrix is symmetric and positive definite, so no pivoting is needed. */
   solve(): Float64Array {
     const rows = this.#rows;
     const size = this.#size;

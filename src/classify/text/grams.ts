@@ -2,24 +2,24 @@ import { concepts } from './concepts.ts';
 import { mostWords, TextWords, wordTable, zone } from './scan.ts';
 import { wordSlots } from './word-table.ts';
 
-/** Most distinct n-grams of one prompt. */
+/** Maximum number of distinct n-grams per prompt. */
 const mostGrams = 4_096;
 const slots = 1 << 13;
 
-/** Kinds of n-grams: each is hashed into a space of its own and weighs in proportion to how many of its kind there are. */
+/** Kinds of n-grams: each is hashed into its own space and weighed in proportion to the number of n-grams of its kind. */
 export const kind = { ask: 0, letters: 1, material: 2, shape: 3, system: 4, lexicon: 5, apart: 6 } as const;
 export const kinds = 7;
 
-/** Characters of an n-gram of letters. */
+/** Length of a character n-gram. */
 const shortest = 3;
 const longest = 5;
-/** Characters of a word that are read by letters. */
+/** Characters of a word from which character n-grams are taken. */
 export const mostSpelt = 40;
-/** From this many n-grams of letters on no more words are read by letters. */
+/** Once there are this many character n-grams, no more words are split into them. */
 const mostLetters = 600;
-/** First words of an ask that are read on their own. */
+/** Number of first words of an ask that are also read as their own kind. */
 const firstWords = 5;
-/** Words of an ask's beginning that are also read two at a time with others between them: the verb, and what it is about. */
+/** Number of first words of an ask that are also paired across other words: the verb and its object. */
 const apartWords = 8;
 /** Words of a system prompt that are read. */
 const systemWords = 160;
@@ -45,7 +45,7 @@ function mix(state: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** FNV-1a over UTF-16 units. A number is hashed by its length alone: its value says nothing of the next prompt. */
+/** FNV-1a over UTF-16 units. A number is hashed by its length only: its value does not generalise to other prompts. */
 function hashWord(word: string): number {
   const first = word.charCodeAt(0);
   if (first >= 0x30 && first <= 0x39) return 0x1e3779b9 + Math.min(6, word.length);
@@ -54,42 +54,42 @@ function hashWord(word: string): number {
   return h;
 }
 
-/** The hash that a word of the ask has on its own. */
+/** The hash of a single word of the ask. */
 export function askHash(word: string): number {
   return mix(hashWord(word) ^ salt.word);
 }
 
-/** The hash that a word of the material has on its own. */
+/** The hash of a single word of the material. */
 export function materialHash(word: string): number {
   return mix(hashWord(word) ^ salt.material);
 }
 
-/** Distinct hashed n-grams of one prompt. Reused from prompt to prompt: counting allocates nothing but the words. */
+/** Distinct hashed n-grams of one prompt. Reused from prompt to prompt: counting allocates only the words. */
 export class PromptGrams {
   readonly hashes = new Uint32Array(mostGrams);
   readonly kinds = new Uint8Array(mostGrams);
-  /** Place of the word that an n-gram is alone; -1: it is of several words, or of a part of one. */
+  /** Index of the word if the n-gram is a single word; -1 if it covers several words or part of one. */
   readonly wordAt = new Int32Array(mostGrams);
   size = 0;
-  /** How many distinct n-grams there are of each kind. */
+  /** Number of distinct n-grams of each kind. */
   readonly counts = new Int32Array(kinds);
   readonly text = new TextWords();
-  /** Places of the words whose letters count: each different word of the ask, the first ones. */
+  /** Indices of the words whose character n-grams count: the first distinct words of the ask. */
   readonly spelt = new Int32Array(mostWords);
   speltCount = 0;
   readonly #system = new TextWords();
   readonly #slot = new Int32Array(slots).fill(-1);
-  /** The slot that each n-gram is in. */
+  /** The slot of each n-gram. */
   readonly #used = new Int32Array(mostGrams);
   readonly #hits = new Uint8Array(concepts.names.length);
   readonly #ask: string[] = [];
   readonly #askSlots = new Int32Array(mostWords);
-  /** By a word's slot: the slot's version, when its word names no concept. */
+  /** By a word's slot: the slot's version, if its word names no concept. */
   readonly #silent = new Int32Array(wordSlots);
   /** Hashes of the ask's first words. */
   readonly #first = new Int32Array(apartWords);
 
-  /** Reads a prompt: what the user asks, and the system prompt that it stands under ('' without one). */
+  /** Reads a prompt: the user's ask, and its system prompt ('' if there is none). */
   read(user: string, system: string): this {
     for (let i = 0; i < this.size; i++) this.#slot[this.#used[i]!] = -1;
     this.size = 0;
@@ -132,14 +132,14 @@ export class PromptGrams {
     }
   }
 
-  /** Pairs of the ask's first words that do not stand side by side, in their order. */
+  /** Pairs of the ask's first words that are not adjacent, in order. */
   #apart(hash: number, place: number): void {
     for (let at = 0; at + 1 < place; at++)
       if (this.#first[at] !== 0) this.#add(Math.imul(this.#first[at]!, 0x01000193) ^ hash ^ salt.apart, kind.apart);
     this.#first[place] = hash;
   }
 
-  /** Two to three characters at a time, for scripts without spaces and for Korean, whose words carry endings. */
+  /** Character n-grams of two or three, for scripts without spaces and for Korean, whose words carry endings. */
   #unspaced(word: string, ask: boolean, first: boolean): void {
     for (let at = 0; at < word.length; at++) {
       let hash = 0x811c9dc5;
@@ -161,7 +161,7 @@ export class PromptGrams {
     this.spelt[this.speltCount++] = at;
   }
 
-  /** Signs and sizes, each as one of a few steps. */
+  /** Signs and sizes, each bucketed into a few steps. */
   #shape(): void {
     const { signs, units, askUnits, wordCount } = this.text;
     const step = (name: number, value: number): void => {
@@ -178,7 +178,7 @@ export class PromptGrams {
     step(9, wordCount === 0 ? 0 : (16 * signs.digits) / wordCount);
   }
 
-  /** Concepts that the ask's words name, whatever the language: what is learnt in one of them helps in all. */
+  /** Concepts that the ask's words name, in any language: training in one language helps in all. */
   #lexicon(): void {
     const { words, zones, slots } = this.text;
     const ask = this.#ask;
@@ -189,7 +189,7 @@ export class PromptGrams {
       ask[count++] = words[at]!;
     }
     this.#concepts(count, 1);
-    // What the first words name is the ask more often than what later ones do.
+    // The first words describe the ask more often than later words do.
     this.#concepts(Math.min(count, firstWords), 2);
   }
 
@@ -240,7 +240,7 @@ export class PromptGrams {
   }
 }
 
-/** How many n-grams of letters a word has; none where it begins with a digit. */
+/** Number of a word's character n-grams; 0 if it begins with a digit. */
 export function lettersCount(word: string): number {
   const first = word.charCodeAt(0);
   if (first >= 0x30 && first <= 0x39) return 0;
@@ -251,11 +251,11 @@ export function lettersCount(word: string): number {
   return count;
 }
 
-/** Hashes of a word's n-grams of letters, `lettersCount` of them, written to `out`. Returns how many. */
+/** Writes the hashes of a word's `lettersCount` character n-grams to `out`. Returns how many. */
 export function lettersOf(word: string, out: Uint32Array): number {
   let count = 0;
   const last = Math.min(mostSpelt, word.length);
-  // Position -1 stands for the word's beginning, `last` for its end. Longer n-grams go on from shorter ones.
+  // Position -1 is the word's beginning, `last` its end. Longer n-grams extend shorter ones.
   for (let at = -1; at + shortest <= last + 1; at++) {
     let hash = salt.letters;
     for (let i = at; i < at + longest && i <= last && count < out.length; i++) {

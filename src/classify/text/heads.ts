@@ -1,4 +1,4 @@
-/** Tasks that the text model tells apart, in the order of its outputs. */
+/** Tasks that the text model distinguishes, in the order of its outputs. */
 export const textTasks = [
   'classification',
   'extraction',
@@ -36,8 +36,8 @@ export const levels = 5;
 const firstOfLevel = textTasks.length + textFields.length;
 
 /**
- * Where each head's outputs begin. The level is one number, its distance from the mean; the tier is one of simple, standard, complex; `house` says whether a
- * prompt is worded as those of the public set of tiers, whose opinion of a tier is its own.
+ * Start index of each head's outputs. The level is one number, its distance from the mean; the tier is one of simple, standard, complex;
+ * `house` tells whether a prompt is worded like those of the public set of tiers, which has its own notion of a tier.
  */
 export const head = { task: 0, field: textTasks.length, level: firstOfLevel, tier: firstOfLevel + 1, house: firstOfLevel + 4 } as const;
 export const outputs = head.house + 1;

@@ -1,16 +1,16 @@
 import { outputs } from './heads.ts';
 
-/** Bits of one number among the three that a double holds. */
+/** Bits for each of the three numbers in a double. */
 const bits = 18;
 const second = 2 ** bits;
 const third = second ** 2;
 const doubles = 9;
-/** Largest sum of one output, either sign: three of them fill the 53 bits that a double counts exactly. */
+/** Largest absolute sum of one output: three of them fill the 53 bits that a double represents exactly. */
 export const mostSum = second / 2 - 1;
 
 /**
- * Rows of one whole number an output, three of them packed into a double: adding a row is nine additions in registers instead of 27 in memory, which was
- * half of a prompt's time. Exact as long as every output's sum stays within `mostSum`.
+ * Rows of one integer per output, three of them packed into a double: adding a row is nine additions in registers instead of 27 in memory,
+ * which took half of a prompt's time. Exact as long as every output's sum stays within `mostSum`.
  */
 export class Lanes {
   readonly #rows: Float64Array;
@@ -20,7 +20,7 @@ export class Lanes {
     this.#rows = new Float64Array(rows * doubles);
   }
 
-  /** Sets a row to `values`, one an output. */
+  /** Sets a row to `values`, one per output. */
   put(row: number, values: Int32Array): void {
     for (let at = 0; at < doubles; at++)
       this.#rows[row * doubles + at] = (values[3 * at] ?? 0) + second * (values[3 * at + 1] ?? 0) + third * (values[3 * at + 2] ?? 0);

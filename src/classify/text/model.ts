@@ -4,43 +4,46 @@ import { mostWords, wordTable } from './scan.ts';
 import { wordSlots } from './word-table.ts';
 import { askHash, kind, kinds, lettersOf, materialHash, mostSpelt, PromptGrams } from './grams.ts';
 
-/** What a model file says beside its weights. */
+/** Contents of a model file besides its weights. */
 export interface TextModelHeader {
   readonly format: 2;
   readonly tasks: readonly string[];
   readonly fields: readonly string[];
   /** n-grams that have weights. */
   readonly rows: number;
-  /** What a whole-numbered weight of each output stands for. */
+  /** The value of one step of each output's integer weights. */
   readonly steps: readonly number[];
   readonly bias: readonly number[];
   /** Weight of each kind of n-gram. */
   readonly kindScale: readonly number[];
-  /** Divides a head's outputs before they become probabilities. */
+  /** Temperature: divides a head's outputs before they become probabilities. */
   readonly temperature: { readonly task: number; readonly field: number; readonly tier: number };
   readonly score: ScoreCurve;
   readonly card: TextModelCard;
 }
 
 /**
- * How the score comes about. The level's output becomes a level, 1 to 5, by `mean` and `slope`. Where the tier's head is sure, the level only says where within
- * that tier the prompt stands; it is trusted sooner on prompts worded as those of the public set of tiers. Routine tasks take away from the sum. At last the
- * sum goes through a curve of straight pieces, so that the default thresholds stand where the cuts between tiers are.
+ * How the score is computed. The level's output becomes a level, 1 to 5, by `mean` and `slope`. Where the tier's head is sure, the level
+ * only places the prompt within that tier; the head is trusted sooner on prompts worded like those of the public set of tiers. Routine
+ * tasks subtract from the sum. Finally a piecewise linear curve maps the sum so that the default thresholds match the cuts between tiers.
  */
 export interface ScoreCurve {
   readonly mean: number;
   readonly slope: number;
-  /** Where the tiers simple and standard end before the curve. */
+  /** Upper ends of the tiers simple and standard, before the curve. */
   readonly cuts: readonly [number, number];
-  /** How steeply the share of the tier's head rises with its probability. */
+  /** How steeply the weight of the tier's head rises with its probability. */
   readonly power: number;
-  /** The same on prompts worded as the public set, and where and how fast the head that tells them begins to count. */
+  /** The same on prompts worded like the public set, and where and how fast the head that detects them begins to count. */
   readonly house: { readonly power: number; readonly bias: number; readonly steep: number };
-  /** What a routine task takes away at most; from which probability on it cannot be complex, unless the tier's head is surer of that than `routineUnless`. */
+  /**
+   * The most that a routine task subtracts; the probability from which on it cannot be complex, unless the tier's head is surer of that
+   * than `routineUnless`.
+   */
   readonly routine: number;
   readonly routineFrom: number;
   readonly routineUnless: number;
-  /** What a medical, legal or financial prompt adds at most. */
+  /** The most that a medical, legal or financial prompt adds. */
   readonly delicate: number;
   readonly from: readonly number[];
   readonly to: readonly number[];
@@ -54,20 +57,20 @@ export interface TextModelCard {
   readonly limits: readonly string[];
 }
 
-/** Tables of a model: hashes in rising order, then for each its inverse document frequency (in sixteenths) and its weights. */
+/** Tables of a model: hashes in ascending order, then for each its inverse document frequency (in sixteenths) and its weights. */
 export interface TextModelTables {
   readonly hashes: Uint32Array;
   readonly idf: Uint8Array;
   readonly weights: Int8Array;
 }
 
-/** What the model says of one prompt. Valid until the next prompt is read. */
+/** The model's outputs for one prompt. Valid until the next prompt is read. */
 export interface TextVerdict {
   readonly task: TextTask;
   readonly field: TextField;
   /** In the order of textTasks; they sum to 1. */
   readonly tasks: Float64Array;
-  /** In the order of textFields; each on its own, since a prompt may belong to several. */
+  /** In the order of textFields; each is independent, since a prompt may belong to several. */
   readonly fields: Float64Array;
   /** Expected level, 1 to 5. */
   readonly level: number;
@@ -79,7 +82,7 @@ export interface TextVerdict {
   readonly familiarity: number;
 }
 
-/** What examples of a team add to a head's outputs before they become probabilities. */
+/** Adjusts a head's outputs with a team's examples before they become probabilities. */
 export type Nudge = (grams: PromptGrams, outputs: Float64Array) => void;
 
 /** A trained text model. Deterministic; its time is linear in the part of a prompt that is read. */
@@ -89,12 +92,12 @@ export class TextModel {
   /** First half of the SHA-256 of the file, in hex. */
   readonly version: string;
   readonly grams = new PromptGrams();
-  /** Hash table of rows: in each slot the row plus 1 in the bits of `#low`, and above them the hash's own; 0: nothing. */
+  /** Hash table of rows: each slot has the row plus 1 in the bits of `#low`, and the upper bits of the hash above them; 0 if empty. */
   readonly #slots: Int32Array;
   readonly #mask: number;
   readonly #low: number;
   readonly #sums = Array.from({ length: kinds }, () => new Int32Array(outputs));
-  /** What words weigh that came before, by their slots: in the ask, in the material, and by their letters. */
+  /** Cached weights of words that were read before, by slot: in the ask, in the material, and by their letters. */
   readonly #askWords = new Lanes(wordSlots);
   readonly #materialWords = new Lanes(wordSlots);
   readonly #letterWords = new Lanes(wordSlots);
@@ -128,14 +131,14 @@ export class TextModel {
     }
   }
 
-  /** The row of an n-gram's hash; -1: the model does not know it. */
+  /** The row of an n-gram's hash; -1 if the model does not know it. */
   rowOf(hash: number): number {
     const { hashes } = this.tables;
     const slots = this.#slots;
     const low = this.#low;
     let at = hash & this.#mask;
     for (let entry = slots[at]!; entry !== 0; entry = slots[(at = (at + 1) & this.#mask)]!) {
-      // The upper bits of the hash stand in the slot: most of what is not known is told without a look at the table.
+      // The slot contains the upper bits of the hash, so most unknown n-grams are rejected without reading the table.
       if (((entry ^ hash) & ~low) !== 0) continue;
       const row = (entry & low) - 1;
       if (hashes[row] === hash) return row;
@@ -143,7 +146,7 @@ export class TextModel {
     return -1;
   }
 
-  /** Judges a prompt: what the user asks, under a system prompt ('' without one). */
+  /** Classifies a prompt: the user's ask, under a system prompt ('' if there is none). */
   read(user: string, system: string, nudge: Nudge | null = null): TextVerdict {
     const { grams } = this;
     grams.read(user, system);
@@ -184,7 +187,7 @@ export class TextModel {
     };
   }
 
-  /** Adds the weights of all n-grams that are known, by kind; how many of the ask's are. */
+  /** Adds the weights of all known n-grams, by kind. Returns how many of the ask's are known. */
   #sum(): number {
     const { hashes, kinds, size, wordAt, text, spelt, speltCount } = this.grams;
     const { slots, words } = text;
@@ -215,7 +218,7 @@ export class TextModel {
     return known;
   }
 
-  /** Adds what one n-gram weighs. Whether the model knows it. */
+  /** Adds the weight of one n-gram. Returns whether the model knows it. */
   #add(hash: number, sum: Int32Array): boolean {
     const row = this.rowOf(hash);
     if (row === -1) return false;
@@ -224,7 +227,7 @@ export class TextModel {
     return true;
   }
 
-  /** Looks up what a word weighs, unless its slot has it already. Returns the slot. */
+  /** Looks up a word's weights, unless its slot already has them. Returns the slot. */
   #keep(word: string, slot: number): number {
     const version = wordTable.versionOf(slot);
     if (this.#versions[slot] === version) return slot;
@@ -245,7 +248,7 @@ export class TextModel {
   }
 }
 
-/** The tables with frequent n-grams first: what most prompts need lies close together in the processor's cache. */
+/** The tables with frequent n-grams first: the rows that most prompts need are close together in the processor's cache. */
 function byFrequency({ hashes, idf, weights }: TextModelTables): TextModelTables {
   const order = Uint32Array.from(hashes.keys()).sort((a, b) => idf[a]! - idf[b]! || a - b);
   const sorted = { hashes: new Uint32Array(hashes.length), idf: new Uint8Array(idf.length), weights: new Int8Array(weights.length) };
@@ -257,22 +260,28 @@ function byFrequency({ hashes, idf, weights }: TextModelTables): TextModelTables
   return sorted;
 }
 
-/** Level, 1 to 5, that an output stands for. */
+/** The level, 1 to 5, of an output. */
 export function levelOf(output: number, { mean, slope }: Pick<ScoreCurve, 'mean' | 'slope'>): number {
   return Math.min(levels, Math.max(1, mean + slope * output));
 }
 
-/** Probability that the task is routine: given material is sorted, read out, translated, shortened or put in other words. They come first among the tasks. */
+/**
+ * Probability that the task is routine: sorting, extracting, translating, shortening or rewording given material. Routine tasks come first
+ * among the tasks.
+ */
 export function routineOf(tasks: ArrayLike<number>): number {
   return tasks[0]! + tasks[1]! + tasks[2]! + tasks[3]! + tasks[4]!;
 }
 
-/** Probability that the prompt is of a field where a wrong answer harms: medical, legal and finance come first among the fields. */
+/** Probability that the prompt is in a field where a wrong answer causes harm: medical, legal and finance come first among the fields. */
 export function delicateOf(fields: ArrayLike<number>): number {
   return Math.max(fields[0]!, fields[1]!, fields[2]!);
 }
 
-/** What a score is made of: a level, 1 to 5; probabilities of the tiers; the output that tells the public set's wording; probabilities of a delicate field and of a routine task. */
+/**
+ * Inputs of a score: a level, 1 to 5; probabilities of the tiers; the output that detects the public set's wording; probabilities of a
+ * delicate field and of a routine task.
+ */
 export interface ScoreParts {
   readonly level: number;
   readonly tiers: ArrayLike<number>;
@@ -285,20 +294,21 @@ export interface ScoreParts {
 export function rawScore(curve: Omit<ScoreCurve, 'from' | 'to'>, { level, tiers, house, delicate, routine }: ScoreParts): number {
   const [simple, standard] = curve.cuts;
   const height = (level - 1) / (levels - 1);
-  // Squares: a tier that is likely but not sure must not lift what is more likely over its cut.
+  // Squared so that a tier that is likely but not sure does not lift a prompt of a likelier tier over its cut.
   const [a, b, c] = [tiers[0]! ** 2, tiers[1]! ** 2, tiers[2]! ** 2];
   const place = 0.1 + 0.75 * height;
   const within = (a * simple * place + b * (simple + (standard - simple) * place) + c * (standard + (1 - standard) * place)) / (a + b + c);
   const surest = Math.max(0, 1.5 * Math.max(tiers[0]!, tiers[1]!, tiers[2]!) - 0.5);
   const known = sigmoid((house + curve.house.bias) * curve.house.steep);
   const sure = Math.max(surest ** curve.power, known * surest ** curve.house.power);
-  // In a delicate field it is harm that makes a prompt complex, which its level does not tell; what is surely simple stays so.
+  // In a delicate field, possible harm makes a prompt complex, and its level does not show that; a prompt that is surely simple stays
+  // simple.
   const harm = curve.delicate * Math.max(0, 2 * delicate - 1) * (1 - tiers[0]! + 1.5 * tiers[2]!) * (1 - known);
   const sum = harm + sure * within + (1 - sure) * height - (1 - known) * curve.routine * Math.max(0, 2 * routine - 1) * (1 - tiers[2]!);
   return routine >= curve.routineFrom && tiers[2]! < curve.routineUnless && known < 0.5 ? Math.min(sum, standard - 0.01) : sum;
 }
 
-/** The height at `x` of straight pieces between points; level beyond the first and the last. */
+/** The value at `x` of a piecewise linear curve through points; constant before the first and after the last. */
 export function along(from: readonly number[], to: readonly number[], x: number): number {
   let at = 0;
   while (at < from.length && from[at]! < x) at++;

@@ -2,22 +2,25 @@ import { head, outputs, textFields, textTasks, type TextTask } from './heads.ts'
 import type { ScoreCurve, TextModelCard, TextModelHeader, TextModelTables } from './model.ts';
 import type { TextWeights } from './train.ts';
 
-/** Steps of an inverse document frequency. */
+/** Steps per unit of an inverse document frequency. */
 export const idfSteps = 16;
 
-/** Most rows of a model: what keeps its file under 3 MB. */
+/** Maximum number of rows of a model: keeps its file under 3 MB. */
 export const mostRows = 108_000;
 
-/** How much more a row's part in the level counts than its part in another output: one of 27, it alone moves most scores. */
+/** How much more a row's level weight counts than its weight for another output: one of 27, it alone moves most scores. */
 const levelWorth = 12;
 
-/** Weights as whole numbers from -127 to 127, a step an output, rows in rising order of their hashes. Only the rows that matter most are kept. */
+/**
+ * Quantises weights to integers from -127 to 127, with a step per output, rows in ascending order of their hashes. Keeps only the rows that
+ * matter most.
+ */
 export function packWeights(
   { rows, weights, idf, counts }: TextWeights,
   most: number = mostRows,
 ): { readonly tables: TextModelTables; readonly steps: number[] } {
   const steps = Array.from({ length: outputs }, (_, k) => stepOf(weights, k));
-  // How far a row moves all outputs, in steps, over the prompts that have it.
+  // How far a row moves all outputs, in steps, weighted by the prompts that contain it.
   const worth = (row: number): number => {
     let sum = 0;
     for (let k = 0; k < outputs; k++) sum += (k === head.level ? levelWorth : 1) * (weights[row * outputs + k]! / steps[k]!) ** 2;
@@ -35,7 +38,7 @@ export function packWeights(
   return { tables, steps };
 }
 
-/** One weight in ten thousand is cut rather than that all are coarse. */
+/** Clips one weight in ten thousand, so that the others are not quantised too coarsely. */
 function stepOf(weights: Float32Array, output: number): number {
   const sizes = new Float32Array(weights.length / outputs);
   for (let row = 0; row < sizes.length; row++) sizes[row] = Math.abs(weights[row * outputs + output]!);
@@ -43,7 +46,7 @@ function stepOf(weights: Float32Array, output: number): number {
   return Math.max(1e-6, sizes[Math.floor((sizes.length - 1) * 0.9999)]! / 127);
 }
 
-/** Out-of-fold outputs of a row, and what its labels are. */
+/** Out-of-fold outputs of a row, and its labels. */
 export interface Judged {
   readonly z: Float64Array;
   readonly task: number | null;
@@ -51,11 +54,11 @@ export interface Judged {
   readonly level: number | null;
   /** 0 to 2. */
   readonly tier: number | null;
-  /** Whether each field is the row's. */
+  /** Whether the row belongs to each field. */
   readonly fields: readonly boolean[] | null;
 }
 
-/** The divisor of a head's outputs that makes its probabilities fit best what was seen: the least loss of those tried. */
+/** The temperature of a head whose probabilities fit the out-of-fold data best: the lowest loss of those tried. */
 export function temperatures(judged: readonly Judged[]): TextModelHeader['temperature'] {
   const tried = Array.from({ length: 25 }, (_, i) => 0.4 * 1.1 ** i);
   const least = (loss: (row: Judged, temperature: number) => number): number =>
@@ -80,14 +83,14 @@ function surprise(z: Float64Array, from: number, count: number, truth: number, t
 }
 
 export interface PackOptions {
-  /** How much more (or, below 1, less) often people send a task than the training rows have it: its odds change by this factor. */
+  /** How much more often (below 1: less often) people send a task than the training rows contain it: its odds change by this factor. */
   readonly odds?: Readonly<Partial<Record<TextTask, number>>>;
   readonly temperature: TextModelHeader['temperature'];
   readonly score: ScoreCurve;
   readonly card: TextModelCard;
 }
 
-/** Header and tables of a model file. */
+/** The header and tables of a model file. */
 export function packModel(
   trained: TextWeights,
   { odds = {}, temperature, score, card }: PackOptions,

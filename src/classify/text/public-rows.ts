@@ -5,11 +5,12 @@ import type { TextField } from './heads.ts';
 import type { TextRow } from './example.ts';
 
 /**
- * Public rows that may train what ships: tiers of CommonstackAI/UncommonRoute (MIT), and of lm-sys/RouteLLM the subjects of MMLU's questions and GSM8K's
- * (Apache-2.0, questions MIT). They tell tiers and fields; their levels and tasks are one house's style and stay out.
+ * Public rows that may train the shipped model: tiers of CommonstackAI/UncommonRoute (MIT), and from lm-sys/RouteLLM the subjects of MMLU's
+ * questions and GSM8K's (Apache-2.0, questions MIT). They provide tiers and fields; their levels and tasks follow one project's style and
+ * are not used.
  */
 
-/** Field of a subject of MMLU; subjects that stand for no one field are left out. */
+/** Field of each MMLU subject; subjects that match no single field are left out. */
 const fieldsOfSubjects: Readonly<Partial<Record<TextField, string>>> = {
   medical:
     'anatomy clinical_knowledge college_medicine human_aging medical_genetics nutrition professional_medicine virology human_sexuality',
@@ -36,7 +37,7 @@ function read<T>(file: string): T[] {
 
 const unlabelled = { system: '', task: null, fields: null, level: null, tier: null } as const;
 
-/** Labelled tiers; those of the split `train`, or the others. */
+/** Labelled tiers: those of the split `train`, or the others. */
 export function tierRows(folder: string, split: 'train' | 'held-out'): TextRow[] {
   return read<{ prompt: string; expected_tier: string; split: string }>(join(folder, 'tiers.jsonl.gz'))
     .filter((row) => (row.split === 'train') === (split === 'train'))
@@ -50,7 +51,7 @@ export function tierRows(folder: string, split: 'train' | 'held-out'): TextRow[]
     }));
 }
 
-/** Questions whose subject tells the field, without their options. */
+/** Questions whose subject determines the field, without their answer options. */
 export function subjectRows(folder: string): TextRow[] {
   const fields = new Map<string, TextField>(
     Object.entries(fieldsOfSubjects).flatMap(([field, subjects]) =>

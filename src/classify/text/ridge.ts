@@ -11,8 +11,8 @@ interface RidgeInput {
 }
 
 /**
- * Puts the level's weights to those of a ridge regression on levels 1 to 5, by conjugate gradients. The level's output is
- * then the expected level less the rows' mean, which is returned.
+ * Replaces the level's weights by those of a ridge regression on levels 1 to 5, solved by conjugate gradients. The level's output is then
+ * the expected level minus the rows' mean, which is returned.
  */
 export function ridgeLevel({ rows, hashed, places, idf, options, weights }: RidgeInput): number {
   const labelled = rows.map((_, i) => i).filter((i) => rows[i]!.level !== null);
@@ -24,7 +24,7 @@ export function ridgeLevel({ rows, hashed, places, idf, options, weights }: Ridg
   const solution = conjugateGradients(x, wanted, options.ridge.pull);
   const kindOf = new Map<number, number>();
   for (const { hashes, kinds } of hashed) hashes.forEach((hash, i) => kindOf.set(hash, kinds[i]!));
-  // At run time an n-gram counts with the scale of the other heads.
+  // At run time an n-gram is scaled as for the other heads.
   for (const [hash, place] of places) {
     const kind = kindOf.get(hash)!;
     weights[place * outputs + head.level] = (solution[place]! * idf[place]! * scale[kind]!) / options.kindScale[kind]!;

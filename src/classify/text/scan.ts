@@ -1,31 +1,31 @@
 import { hashNext, hashStart, WordTable } from './word-table.ts';
 
 /**
- * Cuts a prompt into what the text model reads: words of the ask and of the material around it, and counts of signs. One pass, no regular
- * expression. The ask is the first and the last paragraph, each bounded: people state a task before or after what they paste.
+ * Splits a prompt into what the text model reads: words of the ask and of the material around it, and counts of signs. One pass, no regular
+ * expression. The ask is the first and the last paragraph, each bounded: people state a task before or after the text they paste.
  */
 
-/** Characters of a text that are read: its beginning and its end. */
+/** Characters of a text that are read, at its beginning and its end. */
 const headUnits = 1_500;
 const tailUnits = 500;
-/** Longest ask at the beginning and at the end, in characters. */
+/** Maximum length of the ask at the beginning and at the end, in characters. */
 const firstAsk = 320;
 const lastAsk = 260;
-/** A first line that is shorter is a greeting or a title: the next one still belongs to the ask. */
+/** A shorter first line is a greeting or a title, so the next line still belongs to the ask. */
 const shortestAsk = 16;
-/** Most words of the material around an ask that are kept. */
+/** Maximum number of words of the material around an ask that are kept. */
 const mostMaterial = 120;
-/** Most words of a text that are kept. */
+/** Maximum number of words of a text that are kept. */
 export const mostWords = 480;
 
-/** Where a word stands. */
+/** Position of a word. */
 export const zone = { ask: 0, material: 1 } as const;
 
-/** What was counted in the part that was read. */
+/** Counts from the part that was read. */
 export interface Signs {
   questions: number;
   codeFences: number;
-  /** Lines that end or begin as code does. */
+  /** Lines that begin or end like code. */
   codeLines: number;
   /** Mathematical signs, powers, comparisons with a number, TeX commands. */
   formal: number;
@@ -39,37 +39,37 @@ export const wordTable = new WordTable();
 
 const numberHash = 0x1e3779b9;
 
-/** Units after the part that is read, so that a look ahead ends by itself. */
+/** Zero units after the part that is read, so that look-ahead needs no bounds check. */
 const padding = 8;
 
 const newline = 0x0a;
 const space = 0x20;
 
-/** The words of one text, reused from text to text: nothing is allocated but the words themselves. */
+/** The words of one text, reused from text to text: only the words themselves are allocated. */
 export class TextWords {
   readonly words: string[] = [];
-  /** Words that were found so far: the list is cut to its length at the end, so that its memory serves the next text. */
+  /** Words found so far. The list is truncated at the end, so that the next text reuses its memory. */
   #count = 0;
-  /** Where the ask at the beginning ends, and where the one at the end begins. */
+  /** End of the ask at the beginning, and start of the one at the end. */
   #head = 0;
   #tail = 0;
   readonly zones = new Uint8Array(mostWords);
   /** 1 for a run of a script without spaces. */
   readonly unspaced = new Uint8Array(mostWords);
-  /** Hash of each word; of a number only its length counts, since its value says nothing of the next prompt. */
+  /** Hash of each word; for a number only its length counts, since its value does not generalise to other prompts. */
   readonly hashes = new Int32Array(mostWords);
-  /** Slot of each word in `wordTable`; -1: not kept there. */
+  /** Slot of each word in `wordTable`; -1 if it is not kept there. */
   readonly slots = new Int32Array(mostWords);
   readonly signs: Signs = { questions: 0, codeFences: 0, codeLines: 0, formal: 0, digits: 0, lines: 0, cjk: 0 };
-  /** Words of the part that was read, kept or not. */
+  /** Number of words in the part that was read, kept or not. */
   wordCount = 0;
   #material = 0;
-  /** The part that is read, and zeros: its units, and the same as bytes. */
+  /** The part that is read, followed by zeros: as UTF-16 units, and the same as bytes. */
   #bytes = Buffer.alloc(0);
   #units = new Uint16Array(0);
   /** UTF-16 units of the whole text, read or not. */
   units = 0;
-  /** Units of the ask. */
+  /** UTF-16 units of the ask. */
   askUnits = 0;
 
   /** Reads `text`. Linear in the part that is read. */
@@ -108,7 +108,9 @@ export class TextWords {
     return this;
   }
 
-  /** Copies the part that is read: typed arrays are read several times faster than strings. Zeros follow it. Returns its length in units. */
+  /**
+   * Copies the part that is read, followed by zeros: typed arrays are read several times faster than strings. Returns its length in units.
+   */
   #fill(part: string): number {
     if (part.length + padding > this.#units.length) {
       this.#bytes = Buffer.alloc(2 * (part.length + padding));
@@ -119,13 +121,13 @@ export class TextWords {
     return part.length;
   }
 
-  /** Reads a word from its first unit on. Returns where it ends. */
+  /** Reads a word from its first unit. Returns its end. */
   #word(start: number, last: number): number {
     const units = this.#units;
     let hash = hashStart;
     let digits = 0;
     let at = start;
-    // The text ends with zeros, which are no part of a word.
+    // The text ends with zeros, which belong to no word.
     for (; ; at++) {
       const unit = units[at]!;
       if (unit < 0x80 ? asciiKinds[unit] === 0 : kindOf(unit) !== 1) break;
@@ -138,7 +140,7 @@ export class TextWords {
     return at;
   }
 
-  /** Reads characters of a script without spaces. Returns where they end. */
+  /** Reads characters of a script without spaces. Returns their end. */
   #run(start: number): number {
     const units = this.#units;
     let hash = hashStart;
@@ -157,7 +159,7 @@ export class TextWords {
     this.#count++;
     this.zones[at] = ask ? zone.ask : zone.material;
     const units = this.#units;
-    // A number is hashed by its length alone, and nothing with a digit in it, which a secret would have, is kept.
+    // A number is hashed by its length only. Nothing with a digit in it is kept, because it could be part of a secret.
     const first = units[start]!;
     this.hashes[at] = first >= 0x30 && first <= 0x39 ? numberHash + Math.min(6, end - start) : hash;
     this.unspaced[at] = of === 'run' ? 1 : 0;
@@ -172,14 +174,14 @@ export function excerpt(text: string): string {
   return text.length <= headUnits + tailUnits ? text : `${text.slice(0, headUnits)}\n${text.slice(-tailUnits)}`;
 }
 
-/** Where the ask at the beginning ends: the first line that is long enough, with all before it. */
+/** End of the ask at the beginning: the first line that is long enough, including everything before it. */
 function firstEnd(text: string): number {
   let end = text.indexOf('\n', shortestAsk);
   if (end === -1) end = text.length;
   return Math.min(end, firstAsk);
 }
 
-/** Where the ask at the end begins: the last line with something in it; not before `head`. */
+/** Start of the ask at the end: the last non-empty line; not before `head`. */
 function lastStart(text: string, head: number): number {
   let end = text.length;
   while (end > head && text.charCodeAt(end - 1) <= space) end--;
@@ -227,10 +229,10 @@ function isWord(unit: number): boolean {
   return unit !== 0xd7 && unit !== 0xf7 && unit !== 0x61f && unit !== 0x60c && unit !== 0x964;
 }
 
-/** 1 for the units below 0x80 that belong to words. */
+/** 1 for the units below 0x80 that are part of words. */
 const asciiKinds = Uint8Array.from({ length: 0x80 }, (_, unit) => (isWord(unit) ? 1 : 0));
 
-/** 1 for a unit of a word, 2 for one of a script without spaces, 0 for all others. */
+/** 1 for a unit of a word, 2 for a unit of a script without spaces, 0 for all others. */
 function kindOf(unit: number): number {
   if (unit < 0x80) return asciiKinds[unit]!;
   return isWord(unit) ? (isCjk(unit) ? 2 : 1) : 0;
@@ -240,7 +242,7 @@ function isCjk(unit: number): boolean {
   return (unit >= 0x3040 && unit <= 0x30ff) || (unit >= 0x3400 && unit <= 0x9fff) || (unit >= 0xac00 && unit <= 0xd7af);
 }
 
-/** Four spaces or a tab, and then something. */
+/** Four spaces or a tab, followed by any other character. */
 function isIndented(units: Uint16Array, from: number): boolean {
   if (units[from] === 0x09) return units[from + 1]! > space;
   for (let at = from; at < from + 4; at++) if (units[at] !== space) return false;

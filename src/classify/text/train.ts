@@ -18,21 +18,21 @@ export const defaultTraining: TrainOptions = {
   ridge: { pull: 2.5, kindScale: [1, 1.4, 0.2, 0.12, 0.5, 0.5, 0.3] },
 };
 
-/** Weights before they are packed: a row of `outputs` numbers an n-gram, then the biases. */
+/** Weights before they are packed: a row of `outputs` numbers per n-gram, then the biases. */
 export interface TextWeights {
   readonly rows: ReadonlyMap<number, number>;
-  /** Inverse document frequency of each row, 1 in the mean. */
+  /** Inverse document frequency of each row, with mean 1. */
   readonly idf: Float32Array;
-  /** Prompts that have each row's n-gram; few for what only the word vectors know. */
+  /** Number of prompts that contain each row's n-gram; small for words that only the word vectors know. */
   readonly counts: Uint32Array;
   readonly weights: Float32Array;
   readonly bias: Float32Array;
-  /** Mean level of the rows, which the level's output is a distance from. */
+  /** Mean level of the rows; the level's output is the distance from it. */
   readonly meanLevel: number;
   readonly kindScale: readonly number[];
 }
 
-/** Numbers that look random and are the same in every run (mulberry32). */
+/** Deterministic pseudo-random numbers (mulberry32). */
 export function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -59,13 +59,13 @@ export function hashRows(rows: readonly Pick<TextRow, 'prompt' | 'system'>[], ve
   });
 }
 
-/** Hashes of the n-grams of letters of a prompt's words; one that several words have stands there several times. */
+/** Hashes of the character n-grams of a prompt's words; repeated if several words share one. */
 function lettersIn({ text, spelt, speltCount }: PromptGrams): number[] {
   const out = new Uint32Array(3 * (mostSpelt + 2));
   return [...spelt.subarray(0, speltCount)].flatMap((at) => [...out.subarray(0, lettersOf(text.words[at]!, out))]);
 }
 
-/** n-grams that enough rows have, each with its place and its inverse document frequency. */
+/** n-grams that occur in enough rows, each with its index and its inverse document frequency. */
 function vocabulary(
   hashed: readonly Hashed[],
   { least, most }: TrainOptions,
@@ -83,7 +83,7 @@ function vocabulary(
   return { rows: new Map(kept.map(([hash], at) => [hash, at])), idf, counts: Uint32Array.from(kept, ([, count]) => count) };
 }
 
-/** Trains all heads at once by AdaGrad on their own losses. Deterministic: the same rows and options give the same weights. */
+/** Trains all heads together by AdaGrad on their own losses. Deterministic: the same rows and options give the same weights. */
 export function trainText(rows: readonly TextRow[], hashed: readonly Hashed[], options: TrainOptions = defaultTraining): TextWeights {
   const { rows: places, idf, counts } = vocabulary(hashed, options);
   const examples = rows.map((row, i) => exampleOf(hashed[i]!, row, places, idf, options.kindScale));
@@ -138,7 +138,7 @@ function balance(rows: readonly TextRow[], power: number): number[] {
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** Slope of each head's loss at the outputs `z`. */
+/** Gradient of each head's loss at the outputs `z`. */
 function gradients(z: Float64Array, row: TextRow, out: Float64Array, { tierWeight }: TrainOptions): void {
   out.fill(0);
   if (row.task !== null) softmaxGradient(z, head.task, textTasks.length, textTasks.indexOf(row.task), row.weight, out);

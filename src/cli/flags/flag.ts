@@ -1,26 +1,28 @@
 import { Option, type Command } from 'commander';
 import { SluiceError } from '../../lib/errors.ts';
 
-/** One flag of a command. Its key in the table is its name: `policyKept` is `--policy-kept`, and `SLUICE_POLICY_KEPT` in the environment. */
+/**
+ * One flag of a command. Its key in the table is its name: `policyKept` is `--policy-kept`, and `SLUICE_POLICY_KEPT` in the environment.
+ */
 export interface Flag<T> {
-  /** What its value is, as help shows it: `<file>`. */
+  /** Placeholder of its value in help: `<file>`. */
   readonly value: string;
   readonly about: string;
-  /** Text that counts where nobody gives one. */
+  /** Default value, as text. */
   readonly fallback?: string;
-  /** What counts then, in words, where it is no text of its own. */
+  /** Description of the default if it is not a fixed text. */
   readonly otherwise?: string;
-  /** Keys of other flags that it is nothing without. */
+  /** Keys of other flags that this one requires. */
   readonly needs?: readonly string[];
-  /** Keys of other flags that say the same in another way. */
+  /** Keys of other flags that cannot be combined with this one. */
   readonly excludes?: readonly string[];
-  /** The value of a text; `where`: the flag as it is written. Throws SluiceError. */
+  /** Parses the text of a value; `where`: the flag as it is written. Throws SluiceError. */
   readonly read: (text: string, where: string) => T;
 }
 
 export type FlagTable = Readonly<Record<string, Flag<unknown>>>;
 
-/** What the flags of a table say; null: nobody gave one. */
+/** The values of a table's flags; null if not given. */
 export type FlagValues<Table extends FlagTable> = {
   readonly [Key in keyof Table]: Table[Key] extends Flag<infer T>
     ? T | (Table[Key] extends { readonly fallback: string } ? never : null)
@@ -35,12 +37,12 @@ export function flagVariable(key: string): string {
   return `SLUICE_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-/** What a flag is about, with what counts where it is not given. */
+/** A flag's description, with its default. */
 function aboutText({ about, otherwise }: Flag<unknown>): string {
   return otherwise === undefined ? about : `${about} (default: ${otherwise})`;
 }
 
-/** Lets a command take the flags of a table. An environment variable counts where a flag is not given; an empty one is not there. */
+/** Adds the flags of a table to a command. An environment variable applies if a flag is not given; an empty one is ignored. */
 export function takeFlags(command: Command, table: FlagTable): Command {
   for (const [key, flag] of Object.entries(table)) {
     const option = new Option(`${flagName(key)} ${flag.value}`, aboutText(flag));
@@ -50,7 +52,7 @@ export function takeFlags(command: Command, table: FlagTable): Command {
   return command.addHelpText('after', '\nEach flag is an environment variable, too: --policy-kept is SLUICE_POLICY_KEPT.');
 }
 
-/** The checked values of the flags that a command was given. Throws SLUICE_CLI_USAGE, which names the flag. */
+/** The checked values of the flags given to a command. Throws SLUICE_CLI_USAGE, which names the flag. */
 export function readFlags<Table extends FlagTable>(table: Table, given: Readonly<Record<string, string | undefined>>): FlagValues<Table> {
   for (const [key, flag] of Object.entries(table)) {
     if (given[key] === undefined) continue;

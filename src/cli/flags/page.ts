@@ -12,7 +12,7 @@ function row(key: string, { value, about, fallback, otherwise, needs, excludes }
   return `| \`${flagName(key)} ${value}\` | \`${flagVariable(key)}\` | ${without} | ${cell([about, ...more].join('; '))} |`;
 }
 
-/** docs/flags.md. */
+/** Generates docs/flags.md. */
 export function flagsPage(): string {
   const groups = serveGroups.map(
     ({ title, pages, flags }) =>

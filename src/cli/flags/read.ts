@@ -5,7 +5,7 @@ type Read<T> = (text: string, where: string) => T;
 /** Any text. */
 export const text: Read<string> = (value) => value;
 
-/** A number; `says`: what is wrong with another text. The value is `scale` times what was written. */
+/** A number; `says`: the error message for other text. The result is the written number times `scale`. */
 export function number(says: string, fits: (value: number) => boolean, scale = 1): Read<number> {
   return (value, where) => {
     const found = value.trim() === '' ? NaN : Number(value);
@@ -14,7 +14,7 @@ export function number(says: string, fits: (value: number) => boolean, scale = 1
   };
 }
 
-/** One of some words. */
+/** One of a list of words. */
 export function word<const Word extends string>(words: readonly Word[]): Read<Word> {
   return (value, where) => {
     const found = words.find((one) => one === value);
@@ -33,7 +33,7 @@ export const namespaces: Read<readonly string[]> = (value, where) => {
   throw new SluiceError('SLUICE_CLI_USAGE', `${value} is no list of namespaces.`, { where, fix: 'Write a,b.' });
 };
 
-/** Namespaces of `a,b`; none of `*`, which is all of them. */
+/** Namespaces of `a,b`; an empty list for `*`, which means all of them. */
 export const namespacesOrAll: Read<readonly string[]> = (value, where) => {
   if (value.trim() === '*') return [];
   try {
@@ -43,13 +43,13 @@ export const namespacesOrAll: Read<readonly string[]> = (value, where) => {
   }
 };
 
-/** A URL of http or https. */
+/** An http or https URL. */
 export const httpUrl: Read<string> = (value, where) => {
   if (/^https?:\/\//.test(value) && URL.canParse(value)) return value;
   throw new SluiceError('SLUICE_CLI_USAGE', `${value} is no http or https URL.`, { where });
 };
 
-/** A request header's name, in lower case; null of `off`. */
+/** A request header's name, in lower case; null for `off`. */
 export const headerOrOff: Read<string | null> = (value, where) => {
   if (value === 'off') return null;
   if (!/^[a-zA-Z0-9-]{1,64}$/.test(value)) throw new SluiceError('SLUICE_CLI_USAGE', `${value} is no name of a header.`, { where });

@@ -11,7 +11,7 @@ const megabyte = 1024 * 1024;
 const secondMs = 1_000;
 const hourMs = 3_600_000;
 
-/** What a file or `off` says. */
+/** A file, or null for `off`. */
 const orOff = (value: string, where: string): string | null => fileOrOff(where, value);
 
 const redisMs = number('the deadline is no number of ms from 1 to 400; Envoy waits 500.', (ms) => ms >= 1 && ms <= 400);
@@ -259,7 +259,7 @@ const running = {
   },
 } as const satisfies FlagTable;
 
-/** The flags of `serve`, by what they are about; `pages`: names of docs that say more. */
+/** The flags of `serve`, by topic; `pages`: names of docs with details. */
 export const serveGroups: readonly {
   readonly title: string;
   readonly pages: readonly string[];
@@ -273,5 +273,5 @@ export const serveGroups: readonly {
   { title: 'Running', pages: ['page', 'masking', 'logs'], flags: running },
 ];
 
-/** All flags of `serve`. Parsing, checks, environment variables and docs/flags.md come from this table. */
+/** All flags of `serve`. Parsing, checks, environment variables and docs/flags.md are generated from this table. */
 export const serveFlags = { ...policy, ...models, ...envoy, ...kubernetes, ...state, ...running } as const;

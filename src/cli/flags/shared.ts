@@ -1,9 +1,9 @@
 import { fileOf } from '../stdin.ts';
 
-/** The address of a server that nobody named. */
+/** The default admin address. */
 export const defaultAdmin = 'http://127.0.0.1:9901';
 
-/** Flags that several commands take, as commander wants them: `.option(...shared.ledger)`. */
+/** Flags that several commands share, as arguments for commander: `.option(...shared.ledger)`. */
 export const shared = {
   admin: ['--admin <url>', "a running server's admin address", defaultAdmin],
   adminInstead: ['--admin <url>', 'ask a running server instead'],

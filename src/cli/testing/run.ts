@@ -7,12 +7,12 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Commands write to the process's streams: one runs at a time. */
+/** Commands write to the process's streams, so only one runs at a time. */
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Runs a command in this process, as `bin/sluice` does, and gives what it wrote. For commands that end by themselves and do not end the process: a server
- * is started as a process. `env`: variables beside the process's own.
+ * Runs a command in this process, like `bin/sluice`, and returns its output. For commands that end by themselves and do not end the
+ * process; a server must be started as its own process. `env`: additional environment variables.
  */
 export function sluice(
   args: readonly string[],
