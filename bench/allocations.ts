@@ -9,7 +9,8 @@ import { tableText } from './report.ts';
 
 /**
  * Which functions allocate what a request allocates, by V8's sampling profiler, with the default policy. Sampling itself changes a
- * little of it: the guard has the exact sum. Usage: npm run bench -- allocations [--bytes N] [--top N] [--under FUNCTION] [--checkout FOLDER]
+ * little of it: the guard has the exact sum.
+ * Usage: npm run bench -- allocations [--bytes N] [--top N] [--under FUNCTION] [--checkout FOLDER]
  */
 const { values: flags } = parseArgs({
   options: {
@@ -41,7 +42,7 @@ try {
     const from = flags.under === undefined ? 0 : path.findIndex((name) => name.startsWith(flags.under!));
     if (from < 0) continue;
     all += bytes;
-    // What V8's and Node's own functions allocate is their caller's.
+    // Allocations of V8's and Node's own functions count for their caller.
     const last = path.findLast((name) => name.includes(' src/') || name.includes(' node_modules/')) ?? path.at(-1)!;
     own.set(last, (own.get(last) ?? 0) + bytes);
     for (const name of new Set(path.slice(from))) whole.set(name, (whole.get(name) ?? 0) + bytes);

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { bypassDrill, tableOf, type Tried } from './bypass/drill.ts';
 
-/** `npm run drill -- bypass [--write]`: tries every known way around a block and around a budget, and writes the tables into docs/security.md. */
+/** `npm run drill -- bypass [--write]`: tries every known way around a block and a budget, and writes the tables into docs/security.md. */
 const { block, budget, allowed } = await bypassDrill();
 const stopped = allowed.filter(({ through, recorded }) => !through || !recorded);
 for (const { way, status } of stopped) process.stdout.write(`should have passed: ${way.what} (${status})\n`);

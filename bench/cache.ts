@@ -183,7 +183,7 @@ async function hits(): Promise<void> {
     }
     const counted = (await hitsCounted(stack)) - answered;
     const asked = rounds * seconds * rate;
-    // On a machine that has no time Envoy lets a request pass; its time is then the provider's.
+    // On an overloaded machine Envoy lets a request pass undecided; its latency is then the provider's.
     if (counted < asked * 0.98) throw new Error(`only ${counted} of ${asked} requests were hits`);
     const answer = await ask().then((response) => response.text());
     process.stdout.write(

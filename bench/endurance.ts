@@ -12,7 +12,7 @@ import { pause } from './endurance/pause.ts';
 import { soak } from './endurance/soak.ts';
 import type { DrillResult } from './endurance/types.ts';
 
-/** What the gateway is put through, and what has to hold. Usage: npm run drill -- endurance [NAME…] [--seconds N] [--scale 0.1] [--json FILE] */
+/** Endurance drills and their rules. Usage: npm run drill -- endurance [NAME…] [--seconds N] [--scale 0.1] [--json FILE] */
 const drills = [kill, pause, disk, clock, edits, flaps, loris, overload, soak];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -43,7 +43,7 @@ process.stdout.write(`${machine}\n${failed === 0 ? 'All that was checked holds.'
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, results }, null, 1)}\n`);
 process.exit(failed === 0 ? 0 : 1);
 
-/** A drill that could not be carried out is one that does not hold. */
+/** A drill that could not run counts as failed. */
 function broken(name: string, error: unknown): DrillResult {
   return {
     name,

@@ -3,7 +3,10 @@ import { cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cells, FallbackDrill, type Cell, type OwnTime } from './fallback/drill.ts';
 
-/** Plays every way in which a target can fail, on a real Envoy, and writes what came of it into docs/fallback-drills.md. Usage: npm run drill -- fallback */
+/**
+ * Plays every way in which a target can fail, on a real Envoy, and writes what came of it into docs/fallback-drills.md.
+ * Usage: npm run drill -- fallback
+ */
 const page = fileURLToPath(new URL('../docs/fallback-drills.md', import.meta.url));
 const marker = '<!-- below: written by the drill -->';
 const repeats = 45;

@@ -5,7 +5,9 @@ import { Stack } from '../src/demo/stack.ts';
 import { quantile } from './load.ts';
 import { cpuOf, load, root } from './processes.ts';
 
-/** What a chain costs a first attempt that succeeds: the same traffic with a fallback and without, in turns. Usage: npm run bench -- gate */
+/**
+ * What a chain costs a first attempt that succeeds: the same traffic with a fallback and without, in turns. Usage: npm run bench -- gate
+ */
 const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },

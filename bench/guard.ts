@@ -27,13 +27,13 @@ async function main(): Promise<boolean> {
   }
   const baseline = JSON.parse(readFileSync(file, 'utf8')) as { readonly node: string; readonly arch: string; readonly figures: Figures };
   if (baseline.node !== process.version || baseline.arch !== process.arch) {
-    // Another architecture is somebody's laptop; another Node is a change of this project's, which brings a baseline of its own.
+    // A different architecture is a developer's machine; a different Node version is a change in this project and needs a new baseline.
     process.stdout.write(
       `The baseline is of Node ${baseline.node} on ${baseline.arch}, this is ${process.version} on ${process.arch}: \`npm run bench -- guard --write-baseline\` makes one for it.\n`,
     );
     return baseline.node === process.version;
   }
-  // What is too much once may be the machine's doing; what is too much each time is ours. The least of all tries counts.
+  // One high value may be caused by the machine; a value that is high every time is a regression. The minimum of all tries counts.
   let least: Figures = {};
   for (let turn = 0; turn < tries; turn++) {
     const found = await measure(flags.checkout);

@@ -13,9 +13,9 @@ export interface LoadPlan {
   readonly sse: boolean;
   /** Sent with every request, on top. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** So many leave together, each time one is due; default 1. */
+  /** Number of requests sent together each time one is due; default 1. */
   readonly burst?: number;
-  /** Instead of a rate: so many are under way at all times. */
+  /** Closed loop instead of a rate: the number of requests in flight at all times. */
   readonly closedLoop?: number;
 }
 
@@ -27,7 +27,7 @@ export interface LoadResult {
   readonly p99: number;
   /** Answered requests a second. */
   readonly perSecond: number;
-  /** How long after the provider had sent it a chunk arrived, median, µs; null where chunks carry no time. */
+  /** Median delay from sending a chunk to its arrival, µs; null if chunks carry no time. */
   readonly chunkUs: number | null;
 }
 
@@ -112,7 +112,7 @@ async function atRate({ rate, seconds, burst = 1 }: LoadPlan, begin: number, fir
     for (;;) {
       const wait = due - performance.now();
       if (wait <= 0) break;
-      // Timers are a millisecond coarse: sleep while it is far, poll when it is near.
+      // Timers have millisecond resolution: sleep while the due time is far, poll when it is near.
       await (wait > 2 ? pause(wait - 1.5) : new Promise((resolve) => setImmediate(resolve)));
     }
     for (let at = 0; at < burst; at++) fire(due);

@@ -33,7 +33,7 @@ const rates: readonly { readonly rate: number; readonly who: readonly Who[] }[] 
   { rate: 200, who: ['Envoy alone', 'no-op', 'Sluice', 'Portkey'] },
   { rate: 500, who: ['Envoy alone', 'no-op', 'Sluice'] },
 ];
-/** Under way at once, when as much is sent as is answered. */
+/** Concurrent requests in the closed-loop run. */
 const closedLoop = 16;
 
 export interface RateSample {
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
       Portkey: await stage.inFront(portkey.port, portkey.pid),
       LiteLLM: await stage.inFront(litellm.port, litellm.pid),
     };
-    // Portkey hears where to go from the request; the others do not look.
+    // Portkey takes the target from request headers; the others ignore them.
     const headers = { authorization: 'Bearer sk-bench', 'x-portkey-provider': 'openai', 'x-portkey-custom-host': upstream };
     const everyone = rates[0]!.who;
     const memory = new Map(everyone.map((who) => [who, residentMb(places[who])]));

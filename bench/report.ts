@@ -13,8 +13,9 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
- * Ratio of what two variants add to a baseline, round by round: rounds share their weather, so their ratios are steadier. Rounds in
- * which the lesser one added nothing say nothing; NaN when those are half of them or more.
+ * Ratio of the costs that two variants add to a baseline, per round: conditions within a round are similar, so ratios are steadier. Rounds
+ * in
+ * which the cheaper variant added nothing are ignored; NaN if those are half of the rounds or more.
  */
 export function addedRatio(base: readonly number[], floor: readonly number[], ours: readonly number[]): Spread {
   const told = ours

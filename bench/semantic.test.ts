@@ -37,7 +37,8 @@ describe('the report', () => {
     const pairs = verbs.map((verb) => pair(verb, partOf(pair(verb, 1), 'fold', 10) === 3 ? 0 : 1));
     const wrong = pairs.filter(({ label }) => label === 0).length;
     expect(wrong).toBeGreaterThan(0);
-    // Seen from the others the short ones look safe, so all of that fold are served; the others are not served, since it counts against them.
+    // Seen from the others the short ones look safe, so all of that fold are served; the others are not served, since it counts against
+    // them.
     expect(outOfFold(pairs)).toEqual({ pairs: 60, same: 60 - wrong, hits: wrong, falseHits: wrong });
     expect(outOfFold(pairs.filter(({ label }) => label === 1))).toMatchObject({ hits: 60 - wrong, falseHits: 0 });
   });

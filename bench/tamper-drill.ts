@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { root } from './processes.ts';
 import { tamperDrill, tamperSummary, tamperTable } from './tamper/drill.ts';
 
-/** Tampers with a ledger in every way that we know, and writes what `ledger verify` notices into docs/tamper-drill.md. Usage: npm run drill -- tamper */
+/**
+ * Tampers with a ledger in every way that we know, and writes what `ledger verify` notices into docs/tamper-drill.md.
+ * Usage: npm run drill -- tamper
+ */
 const report = tamperDrill();
 const page = join(root, 'docs/tamper-drill.md');
 const table = `<!-- drill -->\n\n> ${tamperSummary(report)}\n\n${tamperTable(report)}\n\n<!-- /drill -->`;

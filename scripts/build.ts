@@ -1,5 +1,6 @@
 /**
- * `node scripts/build.ts [--out FOLDER] [--no-code]`: the package that is published and that the image holds: bundles of the program and of its threads,
+ * `node scripts/build.ts [--out FOLDER] [--no-code]`: the package that is published and that the image holds: bundles of the program and
+ * of its threads,
  * minified, the code that V8 makes of them, and the files that they read. Nothing is stripped or compiled when it starts.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ const { values: flags } = parseArgs({ options: { out: { type: 'string' }, 'no-co
 const root = join(import.meta.dirname, '..');
 const out = flags.out ?? join(root, 'dist');
 
-/** Bundles by name: a thread's has all it needs in it, so that what V8 made of a file is one thread's. */
+/** Bundles by name: each thread's bundle is self-contained, so that V8's cached code for a file belongs to one thread. */
 const bundles = {
   sluice: 'src/cli/index.ts',
   drain: 'src/cli/drain.ts',
@@ -45,7 +46,7 @@ const chart = 'node_modules/chart.js/dist/chart.umd.min.js';
 /** What grpc-health-check reads two folders above its code, which is two folders above a bundle's too. */
 const health = 'node_modules/grpc-health-check/proto';
 
-/** Modules keep their places in the package's eyes: what they read stands where it does in the repository. */
+/** Modules keep their repository paths inside the package, because the files that they read have the same paths. */
 function places(name: string): Plugin {
   const up = (path: string): string => `new URL(${JSON.stringify(`../../${path}`)}, require('node:url').pathToFileURL(__filename))`;
   return {
@@ -73,7 +74,7 @@ const taken: Plugin = {
   },
 };
 
-/** Beyond ASCII a character takes an escape: else V8 would keep two bytes for each of the file's characters. */
+/** Escapes non-ASCII characters: otherwise V8 would store every character of the file in two bytes. */
 const ascii = (code: string): string => code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 async function bundle(name: keyof typeof bundles): Promise<void> {

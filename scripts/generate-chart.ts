@@ -1,4 +1,7 @@
-/** Writes the chart's values.yaml, values.schema.json, files/defaults.json, docs/helm-values.md and the table of the chart's README, from their tables. */
+/**
+ * Writes the chart's values.yaml, values.schema.json, files/defaults.json, docs/helm-values.md and the table of the chart's README, from
+ * their tables.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { chartReadme, valuesDefaults, valuesPage, valuesSchema, valuesYaml } from '../src/kubernetes/chart/files.ts';
 

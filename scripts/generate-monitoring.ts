@@ -1,4 +1,6 @@
-/** Writes the chart's dashboards and rules from their tables. They stand there once: an installation without the chart takes them from it. */
+/**
+ * Writes the chart's dashboards and rules from their tables. They stand there once: an installation without the chart takes them from it.
+ */
 import { writeFileSync } from 'node:fs';
 import { rulesYaml } from '../src/monitoring/alerts.ts';
 import { dashboardJson, dashboards } from '../src/monitoring/dashboards.ts';

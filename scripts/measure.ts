@@ -2,7 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { kinds, listText, type Kind } from './measures.ts';
 
-/** Runs one benchmark or drill: `npm run bench -- NAME [OPTIONS]`, `npm run drill -- NAME [OPTIONS]`. Without a name it lists them; benches then run the first. */
+/**
+ * Runs one benchmark or drill: `npm run bench -- NAME [OPTIONS]`, `npm run drill -- NAME [OPTIONS]`. Without a name it lists them; benches
+ * then run the first.
+ */
 const [kind, ...args] = process.argv.slice(2) as [Kind, ...string[]];
 const measures = kinds[kind];
 const named = args[0] === undefined || args[0].startsWith('-') ? null : args[0];

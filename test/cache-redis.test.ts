@@ -146,7 +146,7 @@ for (const [name, binary] of servers)
       answer(await fillOf(a, mine, near), json('near'));
       await expect.poll(() => raw.get(`sluice:n:${near}`)).toBe(mine.key);
       expect(await raw.pttl(`sluice:n:${near}`)).toBeGreaterThan(3_500_000);
-      // One that comes meanwhile waits, and is told what its answer is.
+      // An identical request in the meantime waits and gets the same result.
       const [found, also] = await Promise.all([look(b, akin, near), look(b, akin, near)]);
       expect([stateOf(found), textOf(found), stateOf(also)]).toEqual(['semantic', json('near'), 'semantic']);
       await expect.poll(() => raw.exists(`sluice:l:{${akin.key}}`)).toBe(0);
@@ -361,7 +361,7 @@ for (const [name, binary] of servers)
       await cluster.nodes[2]!.stop();
       const c = await replica(cluster.url, { deadlineMs: 300 });
       const isLost = ({ key }: CacheQuery): boolean => lost.has(`sluice:c:{${key}}`);
-      // In this order: many failures in a row would rest the others too.
+      // In this order, because many consecutive failures would put the others into cooldown too.
       for (const query of queries.filter((one) => !isLost(one))) expect(stateOf(await look(c, query))).toBe('hit');
       for (const query of queries.filter(isLost)) expect(stateOf(await look(c, query))).toBe('miss');
       await cluster.stop();
@@ -402,7 +402,7 @@ for (const [name, binary] of servers)
       const b = await replica(cluster.url);
       for (const [slot, query] of moving) {
         await cluster.move(slot, 0, 1, async () => {
-          // Not moved yet, while its slot is between the nodes.
+          // The key has not moved yet, while its slot is migrating.
           expect(stateOf(await look(b, query))).toBe('hit');
         });
       }

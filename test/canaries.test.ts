@@ -10,7 +10,7 @@ import type { ExchangeRecord } from '../src/record/types.ts';
 import { OtlpReceiver } from './support/otlp-receiver.ts';
 import { ScriptedProvider, type Behaviour } from './support/scripted-provider.ts';
 
-/** Texts that were planted, by name. None may come out of Sluice or Envoy but to whom it was sent. */
+/** Planted texts, by name. They may leave Sluice or Envoy only to their intended recipient. */
 const planted = new Map<string, string>();
 
 /** A text that is nowhere else. */
@@ -170,7 +170,7 @@ const chat = (prompt: string, more: object = {}): object => ({
   ...more,
 });
 
-/** What Sluice cannot read, or knows no path for. */
+/** Sends requests that Sluice cannot parse or whose path it does not know. */
 async function unreadable(headers: Record<string, string>): Promise<string[]> {
   return [
     await send('/v1/chat/completions', `{"model":"gpt-5.1","messages":[{"role":"user","content":"${canary('broken json')}`, headers),

@@ -51,7 +51,7 @@ describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
 
   it('are told to replicas that are there and to those that come later, and end for all', async () => {
     const [first, second] = [replica(redis.url), replica(redis.url)];
-    // Said again until both have connected: what is said before nobody hears.
+    // Repeated until both have connected: earlier messages are lost.
     await expect
       .poll(() => {
         first.cooldowns.ended(target, { kind: 'limited', retryAfterMs: 60_000 });
@@ -85,7 +85,7 @@ describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
     expect(states(first)).toContain('mistral/mistral-large-latest cooling');
     expect(states(second)).toEqual(['deepseek/* cooling']);
     first.pass(60_000);
-    // Nobody can be asked: it goes by itself.
+    // Redis is unreachable: the replica decides alone.
     await expect.poll(() => first.cooldowns.cooling(target), soon).toBe(false);
     await redis.restart();
     // The restarted Redis is empty; what is found out from now on is shared again.

@@ -62,7 +62,7 @@ afterAll(async () => {
 
 let testsSinceStart = 0;
 
-/** Targets that rest, or are about to (ten failures in a row), must not do so in the next test: a new process knows of nothing. */
+/** Restarts Sluice, so that cooldowns and failure counts (ten in a row) do not carry over to the next test. */
 async function restart(): Promise<void> {
   testsSinceStart = 0;
   await stack.stopSluice('SIGKILL');

@@ -126,7 +126,10 @@ const expected: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 const step = 15;
 const span = 7_200;
 
-/** Two hours of scrapes of one Sluice in namespace `prod` that end at a moment (seconds), and of another in `test` that no panel of `prod` may count. */
+/**
+ * Two hours of scrapes of one Sluice in namespace `prod` that end at a moment (seconds), and of another in `test` that no panel of `prod`
+ * may count.
+ */
 function openMetrics(end: number): string {
   const lines: string[] = [];
   const within = (series: string, namespace: string): string =>

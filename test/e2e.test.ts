@@ -164,7 +164,8 @@ describe('a real client through a real Envoy', () => {
     const stream = await google.models.generateContentStream({ model: 'gemini-2.5-pro', contents: 'What is DNS?' });
     let tokens = 0;
     for await (const chunk of stream) tokens = chunk.usageMetadata?.totalTokenCount ?? tokens;
-    // The SDK does not show a stream's headers, so its record is the one that says so; records come in the order in which Envoy tells of their ends.
+    // The SDK does not show a stream's headers, so its record is the one that says so; records come in the order in which Envoy tells of
+    // their ends.
     const streamed = async (): Promise<ExchangeRecord | undefined> =>
       (
         (await fetch(`${stack.adminUrl}/decisions?limit=20`).then((response) => response.json())) as { decisions: ExchangeRecord[] }

@@ -62,7 +62,7 @@ afterAll(async () => {
 
 let testsSinceStart = 0;
 
-/** Targets that rest, or are about to, must not do so in the next test: a new process knows of nothing. */
+/** Restarts Sluice, so that cooldowns and failure counts do not carry over to the next test. */
 async function restart(): Promise<void> {
   testsSinceStart = 0;
   await stack.stopSluice('SIGKILL');
@@ -131,7 +131,7 @@ describe('a chain', () => {
     expect(asked.record).toMatchObject({ outcome: 'complete', servedModel: 'gpt-4.1-nano', cost: { known: true } });
     expect(ends(asked)).toEqual([['gpt-4.1-nano', null]]);
     expect(asked.response.headers.get('x-sluice-retry')).toBeNull();
-    // What Envoy was told is nobody else's business.
+    // Headers for Envoy must not reach the provider.
     expect(
       Object.keys(openai.got[0]!.headers).filter(
         (name) => name.startsWith('x-sluice') || name.startsWith('x-envoy-retry') || name.startsWith('x-envoy-max'),
@@ -160,7 +160,7 @@ describe('a chain', () => {
       ]);
       expect(asked.record).toMatchObject({ outcome: 'complete', servedModel: 'gpt-4.1-mini', requestedModel: 'gpt-4.1' });
       expect(asked.text).toContain('simulator');
-      // Nobody knows what a request without an answer cost.
+      // The cost of a request without a response is unknown.
       expect(asked.record.cost.known).toBe(!stream && reason !== 'reset' && reason !== 'timeout');
       expect(openai.got.at(-1)!.body).toContain('"model":"gpt-4.1-mini"');
     }
@@ -212,7 +212,7 @@ describe('a chain', () => {
     expect(asked.response.status).toBe(code);
     expect(openai.got).toHaveLength(1);
     expect(mistral.got).toHaveLength(0);
-    // What one app did wrong is no other app's matter.
+    // One app's errors must not affect other apps.
     openai.behaviour = well;
     expect(served(await ask())).toEqual([200, 'gpt-4.1-nano', '1']);
   });

@@ -89,7 +89,7 @@ async function said(response: Response): Promise<string> {
   return choices[0]!.message.content;
 }
 
-/** The Envoy of the test's beginning is there, and answers. */
+/** Checks that the Envoy started by the test still runs and answers. */
 async function lives(): Promise<void> {
   expect(stack.envoyPid).toBe(envoy);
   expect((await fetch(`${stack.envoyAdminUrl}/ready`)).status).toBe(200);
@@ -164,7 +164,7 @@ it('many large answers at once are all right: together they are more than one me
 
 it('an answer beyond what Envoy holds is an error, and Envoy lives', async () => {
   anthropic.behaviour = chunked(message(filler(40)));
-  // Targets that rest after the errors before this are asked again.
+  // Clears the cooldowns caused by earlier errors.
   await stack.stopSluice('SIGKILL');
   await stack.startSluice();
   expect((await ask('crossed')).status).toBe(500);

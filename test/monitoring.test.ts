@@ -149,7 +149,7 @@ describe.skipIf(prometheusBinary === null)('a real Prometheus that scrapes a rea
     const prometheus = new TestPrometheus();
     try {
       await stack.start();
-      // Recordings are made each minute; here nobody waits so long.
+      // Recording rules run each minute, which is too long to wait here.
       await prometheus.start(
         {
           sluice: { address: new URL(stack.adminUrl).host, path: '/metrics' },

@@ -181,7 +181,7 @@ async function faults(page: Page): Promise<string[]> {
   );
 }
 
-/** Tables of which a part can only be seen by scrolling to the side. */
+/** Tables that are partly visible only by horizontal scrolling. */
 const cut = (page: Page): Promise<string[]> =>
   page.evaluate(
     `[...document.querySelectorAll('table')].filter((table) => table.getClientRects().length > 0 && table.scrollWidth > table.parentElement.clientWidth + 1).map((table) => table.parentElement.id + ' ' + table.scrollWidth + ' > ' + table.parentElement.clientWidth)`,
@@ -221,7 +221,7 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(await page.locator('#budgets').textContent()).toMatch(/^research-month: research .*of \$40\.00 a month/);
     expect(await page.locator('#limits').textContent()).toMatch(/^each-team: research reached8 of 8 at once/);
     expect(await page.locator('#own-time').textContent()).toMatch(/ µs$/);
-    // A chart that was drawn is not all of one colour.
+    // A drawn chart has more than one colour.
     for (const id of ['trend', 'tiers'])
       expect(
         await page.evaluate(`new Set(document.getElementById('${id}').getContext('2d').getImageData(0, 0, 600, 260).data).size`),

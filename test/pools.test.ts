@@ -120,7 +120,7 @@ describe('a chain of which only a target in another API is awake', () => {
     expect((await ask('across')).record.attempts.map(({ target }) => target.provider)).toEqual(['openai', 'anthropic']);
     const asked = await ask('across');
     expect(asked.record.decision).toMatchObject({ reason: 'cooling-down', chain: [{ provider: 'anthropic' }, { provider: 'openai' }] });
-    // Who rests stands last, and is not asked where another one answers.
+    // A target in cooldown comes last and is not tried if another one answers.
     expect(asked.record.attempts.map(({ target }) => target.provider)).toEqual(['anthropic']);
     expect(asked.status).toBe(200);
     expect(JSON.parse(asked.text)).toMatchObject({ object: 'chat.completion' });

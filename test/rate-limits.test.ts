@@ -137,7 +137,7 @@ describe('a rate limit that is reached', () => {
       message: expect.stringMatching(/RESOURCE_EXHAUSTED.*RetryInfo.*"retryDelay":"\d+s"/) as string,
     });
 
-    // A caller that keeps its model is refused like others; nothing reached a provider, and no SDK tried twice.
+    // A caller that keeps its model is refused like others; nothing reached a provider, and no SDK retried.
     expect((await ask(stack.at, 'few', {}, { 'x-sluice-route': 'off' })).status).toBe(429);
     expect(provider.got.length).toBe(before);
     expect(await metricsOf(stack.at)).toContain('llm_proxy_limit_actions_total{limit="few",kind="requests",action="refused"} 4');

@@ -28,7 +28,7 @@ function callsOf(folder: string, base: string): readonly SdkCall[] {
     const read = [
       ...code.matchAll(/_client\s*\.\s*(get|post|put|patch|delete|getAPIList)\(\s*(?:(?:path)?(['"`])([^'"`]+)\2|(batch\.results_url))/g),
     ];
-    // A call whose path is written in another way would be left out without a word.
+    // Otherwise a call whose path is written differently would be skipped silently.
     expect(read.length, entry.name).toBe(made.length);
     for (const [, method, , path, elsewhere] of read)
       calls.push({
@@ -145,7 +145,7 @@ afterAll(async () => {
   await Promise.all(names.map((name) => providers[name].close()));
 });
 
-/** Calls that did not come to their provider as they were made. */
+/** Calls that reached their provider changed, or not at all. */
 async function astray(to: Name, headers: Readonly<Record<string, string>>, calls: readonly SdkCall[]): Promise<readonly string[]> {
   const wrong: string[] = [];
   for (const { method, path } of calls) {

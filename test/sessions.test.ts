@@ -64,7 +64,7 @@ it('keeps a later turn of a conversation at the tier that its question needed, b
   expect(record.verdict?.tier).not.toBe('complex');
   const text = await fetch(`${stack.adminUrl}/decisions/${record.id}?format=text`).then((response) => response.text());
   expect(text).toMatch(/session {5}[0-9a-f]{16}, named by its first message, turn 2, not below complex \(this turn alone would be\)/);
-  // Where conversations are not kept together, the same turn stands for itself.
+  // Without conversation affinity the same turn is decided on its own.
   expect((await recordOf((await ask('loose')).response.headers.get('x-sluice-decision'))).decision?.tier).toBe(record.verdict?.tier);
 });
 

@@ -327,7 +327,7 @@ it('each attempt of a chain has a span, and each provider hears of its own', asy
     expect([failed.parentId, answered.parentId]).toEqual([spans['sluice']!.id, spans['sluice']!.id]);
     expect(failed).toMatchObject({ failed: true, attributes: { 'http.response.status_code': 503, 'error.type': '503' } });
     expect(answered.failed).toBe(false);
-    // The content stays at home: nobody asked for it.
+    // Content is not exported unless it was requested.
     expect(JSON.stringify(Object.values(spans).map(({ attributes }) => attributes))).not.toContain('CDN');
 
     const open = await fetch(`${stack.adminUrl}/metrics`, {

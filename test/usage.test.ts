@@ -344,7 +344,7 @@ describe('answers told in three ways', () => {
         gone.abort();
       };
     const early = await inEach(leave('leave early', 'Hello'));
-    // Copies end alike whoever ends the answer; the log tells who it was.
+    // Copies end the same way whichever side ended the response; the access log shows which side it was.
     expect(early.observe.outcome).toMatch(/^(cut|client-gone)$/);
     expect(told(early.collect)).toEqual({ ...told(early.observe), outcome: 'client-gone' });
     expect(early['protocol-manager']).toMatchObject({ outcome: 'client-gone', usage: null, usageUnknown: 'cut' });

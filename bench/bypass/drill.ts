@@ -3,7 +3,7 @@ import { Stack } from '../../src/demo/stack.ts';
 import { ScriptedProvider } from '../../test/support/scripted-provider.ts';
 import { allowed, bannedModel, waysAroundBlock, waysAroundBudget, type Way } from './ways.ts';
 
-/** What became of one try. `through`: a provider got it; `unrecorded`: one did, and no record tells of it. */
+/** Result of one attempt. `through`: it reached a provider; `unrecorded`: it reached one and has no record. */
 export interface Tried {
   readonly way: Way;
   readonly status: number;
@@ -14,7 +14,7 @@ export interface Tried {
 export interface DrillResult {
   readonly block: readonly Tried[];
   readonly budget: readonly Tried[];
-  /** Requests that nothing forbids: all must get through. */
+  /** Permitted requests: all must get through. */
   readonly allowed: readonly Tried[];
 }
 
@@ -58,7 +58,7 @@ async function tryOne(stack: Stack, provider: ScriptedProvider, way: Way, worksp
   return { way, status, through, recorded };
 }
 
-/** Whether there is a record; that of an answered request is written when its answer has ended. */
+/** Whether a record exists; for an answered request it is written when the response has ended. */
 async function isRecorded(url: string, answered: boolean): Promise<boolean> {
   for (let tries = answered ? 40 : 1; tries > 0; tries--) {
     if ((await fetch(url)).status === 200) return true;
@@ -67,7 +67,7 @@ async function isRecorded(url: string, answered: boolean): Promise<boolean> {
   return false;
 }
 
-/** Sends it as it stands; status 0: the connection ended without an answer. */
+/** Sends the request unchanged; status 0 if the connection ended without a response. */
 function send(
   url: string,
   { path, method = 'POST', headers = {}, body }: Way,

@@ -448,7 +448,7 @@ export function waysAroundBudget(): readonly Way[] {
   ];
 }
 
-/** What nothing forbids, in the same spellings: a drill in which these are refused as well shows nothing. */
+/** Permitted requests in the same spellings: if these are refused too, the drill proves nothing. */
 export function allowed(): readonly Way[] {
   const hi = chat('hi');
   return [

@@ -1,6 +1,6 @@
 import { show, type Goal, type Table, type Taken } from '../report.ts';
 
-/** The goals of two results of the bench, beside each other. What only one of them has is left out. */
+/** Compares the goals of two bench results. Goals that only one of them has are left out. */
 export function betweenResults(before: Readonly<Record<string, Taken>>, after: Readonly<Record<string, Taken>>): Table {
   const goalsOf = (result: Readonly<Record<string, Taken>>): Goal[] => Object.values(result).flatMap(({ goals }) => goals);
   const earlier = new Map(goalsOf(before).map((goal) => [goal.what, goal]));
@@ -9,7 +9,7 @@ export function betweenResults(before: Readonly<Record<string, Taken>>, after: R
     rows: goalsOf(after).flatMap((goal) => {
       const old = earlier.get(goal.what);
       if (old === undefined) return [];
-      // The rounds were not taken side by side, so there is no range to their ratio.
+      // The rounds were not run side by side, so the ratio has no range.
       const ratio = goal.measured.median / old.measured.median;
       return [
         [

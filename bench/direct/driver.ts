@@ -4,7 +4,7 @@ import { frame as grpcFrame } from '../../src/extproc/grpc-frames.ts';
 import { accessLogPath } from '../../src/extproc/access-log.ts';
 import { answerCopies, countPlaceholder, idPlaceholder, logEntry, logMessage, requestBody, requestHeaders } from './messages.ts';
 
-/** What Envoy opens every call with; the first time in full, then from HPACK's tables, its static and its own. */
+/** Headers with which Envoy opens every call: in full the first time, then from HPACK's static and dynamic tables. */
 const callHeaders = [
   [':path', '/envoy.service.ext_proc.v3.ExternalProcessor/Process'],
   [':authority', 'sluice'],
@@ -40,7 +40,7 @@ const idMark = Buffer.from([0x0a, 0x02, 0x69, 0x64, 0x12, 0x26, 0x1a, 0x24]);
 const idBytes = 36;
 /** `fields { key: "answer" value { string_value: "log" } }`: no copies are wanted. */
 const logMark = Buffer.from([0x0a, 0x06, ...Buffer.from('answer'), 0x12, 0x05, 0x1a, 0x03, ...Buffer.from('log')]);
-/** Envoy sends its log when so much has gathered, or 50 ms later; here only then, and at a run's end, so that runs are alike. */
+/** Envoy flushes its log at this size or after 50 ms; here only at this size and at a run's end, so that runs are comparable. */
 const logBytes = 16_384;
 const answerFrames = answerCopies();
 const entryBytes = logEntry();
@@ -48,7 +48,7 @@ const entryId = entryBytes.indexOf(idPlaceholder);
 /** The metadata stands at the end of a reply, in far less than this. */
 const tailBytes = 1_024;
 
-/** Frames of one call, ready but for its number and what is put in place of marks. */
+/** Prepared frames of one call; only the stream id and the placeholders are filled in. */
 class Template {
   readonly #bytes: Buffer;
   readonly #frames: number[] = [];

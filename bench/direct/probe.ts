@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { GCProfiler, getHeapStatistics } from 'node:v8';
 
 /**
- * Loaded into Sluice's process before Sluice (`node --import`): answers over the IPC channel what the process has used, and
- * serves a reference workload on a socket of its own. Sluice itself knows nothing of it.
+ * Loaded into Sluice's process before Sluice (`node --import`): reports the process's resource usage over the IPC channel, and
+ * serves a reference workload on its own socket. Sluice itself does not know about it.
  */
 export interface Usage {
   /** CPU of all threads, µs. */
@@ -15,7 +15,7 @@ export interface Usage {
   readonly heap: number;
   /** Buffers outside of it, bytes. */
   readonly external: number;
-  /** Garbage collections since the question before. */
+  /** Garbage collections since the previous request. */
   readonly collections: number;
 }
 
@@ -53,7 +53,7 @@ const inspector = new Session();
 /** Bytes between two samples, in the mean: small, so that a few hundred exchanges tell. */
 const samplingInterval = 128;
 
-/** Samples what is allocated from here on, be it collected or not. */
+/** Samples all allocations from now on, whether collected later or not. */
 async function sample(): Promise<void> {
   inspector.connect();
   await inspector.post('HeapProfiler.startSampling', {

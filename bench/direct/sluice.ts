@@ -52,7 +52,7 @@ export class ProbedSluice {
         : spawn(process.execPath, [...node, '--import', probe, join(checkout, 'src/cli/index.ts'), ...serve], { stdio });
   }
 
-  /** Resolves when the socket is there. Throws with what the process said when it ends instead. */
+  /** Resolves when the socket exists. If the process exits instead, throws with its output. */
   static async start(options: ProbedOptions): Promise<ProbedSluice> {
     const sluice = new ProbedSluice(options);
     for (let tries = 0; tries < 600 && !existsSync(sluice.socket); tries++) {

@@ -12,14 +12,14 @@ const library = ['x86_64', 'aarch64']
   .find((file) => existsSync(file));
 
 const hour = 3_600;
-/** What the clock says in turn, in seconds beside the truth. */
+/** Clock offsets in order, in seconds from the true time. */
 const jumps = [hour, 0, -hour, 0, 25 * hour, 0] as const;
 
 interface Budgets {
   readonly budgets: readonly { readonly spentUsd: number }[];
 }
 
-/** Sluice's clock jumps, forward and back; the monotonic one goes on as it does on a real machine. */
+/** Sluice's clock jumps, forward and back; the monotonic clock continues, as on a real machine. */
 export const clock: Drill = {
   name: 'clock',
   async run({ scale, say }) {

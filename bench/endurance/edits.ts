@@ -2,7 +2,7 @@ import { Rig } from './rig.ts';
 import { sum, Traffic } from './traffic.ts';
 import { Findings, sleep, until, type Drill } from './types.ts';
 
-/** So many edits come so fast that only the last one of them can be taken. */
+/** Number of edits in a burst so fast that only the last one can be loaded. */
 const burst = 10;
 const models = ['openai/gpt-5-nano', 'openai/gpt-4.1-nano', 'openai/gpt-5-mini', 'openai/gpt-4.1-mini'] as const;
 
@@ -12,7 +12,7 @@ export const edits: Drill = {
   async run({ scale, say }) {
     const many = Math.max(50, Math.round(10_000 * scale));
     const findings = new Findings();
-    // A small cache is full before memory is looked at, and what is remembered of each request is little.
+    // A small cache is full before memory is measured, and little is remembered per request.
     const rig = await Rig.start({ serve: ['--cache-memory', '4'] });
     const traffic = new Traffic({ url: rig.stack.url, rate: 25, repeatEvery: 0 }).start();
     try {

@@ -80,7 +80,7 @@ function withDns(config: object, port: number): object {
   return copy;
 }
 
-/** A provider comes and goes, moves to another address, and its name with it; a second one is there all the time. */
+/** A provider goes down, comes back, and moves to another address together with its name; a second one is always up. */
 export const flaps: Drill = {
   name: 'flaps',
   async run({ scale, say }) {
@@ -106,7 +106,7 @@ export const flaps: Drill = {
         findings.fact(what, line);
         say(`${what}: ${line}`);
       };
-      /** Until the first provider gets requests again: after failures it rests for a while. */
+      /** Waits until the first provider gets requests again: after failures it cools down for a while. */
       const returns = async (to: Provider): Promise<number | null> => {
         const { served } = to;
         return until(() => to.served > served + 5, 40_000);

@@ -15,7 +15,7 @@ export const kill: Drill = {
       const back: number[] = [];
       const starts: number[] = [];
       for (let round = 0; round < kills; round++) {
-        // At another moment of the ledger's batches each time.
+        // At a different point in the ledger's batches each time.
         await sleep(300 + ((round * 37) % 400));
         acknowledged += await rig.metric('llm_proxy_ledger_records_total', 'result="written"');
         await rig.stack.stopSluice('SIGKILL');

@@ -3,7 +3,7 @@ import { Rig } from './rig.ts';
 import { chat, sum, Traffic } from './traffic.ts';
 import { Findings, sleep, type Drill } from './types.ts';
 
-/** How long the clients take to come, ms: who opens thousands of connections at once is another drill. */
+/** Time over which the clients connect, ms: thousands of connections at once would be a different drill. */
 const arrivalMs = 4_000;
 
 /** Clients that send byte by byte, and clients that hardly read. */

@@ -3,7 +3,10 @@ import { Rig } from './rig.ts';
 import { capacity, sum, Traffic } from './traffic.ts';
 import { Findings, sleep, until, type Drill } from './types.ts';
 
-/** Rules that search a long prompt for what it does not hold: a decision takes milliseconds, so that Sluice is what is too slow and not the machine. */
+/**
+ * Rules that search a long prompt for text that it does not contain: a decision takes milliseconds, so that Sluice is the bottleneck, not
+ * the machine.
+ */
 const rules = Array.from({ length: 8 }, (_, index) => ({
   name: `slow-${index}`,
   when: `request.lastUser.matches("(?i)(zebra|quagga|okapi${index}).{0,20}[0-9]{4}$")`,

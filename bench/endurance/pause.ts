@@ -63,7 +63,7 @@ export const pause: Drill = {
       );
       return findings.result(this.name, `SIGSTOP for ${seconds} s at ${rate}/s`);
     } finally {
-      // What is stopped does not end.
+      // A stopped process does not exit.
       if (rig.stack.sluicePid === pid) process.kill(pid, 'SIGCONT');
       await traffic.stop();
       await rig.stop();

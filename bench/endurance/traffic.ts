@@ -7,9 +7,9 @@ export interface Seen {
   /** When it was due, and how long it took from then, in ms of `performance.now()`. */
   readonly due: number;
   readonly ms: number;
-  /** 0: no whole answer. */
+  /** 0 if there was no complete response. */
   readonly status: number;
-  /** The decision's id; null: it passed undecided. */
+  /** The decision's id; null if the request passed undecided. */
   readonly id: string | null;
   readonly model: string | null;
   /** What went wrong, in words. */
@@ -23,9 +23,9 @@ export interface TrafficOptions {
   readonly rate: number;
   /** UTF-16 units of a prompt. */
   readonly units?: number;
-  /** Every so many requests ask what others have asked; 0: none. */
+  /** Every n-th request repeats an earlier question; 0 for none. */
   readonly repeatEvery?: number;
-  /** Every so many requests are streamed; 0: none. */
+  /** Every n-th request is streamed; 0 for none. */
   readonly streamEvery?: number;
 }
 
@@ -92,7 +92,7 @@ export class Traffic {
     return this;
   }
 
-  /** Sends no more and waits for what is on its way, half a minute at most. */
+  /** Stops sending and waits for requests in flight, at most 30 seconds. */
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;

@@ -1,11 +1,11 @@
-/** One thing that has to hold, and what was seen. */
+/** One rule and the observed value. */
 export interface Check {
   readonly what: string;
   readonly seen: string;
   /** What it has to be. */
   readonly rule: string;
   readonly ok: boolean;
-  /** Holds on a machine that is not busy with other things: tests leave it out. */
+  /** Only reliable on an idle machine, so tests skip it. */
   readonly timing: boolean;
 }
 
@@ -16,7 +16,7 @@ export interface DrillResult {
   readonly checks: readonly Check[];
   /** Figures without a rule. */
   readonly facts: Readonly<Record<string, string>>;
-  /** Why it was not run; null: it was. */
+  /** Why it was skipped; null if it ran. */
   readonly skipped: string | null;
 }
 
@@ -43,7 +43,7 @@ export class Findings {
     this.#checks.push({ what, seen: String(seen), rule, ok, timing: false });
   }
 
-  /** A check of time, memory, or of what Envoy did not wait for. */
+  /** A check of time, memory, or requests that Envoy did not wait for. */
   timing(what: string, seen: string, rule: string, ok: boolean): void {
     this.#checks.push({ what, seen, rule, ok, timing: true });
   }
@@ -65,7 +65,7 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Asks until it is so or the time is up; how long it took in ms, null: it never was. */
+/** Polls until the condition holds or the time is up. Resolves with the time taken in ms; null if it never held. */
 export async function until(so: () => boolean | Promise<boolean>, ms: number): Promise<number | null> {
   const begun = performance.now();
   while (performance.now() - begun < ms) {

@@ -9,7 +9,7 @@ export type ExpectedCost = 'second' | 'both' | 'first' | 'nothing' | 'unknown';
 
 export interface Case {
   readonly name: string;
-  /** The trigger that the record is to name; null: nothing is switched. */
+  /** The trigger that the record must name; null if there is no fallback. */
   readonly reason: FallbackTrigger | null;
   readonly expected: Expected;
   readonly cost: ExpectedCost;
@@ -182,7 +182,7 @@ export const cases: readonly { readonly name: string; readonly make: (family: Fa
 ];
 
 function inAnswer(stream: boolean, reason: FallbackTrigger, behaviour: Behaviour): Omit<Case, 'name'> {
-  // A stream is not held back to be looked into: it arrives as it is.
+  // A stream is not buffered for checks: it arrives unchanged.
   return stream
     ? { ...plain, reason: null, expected: 'first', cost: 'first', behaviour }
     : { ...plain, reason, expected: 'next', cost: 'both', behaviour };

@@ -84,7 +84,10 @@ function timedChains(repeats: number): Chain[] {
   );
 }
 
-/** What the fallback itself cost, ms: how much longer the app waited than for an answer at the first attempt, less what the failed attempt took at its provider. */
+/**
+ * What the fallback itself cost, ms: how much longer the app waited than for an answer at the first attempt, less what the failed attempt
+ * took at its provider.
+ */
 export interface OwnTime {
   readonly family: Family;
   readonly crossing: boolean;
@@ -124,7 +127,7 @@ export class FallbackDrill {
         return (this.#behaviours.get(got.model) ?? well)(got, response, done);
       };
       const endpoint = await provider.listen();
-      // A dead key makes its whole provider rest: every cell has one of its own.
+      // A rejected key puts its whole provider into cooldown, so every cell has its own provider.
       const others = cells
         .map(chainOf)
         .flatMap(({ firstProvider }) => (firstProvider.startsWith(`${family}-other`) ? [[firstProvider, endpoint] as const] : []));
@@ -144,7 +147,7 @@ export class FallbackDrill {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Plays one cell; what was not as it has to be, in words. Empty: all was. */
+  /** Plays one cell. Resolves with a text per violation; empty if there are none. */
   async play(cell: Cell): Promise<string[]> {
     const chain = chainOf(cell);
     const right = cell.asks === 'json' ? `{"answer":"of ${cell.id}"}` : `answer of ${cell.id}`;
@@ -187,7 +190,7 @@ export class FallbackDrill {
     return wrong;
   }
 
-  /** Times chains whose first target fails at once against such that do not. */
+  /** Times chains whose first target fails at once against chains without failures. */
   async ownTime(): Promise<OwnTime[]> {
     const times: OwnTime[] = [];
     for (const family of families) {

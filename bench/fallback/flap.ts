@@ -20,15 +20,17 @@ export interface FlapReport {
   readonly sent: number;
   /** Answered whole, with the request's own words. */
   readonly answered: number;
-  /** Of these, by another target than the first. */
+  /** Of these, answered by a target other than the first. */
   readonly byFallback: number;
   /** Streams that their provider cut after the first words, and that said so to the app. */
   readonly cut: number;
-  /** Passed to the model that the app asked for, because Sluice did not answer Envoy in time on a busy machine: fail open, as configured. */
+  /**
+   * Passed to the model that the app asked for, because Sluice did not answer Envoy in time on a busy machine: fail open, as configured.
+   */
   readonly undecided: number;
   /** Requests that reached some provider. */
   readonly attempts: number;
-  /** What must not be, in words; at most 20. */
+  /** Violations, as texts; at most 20. */
   readonly violations: readonly string[];
 }
 
@@ -36,11 +38,11 @@ interface Target {
   readonly provider: string;
   readonly family: Family;
   readonly model: string;
-  /** Never flaps, so that every request has somebody who can answer it. */
+  /** Never flaps, so that every request has a target that can answer it. */
   readonly steady: boolean;
 }
 
-/** Models that fail on their own, so many that those which rest leave enough to fail. */
+/** Number of independently failing models: so many that enough are left to fail while others cool down. */
 const groups = 60;
 
 const steady = {
@@ -74,7 +76,10 @@ const attemptSeconds = 2;
 const word = /nonce-[0-9a-f]{16}/;
 const line = /^echo (nonce-[0-9a-f]{16}) from (\S+) end$/;
 
-/** Clients that ask without pause while targets fail in every way at random: no answer may be lost, doubled, mixed, or come from a target that its policy does not list. */
+/**
+ * Clients that ask without pause while targets fail in every way at random: no answer may be lost, doubled, mixed, or come from a target
+ * that its policy does not list.
+ */
 export async function flapDrill({ clients, seconds, seed }: FlapOptions): Promise<FlapReport> {
   const random = seeded(seed);
   const folder = mkdtempSync(join(tmpdir(), 'sluice-flap-'));
@@ -266,13 +271,13 @@ async function ask(url: string, workspace: string, model: string, nonce: string,
           ?.delta?.content ?? '',
     )
     .join('');
-  // An error event, a second answer glued on, or an end in the middle: all of them are not this.
+  // False for an error event, a second appended answer, or a stream that ends early.
   const complete =
     whole && status === 200 && raw.trimEnd().endsWith('data: [DONE]') && raw.split('data: [DONE]').length === 2 && !raw.includes('"error"');
   return { ...facts, text: text === '' ? raw : text, complete };
 }
 
-/** Every request has one record, and only those that were sent have. */
+/** Checks that every sent request has exactly one record, and that there are no others. */
 function countRecords(file: string, ids: readonly string[], sent: number, violate: (what: string) => void): void {
   const db = openDatabase(file, 'readonly');
   try {

@@ -5,7 +5,7 @@ export type Figures = Readonly<Record<string, number>>;
 
 /** How far above the baseline a figure may be. Bytes are steady within 2% on a busy machine; CPU on a machine that others use is not. */
 export const shares = { bytes: 0.05, cpu: 0.5 } as const;
-/** So much below it, the baseline is worth lowering: what was won could be lost again unseen. */
+/** If a figure is this far below the baseline, lower the baseline: otherwise the gain could be lost unnoticed. */
 const worthLowering = 0.15;
 /** Bytes that a run may differ by whatever the share says: a page of a pool, a timer's turn. */
 const slackBytes = 1_024;

@@ -33,7 +33,7 @@ export async function measure(checkout: string): Promise<Figures> {
   return { ...(await allocations(checkout, text)), ...(await cpu(checkout, text)) };
 }
 
-/** Bytes of JavaScript objects and of buffers, on the main thread. Exact but for a few percent: what the compiler makes of the code differs. */
+/** Bytes of JavaScript objects and of buffers, on the main thread. Exact to a few percent, because the JIT's output varies. */
 export async function allocations(checkout: string, policy: string): Promise<Figures> {
   const sluice = await ProbedSluice.start({ policy, checkout, node: quiet });
   const figures: Record<string, number> = {};
@@ -41,7 +41,7 @@ export async function allocations(checkout: string, policy: string): Promise<Fig
     const driver = await Driver.connect(sluice.socket);
     for (const { title, bytes, warm, count } of sizes) {
       const plan = new ExchangePlan(numberedBody(bytes));
-      // One after the other: how reads fall together would change what they cost.
+      // Sequentially, because coalesced reads would change the cost.
       await driver.run(plan, warm, 1);
       const heap: number[] = [];
       const external: number[] = [];

@@ -18,7 +18,7 @@ export const decision: Part = {
   titles: [title],
   async run({ rounds, quick, progress }) {
     const found: DecisionTimes[] = [];
-    // A process a round: what one process's compiler made of the code is not another's.
+    // One process per round, because the JIT's output differs between processes.
     for (let round = 0; round < Math.min(5, rounds); round++) found.push(await once(quick ? 2_000 : 20_000));
     const of = (step: 'decide' | 'record' | 'both', quantile: 'p50' | 'p99'): Spread => spread(found.map((times) => times[step][quantile]));
     progress(title);

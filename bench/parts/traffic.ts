@@ -34,7 +34,7 @@ type Samples = ReadonlyMap<Variant, readonly Sample[]>;
 const pick = (samples: Samples, variant: Variant, key: keyof Sample): number[] => (samples.get(variant) ?? []).map((sample) => sample[key]);
 const ratios = (over: readonly number[], under: readonly number[]): Spread => spread(over.map((value, round) => value / under[round]!));
 
-/** Of Sluice's ways to learn of answers, those that are not the default. */
+/** The non-default modes of receiving responses. */
 const otherWays = ['sluice, observe', 'sluice, protocol-manager'] as const satisfies readonly Variant[];
 
 /** JSON requests at fixed rates through an Envoy of each kind, in turns. */

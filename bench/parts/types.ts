@@ -18,7 +18,7 @@ export interface Part {
   run(options: RunOptions): Promise<Outcome>;
 }
 
-/** `items` in another order each round, so that nobody always follows the same neighbour. */
+/** `items` in a different order each round, so that none always follows the same neighbour. */
 export function inTurns<T>(items: readonly T[], round: number): T[] {
   return items.map((_, index) => items[(index + Math.max(0, round)) % items.length]!);
 }

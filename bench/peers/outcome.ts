@@ -1,7 +1,9 @@
 import type { LoopSample, RateSample, Who } from '../peers.ts';
 import { addedRatio, show, spread, type Goal, type Outcome, type Spread, type Table } from '../report.ts';
 
-/** Envoy AI Gateway's processor, measured once behind the same kind of Envoy and provider, beside the Go no-op of that run (docs/peers.md). */
+/**
+ * Envoy AI Gateway's processor, measured once behind the same kind of Envoy and provider, beside the Go no-op of that run (docs/peers.md).
+ */
 const aiGateway = { addedP50: 2.13, cpu: 788, perSecond: 1_840 } as const;
 const noopThen = { addedP50: 0.54, cpu: 314, perSecond: 4_280 } as const;
 

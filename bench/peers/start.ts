@@ -40,13 +40,13 @@ export async function startLiteLlm(stage: Stage, upstream: string): Promise<{ re
     ],
     { LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: 'true', LITELLM_LOCAL_MODEL_COST_MAP: 'True', LITELLM_LOG: 'ERROR' },
   );
-  // Its log goes nowhere, but has to be read for it to go on.
+  // Its log is discarded, but must be read, or the process would block.
   child.stdout?.resume();
   await stage.children.untilReady(`http://127.0.0.1:${port!}/health/liveliness`);
   return { port: port!, pid: child.pid! };
 }
 
-/** Portkey's gateway; where a request goes stands in its headers. */
+/** Portkey's gateway; request headers select the target. */
 export async function startPortkey(stage: Stage): Promise<{ readonly port: number; readonly pid: number }> {
   const [port] = await freePorts(1);
   const child = stage.children.start(

@@ -22,7 +22,8 @@ export interface Base {
 const known = (usd: number) => ({ known: true, usd }) as const;
 
 /**
- * A ledger as a server leaves it: a writer that closed, one that was killed after its last checkpoint, an erased team, rows that grew old and
+ * A ledger as a server leaves it: a writer that closed, one that was killed after its last checkpoint, an erased team, rows that grew old
+ * and
  * left their sums, grades, dropped records, and a last writer that closed. All checkpoints are signed.
  */
 export function makeBase(folder: string): Base {

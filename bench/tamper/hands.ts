@@ -16,9 +16,9 @@ interface Row {
   readonly content: Buffer;
 }
 
-/** Somebody who may write the file and knows how Sluice makes its hashes, and who has no key. */
+/** An attacker who can write the file and knows how Sluice computes its hashes, but has no key. */
 
-/** Makes every hash of a chain from a row on right again. */
+/** Recomputes every hash of a chain from a row on. */
 export function rehash(db: Db, writer: number, from = 1): void {
   const id = db.prepare<[number], string>('SELECT id FROM writers WHERE n = ?').pluck().get(writer)!;
   let previous: Buffer =

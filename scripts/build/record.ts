@@ -8,14 +8,20 @@ import { numberedBody } from '../../bench/bodies.ts';
 import { Driver, ExchangePlan } from '../../bench/direct/driver.ts';
 import { nodeFlags } from '../../src/lib/node-flags.ts';
 
-/** Bytes of a body, and how many such requests are sent: enough for the functions of the request path to have run, the large ones' thread among them. */
+/**
+ * Bytes of a body, and how many such requests are sent: enough for the functions of the request path to have run, the large ones' thread
+ * among them.
+ */
 const traffic = [
   [1_024, 200],
   [1_024 * 1_024, 4],
 ] as const;
 const mostMs = 60_000;
 
-/** Runs the built program once, with the flags that it has in service, since V8 takes no code that was made under others, with some traffic and has it leave the code that V8 made beside its files. Throws when there is none in the end. */
+/**
+ * Runs the built program once, with the flags that it has in service, since V8 takes no code that was made under others, with some traffic
+ * and has it leave the code that V8 made beside its files. Throws when there is none in the end.
+ */
 export async function recordCode(out: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-record-'));
   const socket = join(folder, 'sluice.sock');

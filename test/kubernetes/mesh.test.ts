@@ -43,7 +43,7 @@ describe.skipIf(absent !== '')(`a real API server with Istio's and Envoy Gateway
   });
 
   gatewayTests(() => cluster);
-  // Nobody builds it for the tests; where it is at hand it is tried.
+  // The tests do not build istiod; they use it if it is available.
   if (findTool('pilot-discovery') !== null) istiodTests(() => cluster);
 });
 

@@ -11,7 +11,7 @@ import { missingForNode } from './support/tools.ts';
 
 const absent = missingForNode();
 
-/** The image's size may be so much, in bytes, unpacked. */
+/** Maximum size of the unpacked image, in bytes. */
 const imageBytes = 200 * 1000 * 1000;
 
 /** How many cores all pods together have during the upgrade: a node that is short of CPU; null: all that there are. */

@@ -220,7 +220,7 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
 
   it('goes on when its rights are taken away, and comes back with them', async () => {
     await cluster.kubectl('delete', 'rolebinding', 'sluice', '--namespace', 'platform');
-    // A watch that stands is not asked again: it ends with the server.
+    // An open watch is not renewed: it ends with the server.
     await cluster.killApiServer();
     await cluster.startApiServer();
     await apply(configMap('platform', 'base', routed('gpt-4.1-nano')));

@@ -248,7 +248,7 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
   });
 
   it.each(['gateway', 'extension'])('upgrade from the values of an older chart, reused or reset: %s', async (shape) => {
-    // What an older release kept are its chart's values: what it rendered does not matter.
+    // An older release stores its chart's values; its rendered objects do not matter.
     const older = mkdtempSync(join(tmpdir(), 'sluice-older-'));
     try {
       mkdirSync(join(older, 'templates'));

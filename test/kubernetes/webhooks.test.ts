@@ -163,7 +163,7 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
     const metric = async (): Promise<string | undefined> =>
       /^llm_proxy_policy_none (\S+)$/m.exec(await (await fetch(`${release.adminUrl}/metrics`)).text())?.[1];
     const passes = /effect: 100% of the last 4 requests of this replica would pass without a decision\./;
-    // In one breath: the second is judged before the watch has shown that the first is gone.
+    // Without a pause: the second is validated before the watch has shown the first removal.
     await cluster.applied(labelled('one-more', section('one-more')));
     const gone = await kubectl('delete', 'configmap', 'team', 'pinned', 'one-more');
     expect(gone.ok, gone.output).toBe(true);

@@ -1,5 +1,6 @@
 /**
- * OpenTelemetry's span `gen_ai.client.inference` as its conventions list it (semantic-conventions-genai, docs/gen-ai/client-inference.md, which
+ * OpenTelemetry's span `gen_ai.client.inference` as its conventions list it (semantic-conventions-genai, docs/gen-ai/client-inference.md,
+ * which
  * depends on semantic conventions 1.44.0). `!`: required. Values are the well-known ones; where they are open, others are allowed too.
  */
 const attributes: Readonly<Record<string, 'string' | 'int' | 'double' | 'boolean' | 'string[]' | 'any'>> = {

@@ -1,5 +1,6 @@
 /**
- * The part of Grafana's dashboard schema that dashboards here use, from the types that Grafana publishes (@grafana/schema 13.2.3, raw/dashboard).
+ * The part of Grafana's dashboard schema that dashboards here use, from the types that Grafana publishes (@grafana/schema 13.2.3,
+ * raw/dashboard).
  * `!`: required. Objects in capitals are in the table; `*` takes anything.
  */
 export const grafanaSchema: Readonly<Record<string, Readonly<Record<string, string>>>> = {

@@ -21,7 +21,10 @@ export async function sluiceBeside(args: readonly string[]): Promise<{ readonly 
   return { out, code };
 }
 
-/** An Envoy that somebody has already: one listener, whose requests all go to the provider at `endpoint`. `like`: a rendered config with the addresses to use. */
+/**
+ * An Envoy that somebody has already: one listener, whose requests all go to the provider at `endpoint`. `like`: a rendered config with the
+ * addresses to use.
+ */
 export function ownEnvoy(like: Any, endpoint: string): Any {
   const { hostname, port } = new URL(endpoint);
   const types = 'type.googleapis.com/envoy.extensions.filters';

@@ -17,7 +17,7 @@ function serverBinary(named: string | undefined, folder: string, name: string): 
 
 export const redisBinary: string | null = serverBinary(process.env['REDIS_BIN'], 'redis', 'redis-server');
 
-/** What speaks Redis' protocol, each a name and its binary. */
+/** Servers with the Redis protocol: name and binary. */
 export const servers: readonly (readonly [name: string, binary: string | null])[] = [
   ['Redis', redisBinary],
   ['Valkey', serverBinary(process.env['VALKEY_BIN'], 'valkey', 'valkey-server')],

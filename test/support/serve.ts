@@ -57,7 +57,7 @@ export class ServedSluice {
     throw new Error(readFileSync(join(this.folder, 'sluice.err'), 'utf8'));
   }
 
-  /** The record of a decision, once the answer has been read to its end. */
+  /** The record of a decision, after the response has been read completely. */
   async record(id: string | null): Promise<ExchangeRecord> {
     return recordOf(this.adminUrl, id);
   }

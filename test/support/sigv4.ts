@@ -17,8 +17,8 @@ const encode = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /**
- * What AWS would say of a request's Signature Version 4 (as its reference describes it): null when it holds, else what does not. The
- * path is encoded once more than it came, as for every service but S3.
+ * Checks a request's Signature Version 4 as AWS does (according to its reference): null if it is valid, otherwise the fault. The
+ * path is encoded once more than received, as for every service except S3.
  */
 export function signatureFault({ method, path, headers, body }: SignedRequest, credentials: ReadonlyMap<string, string>): string | null {
   const parts =

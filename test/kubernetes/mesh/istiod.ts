@@ -10,7 +10,9 @@ import { runCli } from '../support/cli.ts';
 import { until, type TestCluster } from '../support/cluster.ts';
 import { Istiod } from '../support/istiod.ts';
 
-/** The rendered manifests in a real istiod: an Envoy runs from what it serves to the sidecar of a pod. The cluster has Istio's definitions. */
+/**
+ * The rendered manifests in a real istiod: an Envoy runs from what it serves to the sidecar of a pod. The cluster has Istio's definitions.
+ */
 export function istiodTests(shared: () => TestCluster): void {
   describe('the real istiod, from the rendered manifests', () => {
     const [openai, mistral, other] = [new ScriptedProvider(), new ScriptedProvider(), new ScriptedProvider()];

@@ -34,7 +34,7 @@ export class TestCluster {
     if (binary === null) throw new Error('testkube is missing');
     mkdirSync(join(this.folder, 'pki'));
     this.pki = new TestAuthority(join(this.folder, 'pki'));
-    // One binary, which looks at the name that it is called by.
+    // A single binary that selects its program by the name it is called with.
     for (const name of ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'kubectl'])
       symlinkSync(binary, join(this.folder, name));
   }
@@ -131,12 +131,12 @@ export class TestCluster {
     this.#scheduler = this.spawn('kube-scheduler', [`--kubeconfig=${this.kubeconfig}`, '--leader-elect=false', '--secure-port=0']);
   }
 
-  /** Ends the API server as a crash does. */
+  /** Kills the API server, as in a crash. */
   async killApiServer(): Promise<void> {
     await end(this.#apiServer, 'SIGKILL');
   }
 
-  /** Has the API server hang: connections stay open and nothing is answered. */
+  /** Makes the API server hang: connections stay open without responses. */
   pauseApiServer(): void {
     this.#apiServer?.kill('SIGSTOP');
   }
@@ -145,7 +145,7 @@ export class TestCluster {
     this.#apiServer?.kill('SIGCONT');
   }
 
-  /** Takes all of etcd's history away: watches from an older version get 410. */
+  /** Compacts etcd's history: watches from an older version get 410. */
   async compact(): Promise<void> {
     const call = async (path: string, body: object): Promise<{ header: { revision: string } }> =>
       (await (await fetch(`${this.#etcdUrl}${path}`, { method: 'POST', body: JSON.stringify(body) })).json()) as {

@@ -34,14 +34,15 @@ export class TestMachine {
     execFileSync('ip', ['link', 'set', link, 'up']);
     this.#inside('ip', 'addr', 'add', `${this.ip}/30`, 'dev', 'eth0');
     this.#inside('ip', 'link', 'set', 'eth0', 'up');
-    // Services' addresses need a route, although they are rewritten before anything leaves. There is no other: nothing in it reaches the internet.
+    // Services' addresses need a route, although they are rewritten before anything leaves. There is no other: nothing in it reaches the
+    // internet.
     this.#inside('ip', 'route', 'add', serviceRange, 'via', address(1));
     this.#inside('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
     for (const folder of this.#cgroupFolders()) mkdirSync(folder, { recursive: true });
   }
 
   static async start(): Promise<TestMachine> {
-    // It lives as long as its stdin is open: that closes with this process.
+    // It runs until its stdin closes, which happens when this process ends.
     const script = 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/log && ip link set lo up && echo ready && exec cat';
     const holder = spawn('unshare', ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script], {
       stdio: ['pipe', 'pipe', 'inherit'],

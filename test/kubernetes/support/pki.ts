@@ -33,7 +33,10 @@ export class TestAuthority {
     this.#openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', this.path(`${name}.key`));
   }
 
-  /** Writes NAME.key and NAME.crt. `names`: subject alternative names such as `DNS:localhost`; without any it is a client's, unless `usage` says otherwise. */
+  /**
+   * Writes NAME.key and NAME.crt. `names`: subject alternative names such as `DNS:localhost`; without any it is a client's, unless `usage`
+   * says otherwise.
+   */
   certify(name: string, subject: string, names: readonly string[] = [], usage = names.length === 0 ? 'clientAuth' : 'serverAuth'): void {
     this.key(name);
     this.#openssl('req', '-new', '-key', this.path(`${name}.key`), '-subj', subject, '-out', this.path(`${name}.csr`));

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import type { TestCluster } from './cluster.ts';
 
 /**
- * In front of a real API server without nodes: answers `pods/proxy` as the server does that reaches a pod's address (which may
- * not be loopback), by asking the address that a pod stands for, after the API server has said that the caller may.
+ * Proxy for a real API server without nodes: answers `pods/proxy` like a server that reaches the pod's address (which must
+ * not be loopback), by calling the address registered for the pod, after the API server has authorised the caller.
  */
 export class PodsProxy {
   readonly #server: Server;

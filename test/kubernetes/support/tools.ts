@@ -29,7 +29,7 @@ export function findTool(tool: Tool): string | null {
       accessSync(path, constants.X_OK);
       return path;
     } catch {
-      // Not here: look on.
+      // Not found here: try the next candidate.
     }
   }
   return null;
