@@ -146,7 +146,7 @@ describe('the ledger of a running stack', () => {
 
   it('says what is wrong with a question, and where there is none', async () => {
     expect(await sluice('decisions', '--ledger', stack.ledgerFile, '--where', 'colour=red')).toMatchObject({
-      code: 1,
+      code: 2,
       err: expect.stringMatching(/^SLUICE_LEDGER_WHERE/) as string,
     });
     expect(await sluice('savings', '--ledger', join(stack.folder, 'none.db'))).toMatchObject({

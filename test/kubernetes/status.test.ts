@@ -215,7 +215,7 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
 
   it('asks addresses as well, without a cluster', async () => {
     const text = await says('--admin', stack.adminUrl);
-    expect(text).toMatch(/^Sluice: 1 of 1 replicas ready\n/);
+    expect(text).toMatch(/^Sluice: 1 of 1 replica ready\n/);
     expect(text).not.toContain('!');
     expect(await says('--admin', 'http://127.0.0.1:1')).toMatch(/did not answer/);
     expect(await says('--admin', 'no address')).toMatch(/SLUICE_CLI_USAGE.*no address is no address/s);
