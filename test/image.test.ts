@@ -16,7 +16,7 @@ it('the image has the Node that the project is developed on', () => {
 });
 
 it('the package takes files that exist, and every file that the program reads beside its code', () => {
-  const assets = [...(/^const assets = \[(.*)\];$/m.exec(read('scripts/build.ts'))?.[1] ?? '').matchAll(/'([^']+)'/g)].map(
+  const assets = [...(/^const assets = \[([^\]]*)\];$/m.exec(read('scripts/build.ts'))?.[1] ?? '').matchAll(/'([^']+)'/g)].map(
     ([, path]) => path!,
   );
   expect(assets).toContain('models');

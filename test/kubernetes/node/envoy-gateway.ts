@@ -41,7 +41,11 @@ import OpenAI from 'openai';
 const ask = (workspace, stream = false) => new OpenAI({ apiKey: 'sk-app', baseURL: '${url}/v1', maxRetries: 0, defaultHeaders: { 'x-sluice-workspace': workspace } })
   .chat.completions.create({ model: 'gpt-5.1', stream, messages: [{ role: 'user', content: 'What is DNS?' }] }).withResponse();
 const routed = async () => (await ask('any')).response.headers.get('x-sluice-model') !== null;
-for (let tries = 0; tries < 300 && !(await routed().catch(() => false)); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+// The controller sends Envoy its parts one after the other: several decided requests in a row say that all are there.
+for (let tries = 0, inARow = 0; tries < 300 && inARow < 10; tries++) {
+  inARow = (await routed().catch(() => false)) ? inARow + 1 : 0;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+}
 const facts = ({ response }, model) => ({ model, attempts: response.headers.get('x-sluice-attempts'), decision: response.headers.get('x-sluice-decision') });
 const plain = await ask('any');
 const streamed = await ask('any', true);
