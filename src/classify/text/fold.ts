@@ -42,22 +42,16 @@ export function foldVectors(
     withLevel.map(([value]) => value! - trained.meanLevel),
     options.pull.level,
   );
-  const fields =
-    options.field === 0
-      ? []
-      : classes(
-          used.flatMap((at, i) => (rows[at]!.fields === null ? [] : [{ x: x[i]!, weight: rows[at]!.weight, is: rows[at]!.fields }])),
-          textFields,
-          options.pull.field,
-        );
-  const tasks =
-    options.task === 0
-      ? []
-      : classes(
-          used.flatMap((at, i) => (rows[at]!.task === null ? [] : [{ x: x[i]!, weight: rows[at]!.weight, is: [rows[at]!.task] }])),
-          textTasks,
-          options.pull.task,
-        );
+  const fields = classes(
+    used.flatMap((at, i) => (rows[at]!.fields === null ? [] : [{ x: x[i]!, weight: rows[at]!.weight, is: rows[at]!.fields }])),
+    textFields,
+    options.pull.field,
+  );
+  const tasks = classes(
+    used.flatMap((at, i) => (rows[at]!.task === null ? [] : [{ x: x[i]!, weight: rows[at]!.weight, is: [rows[at]!.task] }])),
+    textTasks,
+    options.pull.task,
+  );
   return widened(trained, vectors, options, (place, add) => {
     const worth = rarityOf(place);
     const dot = (beta: Float64Array): number => {

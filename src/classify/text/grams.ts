@@ -1,6 +1,6 @@
 import { concepts } from './concepts.ts';
 import { mostWords, TextWords, wordTable, zone } from './scan.ts';
-import { wordSlots } from './word-table.ts';
+import { hashEnd, hashNext, hashStart, wordSlots } from './word-table.ts';
 
 /** Maximum number of distinct n-grams per prompt. */
 const mostGrams = 4_096;
@@ -45,13 +45,11 @@ function mix(state: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** FNV-1a over UTF-16 units. A number is hashed by its length only: its value does not generalise to other prompts. */
+/** The hash that `TextWords` gives a word. */
 function hashWord(word: string): number {
-  const first = word.charCodeAt(0);
-  if (first >= 0x30 && first <= 0x39) return 0x1e3779b9 + Math.min(6, word.length);
-  let h = 0x811c9dc5;
-  for (let i = 0; i < word.length; i++) h = Math.imul(h ^ word.charCodeAt(i), 0x01000193);
-  return h;
+  let hash = hashStart;
+  for (let i = 0; i < word.length; i++) hash = hashNext(hash, word.charCodeAt(i));
+  return hashEnd(hash, word.charCodeAt(0), word.length);
 }
 
 /** The hash of a single word of the ask. */
@@ -210,11 +208,11 @@ export class PromptGrams {
   }
 
   #systemWords(system: string): void {
-    const { words } = this.#system.read(system);
+    const { words, hashes, unspaced } = this.#system.read(system);
     this.#add(salt.system, kind.system);
     for (let at = 0; at < words.length && at < systemWords; at++) {
       const word = words[at]!;
-      if (!isUnspaced(word)) this.#add(hashWord(word) ^ salt.system, kind.system);
+      if (unspaced[at] === 0) this.#add(hashes[at]! ^ salt.system, kind.system);
       else
         for (let i = 0; i + 1 < word.length; i++)
           this.#add(Math.imul(word.charCodeAt(i), 0x01000193) ^ word.charCodeAt(i + 1) ^ salt.system, kind.system);

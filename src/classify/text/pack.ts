@@ -82,6 +82,11 @@ function surprise(z: Float64Array, from: number, count: number, truth: number, t
   return Math.log(sum);
 }
 
+/** What the odds of tasks add to the task outputs, in the order of textTasks; the outputs are divided by `temperature` afterwards. */
+export function taskBiases(odds: NonNullable<PackOptions['odds']>, temperature: number): number[] {
+  return textTasks.map((task) => temperature * Math.log(odds[task] ?? 1));
+}
+
 export interface PackOptions {
   /** How much more often (below 1: less often) people send a task than the training rows contain it: its odds change by this factor. */
   readonly odds?: Readonly<Partial<Record<TextTask, number>>>;
@@ -96,6 +101,7 @@ export function packModel(
   { odds = {}, temperature, score, card }: PackOptions,
 ): { readonly header: TextModelHeader; readonly tables: TextModelTables } {
   const { tables, steps } = packWeights(trained);
+  const more = taskBiases(odds, temperature.task);
   const round = (value: number): number => Number(value.toPrecision(6));
   return {
     header: {
@@ -104,7 +110,7 @@ export function packModel(
       fields: textFields,
       rows: tables.hashes.length,
       steps: steps.map(round),
-      bias: [...trained.bias].map((bias, k) => round(bias + temperature.task * Math.log(odds[textTasks[k - head.task]!] ?? 1))),
+      bias: [...trained.bias].map((bias, k) => round(bias + (more[k - head.task] ?? 0))),
       kindScale: trained.kindScale,
       temperature: { task: round(temperature.task), field: round(temperature.field), tier: round(temperature.tier) },
       score,

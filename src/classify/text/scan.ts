@@ -1,4 +1,4 @@
-import { hashNext, hashStart, WordTable } from './word-table.ts';
+import { hashEnd, hashNext, hashStart, WordTable } from './word-table.ts';
 
 /**
  * Splits a prompt into what the text model reads: words of the ask and of the material around it, and counts of signs. One pass, no regular
@@ -36,8 +36,6 @@ export interface Signs {
 
 /** Words of all texts. */
 export const wordTable = new WordTable();
-
-const numberHash = 0x1e3779b9;
 
 /** Zero units after the part that is read, so that look-ahead needs no bounds check. */
 const padding = 8;
@@ -160,8 +158,7 @@ export class TextWords {
     this.zones[at] = ask ? zone.ask : zone.material;
     const units = this.#units;
     // A number is hashed by its length only. Nothing with a digit in it is kept, because it could be part of a secret.
-    const first = units[start]!;
-    this.hashes[at] = first >= 0x30 && first <= 0x39 ? numberHash + Math.min(6, end - start) : hash;
+    this.hashes[at] = hashEnd(hash, units[start]!, end - start);
     this.unspaced[at] = of === 'run' ? 1 : 0;
     const slot = of === 'number' ? -1 : wordTable.slotOf(units, start, end, hash);
     this.slots[at] = slot;

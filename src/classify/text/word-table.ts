@@ -17,6 +17,11 @@ export function hashNext(hash: number, unit: number): number {
   return Math.imul(hash ^ unit, 0x01000193);
 }
 
+/** The hash of a whole word, from the hash of its units. A number is hashed by its length only: its value does not generalise to other prompts. */
+export function hashEnd(hash: number, first: number, length: number): number {
+  return first >= 0x30 && first <= 0x39 ? 0x1e3779b9 + Math.min(6, length) : hash;
+}
+
 /**
  * Cache of words from all prompts: most words are frequent ones, and data about a word is stored by its slot. Bounded: a word replaces the
  * less recently used one of its set, and the slot's version increases. Callers must not pass words with a digit in them, because they could
