@@ -85,7 +85,9 @@ export function lookThrough(text: string): string | null {
   for (const [path] of text.matchAll(/(?<![\w/.-])(?:scripts|deploy|image|helm|data)\/[\w./-]+/g))
     if (!path.includes('*') && !existsSync(join(root, path.replace(/\/$/, '')))) return `there is no ${path}`;
   const call = /(?:^|\s|\/)sluice ((?:[a-z][\w-]* ?)+)(.*)$/.exec(text.split(' | ')[0]!);
-  return call === null || /helm|podman|docker|useradd|systemctl|install/.test(text) ? null : flagsWrong(call[1]!.trim().split(' '), call[2]!);
+  return call === null || /helm|podman|docker|useradd|systemctl|install/.test(text)
+    ? null
+    : flagsWrong(call[1]!.trim().split(' '), call[2]!);
 }
 
 function flagsWrong(words: readonly string[], rest: string): string | null {
