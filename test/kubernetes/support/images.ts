@@ -11,7 +11,7 @@ const repository = fileURLToPath(new URL('../../..', import.meta.url));
 /** The release of OpenAI's SDK for Python that the tests put into a pod. */
 const openaiForPython = '3.52.0';
 
-/** Images as archives in a folder, built as docs/image.md says. */
+/** Images as archives in a folder, built as docs/install.md says. */
 export class TestImages {
   readonly #folder: string;
 
