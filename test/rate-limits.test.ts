@@ -369,8 +369,8 @@ describe.skipIf(redisBinary === null)('rate limits in a Redis', () => {
       await stack.stopSluice('SIGKILL');
       await stack.startSluice();
       provider.behaviour = well;
-      // Windows are kept; so is the place, until nobody renews its lease.
-      expect((await ask(stack, 'few')).status).toBe(429);
+      // Windows are kept, once Redis is connected again; so is the place, until nobody renews its lease.
+      await expect.poll(async () => (await ask(stack, 'few')).status, { timeout: 5_000 }).toBe(429);
       expect((await ask(stack, 'one')).status).toBe(429);
       await expect.poll(async () => (await ask(stack, 'one')).status, { timeout: limits.slotLeaseMs + 10_000, interval: 1_000 }).toBe(200);
       leaving.abort();

@@ -95,7 +95,13 @@ const attempt = (model: string, cost: Cost, status: number | null = 200): Attemp
   cost,
   dropped: [],
 });
-const ended = (workspace: string, ...attempts: AttemptRecord[]): Parameters<Budgets['settle']>[1] => ({ workspace, attempts, usage: null });
+const ended = (workspace: string, ...attempts: AttemptRecord[]): Parameters<Budgets['settle']>[1] => ({
+  workspace,
+  attempts,
+  usage: null,
+  cost: attempts.at(-1)?.cost ?? usd(0),
+  status: 200,
+});
 const held = ({ reservation }: Admission): Reservation => {
   if (reservation === null) throw new Error('nothing is reserved');
   return reservation;
@@ -145,26 +151,80 @@ const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetSto
   ...(redisBinary === null ? [] : [['Redis', () => redisStore()] as const]),
 ];
 
-describe('a call whose cost nobody can tell beforehand', () => {
-  it('is refused once a hard budget is used up that is about it', () => {
-    const made = bench(new MemoryBudgetStore(() => noon));
+type CallRequest = Parameters<Budgets['admitCall']>[0];
+const callOf = (
+  generation: PolicyGeneration,
+  what: Partial<Omit<CallRequest, 'caller'>> & { readonly workspace?: string } = {},
+): CallRequest => ({
+  id: `request-${++asked}`,
+  generation,
+  caller: { workspace: what.workspace ?? 'red', user: null },
+  target: null,
+  enforce: true,
+  free: false,
+  contains: 1,
+  endless: false,
+  ...what,
+});
+const unknownEnd = { ...ended('red'), cost: { known: false, reason: 'usage' } as const };
+
+describe.each(stores)('a call whose cost nobody can tell beforehand, in %s', (kind, open) => {
+  let made: Bench;
+  beforeEach(async () => {
+    if (kind === 'Redis') await flush();
+    made = bench(await open());
+  });
+  /** Waits until the store has heard of the call. */
+  const call = async (request: CallRequest): Promise<ReturnType<Budgets['admitCall']>> => {
+    const admission = made.budgets.admitCall(request);
+    await admission.reservation?.asked;
+    return admission;
+  };
+
+  it('counts as the unknown amount of each budget that can be about it, and is refused when that does not fit', async () => {
     const generation = policyOf(
-      '[{name: hard, match: {workspace: [red]}, per: [workspace], period: day, usd: 1, hard: {}}, {name: soft, period: day, usd: 0.5}, {name: large, match: {model: [openai/gpt-large]}, period: day, usd: 0.5, hard: {}}]',
+      '[{name: hard, match: {workspace: [red]}, per: [workspace], period: day, usd: 0.12, hard: {}}, {name: soft, period: day, usd: 0.01}, {name: large, match: {model: [openai/gpt-large]}, period: day, usd: 0.05, hard: {}}, {name: tier, match: {tier: [standard]}, period: day, usd: 0.01, hard: {}}]',
     );
-    const spent = (workspace: string, model: string | null = null): ReturnType<Budgets['spent']> =>
-      made.budgets.spent(generation, { workspace, user: null }, model === null ? null : { provider: 'openai', model });
-    expect(spent('red')).toBeNull();
-    const admitted = admit(made, generation, { workspace: 'red' }) as Admission;
-    made.budgets.settle(held(admitted), ended('red', attempt('gpt-large', usd(1))));
-    expect(spent('red')).toEqual({
-      kind: 'budget',
-      message: expect.stringContaining('The budget hard is used up until') as string,
-      retryAfterSeconds: 43_200,
-    });
-    expect(spent('blue')).toBeNull();
-    expect(spent('blue', 'gpt-large')).toMatchObject({ kind: 'budget', message: expect.stringContaining('large') as string });
-    expect(spent('blue', 'gpt-small')).toBeNull();
+    const first = await call(callOf(generation));
+    expect(first.facts.map(({ budget, action, reserved }) => [budget, action, reserved])).toEqual([
+      ['hard', 'counted', 0.05],
+      ['soft', 'counted', 0.05],
+    ]);
+    made.budgets.settle(first.reservation!, unknownEnd);
+    await expect.poll(() => left(made.budgets.store, generation)).toContainEqual(['hard', 'red', 0.05, 0, 'ok']);
+    expect((await call(callOf(generation))).refused).toBeNull();
+    expect((await call(callOf(generation))).refused).toMatchObject({ kind: 'budget', retryAfterSeconds: 43_200 });
+    expect((await call(callOf(generation, { enforce: false }))).refused).toBeNull();
+    expect((await call(callOf(generation, { workspace: 'blue' }))).refused).toBeNull();
+    const large = { workspace: 'blue', target: { provider: 'openai', model: 'gpt-large' } };
+    expect((await call(callOf(generation, large))).refused).toBeNull();
+    expect((await call(callOf(generation, large))).refused?.message).toContain('The budget large is used up until');
     expect(made.actions).toContain('hard refused');
+    expect(made.actions).toContain('hard assumed');
+  });
+
+  it('costs nothing if the provider refused it, as many times as much as a batch holds, and what is free costs nothing', async () => {
+    const generation = policyOf('[{name: team, period: day, usd: 1, hard: {}}]');
+    const [failed, batch, file] = await Promise.all([
+      call(callOf(generation)),
+      call(callOf(generation, { contains: 8 })),
+      call(callOf(generation, { free: true })),
+    ]);
+    expect([failed, batch, file].map(({ facts }) => facts[0]?.reserved)).toEqual([0.05, 0.4, 0]);
+    made.budgets.settle(failed.reservation!, { ...unknownEnd, status: 429 });
+    made.budgets.settle(batch.reservation!, unknownEnd);
+    made.budgets.settle(file.reservation!, unknownEnd);
+    await expect.poll(() => left(made.budgets.store, generation)).toEqual([['team', '', 0.4, 0, 'ok']]);
+    const most = await call(callOf(generation, { contains: 12 }));
+    made.budgets.settle(most.reservation!, unknownEnd);
+    await expect.poll(() => left(made.budgets.store, generation)).toEqual([['team', '', 1, 0, 'used-up']]);
+    expect((await call(callOf(generation, { free: true }))).refused).not.toBeNull();
+  });
+
+  it('is refused by a budget that takes nothing of unknown price, unless it is free', async () => {
+    const generation = policyOf('[{name: strict, period: day, usd: 1, unknown: refuse, hard: {}}]');
+    expect((await call(callOf(generation))).refused?.message).toContain('is unknown');
+    expect((await call(callOf(generation, { free: true }))).refused).toBeNull();
   });
 });
 

@@ -2,9 +2,11 @@ import type { Tier } from '../classify/types.ts';
 import type { CallerContext, PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import type { BudgetStep, DecideInput, Decision } from '../route/types.ts';
+import { callPlans, callSettlement, fitting, spentAnswer, type CallPlan, type ObservedUnits, type SpentLimit } from './calls.ts';
+import { factsOf, limitFacts } from './facts.ts';
 import { matchesServed, valuesFor, type Served } from './match.ts';
 import { rateCounter, ratePlans, rateSpent, unseen, type RatePlan } from './rate-charges.ts';
-import { limitAnswer, rateWords } from './rate-refusal.ts';
+import { limitAnswer } from './rate-refusal.ts';
 import type { LimitFacts, LimitRefusal } from './rate-types.ts';
 import type { RateKind } from '../policy/rate-types.ts';
 import { otherWorkspaces, UnnamedWorkspaces } from './unnamed.ts';
@@ -19,7 +21,7 @@ import {
   type ReserveResult,
   type Settlement,
 } from './types.ts';
-import { nano, nanoUsd, type Budget, type BudgetKey, type NanoUsd } from '../policy/budget-types.ts';
+import { nanoUsd, type Budget, type NanoUsd } from '../policy/budget-types.ts';
 
 /** An event that people are notified of once per period. */
 export interface BudgetEvent {
@@ -75,16 +77,39 @@ export interface Reservation {
   readonly tier: Tier;
   readonly at: number;
   readonly charges: readonly Charge[];
-  /** False if the store could not be asked. */
-  readonly held: boolean;
+  /** False if the store could not be asked, or was not yet. */
+  held: boolean;
+  /** Set if it is a call that was only observed. */
+  readonly call?: readonly CallPlan[];
+  /** Set while a shared store is asked without waiting. */
+  asked?: Promise<void>;
 }
 
-/** Why a call that is only observed is refused, and when it may be retried. */
-export interface SpentLimit {
-  readonly kind: 'budget' | 'limit';
-  readonly message: string;
-  readonly retryAfterSeconds: number;
+/** A call that Sluice only observes. */
+export interface CallRequest extends ObservedUnits {
+  readonly id: string;
+  readonly generation: PolicyGeneration;
+  readonly caller: Asking;
+  /** Null if its model is unknown. */
+  readonly target: TargetRef | null;
+  /** If false, it is counted and never refused. */
+  readonly enforce: boolean;
 }
+
+/** How budgets and rate limits decided on such a call. */
+export interface CallAdmission {
+  /** Null if it may proceed. */
+  readonly refused: SpentLimit | null;
+  /** Null if nothing applies to it. */
+  readonly reservation: Reservation | null;
+  readonly facts: readonly BudgetFacts[];
+  readonly limits: readonly LimitFacts[];
+}
+
+const uncountedCall: CallAdmission = { refused: null, reservation: null, facts: [], limits: [] };
+
+/** What budgets need of an ended request. */
+type EndedRequest = Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen' | 'cost' | 'status'>;
 
 /** Whose request it is. */
 type Asking = Pick<CallerContext, 'workspace' | 'trust'> & { readonly user: string | null };
@@ -176,7 +201,11 @@ export class Budgets {
   }
 
   /** Replaces the reserved amounts by the actual cost. Called once per reservation. */
-  settle(reservation: Reservation, record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen'>): void {
+  settle(reservation: Reservation, record: EndedRequest): void {
+    if (reservation.call !== undefined) {
+      this.#settleCall(reservation, reservation.call, record);
+      return;
+    }
     const { generation, charges, held, id } = reservation;
     const settlements: Settlement[] = [];
     const open = new Map(charges.map((charge) => [charge.counter.id, charge]));
@@ -211,6 +240,16 @@ export class Budgets {
     this.#settleLimits(reservation, record, open, settlements);
     if (held) for (const { counter, amount } of open.values()) settlements.push({ counter, reserved: amount, spent: 0, thresholds: [] });
     void then(this.#options.store.settle(id, settlements), (crossings) => this.#crossed(crossings, generation));
+  }
+
+  #settleCall(reservation: Reservation, plans: readonly CallPlan[], record: EndedRequest): void {
+    void then(reservation.asked ?? null, () => {
+      const settlements = plans.map((plan) => callSettlement(plan, record, reservation.held));
+      for (const [at, plan] of plans.entries())
+        if (plan.kind === 'budget' && !record.cost.known && (settlements[at]?.spent ?? 0) > 0)
+          this.#options.onAction(plan.budget.name, 'assumed');
+      return then(this.#options.store.settle(reservation.id, settlements), (crossings) => this.#crossed(crossings, reservation.generation));
+    });
   }
 
   /** Settles rate limits in requests and tokens. A slot for a concurrent request stays in `open`, so it is released. */
@@ -255,7 +294,8 @@ export class Budgets {
   }
 
   /** Releases the slots of concurrent requests; the rest waits for the settlement. */
-  leave({ held, id, charges }: Reservation): void {
+  leave(reservation: Reservation): void {
+    const { held, id, charges } = reservation;
     const places = held ? charges.filter(({ counter }) => counter.concurrent === true) : [];
     if (places.length > 0)
       void this.#options.store.settle(
@@ -280,53 +320,56 @@ export class Budgets {
   }
 
   /**
-   * The hard budget or rate limit that has nothing left for a call whose cost cannot be estimated; null if none. One that matches by tier,
-   * or by model if the model is unknown, does not apply to such a call. Uses only what this process knows; reserves nothing.
+   * Counts a call that Sluice only observes, in all budgets and rate limits that can apply to it: one that matches by tier, or by model if
+   * the model is unknown, cannot. Its tokens and cost are unknown and count as the policy says. Exact in memory; a shared store is told
+   * without waiting, so calls are refused by what this process saw last.
    */
-  spent(generation: PolicyGeneration, caller: Asking, target: TargetRef | null): SpentLimit | null {
-    const now = this.#now();
+  admitCall(request: CallRequest): CallAdmission {
+    const { generation, caller, enforce } = request;
+    if (generation.budgets.length === 0 && generation.rateLimits.length === 0) return uncountedCall;
     const { workspace, user } = caller;
-    const of: Served = {
-      workspace,
+    const countedAs = this.#unnamed.countedAs(caller, generation);
+    const target = request.target ?? { provider: '', model: '' };
+    const of: Served = { workspace, user, countedAs, target, tier: 'standard' };
+    const plans = callPlans(generation, of, { ...request, counter: (budget, now) => this.#counter(budget, of, now) }, this.#now());
+    if (plans.length === 0) return uncountedCall;
+    const { store } = this.#options;
+    const charges = plans.map(({ charge }) => charge);
+    const failed = fitting(store, request.id, charges);
+    if (!failed.ok) return this.#refusedCall(plans[failed.failed]!, plans, failed.state, generation);
+    const reservation: Reservation = {
+      id: request.id,
+      generation,
+      countedAs,
       user,
-      countedAs: this.#unnamed.countedAs(caller, generation),
-      target: target ?? { provider: '', model: '' },
       tier: 'standard',
+      at: this.#now(),
+      charges,
+      held: failed.asked === null,
+      call: plans,
     };
-    const about = ({
-      tiers,
-      models,
-      per,
-    }: {
-      readonly tiers: unknown;
-      readonly models: unknown;
-      readonly per: readonly string[];
-    }): boolean => tiers === null && !per.includes('tier') && (target !== null || (models === null && !per.includes('model')));
-    const seconds = (end: number): number => Math.max(1, Math.ceil((end - now) / 1000));
-    for (const budget of generation.budgets) {
-      if (budget.hard === null || !about(budget)) continue;
-      const counter = this.#counter(budget, of, now);
-      const state = counter === null ? null : this.#options.store.peek(counter.id);
-      if (counter === null || state === null || state.spent < budget.limit) continue;
+    if (failed.asked !== null)
+      reservation.asked = failed.asked.then((result) => {
+        reservation.held = result !== null;
+      });
+    if (enforce && countedAs === otherWorkspaces && workspace !== otherWorkspaces) this.#options.onShared?.();
+    const facts = this.#factsOf(plans, failed.asked === null ? failed.states : null, failed.asked === null ? null : 'counted');
+    return { refused: null, reservation, ...facts };
+  }
+
+  #refusedCall(plan: CallPlan, plans: readonly CallPlan[], state: CounterState, generation: PolicyGeneration): CallAdmission {
+    const { store } = this.#options;
+    const now = this.#now();
+    if (plan.kind === 'budget') {
+      const { budget, charge } = plan;
       this.#options.onAction(budget.name, 'refused');
-      this.#tell({ kind: 'refused', budget, counter, percent: null, state }, generation);
-      const message = budget.hard.message ?? `The budget ${budget.name} is used up until ${new Date(counter.end).toISOString()}.`;
-      return { kind: 'budget', message, retryAfterSeconds: seconds(counter.end) };
+      this.#tell({ kind: 'refused', budget, counter: charge.counter, percent: null, state }, generation);
+      const facts = [factsOf(budget, charge.counter, 'refused', null, state)];
+      return { refused: spentAnswer(plan, state, plans, store, now), reservation: null, facts, limits: [] };
     }
-    for (const limit of generation.rateLimits) {
-      if (limit.soft || !about(limit) || !matchesServed(limit, of)) continue;
-      for (const measure of limit.measures) {
-        const counter = rateCounter(limit, measure, of, now);
-        const state = this.#options.store.peek(counter.id);
-        if (state === null || state.spent + state.reserved < measure.max) continue;
-        return {
-          kind: 'limit',
-          message: limit.message ?? `The rate limit ${limit.name} (${rateWords(measure)}) is reached.`,
-          retryAfterSeconds: measure.kind === 'concurrent' ? 1 : seconds(counter.end),
-        };
-      }
-    }
-    return null;
+    this.#options.onLimit(plan.limit.name, plan.measure.kind, 'refused');
+    const limits = [limitFacts(plan, 'refused', null, state)];
+    return { refused: spentAnswer(plan, state, plans, store, now), reservation: null, facts: [], limits };
   }
 
   /** The same for rate limits. Null if none matches by model. */
@@ -408,19 +451,9 @@ export class Budgets {
     const { caller, generation } = request.input;
     const countedAs = this.#unnamed.countedAs(caller, generation);
     if (countedAs === otherWorkspaces && caller.workspace !== otherWorkspaces) this.#options.onShared?.();
-    const limits: LimitFacts[] = [];
-    for (const [at, plan] of plans.entries()) {
-      const state = result?.states[at] ?? null;
-      const { charge } = plan;
-      const reserved = result === null ? null : charge.amount;
-      if (plan.kind === 'budget') {
-        facts.push(factsOf(plan.budget, charge.counter, result === null ? 'uncounted' : 'counted', reserved, state));
-        continue;
-      }
-      const over = state !== null && state.spent + state.reserved > plan.measure.max;
-      if (over) this.#options.onLimit(plan.limit.name, plan.measure.kind, 'over');
-      limits.push(limitFacts(plan, result === null ? 'uncounted' : over ? 'over' : 'counted', reserved, state));
-    }
+    const counted = this.#factsOf(plans, result?.states ?? null, null);
+    facts.push(...counted.facts);
+    const { limits } = counted;
     return {
       decision,
       facts,
@@ -437,6 +470,30 @@ export class Budgets {
       },
       refusal: null,
     };
+  }
+
+  /** `states`: null if the store could not be asked, or with `as` was not waited for. */
+  #factsOf(
+    plans: readonly Plan[],
+    states: readonly CounterState[] | null,
+    as: 'counted' | null,
+  ): { readonly facts: readonly BudgetFacts[]; readonly limits: readonly LimitFacts[] } {
+    const facts: BudgetFacts[] = [];
+    const limits: LimitFacts[] = [];
+    for (const [at, plan] of plans.entries()) {
+      const state = states?.[at] ?? null;
+      const { charge } = plan;
+      const counted = states !== null || as !== null;
+      const reserved = counted ? charge.amount : null;
+      if (plan.kind === 'budget') {
+        facts.push(factsOf(plan.budget, charge.counter, counted ? 'counted' : 'uncounted', reserved, state));
+        continue;
+      }
+      const over = state !== null && state.spent + state.reserved > plan.measure.max;
+      if (over) this.#options.onLimit(plan.limit.name, plan.measure.kind, 'over');
+      limits.push(limitFacts(plan, over ? 'over' : counted ? 'counted' : 'uncounted', reserved, state));
+    }
+    return { facts, limits };
   }
 
   /** A rate limit refuses; its capacity returns with the next window. */
@@ -513,46 +570,6 @@ function unpricedOf(plans: readonly Plan[]): BudgetPlan | undefined {
   return plans.find(
     (plan): plan is BudgetPlan => plan.kind === 'budget' && plan.budget.unknown === null && Number.isNaN(plan.charge.amount),
   );
-}
-
-function limitFacts(
-  { limit, measure, charge }: RatePlan,
-  action: LimitFacts['action'],
-  reserved: number | null,
-  state: CounterState | null,
-): LimitFacts {
-  return {
-    limit: limit.name,
-    kind: measure.kind,
-    period: measure.period,
-    of: valuesOf(limit, charge.counter),
-    action,
-    reserved,
-    used: state === null ? null : state.spent + state.reserved,
-    max: measure.max,
-  };
-}
-
-function factsOf(
-  budget: Budget,
-  counter: Counter,
-  action: BudgetFacts['action'],
-  reserved: NanoUsd | null,
-  state: CounterState | null,
-): BudgetFacts {
-  return {
-    budget: budget.name,
-    of: valuesOf(budget, counter),
-    action,
-    reserved: reserved === null ? null : reserved / nano,
-    used: state === null ? null : (state.spent + state.reserved) / nano,
-    limit: budget.limit / nano,
-  };
-}
-
-/** The values that a counter is kept for, by key. */
-export function valuesOf({ per }: Pick<Budget, 'per'>, { values }: Pick<Counter, 'values'>): Partial<Record<BudgetKey, string>> {
-  return Object.fromEntries(per.map((key, at) => [key, values[at] ?? '']));
 }
 
 /** Continues synchronously with an available value: a promise would cost every request a turn of the event loop. */

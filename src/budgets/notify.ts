@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { limits } from '../lib/limits.ts';
-import { type BudgetEvent, valuesOf } from './budgets.ts';
+import type { BudgetEvent } from './budgets.ts';
+import { valuesOf } from './facts.ts';
 import { nano, type Webhook } from '../policy/budget-types.ts';
 
 export interface NotifierOptions {

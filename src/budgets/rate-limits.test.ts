@@ -94,6 +94,8 @@ const ended = (used: Ended['usage'], ...attempts: AttemptRecord[]): Ended => ({
   workspace: 'red',
   attempts: attempts.length === 0 ? [attempt('gpt-large')] : attempts,
   usage: used,
+  cost: attempts.at(-1)?.cost ?? { known: true, usd: 0 },
+  status: 200,
 });
 const held = ({ reservation }: Admission): Reservation => {
   if (reservation === null) throw new Error('nothing is reserved');

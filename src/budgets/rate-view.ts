@@ -1,5 +1,5 @@
 import type { PolicyGeneration } from '../policy/types.ts';
-import { valuesOf } from './budgets.ts';
+import { valuesOf } from './facts.ts';
 import type { RateKind, RateLimit, RateMeasure, RatePeriod } from '../policy/rate-types.ts';
 import type { BudgetKey } from '../policy/budget-types.ts';
 import type { BudgetStore, CounterState } from './types.ts';

@@ -83,7 +83,7 @@ describe('workspaces that nobody names', () => {
     const { admit, budgets } = bench();
     for (let at = 0; at < limits.unnamedWorkspaces; at++) admit(`made-up-${at}`);
     const { reservation } = admit('one-more');
-    budgets.settle(reservation!, { workspace: 'one-more', usage: null, attempts: [] });
+    budgets.settle(reservation!, { workspace: 'one-more', usage: null, attempts: [], cost: { known: true, usd: 0 }, status: null });
     expect(action(admit('two-more'))).not.toBe('over-budget');
   });
 

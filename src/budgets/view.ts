@@ -1,5 +1,5 @@
 import type { PolicyGeneration } from '../policy/types.ts';
-import { valuesOf } from './budgets.ts';
+import { valuesOf } from './facts.ts';
 import { nano, type Budget, type BudgetKey } from '../policy/budget-types.ts';
 import { type BudgetStore, type CounterState } from './types.ts';
 

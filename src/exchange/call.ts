@@ -17,7 +17,7 @@ const kinds: readonly (readonly [RegExp, string])[] = [
   [/\/images?(?:\/|$)/i, 'images'],
   [/\/audio(?:\/|$)/i, 'audio'],
   [/\/videos?(?:\/|$)/i, 'videos'],
-  [/\/(?:messages\/)?batches(?:\/|$)/i, 'batches'],
+  [/\/(?:messages\/)?batches(?:[/:]|$)|:(?:batchGenerateContent|asyncBatchEmbedContent)$/i, 'batches'],
   [/\/vector_stores(?:\/|$)/i, 'vector-stores'],
   [/\/(?:files|uploads|generatedFiles|fileSearchStores)(?:[/:]|$)/i, 'files'],
   [/\/moderations(?:\/|$)/i, 'moderations'],

@@ -1,5 +1,5 @@
-import type { SpentLimit } from '../budgets/budgets.ts';
-import { renderError } from '../apis/index.ts';
+import type { SpentLimit } from '../budgets/calls.ts';
+import { limitHeaders, renderError } from '../apis/index.ts';
 import { dialects } from '../apis/registry.ts';
 import type { ApiName, DialectFamily, PassReason, Recognition } from '../apis/types.ts';
 import type { BodyPlan } from './plans.ts';
@@ -78,7 +78,7 @@ export function refusal(reason: PassReason, api: ApiName, id: string | null, own
 
 /** The answer to an observed call whose caller has used up a budget or limit; `id`: of its record. */
 export function spentRefusal(
-  { kind, message, retryAfterSeconds }: SpentLimit,
+  { kind, message, retryAfterSeconds, readings, now }: SpentLimit,
   api: ApiName,
   id: string,
 ): BodyPlan & { readonly kind: 'respond' } {
@@ -91,6 +91,7 @@ export function spentRefusal(
       ['x-sluice-decision', id],
       ['x-sluice-reason', kind === 'limit' ? 'over-limit' : 'over-budget'],
       ['retry-after', String(retryAfterSeconds)],
+      ...limitHeaders(api, readings, now),
     ],
     body: rendered.body,
     details: kind === 'limit' ? 'sluice_over_limit' : 'sluice_over_budget',

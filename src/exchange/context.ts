@@ -31,6 +31,8 @@ export interface Arrived {
   readonly usage: UsageMode;
   /** All headers as they came, at least when the gateway's key replaces the app's; otherwise null. */
   readonly headers: HeaderMap | null;
+  /** The Envoy it came through; unknown if absent. */
+  readonly peer?: string | undefined;
 }
 
 /** Facts from the headers of a request that will be decided, and from its body. */
@@ -50,8 +52,6 @@ export interface RequestContext extends Omit<Arrived, 'method'> {
   readonly cache: CacheScope | null;
   /** How a chain's targets are passed to Envoy. */
   readonly chainStyle: ChainStyle;
-  /** The Envoy it came through; unknown if absent. */
-  readonly peer?: string | undefined;
   /** Headers meant only for the app's own provider and API, including its keys. */
   readonly ownHeaders: { readonly list: readonly (readonly [string, string])[] };
   /** The experiment arm of the request; null if none. */

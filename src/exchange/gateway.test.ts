@@ -793,19 +793,79 @@ describe('a call that is only observed', () => {
     open.pipeline.close();
   });
 
-  it('is refused where a rate limit of its caller is used up, and listing is not', async () => {
-    const { pipeline, records } = await pipelineOf(
-      'version: 1\nlimits: [{ name: few, per: [workspace], requests: { day: 1 } }]\ndefaults: {tiers: []}\n',
-    );
+  describe('counts in the rate limits and budgets of its caller', () => {
     const speech = headersOf({ ...chatHeaders, ':path': '/v1/audio/speech' });
-    expect(pipeline.requestHeaders(speech, false).kind).toBe('pass');
-    expect(bodyOf(pipeline.requestHeaders(headersOf(chatHeaders), false), chatBody()).kind).toBe('forward');
-    const refused = pipeline.requestHeaders(speech, false);
-    expect(refused).toMatchObject({ kind: 'respond', status: 429 });
-    expect((refused as RequestPlan & { kind: 'respond' }).body.toString()).toContain('"rate_limit_exceeded"');
-    expect(pipeline.requestHeaders(headersOf({ ...chatHeaders, ':method': 'GET', ':path': '/v1/files' }), true).kind).toBe('pass');
-    pipeline.close();
-    expect(records.filter(({ outcome }) => outcome === 'blocked')).toHaveLength(1);
+    const text = (plan: RequestPlan): string => (plan as RequestPlan & { kind: 'respond' }).body.toString();
+
+    it.each<readonly [string, Record<string, string>, string | null]>([
+      ['speech', { ':path': '/v1/audio/speech' }, null],
+      ['rerank', { ':path': '/v1/rerank' }, null],
+      ['a batch', { ':path': '/v1/batches' }, '{"input_file_id":"f"}'],
+      ['a WebSocket', { ':method': 'GET', ':path': '/v1/realtime?model=gpt-realtime', upgrade: 'websocket' }, null],
+      ['an unknown path', { ':path': '/v1/unknown' }, null],
+      ['a body that is no JSON by its type', { 'content-type': 'text/plain' }, null],
+      ['a body that cannot be read', {}, 'no json'],
+    ])('as one request: %s', async (_what, head, body) => {
+      const { pipeline, records } = await pipelineOf(
+        'version: 1\nlimits: [{ name: few, per: [workspace], requests: { day: 1 } }]\ndefaults: {tiers: [], websockets: allow}\n',
+      );
+      const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, ...head }), false);
+      expect(body === null ? plan.kind : bodyOf(plan, body).kind).toBe(body === null ? 'pass' : 'forward');
+      const refused = pipeline.requestHeaders(speech, false);
+      expect(refused).toMatchObject({ kind: 'respond', status: 429 });
+      expect(text(refused)).toContain('"rate_limit_exceeded"');
+      expect((refused as RequestPlan & { kind: 'respond' }).headers).toContainEqual(['x-ratelimit-remaining-requests', '0']);
+      expect(pipeline.requestHeaders(headersOf({ ...chatHeaders, ':method': 'GET', ':path': '/v1/files' }), true).kind).toBe('pass');
+      pipeline.close();
+      expect(records.filter(({ outcome }) => outcome === 'blocked')).toMatchObject([{ limits: [{ limit: 'few', action: 'refused' }] }]);
+      expect(records.some(({ kind, limits }) => kind === 'observed' && limits?.[0]?.action === 'counted')).toBe(true);
+    });
+
+    it('with unknown tokens and cost, which are not zero, once for each request of a batch', async () => {
+      const { pipeline, records } = await pipelineOf(
+        'version: 1\nlimits: [{ name: words, tokens: { day: 1000 }, unknown: 100 }]\nbudgets: [{ name: money, period: day, usd: 10, unknown: 1, hard: {} }]\ndefaults: {tiers: []}\n',
+      );
+      const batch = headersOf({ ...chatHeaders, ':path': '/v1/messages/batches', 'x-api-key': 'k', 'anthropic-version': '2023-06-01' });
+      const four = JSON.stringify({ requests: Array.from({ length: 4 }, (_, at) => ({ custom_id: `${at}`, params: {} })) });
+      expect(bodyOf(pipeline.requestHeaders(batch, false), four).kind).toBe('forward');
+      expect(pipeline.requestHeaders(speech, false).kind).toBe('pass');
+      expect(bodyOf(pipeline.requestHeaders(batch, false), four).kind).toBe('forward');
+      expect(text(bodyOf(pipeline.requestHeaders(batch, false), four) as RequestPlan)).toContain('money');
+      // What is free counts as nothing.
+      const file = headersOf({ ...chatHeaders, ':path': '/v1/files', 'content-type': 'multipart/form-data; boundary=B' });
+      expect(pipeline.requestHeaders(file, false).kind).toBe('pass');
+      pipeline.close();
+      expect(
+        records.filter(({ outcome }) => outcome !== 'blocked').map(({ budgets, limits }) => [budgets[0]?.reserved, limits?.[0]?.reserved]),
+      ).toEqual([
+        [4, 400],
+        [1, 100],
+        [4, 400],
+        [0, 0],
+      ]);
+    });
+
+    it('by its model, for which its body is read then', async () => {
+      const { pipeline } = await pipelineOf(
+        'version: 1\nlimits: [{ name: pictures, match: { model: [openai/gpt-image-1] }, requests: { day: 1 } }]\ndefaults: {tiers: []}\n',
+      );
+      const image = (model: string): string =>
+        bodyOf(
+          pipeline.requestHeaders(headersOf({ ...chatHeaders, ':path': '/v1/images/generations' }), false),
+          JSON.stringify({ model, prompt: 'a cat' }),
+        ).kind;
+      expect(['gpt-image-1', 'dall-e-3', 'gpt-image-1', 'dall-e-3'].map(image)).toEqual(['forward', 'forward', 'respond', 'forward']);
+      pipeline.close();
+    });
+
+    it('and is refused in none where the section only watches', async () => {
+      const { pipeline, records } = await pipelineOf(
+        'version: 1\nlimits: [{ name: few, requests: { day: 1 } }]\ndefaults: {mode: shadow}\n',
+      );
+      for (let i = 0; i < 3; i++) expect(pipeline.requestHeaders(speech, false).kind).toBe('pass');
+      pipeline.close();
+      expect(records.map(({ limits }) => limits?.[0]?.action)).toEqual(['counted', 'over', 'over']);
+    });
   });
 });
 

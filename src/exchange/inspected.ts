@@ -46,14 +46,15 @@ export class InspectedBody implements BodyHandler {
     const found = sensitivity.find(({ then }, at) => matched[at] && then.kind !== 'mask');
     if (found !== undefined) return this.#refuse('not-rewritable', messageOf(found));
     if (unread) return this.#refuse('unread');
-    const forbidden = this.#undecided.forbidden(this.#request, this.#recognition, read);
-    if (forbidden !== null) return forbidden;
+    const banned = this.#undecided.banned(this.#request, this.#recognition, read);
+    if (banned !== null) return banned;
     const masks = sensitivity.find(({ then }, at) => matched[at] && then.kind === 'mask');
     if (masks !== undefined) {
       const masked = this.#mask(read, inJson !== null, masks, decoded !== body);
       if (masked !== null) return masked;
     }
-    const plan = this.#undecided.observe(this.#request, this.#recognition);
+    const plan = this.#undecided.permit(this.#request, this.#recognition, read);
+    if (plan.kind === 'respond') return plan;
     return {
       kind: 'forward',
       ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }),
@@ -73,7 +74,9 @@ export class InspectedBody implements BodyHandler {
     if (wish === null) return null;
     const masking = (json ? maskJson : maskPlain)(read, { ...wish, patterns: section.sensitivity.map(({ pattern }) => pattern) });
     if (masking === null) return this.#refuse('unmasked', rule.then.kind === 'mask' ? rule.then.message : undefined);
-    const { headers, metadata } = this.#undecided.observe(this.#request, this.#recognition, rulesMasked(section, masking.counts));
+    const plan = this.#undecided.permit(this.#request, this.#recognition, read, rulesMasked(section, masking.counts));
+    if (plan.kind === 'respond') return plan;
+    const { headers, metadata } = plan;
     return {
       kind: 'forward',
       body: masking.body,

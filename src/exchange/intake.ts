@@ -7,12 +7,13 @@ import { chainStyleOfHeader, type ChainStyle } from '../attach/versions.ts';
 import { feedbackPath } from '../grades/request.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
-import type { PolicySection } from '../policy/types.ts';
+import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
 import { uuidv7 } from '../record/id.ts';
 import { beginTrace, type TraceFacts } from '../record/trace.ts';
 import { sessionInHeaders } from '../sessions/key.ts';
 import { cacheScope } from './cache.ts';
-import { callOf } from './call.ts';
+import { callOf, type ObservedCall } from './call.ts';
+import { bodyTells } from './call-units.ts';
 import { callerOf, headOf, keepsModel } from './caller.ts';
 import { Claims } from './claims.ts';
 import { isClosed, unknownApi } from './closed.ts';
@@ -87,26 +88,21 @@ export class Intake {
       trace: this.#trace(headers, traceparent),
       usage: usageModeOfHeader(headers.get(usageHeader)),
       headers,
+      peer,
     };
     if (section.credentials === 'gateway' && section.mode === 'enabled' && !credentials.has(provider.name, section))
       return undecided.refuse(arrived, recognition, 'no-gateway-key');
     if (recognition.kind !== 'readable') return this.#unrewritable(arrived, head, recognition, endOfStream);
     const why = endOfStream ? 'no-body' : admission.admits() ? null : 'overload';
-    if (why !== null) return closed ? undecided.refuse(arrived, recognition, why) : undecided.passKeyed(arrived, why);
-    const run = new Run(this.#context(arrived, recognition, claims, chainStyle, peer), closed ? head.contentEncoding : '', this.#services);
+    if (why !== null) return closed ? undecided.refuse(arrived, recognition, why) : undecided.passKeyed(arrived, why, recognition);
+    const run = new Run(this.#context(arrived, recognition, claims, chainStyle), closed ? head.contentEncoding : '', this.#services);
     // A client that leaves while its request is decided must release its slot: Envoy reports only requests that have an id.
     return generation.limitsConcurrent
       ? { kind: 'read-body', metadata: { id: arrived.id }, handler: run }
       : { kind: 'read-body', handler: run };
   }
 
-  #context(
-    arrived: Arrived,
-    recognition: RequestContext['recognition'],
-    claims: Claims,
-    chainStyle: ChainStyle,
-    peer: string | undefined,
-  ): RequestContext {
+  #context(arrived: Arrived, recognition: RequestContext['recognition'], claims: Claims, chainStyle: ChainStyle): RequestContext {
     const { generation, section, caller, path } = arrived;
     const headers = arrived.headers!;
     const { trials, metrics } = this.#services;
@@ -140,7 +136,7 @@ export class Intake {
       sessionName,
       chainStyle,
       usage: arrived.usage,
-      peer,
+      peer: arrived.peer,
       ownHeaders: new OwnHeaders(headers),
       headers: section.credentials === 'gateway' ? headers : null,
     };
@@ -160,9 +156,9 @@ export class Intake {
       return undecided.refuse(request, recognition, reason);
     const known: Observed = recognition.kind === 'observed' ? recognition : { kind: 'observed', api: unknownApi, model: null, reason };
     if (recognition.kind === 'pass' && !isClosed(section) && reason !== 'upgrade') return undecided.passKeyed(request, reason);
-    const forbidden = undecided.forbidden(request, known, null);
-    if (forbidden !== null) return forbidden;
-    if (endOfStream || reason === 'upgrade') return undecided.observe(request, known);
+    const banned = undecided.banned(request, known, null);
+    if (banned !== null) return banned;
+    if (endOfStream || reason === 'upgrade') return undecided.permit(request, known, null);
     if (!isClosed(section)) return this.#open(request, head, known);
     if (recognition.kind === 'pass' && reason !== 'method') return undecided.refuse(request, recognition, reason);
     if (head.contentLength !== null && head.contentLength > limits.requestBodyBytes)
@@ -171,13 +167,16 @@ export class Intake {
     return { kind: 'read-body', handler: new InspectedBody(request, known, head.contentEncoding, undecided, maskKeys) };
   }
 
-  /** An observed call of a section that is not closed: its body is read only if a model may be banned. Large files pass unread. */
+  /** An observed call of a section that is not closed: its body is read only if bans, budgets or limits need it. Large files pass unread. */
   #open(request: Arrived, head: RequestHead, known: Observed): RequestPlan {
     const { undecided, admission } = this.#services;
-    if (!mayBan(request.section) || known.model !== null) return undecided.observe(request, known);
+    const { section, generation } = request;
+    const call = callOf(head.method, request.path, known.reason);
+    const bans = mayBan(section) && known.model === null;
+    if (!bans && !(countsBodies(generation, call) && !call.reads)) return undecided.permit(request, known, null);
     const large = head.contentLength !== null && head.contentLength > limits.requestBodyBytes;
-    if (large && callOf(head.method, request.path, known.reason).about !== 'files') return undecided.refuse(request, known, 'too-large');
-    if (large || !admission.admits()) return undecided.observe(request, known);
+    if (large && bans && call.about !== 'files') return undecided.refuse(request, known, 'too-large');
+    if (large || !admission.admits()) return undecided.permit(request, known, null);
     return { kind: 'read-body', handler: new NamedBody(request, known, head.contentEncoding, undecided) };
   }
 
@@ -186,6 +185,12 @@ export class Intake {
     const { traceRatio, traceByParent } = this.#options;
     return traceRatio === undefined ? null : beginTrace(traceparent ?? headers.get('traceparent'), traceRatio, traceByParent);
   }
+}
+
+/** Whether budgets or limits need a call's body: for its model, or for the number of a batch's requests. */
+function countsBodies({ budgets, rateLimits }: PolicyGeneration, call: ObservedCall): boolean {
+  const all = [...budgets, ...rateLimits];
+  return all.length > 0 && (bodyTells(call) || all.some(({ models, per }) => models !== null || per.includes('model')));
 }
 
 /** Removes the fallback for an Envoy that does not support chains. */

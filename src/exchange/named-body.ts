@@ -1,10 +1,11 @@
 import type { Arrived } from './context.ts';
 import { decodeBody } from './decode.ts';
 import type { Observed } from './observed.ts';
+import { mayBan } from './observed-rules.ts';
 import type { BodyHandler, BodyPlan } from './plans.ts';
 import type { Undecided } from './undecided.ts';
 
-/** A body that is not rewritten, in a section that bans models: only its model is read, and the body is forwarded as it came. */
+/** A body that is not rewritten: only what bans, budgets and limits need is read (its model, its size as a batch), and it is forwarded as it came. */
 export class NamedBody implements BodyHandler {
   readonly #request: Arrived;
   readonly #recognition: Observed;
@@ -22,10 +23,13 @@ export class NamedBody implements BodyHandler {
   take(body: Buffer): BodyPlan {
     try {
       const decoded = decodeBody(body, this.#encoding);
-      if (decoded === null) return this.#undecided.refuse(this.#request, this.#recognition, 'encoded-body');
-      const forbidden = this.#undecided.forbidden(this.#request, this.#recognition, decoded);
-      if (forbidden !== null) return forbidden;
-      const { metadata, headers } = this.#undecided.observe(this.#request, this.#recognition);
+      if (decoded === null && mayBan(this.#request.section))
+        return this.#undecided.refuse(this.#request, this.#recognition, 'encoded-body');
+      const banned = this.#undecided.banned(this.#request, this.#recognition, decoded);
+      if (banned !== null) return banned;
+      const plan = this.#undecided.permit(this.#request, this.#recognition, decoded);
+      if (plan.kind === 'respond') return plan;
+      const { metadata, headers } = plan;
       return { kind: 'forward', ...(metadata === undefined ? {} : { metadata }), ...(headers === undefined ? {} : { headers }) };
     } catch (error) {
       return this.#undecided.failed({ ...this.#request, recognition: this.#recognition }, error);

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { CallAdmission } from '../budgets/budgets.ts';
 import type { Recognition } from '../apis/types.ts';
 import { answerSource } from './answer/logged.ts';
 import { callOf } from './call.ts';
@@ -7,8 +8,12 @@ import { uncached, type OpenExchange } from './open.ts';
 
 export type Observed = Recognition & { readonly kind: 'observed' };
 
-/** The exchange of a request that is recognised but not changed: its answer's status and time are recorded. */
-export function observedExchange(request: Arrived, recognition: Observed, masked?: OpenExchange['masked']): OpenExchange {
+/** The exchange of a request that is recognised but not changed: its answer's status and time are recorded. `counted`: in budgets and limits. */
+export function observedExchange(
+  request: Arrived,
+  recognition: Observed,
+  { masked, counted }: { readonly masked?: OpenExchange['masked']; readonly counted?: CallAdmission | null } = {},
+): OpenExchange {
   const { caller, startedAt } = request;
   return {
     kind: 'observed',
@@ -21,8 +26,10 @@ export function observedExchange(request: Arrived, recognition: Observed, masked
     requestId: caller.requestId ?? null,
     traceId: caller.traceId ?? null,
     caller: null,
-    budgets: [],
-    reservation: null,
+    budgets: counted?.facts ?? [],
+    ...(counted == null || counted.limits.length === 0 ? {} : { limits: counted.limits }),
+    reservation: counted?.reservation ?? null,
+    ...(counted?.reservation == null ? {} : { peer: request.peer }),
     provider: request.provider.name,
     api: recognition.api,
     operation: 'other',

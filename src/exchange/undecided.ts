@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { Budgets } from '../budgets/budgets.ts';
+import type { Budgets, CallAdmission } from '../budgets/budgets.ts';
 import type { ApiName, PassReason, Recognition } from '../apis/types.ts';
 import type { HeaderMutation } from '../lib/headers.ts';
 import type { Metrics } from '../record/metrics.ts';
@@ -14,12 +14,13 @@ import type { Credentials, OwnKey } from './credentials.ts';
 import { ownHeadersOf, removedNames, withoutKeys } from './crossing-headers.ts';
 import type { Failures } from './failures.ts';
 import { observedExchange, type Observed } from './observed.ts';
+import { unitsOf } from './call-units.ts';
 import { banOf, mayBan, modelInQuery, modelsIn } from './observed-rules.ts';
 import type { OpenExchange } from './open.ts';
 import type { BodyPlan, RequestPlan } from './plans.ts';
 
 export interface UndecidedServices {
-  readonly budgets: Pick<Budgets, 'spent'>;
+  readonly budgets: Pick<Budgets, 'admitCall'>;
   readonly credentials: Credentials;
   readonly metrics: Metrics;
   readonly log: { debug(fields: object, message: string): void };
@@ -41,8 +42,12 @@ export class Undecided {
     return { kind: 'pass', metadata: { reason } };
   }
 
-  /** Passes the request undecided, with the gateway's key if the policy says so. */
-  passKeyed(request: Arrived, reason: PassReason): RequestPlan {
+  /** Passes the request undecided, with the gateway's key if the policy says so. Recorded if a budget or rate limit counts it. */
+  passKeyed(request: Arrived, reason: PassReason, read?: Recognition & { readonly kind: 'readable' }): RequestPlan {
+    const known: Observed = { kind: 'observed', api: read?.api ?? unknownApi, model: read?.pathModel?.model ?? null, reason };
+    const counted = reason === 'no-body' ? null : this.#count(request, known, null);
+    if (counted !== null)
+      return counted.refused === null ? this.observe(request, known, { counted }) : this.#spent(request, known, counted);
     const key = this.#gatewayKey(request);
     const plan = this.pass(reason);
     return key === null ? plan : { ...plan, headers: key };
@@ -51,9 +56,8 @@ export class Undecided {
   /** A request that cannot be read passes, except in closed sections. */
   unread(context: RequestContext, reason: PassReason): BodyPlan {
     if (isClosed(context.section)) return this.refuse(context, context.recognition, reason);
-    this.#passing(reason);
-    const key = this.#gatewayKey(context);
-    return { kind: 'forward', metadata: { reason }, ...(key === null ? {} : { headers: key }) };
+    const plan = this.passKeyed(context, reason, context.recognition);
+    return plan.kind === 'pass' ? { ...plan, kind: 'forward' } : (plan as BodyPlan);
   }
 
   /** Refuses: guessing the provider could send a key to the wrong one. */
@@ -63,11 +67,15 @@ export class Undecided {
     return refusal('ambiguous-provider', unknownApi, null);
   }
 
-  /** Forwards a request as it came, and observes its answer. `masked`: what was masked in it nevertheless. */
-  observe(request: Arrived, recognition: Observed, masked?: OpenExchange['masked']): RequestPlan & { readonly kind: 'pass' } {
+  /** Forwards a request as it came, and observes its answer. `masked`: what was masked in it nevertheless; `counted`: by `permit`. */
+  observe(
+    request: Arrived,
+    recognition: Observed,
+    more: { readonly masked?: OpenExchange['masked']; readonly counted?: CallAdmission | null } = {},
+  ): RequestPlan & { readonly kind: 'pass' } {
     const { id, trace, usage, startedAt } = request;
     this.#services.metrics.passthrough(recognition.reason);
-    const open = observedExchange(request, recognition, masked);
+    const open = observedExchange(request, recognition, more);
     const key = this.#gatewayKey(request);
     open.keyFile = key?.file ?? null;
     // Sluice does not see WebSocket traffic.
@@ -93,25 +101,54 @@ export class Undecided {
   }
 
   /**
-   * The refusal of an observed call: the path, the query or the body (null if not available) names a banned model, or its caller's hard
-   * budget or rate limit is used up. Null if it may pass. Calls that only list, fetch or delete cost nothing.
+   * The refusal of an observed call whose path, query or body (null if not available) names a banned model. Null if it may pass. Calls
+   * that only list, fetch or delete are not banned.
    */
-  forbidden(request: Arrived, recognition: Observed, body: Buffer | null): (BodyPlan & { readonly kind: 'respond' }) | null {
-    const { section, generation, provider, caller, method = 'POST', path } = request;
-    if (section.mode !== 'enabled' || callOf(method, path, recognition.reason).reads) return null;
-    const named = recognition.model ?? modelInQuery(path);
-    const models = body === null ? (named === null ? [] : [named]) : modelsIn(body);
-    for (const model of mayBan(section) ? models : []) {
+  banned(request: Arrived, recognition: Observed, body: Buffer | null): Refusal | null {
+    const { section, method = 'POST', path } = request;
+    if (!mayBan(section) || callOf(method, path, recognition.reason).reads) return null;
+    for (const model of modelsOf(request, recognition, body)) {
       const ban = banOf(request, model);
       if (ban?.then.kind === 'block') return this.refuse(request, { ...recognition, model }, 'not-rewritable', ban.then.message);
     }
+    return null;
+  }
+
+  /** Observes a call if its caller's budgets and rate limits have something left for it, in which it is counted. */
+  permit(
+    request: Arrived,
+    recognition: Observed,
+    body: Buffer | null,
+    masked?: OpenExchange['masked'],
+  ): (RequestPlan & { readonly kind: 'pass' }) | Refusal {
+    const counted = this.#count(request, recognition, body);
+    return counted === null || counted.refused === null
+      ? this.observe(request, recognition, { counted, masked })
+      : this.#spent(request, recognition, counted);
+  }
+
+  /** Counts an observed call; null if no budget or limit applies. Calls that only list, fetch or delete cost nothing. */
+  #count(request: Arrived, recognition: Observed, body: Buffer | null): CallAdmission | null {
+    const { id, section, generation, provider, caller, method = 'POST', path } = request;
     if (generation.budgets.length === 0 && generation.rateLimits.length === 0) return null;
-    const target = models[0] === undefined ? null : { provider: provider.name, model: models[0] };
+    const call = callOf(method, path, recognition.reason);
+    if (call.reads) return null;
+    const [model] = modelsOf(request, recognition, body);
     const { workspace, user, trust } = caller;
-    const spent = this.#services.budgets.spent(generation, { workspace, user, ...(trust === undefined ? {} : { trust }) }, target);
-    if (spent === null) return null;
-    const open = observedExchange(request, recognition);
-    const plan = spentRefusal(spent, errorApi(recognition, provider.family), open.id);
+    const counted = this.#services.budgets.admitCall({
+      id,
+      generation,
+      caller: { workspace, user, ...(trust === undefined ? {} : { trust }) },
+      target: model === undefined ? null : { provider: provider.name, model },
+      enforce: section.mode === 'enabled',
+      ...unitsOf(call, recognition.reason, body),
+    });
+    return counted.refused === null && counted.reservation === null ? null : counted;
+  }
+
+  #spent(request: Arrived, recognition: Observed, counted: CallAdmission): Refusal {
+    const open = observedExchange(request, recognition, { counted });
+    const plan = spentRefusal(counted.refused!, errorApi(recognition, request.provider.family), open.id);
     this.#services.closing.now(open, blocked(plan.status, performance.now() - open.startedAt));
     return plan;
   }
@@ -149,6 +186,14 @@ export class Undecided {
     this.#services.metrics.passthrough(reason);
     this.#services.log.debug({ reason }, 'a request passed undecided');
   }
+}
+
+type Refusal = BodyPlan & { readonly kind: 'respond' };
+
+/** The models that an observed call names. */
+function modelsOf({ path }: Arrived, { model }: Observed, body: Buffer | null): readonly string[] {
+  const named = model ?? modelInQuery(path);
+  return body === null ? (named === null ? [] : [named]) : modelsIn(body);
 }
 
 /** Tells the provider the span of its call. */

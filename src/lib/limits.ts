@@ -147,6 +147,8 @@ export const limits = {
   budgetMessages: 1_000,
   /** Budgets per policy: each request is checked against all of them. */
   budgets: 200,
+  /** Requests of one batch that budgets and rate limits count; providers take fewer. */
+  batchRequests: 1_000_000,
   /** Rate limits per policy. */
   rateLimits: 200,
   /** Longest time that a request occupies a concurrency slot, in ms, if its end is never reported. */

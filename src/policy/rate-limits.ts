@@ -6,6 +6,9 @@ import { checkServed, servedOf } from './served-match.ts';
 import type { SourceFile } from './source-map.ts';
 import type { Problem } from './types.ts';
 
+/** Tokens counted for a call whose tokens are unknown. */
+const defaultUnknown = 1_000;
+
 /** Compiles the rate limits of all files. */
 export function compileRateLimits(loaded: readonly LoadedFile[], catalog: Catalog, problems: Problem[]): RateLimit[] {
   const found: RateLimit[] = [];
@@ -29,6 +32,7 @@ export function compileRateLimits(loaded: readonly LoadedFile[], catalog: Catalo
         ...servedOf(limit.match),
         per: limit.per ?? [],
         measures: measuresOf(limit),
+        unknown: limit.unknown ?? Math.min(defaultUnknown, ...ratePeriods.map((period) => limit.tokens?.[period] ?? Infinity)),
         soft: limit.mode === 'soft',
         message: limit.message ?? null,
       });
@@ -64,6 +68,10 @@ function checkEffect(limit: RateLimitDocument, source: SourceFile, at: readonly 
         'a soft limit refuses nobody, so nobody gets its message',
         'Remove it, or remove mode: soft.',
       ),
+    );
+  if (limit.unknown !== undefined && limit.tokens === undefined)
+    problems.push(
+      source.problem('warning', 'no-effect', [...at, 'unknown'], 'this limit counts no tokens', 'Remove it, or say tokens as well.'),
     );
   for (const kind of ['requests', 'tokens'] as const) {
     const windows = limit[kind];

@@ -33,6 +33,8 @@ export interface RateLimit {
   /** One counter for each value of these keys; if empty, one for all matching requests. */
   readonly per: readonly BudgetKey[];
   readonly measures: readonly RateMeasure[];
+  /** Tokens counted for a call that is only observed, whose tokens are unknown. */
+  readonly unknown: number;
   /** Requests over the limit are counted but allowed. */
   readonly soft: boolean;
   /** The message for a refused request; null for a default that names the limit. */

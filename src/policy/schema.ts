@@ -745,6 +745,9 @@ const rateLimit = z
     requests: rateWindows.optional().describe('Requests'),
     tokens: rateWindows.optional().describe('Tokens of prompts and answers together'),
     concurrent: z.int().min(1).max(1_000_000).optional().describe('Requests that are on their way at the same time'),
+    unknown: rateMax
+      .optional()
+      .describe('Tokens counted for a call that is only observed (images, audio, batches, WebSockets …), 1000 by default'),
     mode: z.enum(['hard', 'soft']).optional().describe('soft: what is beyond the limit is counted and goes on; hard by default'),
     message: z.string().min(1).max(500).optional().describe('What a refused request is told'),
   })
