@@ -32,7 +32,7 @@ export default defineConfig({
           include: [system, 'test/**/*.test.ts', 'bench/**/*.test.ts'],
           setupFiles,
           pool: 'forks',
-          // These tests wait more than they compute, for Envoys, servers and clocks: one worker a core but one, vitest's own choice, left two cores idle.
+          // These tests wait more than they compute, for Envoys, servers and clocks: with one worker less than cores, vitest's own choice, a core stands idle most of the time.
           maxWorkers: availableParallelism() + 1,
           // Tests run side by side on machines that are busy: what is late is not undecided there.
           env: { SLUICE_STACK_MESSAGE_TIMEOUT: '5s', SLUICE_MAX_DELAY: '0' },

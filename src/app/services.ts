@@ -7,6 +7,7 @@ import { Credentials } from '../exchange/credentials.ts';
 import { Judge } from '../grades/judge.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { openModel, type LiveModel } from '../router/model/live.ts';
+import { OutputTokens } from '../router/output/tokens.ts';
 import { shippedQuality } from '../router/quality/file.ts';
 import type { Ground } from './ground.ts';
 import type { PolicyParts } from './policy.ts';
@@ -22,6 +23,8 @@ export interface ServiceParts {
   /** Null if Envoy's config is managed elsewhere. */
   readonly files: EnvoyFiles | null;
   readonly kept: OpenBudgets;
+  /** Learnt lengths of answers. */
+  readonly outputs: OutputTokens;
 }
 
 /** How often key files are read again, in ms. */
@@ -54,7 +57,7 @@ export async function openServices(ground: Ground, policyParts: PolicyParts, { b
       : new EnvoyFiles(options.envoy, (err) => logger.error({ err }, "Envoy's config not written; the last one stays"));
   if (files !== null) stack.defer(() => files.close());
   const kept = await openBudgetsOf(ground, policyParts);
-  return { credentials, cache, router, cooldowns, judge, files, kept };
+  return { credentials, cache, router, cooldowns, judge, files, kept, outputs: new OutputTokens() };
 }
 
 async function openCredentials({ logger, stack }: Ground, { policy, metrics }: PolicyParts): Promise<Credentials> {

@@ -14,11 +14,11 @@ import { checkListen, hostAndPort } from '../lib/address.ts';
 import { samplesByParent } from '../record/otel-settings.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Pools } from '../route/pools.ts';
-import { OutputTokens } from '../router/output/tokens.ts';
 import { openGround, type Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
 import { openPolicy, type PolicyParts } from './policy.ts';
 import { protocolEvents } from './protocol-events.ts';
+import { recallLengths } from './recall-lengths.ts';
 import { openRecords, type RecordParts } from './records.ts';
 import { selfFacts } from './self-check.ts';
 import { openServices, type ServiceParts } from './services.ts';
@@ -97,6 +97,7 @@ async function start(ground: Ground): Promise<Pick<Sluice, 'address' | 'adminUrl
   state.listensAt = address;
   await followFiles(parts);
   state.ready = true;
+  void recallLengths(parts.ledger, parts.outputs, logger);
   logger.info(
     {
       listen: address,
@@ -133,7 +134,7 @@ function openPipeline(parts: Parts): Pipeline {
     ...(files === null ? {} : { inEnvoy: (provider) => files.has(provider) }),
     router: parts.router,
     learner: parts.learner,
-    outputs: new OutputTokens(),
+    outputs: parts.outputs,
     trials: parts.trials,
     shadows,
     sessions: parts.sessions,

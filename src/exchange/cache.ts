@@ -134,7 +134,7 @@ const undecided = {
   kind: 'cached',
   verdict: null,
   decision: null,
-  output: null,
+  template: null,
   chain: null,
   grading: null,
   admission: noAdmission,

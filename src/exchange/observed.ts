@@ -47,7 +47,7 @@ export function observedExchange(
     keyFile: null,
     ...uncached,
     chain: null,
-    output: null,
+    template: null,
     trace: request.trace,
     grading: null,
     arm: null,

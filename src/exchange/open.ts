@@ -6,7 +6,6 @@ import type { JudgedPrompt } from '../grades/judge.ts';
 import type { JudgePolicy } from '../policy/types.ts';
 import type { RequestFacts } from '../record/record.ts';
 import type { AnswerSource } from '../record/types.ts';
-import type { OutputKey } from '../router/output/tokens.ts';
 import type { ChainRun } from './chain/run.ts';
 
 /**
@@ -30,8 +29,8 @@ export interface OpenExchange extends RequestFacts {
   keyFile: string | null;
   /** How its answer reaches Sluice. */
   readonly answerBy: AnswerSource;
-  /** The key for learning its answer's length, and the length assumed for its task; null if nothing is learnt. */
-  readonly output: { readonly key: OutputKey; readonly assumed: number } | null;
+  /** Its template (src/router/online/template.ts); null if it was not computed. */
+  readonly template: string | null;
   /** What budgets reserved for it; null if nothing. */
   readonly reservation: Reservation | null;
   /** The Envoy it came through; absent if unknown or if nothing is reserved for it. */

@@ -21,7 +21,7 @@ export interface Opening {
   /** Null if the cache answers. */
   readonly verdict: OpenExchange['verdict'];
   readonly decision: Decision | null;
-  readonly output: OpenExchange['output'];
+  readonly template: OpenExchange['template'];
   readonly cache: CacheFacts;
   readonly chain: ChainRun | null;
   readonly grading: OpenExchange['grading'];
@@ -58,7 +58,7 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
     requestedModel: exchange.model,
     verdict: opening.verdict,
     decision,
-    output: opening.output,
+    template: opening.template,
     section: context.section.name,
     mode: context.section.mode,
     request: requestFacts(context, exchange),

@@ -5,7 +5,6 @@ import type { Lookup, PendingLookup } from '../cache/cache.ts';
 import type { Later } from '../lib/later.ts';
 import { limits } from '../lib/limits.ts';
 import { decide } from '../route/decide.ts';
-import { expectedAnswerTokens } from '../route/estimate.ts';
 import type { Decision } from '../route/types.ts';
 import { sessionKey } from '../sessions/key.ts';
 import type { SessionView } from '../sessions/types.ts';
@@ -297,12 +296,11 @@ export class Run implements BodyHandler, ReadRequest {
     chain: OpenExchange['chain'],
     grading: OpenExchange['grading'],
   ): OpenExchange {
-    const output = outputKey === undefined ? null : { key: outputKey, assumed: expectedAnswerTokens(this.exchange, verdict) };
     return openExchange(this, {
       kind: 'decision',
       verdict,
       decision,
-      output,
+      template: outputKey?.template ?? null,
       cache: this.#cache,
       chain,
       grading,

@@ -5,6 +5,7 @@ import { ByteLines } from '../lib/byte-lines.ts';
 import { limits } from '../lib/limits.ts';
 import { recordJson } from '../record/record-json.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
+import type { AnswerLength } from '../router/output/answer-length.ts';
 import { shownPlace } from './backends.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import type { DecisionsQuery, SavingsQuery, SavingsReport } from './query.ts';
@@ -155,6 +156,20 @@ export class Ledger implements RecordSink, GradeSink {
     return this.#ask({ kind: 'grades', id }) as Promise<Grade[]>;
   }
 
+  /** Lengths of the answers among the newest `limit` records since `from` (ms since the epoch), the oldest first. */
+  lengths(from: number, limit: number): Promise<AnswerLength[]> {
+    const found = this.#ask({ kind: 'lengths', from, limit }) as Promise<AnswerLength[]>;
+    return found.finally(() => this.#dismiss());
+  }
+
+  /** Ends a reader that nobody waits for: a thread costs memory while it is idle. The next query starts another. */
+  #dismiss(): void {
+    if (this.#questions.size > 0) return;
+    const reader = this.#reader;
+    this.#reader = null;
+    void reader?.terminate();
+  }
+
   savings(query: SavingsQuery): Promise<SavingsReport> {
     return this.#ask({ kind: 'savings', ...query }) as Promise<SavingsReport>;
   }
@@ -261,6 +276,7 @@ export class Ledger implements RecordSink, GradeSink {
         );
     });
     const end = (): void => {
+      if (this.#reader !== reader) return;
       this.#reader = null;
       for (const question of this.#questions.values()) question.reject(new SluiceError('SLUICE_INTERNAL', "the ledger's reader ended"));
       this.#questions.clear();

@@ -41,6 +41,8 @@ export type LedgerQuestion =
   | { readonly kind: 'decisions'; readonly query: DecisionsQuery }
   | { readonly kind: 'record'; readonly id: string }
   | { readonly kind: 'grades'; readonly id: string }
+  /** Lengths of the newest answers since a moment, the oldest first. */
+  | { readonly kind: 'lengths'; readonly from: number; readonly limit: number }
   | {
       readonly kind: 'savings';
       readonly from: number;

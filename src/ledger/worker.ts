@@ -1,10 +1,12 @@
 import { createPrivateKey } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { SluiceError } from '../lib/errors.ts';
+import { answerLength, type AnswerLength } from '../router/output/answer-length.ts';
 import type { LedgerReader } from './backend.ts';
 import { backendOf } from './backends.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import { ReopeningWriter } from './reopening-writer.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 import type { LedgerTarget } from './target.ts';
 
 /** Delay before a failed write is retried, in ms: the disk may have space again. */
@@ -177,9 +179,28 @@ function answer(reader: LedgerReader, question: LedgerQuestion): Promise<unknown
       return reader.record(question.id);
     case 'grades':
       return reader.grades(question.id);
+    case 'lengths':
+      return lengths(reader, question.from, question.limit);
     case 'savings':
       return reader.savings(question);
   }
+}
+
+/** Records held at once while lengths are read. */
+const lengthsPage = 500;
+
+/** Only what they teach leaves the thread: whole records would cost the receiver more than they say. */
+async function lengths(reader: LedgerReader, from: number, limit: number): Promise<AnswerLength[]> {
+  const found: AnswerLength[] = [];
+  let to: number | null = null;
+  for (let left = limit; left > 0; left -= lengthsPage) {
+    const records: ExchangeRecord[] = await reader.decisions({ where: [], from, to, limit: Math.min(left, lengthsPage) });
+    found.push(...records.map(answerLength).filter((length) => length !== null));
+    if (records.length < lengthsPage) break;
+    // Records of this same millisecond that were on no page are left out: these are means, not sums of money.
+    to = Date.parse(records.at(-1)!.time);
+  }
+  return found.reverse();
 }
 
 function messageOf(error: unknown): string {

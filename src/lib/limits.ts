@@ -250,6 +250,8 @@ export const limits = {
   learningStateUnits: 256 * 1024 * 1024,
   /** Models, their kinds of work and their templates whose output tokens are learnt. */
   outputLevels: 30_000,
+  /** Records of the ledger from which a restarted server learns lengths of answers again. */
+  recalledLengths: 20_000,
   /** Templates with upgrades after low grades. */
   learningUpgrades: 10_000,
 } as const;

@@ -44,7 +44,7 @@ export interface RequestFacts extends Pick<
   readonly masked?: NonNullable<ExchangeRecord['masked']>;
   readonly call?: NonNullable<ExchangeRecord['call']>;
   readonly keyFile?: string | null;
-  readonly output?: { readonly key: { readonly template: string } } | null;
+  readonly template?: string | null;
 }
 
 /** How the exchange ended. Times in ms since the request's headers. */
@@ -130,7 +130,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
     // An answer from the cache is no attempt, but the failed attempts before it are.
     attempts: cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
     ...(refused || request.keyFile == null || cacheEntry !== null ? {} : { key: request.keyFile }),
-    ...(request.output == null ? {} : { template: request.output.key.template }),
+    ...(request.template == null ? {} : { template: request.template }),
     cache: request.cache,
     cacheEntry,
     arm: request.arm,

@@ -8,6 +8,7 @@ import type { Sessions } from '../../sessions/store.ts';
 import { cachedAfter } from '../../sessions/warmth.ts';
 import { factsOf } from '../cache.ts';
 import type { ChainRun } from '../chain/run.ts';
+import { answerLength, learnLength } from '../../router/output/answer-length.ts';
 import type { OutputTokens } from '../../router/output/tokens.ts';
 import type { Grader } from '../grading.ts';
 import type { Credentials } from '../credentials.ts';
@@ -78,7 +79,7 @@ export class Closing {
     }
     if (chain === null && ending.status !== null) this.#services.credentials.answered(open.keyFile, ending.status, null);
     const served = record.attempts.at(-1)?.target;
-    if (rescued === null && open.output !== null && served !== undefined) learnOutput(this.#services.outputs, open.output, served, record);
+    if (rescued === null && this.#services.outputs !== undefined) learnLength(this.#services.outputs, answerLength(record));
     if (rescued === null) this.#settleSession(open, record, served);
     open.fill?.settle({
       // A stale answer from the cache must not be cached again, and does not count as the provider's success.
@@ -150,18 +151,4 @@ function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun)
     answer: answer === null ? null : (chain.translated ?? answer),
     chain: chain.outcome(status, totalMs === null ? performance.now() : startedAt + totalMs),
   };
-}
-
-/** Learns only from whole answers; several answers to one request count with their mean. */
-function learnOutput(
-  outputs: OutputTokens | undefined,
-  { key, assumed }: NonNullable<OpenExchange['output']>,
-  { provider, model }: TargetRef,
-  { outcome, status, usage, request, shapeSavings }: ExchangeRecord,
-): void {
-  // The length of a capped answer says nothing about others.
-  if (shapeSavings !== undefined) return;
-  if (outputs === undefined || usage === null || outcome !== 'complete' || status !== 200) return;
-  const answers = Math.max(1, request.asks?.answers ?? 1);
-  outputs.observe(`${provider}/${model}`, key, assumed, usage.totalOutput / answers, usage.reasoning / answers);
 }
