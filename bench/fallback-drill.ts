@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cells, FallbackDrill, type Cell, type OwnTime } from './fallback/drill.ts';
+import { caseTable, type Played } from './fallback/table.ts';
 
 /**
  * Plays every way in which a target can fail, on a real Envoy, and writes what came of it into docs/fallback-drills.md.
@@ -10,13 +11,6 @@ import { cells, FallbackDrill, type Cell, type OwnTime } from './fallback/drill.
 const page = fileURLToPath(new URL('../docs/fallback-drills.md', import.meta.url));
 const marker = '<!-- below: written by the drill -->';
 const repeats = 45;
-
-const kinds = [
-  { title: 'whole, same API', stream: false, crossing: false },
-  { title: 'whole, crossing', stream: false, crossing: true },
-  { title: 'streamed, same API', stream: true, crossing: false },
-  { title: 'streamed, crossing', stream: true, crossing: true },
-] as const;
 
 const outcomes: Readonly<Record<Cell['expected'], string>> = {
   next: 'next target answers',
@@ -31,11 +25,16 @@ const costs: Readonly<Record<Cell['cost'], string>> = {
   unknown: 'unknown',
 };
 
-function cellText(played: readonly { readonly cell: Cell; readonly wrong: readonly string[] }[]): string {
-  const [one] = played;
-  if (one === undefined) return '–';
-  const good = played.filter(({ wrong }) => wrong.length === 0).length;
-  return `${outcomes[one.cell.expected]}; cost: ${costs[one.cell.cost]}; ${good === played.length ? `${good} of ${played.length}` : `**${good} of ${played.length}**`}`;
+/** How all calls of a case that ask in one way have to end, in words; empty if the API has no such case. */
+function playedAs(
+  played: readonly { readonly cell: Cell; readonly wrong: readonly string[] }[],
+  { name, stream, crossing }: Pick<Played, 'name' | 'stream' | 'crossing'>,
+): Played[] {
+  const own = played.filter(({ cell }) => cell.name === name && cell.stream === stream && cell.crossing === crossing);
+  const [one] = own;
+  if (one === undefined) return [];
+  const good = own.filter(({ wrong }) => wrong.length === 0).length;
+  return [{ name, stream, crossing, text: `${outcomes[one.cell.expected]}; cost: ${costs[one.cell.cost]}`, good, calls: own.length }];
 }
 
 function timeRow({ family, crossing, stream, plainMs, failedMs, addedMs }: OwnTime): string {
@@ -57,27 +56,28 @@ try {
     }
     played.push({ cell, wrong });
   }
-  const rows = [...new Set(cells.map(({ name }) => name))].map((name) => {
-    const texts = kinds.map(({ stream, crossing }) =>
-      cellText(played.filter(({ cell }) => cell.name === name && cell.stream === stream && cell.crossing === crossing)),
-    );
-    return `| ${name} | ${texts.join(' | ')} |`;
-  });
+  const table = caseTable(
+    [...new Set(cells.map(({ name }) => name))].flatMap((name) =>
+      [false, true].flatMap((stream) => [false, true].flatMap((crossing) => playedAs(played, { name, stream, crossing }))),
+    ),
+  );
   const times = await drill.ownTime();
   const text = [
     `${cells.length - failed} of ${cells.length} as they have to be.`,
     '',
-    `| what the first target does | ${kinds.map(({ title }) => title).join(' | ')} |`,
-    '|---|---|---|---|---|',
-    ...rows,
+    '<!-- prettier-ignore-start -->',
     '',
-    '## Own time of a fallback',
+    table,
+    '',
+    '## Added time',
     '',
     `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Linux ${release()}, Node ${process.version}; medians of ${repeats - 5} requests each, taken in turns.`,
     '',
     '| app | answer | fallback | first target answers, ms | first target fails, ms | added, ms |',
-    '|---|---|---|---|---|---|',
+    '| --- | --- | --- | --- | --- | --- |',
     ...times.map(timeRow),
+    '',
+    '<!-- prettier-ignore-end -->',
     '',
   ].join('\n');
   const before = readFileSync(page, 'utf8');
