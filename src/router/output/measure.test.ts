@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { measureLengths, rankCorrelation } from './measure.ts';
+import { rankCorrelation } from '../../lib/rank-correlation.ts';
+import { measureLengths } from './measure.ts';
 import { readQuality } from '../quality/file.ts';
 import type { OutcomeRow } from '../quality/outcomes.ts';
 
