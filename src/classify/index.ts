@@ -1,9 +1,9 @@
 import type { Exchange } from '../apis/types.ts';
 import { languageOf } from './language.ts';
-import type { Examples } from './text/examples.ts';
 import { textModel } from './text/file.ts';
 import { textFields, textTasks } from './text/heads.ts';
 import type { TextModel, TextVerdict } from './text/model.ts';
+import type { Teaching } from './text/teaching.ts';
 import { requestWeights } from './weights.ts';
 import { countTokens, countUnspaced, wordClasses } from './words.ts';
 import {
@@ -20,14 +20,11 @@ import {
 
 export interface ClassifyOptions {
   readonly thresholds?: TierThresholds;
-  /** A team's labelled prompts; they move the verdicts of similar prompts. */
-  readonly examples?: TaughtExamples | null;
+  /** What the policy teaches: labelled prompts, words, and templates. */
+  readonly taught?: Teaching | null;
   /** The model; by default the one that ships with Sluice. */
   readonly model?: TextModel;
 }
-
-/** The effect of a policy's examples on one prompt: they change the outputs, and then report which examples did so. */
-export type TaughtExamples = Pick<Examples, 'nudge' | 'near' | 'tier'>;
 
 /**
  * Tier, score, task and domain of a request. It classifies the ask: the last user message, under its system prompt; a short answer ("yes,
@@ -37,9 +34,10 @@ export type TaughtExamples = Pick<Examples, 'nudge' | 'near' | 'tier'>;
  */
 export function classifyRequest(
   exchange: Exchange,
-  { thresholds = defaultThresholds, examples = null, model = textModel() }: ClassifyOptions = {},
+  { thresholds = defaultThresholds, taught = null, model = textModel() }: ClassifyOptions = {},
 ): Verdict {
-  const text = model.read(exchange.lastUser, exchange.system, examples?.nudge ?? null);
+  taught?.about(exchange);
+  const text = model.read(exchange.lastUser, exchange.system, taught?.nudge ?? null);
   const confirmed = exchange.userTurns > 1 && exchange.lastUser.length <= shortTurn && confirms(model.grams.text.words);
   const language = languageOf(exchange.lastUser, model.grams.text.words);
   // Taken before the model reads anything else, because its tables are reused.
@@ -49,7 +47,7 @@ export function classifyRequest(
   if (exchange.context !== '' && (confirmed || exchange.lastIsToolResult))
     earlier = Math.max(earlier, model.read(exchange.context, exchange.system).score);
   const signals: Signal[] = [{ name: 'text', value: hundredths(text.level), share: text.score }];
-  const own = examples === null ? text.score : text.score + taughtShare(examples, text.score, thresholds, signals);
+  const own = taught === null ? text.score : text.score + taughtShare(taught, text.score, thresholds, signals);
   if (earlier > own) signals.push({ name: 'context', value: true, share: earlier - own });
   requestSignals(exchange, signals);
   let sum = 0;
@@ -93,12 +91,11 @@ function tierOf(score: number, tokens: number, { simple, standard }: TierThresho
   return 'complex';
 }
 
-/** Adds a signal for each example that moved the prompt. Returns how far the example with a tier moves the score. */
-function taughtShare({ near, tier }: TaughtExamples, score: number, thresholds: TierThresholds, signals: Signal[]): number {
-  const moved = tier === null ? 0 : tier.strength * (within(tier.tier, score, thresholds) - score);
-  for (const { name, likeness } of near)
-    signals.push({ name: `example ${name}`, value: hundredths(likeness), share: name === tier?.name ? moved : 0 });
-  return moved;
+/** Adds a signal for each lesson that moved the prompt. Returns how far the lesson with a tier moves the score. */
+function taughtShare({ moved, tier }: Teaching, score: number, thresholds: TierThresholds, signals: Signal[]): number {
+  const share = tier === null ? 0 : tier.strength * (within(tier.labels.tier!, score, thresholds) - score);
+  for (const { signal, value } of moved) signals.push({ name: signal, value, share: signal === tier?.signal ? share : 0 });
+  return share;
 }
 
 /** The score nearest to this one that is clearly in a tier, outside every margin. */

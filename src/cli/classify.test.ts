@@ -57,8 +57,13 @@ defaults:
 sections:
   - name: finance
     match: { workspace: [finance] }
-    classifier: { examples: [{ name: sum, prompt: "${sum}", task: planning, domain: legal }] }
+    classifier: { examples: [{ name: sum, prompt: "${sum}", task: planning, domain: legal }], file: team.jsonl }
 `,
+    );
+    // As `sluice label` writes it.
+    writeFileSync(
+      join(folder, 'team.jsonl'),
+      `${JSON.stringify({ id: 7, prompt: proof, expected_tier: 'simple', task: 'chitchat', domain: 'legal' })}\n`,
     );
     try {
       const of = async (...args: string[]): Promise<unknown[]> => {
@@ -69,6 +74,15 @@ sections:
       expect(tier).toBe('simple');
       expect(await of('--policy', policy)).toEqual(['complex', ...said]);
       expect(await of('--policy', policy, '--workspace', 'finance')).toEqual(['complex', 'planning', 'legal']);
+      const taught = await classify(
+        [{ prompt: sum }, { prompt: proof }, { prompt: 'hello' }],
+        '--policy',
+        policy,
+        '--workspace',
+        'finance',
+      );
+      expect(taught.lines.map(({ taught: by }) => by)).toEqual([['example sum'], ['example line-1'], []]);
+      expect(taught.lines[1]).toMatchObject({ tier: 'simple', task: 'chitchat', domain: 'legal' });
       expect((await classify([{ prompt: sum }], '--policy', join(folder, 'none.yaml'))).code).toBe(1);
     } finally {
       rmSync(folder, { recursive: true });

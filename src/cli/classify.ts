@@ -24,8 +24,8 @@ type Counts = Record<'tier' | 'task' | 'domain', { rows: number; right: number }
  * `sluice classify [FILE]`: reads JSON lines with `prompt` (and `system`), or whole requests of any API (at the top level, or under
  * `request`), from a file, plain or `.gz`, or from stdin, and writes one line
  * `{"id","tier","score","task","domain","language","confidence"}` each, in order. `--check SHARE` compares with `expected_tier`, `task` and
- * `domain` in rows that have them, and fails (exit 1) if a share is below. With `--policy` the thresholds and examples of that policy's
- * section for `--workspace` apply.
+ * `domain` in rows that have them, and fails (exit 1) if a share is below. With `--policy` the thresholds and the teaching of that policy's
+ * section for `--workspace` apply, and each line lists in `taught` what moved it.
  */
 export function registerClassify(program: Command): void {
   program
@@ -58,7 +58,8 @@ async function classifyCommand(file: string, flags: ClassifyFlags): Promise<void
     const verdict = classifyRequest(exchangeOf(row, `${where}:${at}`), taught);
     count(counts, row, verdict);
     const { tier, score, task, domain, language, confidence } = verdict;
-    if (!process.stdout.write(`${JSON.stringify({ id: row.id ?? at, tier, score, task, domain, language, confidence })}\n`))
+    const moved = taught.taught == null ? {} : { taught: taught.taught.moved.map(({ signal }) => signal) };
+    if (!process.stdout.write(`${JSON.stringify({ id: row.id ?? at, tier, score, task, domain, language, confidence, ...moved })}\n`))
       await once(process.stdout, 'drain');
   }
   if (least !== null) report(counts, least, where);

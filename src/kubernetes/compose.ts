@@ -1,4 +1,5 @@
 import type { CompileResult } from '../policy/compile.ts';
+import { isExampleFile } from '../policy/example-file.ts';
 import { notDelegated, type Trusted } from '../policy/delegations.ts';
 import { plainProblem } from '../policy/load.ts';
 import type { PolicyFile, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
@@ -11,7 +12,7 @@ export interface PolicyConfigMap {
   readonly resourceVersion: string;
   /** Milliseconds since the epoch. */
   readonly created: number;
-  /** Keys ending with .yaml or .yml. */
+  /** Keys ending with .yaml, .yml or .jsonl. */
   readonly data: Readonly<Record<string, string>>;
 }
 
@@ -49,9 +50,9 @@ export const conflictCodes: ReadonlySet<string> = new Set(['twice', 'unreachable
 /** With these problems a ConfigMap is left out, without blocking the edits of others. */
 const yieldingCodes: ReadonlySet<string> = new Set([...conflictCodes, notDelegated]);
 
-/** The keys of a ConfigMap that are policy files. */
+/** The keys of a ConfigMap that are policy files, and files of examples. */
 export function policyKeys(data: Readonly<Record<string, string>> | null | undefined): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(data ?? {}).filter(([key]) => /\.ya?ml$/.test(key)));
+  return Object.fromEntries(Object.entries(data ?? {}).filter(([key]) => /\.(?:ya?ml|jsonl)$/.test(key)));
 }
 
 interface Step {
@@ -129,8 +130,10 @@ function filesOf(steps: readonly Step[]): PolicyFile[] {
     if (use === null) return [];
     const keys = Object.keys(use.data).sort(compareText);
     // Compiled as an empty file, so that a missing policy is reported like any other problem.
-    if (keys.length === 0) return [{ name: `${configMapId(use)}#policy.yaml`, text: '', namespace: use.namespace }];
-    return keys.map((key) => ({ name: `${configMapId(use)}#${key}`, text: use.data[key] ?? '', namespace: use.namespace }));
+    const empty = keys.some((key) => !isExampleFile({ name: key }))
+      ? []
+      : [{ name: `${configMapId(use)}#policy.yaml`, text: '', namespace: use.namespace }];
+    return [...empty, ...keys.map((key) => ({ name: `${configMapId(use)}#${key}`, text: use.data[key] ?? '', namespace: use.namespace }))];
   });
 }
 

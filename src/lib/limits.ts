@@ -166,6 +166,12 @@ export const limits = {
   /** Labelled prompts that a section may add to the classifier, and the longest of them, in UTF-16 units. */
   classifierExamples: 500,
   examplePromptUnits: 8_000,
+  /** Lists of words that a section may teach the classifier, the words of each, and the longest of them, in UTF-16 units. */
+  taughtLists: 50,
+  taughtWords: 200,
+  taughtWordUnits: 80,
+  /** Templates that a section may give labels. */
+  taughtTemplates: 200,
   /** ConfigMaps composed into one policy; further ones are not read. */
   policyConfigMaps: 1_000,
   /** Pairs of workspace and provider whose policy is requested from a backend; further ones use the policy that they belong to. */

@@ -1,52 +1,48 @@
-import { Examples } from '../classify/text/examples.ts';
 import { textModel } from '../classify/text/file.ts';
+import { Examples } from '../classify/text/examples.ts';
+import { Teaching, type Lessons } from '../classify/text/teaching.ts';
+import { WordLists } from '../classify/text/word-lists.ts';
 import { defaultThresholds, type TierThresholds } from '../classify/types.ts';
-import type { SettingsDocument } from './schema.ts';
-import type { SectionClassifier } from './types.ts';
+import { readExampleFile } from './example-file.ts';
+import type { ClassifierDocument, SettingsDocument } from './schema.ts';
+import { TaughtTemplates } from './taught-templates.ts';
+import type { PolicyFile, SectionClassifier } from './types.ts';
 
-/** Compiles a section's decision table, with defaults, and its examples. */
-export function compileClassifier({ thresholds, classifier }: Pick<SettingsDocument, 'thresholds' | 'classifier'>): SectionClassifier {
+/** Compiles a section's decision table, with defaults, and what it teaches. `file`: the file of examples that it names. */
+export function compileClassifier(
+  { thresholds, classifier }: Pick<SettingsDocument, 'thresholds' | 'classifier'>,
+  file: PolicyFile | null,
+): SectionClassifier {
   return {
     thresholds: thresholds === undefined ? defaultThresholds : tableOf(thresholds),
-    examples: classifier?.examples === undefined ? null : examplesOf(classifier.examples),
+    taught: classifier === undefined ? null : teachingOf(classifier, file),
   };
 }
 
-type ExampleDocuments = NonNullable<NonNullable<SettingsDocument['classifier']>['examples']>;
+/** A policy's settings are used for the sections of every provider, but compiled once. */
+const compiled = new WeakMap<ClassifierDocument, Teaching | { readonly nothing: true }>();
 
-/** A list is used for the sections of every provider, but compiled once. */
-const compiled = new WeakMap<ExampleDocuments, Examples>();
-
-function examplesOf(documents: ExampleDocuments): Examples {
-  let examples = compiled.get(documents);
-  if (examples === undefined)
-    compiled.set(
-      documents,
-      (examples = new Examples(
-        textModel(),
-        documents.map((document, at) => ({ ...document, name: document.name ?? String(at + 1) })),
-      )),
-    );
-  return examples;
+function teachingOf(document: ClassifierDocument, file: PolicyFile | null): Teaching | null {
+  let teaching = compiled.get(document);
+  if (teaching === undefined) {
+    const kinds = lessonsOf(document, file);
+    compiled.set(document, (teaching = kinds.length === 0 ? { nothing: true } : new Teaching(textModel(), kinds)));
+  }
+  return teaching instanceof Teaching ? teaching : null;
 }
 
-/** Reports examples that do nothing or contradict another one. */
-export function checkExamples(
-  documents: ExampleDocuments,
-  say: (path: readonly PropertyKey[], message: string, fix: string) => void,
-): void {
-  const prompts = new Map<string, number>();
-  const names = new Set<string>();
-  for (const [at, { name, prompt }] of documents.entries()) {
-    const text = prompt.trim().toLowerCase();
-    const earlier = prompts.get(text);
-    if (earlier !== undefined) say([at, 'prompt'], `example ${earlier + 1} has the same prompt`, 'Keep one of them, with all its labels.');
-    else prompts.set(text, at);
-    const shown = name ?? String(at + 1);
-    if (names.has(shown))
-      say(name === undefined ? [at] : [at, 'name'], `there is another example called ${shown}`, 'Give each its own name.');
-    names.add(shown);
-  }
+/** In order of precedence where two are equally strong. */
+function lessonsOf({ examples = [], words = [], templates = [] }: ClassifierDocument, file: PolicyFile | null): Lessons[] {
+  const filed = file === null ? [] : readExampleFile(file).examples;
+  const all = [
+    ...examples.map((example, at) => ({ ...example, name: example.name ?? String(at + 1) })),
+    ...filed.map(({ line, ...example }) => ({ ...example, name: example.name ?? `line-${line}` })),
+  ];
+  return [
+    ...(templates.length === 0 ? [] : [new TaughtTemplates(templates)]),
+    ...(all.length === 0 ? [] : [new Examples(textModel(), all)]),
+    ...(words.length === 0 ? [] : [new WordLists(words)]),
+  ];
 }
 
 function tableOf({ simple, standard, margin = 0 }: NonNullable<SettingsDocument['thresholds']>): TierThresholds {

@@ -5,8 +5,9 @@ import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../lib/limits.ts';
 import { compileBudgets } from './budgets.ts';
 import { compileCallers } from './callers.ts';
+import { isExampleFile } from './example-file.ts';
 import { compileExperiments, compileRollout } from './experiments.ts';
-import { loadFile, plainProblem, type LoadedFile } from './load.ts';
+import { loadFile, plainProblem, secretProblems, type LoadedFile } from './load.ts';
 import { namingOthers } from './other-file.ts';
 import { compileRateLimits } from './rate-limits.ts';
 import { mergeProviders, providerResolver } from './providers.ts';
@@ -60,10 +61,12 @@ export function compilePolicy(files: readonly PolicyFile[], options: CompileOpti
     );
     return { generation: null, problems };
   }
-  const loaded = sorted.flatMap((file) => loadFile(file, problems) ?? []);
-  if (sorted.length === 0) problems.push(plainProblem('', 'empty', 'there is no policy here', 'Write at least `version: 1`.'));
+  const texts = sorted.filter((file) => !isExampleFile(file));
+  for (const file of sorted) if (isExampleFile(file)) problems.push(...secretProblems(file));
+  const loaded = texts.flatMap((file) => loadFile(file, problems) ?? []);
+  if (texts.length === 0) problems.push(plainProblem('', 'empty', 'there is no policy here', 'Write at least `version: 1`.'));
   // Settings missing from an unreadable file would cause errors in the others, so they are checked only if every file can be read.
-  if (loaded.length < sorted.length || sorted.length === 0) return { generation: null, problems: shown(problems, sorted) };
+  if (loaded.length < texts.length || texts.length === 0) return { generation: null, problems: shown(problems, sorted) };
   // A setting that a team may not write must not appear as another file's mistake.
   if (options.trusted !== undefined && !checkDelegations(loaded, options.trusted, problems))
     return { generation: null, problems: shown(namingOthers(problems, loaded), sorted) };
@@ -168,6 +171,7 @@ function build(
     defaults,
     defaultsSource,
     ruleHeaders: new Set(ruleHeaders),
+    exampleFiles: new Map(files.filter(isExampleFile).map((file) => [file.name, file])),
     problems,
     onRuleError: options.onRuleError ?? (() => undefined),
   });

@@ -1,3 +1,4 @@
+import { placeOf } from './example-file.ts';
 import { policySchema, type PolicyDocument } from './schema.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { findSecrets } from './secrets.ts';
@@ -13,6 +14,19 @@ export interface LoadedFile {
 /** A problem of a whole file. */
 export function plainProblem(file: string, code: string, message: string, fix: string): Problem {
   return { level: 'error', code, file, line: 1, column: 1, path: '', message, fix };
+}
+
+/** Keys in a file of examples, which is no YAML: prompts that people sent may contain some. */
+export function secretProblems(file: PolicyFile): Problem[] {
+  return findSecrets(file.text).map(({ start, kind }) => ({
+    level: 'error',
+    code: 'secret',
+    file: file.name,
+    ...placeOf(file, file.text.slice(0, start).split('\n').length),
+    path: '',
+    message: `this looks like ${kind}`,
+    fix: 'Remove it from the prompt; then revoke it.',
+  }));
 }
 
 /** Nesting deeper than any real policy; the YAML library is recursive. */

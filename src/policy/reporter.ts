@@ -33,9 +33,14 @@ export class Reporter {
     this.#add(place.source.problem(level, code, [...place.base, ...path], message, fix, character));
   }
 
-  #add(problem: Problem): void {
+  /** Adds a problem of a file that is no policy text. */
+  add(problem: Problem): void {
+    this.#add(problem, problem.line);
+  }
+
+  #add(problem: Problem, line: number | null = null): void {
     const { code, message } = problem;
-    const key = `${code}\n${problem.file}\n${problem.path}\n${message}`;
+    const key = `${code}\n${problem.file}\n${problem.path}\n${message}\n${line ?? ''}`;
     if (this.#said.has(key)) return;
     this.#said.add(key);
     this.#problems.push(problem);

@@ -145,19 +145,83 @@ const threshold = z.strictObject({
   tokens: z.int().positive().optional().describe('Estimated prompt tokens below this; absent: size does not decide'),
 });
 
+/** What the policy can say of prompts. */
+const taughtLabels = {
+  task: z.enum(textTasks).optional().describe('Its task'),
+  domain: z.enum(textFields).optional().describe('Its domain'),
+  tier: tier.optional().describe('Its tier'),
+  level: z.number().min(1).max(levels).optional().describe('Its level, 1 (everyday) to 5 (expert)'),
+};
+
+function hasLabel({ task, domain, tier: of, level }: { readonly [Name in keyof typeof taughtLabels]?: unknown }): boolean {
+  return [task, domain, of, level].some((label) => label !== undefined);
+}
+
+const labelless = 'say at least one of task, domain, tier, level';
+
+const examplePrompt = z.string().trim().min(1).max(limits.examplePromptUnits).describe('What the user asks, without the system prompt');
+
 const example = z
   .strictObject({
     name: name.optional().describe('Stands in records as `example NAME`; its place in the list by default'),
-    prompt: z.string().trim().min(1).max(limits.examplePromptUnits).describe('What the user asks, without the system prompt'),
-    task: z.enum(textTasks).optional().describe('Its task'),
-    domain: z.enum(textFields).optional().describe('Its domain'),
-    tier: tier.optional().describe('Its tier'),
-    level: z.number().min(1).max(levels).optional().describe('Its level, 1 (everyday) to 5 (expert)'),
+    prompt: examplePrompt,
+    ...taughtLabels,
   })
-  .refine(
-    ({ task, domain, tier: of, level }) => [task, domain, of, level].some((label) => label !== undefined),
-    'say at least one of task, domain, tier, level',
-  );
+  .refine(hasLabel, labelless);
+
+/** Tasks that a request has by its form, not by its text. */
+const untaught = ['agent', 'unknown'] as const;
+
+/** A line of a file of examples: what `sluice label` writes fits, and members that are not listed are ignored. */
+export const exampleLine = z
+  .looseObject({
+    name: name.optional(),
+    prompt: examplePrompt,
+    ...taughtLabels,
+    task: z.enum([...textTasks, ...untaught]).optional(),
+    expected_tier: tier.optional(),
+  })
+  .transform(({ name: of, prompt, task, domain, tier: own, expected_tier, level }) => ({
+    name: of,
+    prompt,
+    task: textTasks.find((one) => one === task),
+    domain,
+    tier: own ?? expected_tier,
+    level,
+  }))
+  .refine(hasLabel, labelless);
+
+const wordList = z
+  .strictObject({
+    name: name.describe('Stands in records as `words NAME`'),
+    words: z
+      .array(z.string().trim().min(1).max(limits.taughtWordUnits))
+      .min(1)
+      .max(limits.taughtWords)
+      .describe('Words and phrases, upper or lower case; a trailing * is any ending'),
+    ...taughtLabels,
+  })
+  .refine(hasLabel, labelless);
+
+const taughtTemplate = z
+  .strictObject({
+    name: name.describe('Stands in records as `template NAME`'),
+    system: z
+      .string()
+      .trim()
+      .min(1)
+      .max(limits.textUnits)
+      .optional()
+      .describe('The system prompt of an app; names, numbers and dates in it may differ'),
+    template: z
+      .string()
+      .regex(/^[0-9a-f]{16}$/, 'the 16 hexadecimal digits of a template, as the record has them')
+      .optional()
+      .describe('Or the id of a template: `template` of a record'),
+    ...taughtLabels,
+  })
+  .refine(({ system, template: id }) => (system === undefined) !== (id === undefined), 'say exactly one of system, template')
+  .refine(hasLabel, labelless);
 
 const classifier = z.strictObject({
   examples: z
@@ -165,6 +229,22 @@ const classifier = z.strictObject({
     .max(limits.classifierExamples)
     .optional()
     .describe('Labelled prompts: those that are worded like one move towards its labels'),
+  file: z
+    .string()
+    .regex(/^[A-Za-z0-9][\w.-]*\.jsonl$/, 'the name of a .jsonl file that lies beside this one')
+    .max(253)
+    .optional()
+    .describe('More of them: a file beside this one, one JSON object a line, as `sluice label` writes it'),
+  words: z
+    .array(wordList)
+    .max(limits.taughtLists)
+    .optional()
+    .describe('Words of yours: a question that has one gets the labels of its list'),
+  templates: z
+    .array(taughtTemplate)
+    .max(limits.taughtTemplates)
+    .optional()
+    .describe('Labels of all requests of an app, by its system prompt; they stand above examples and words'),
 });
 
 const seconds = z
@@ -838,3 +918,6 @@ export type WebhookDocument = z.infer<typeof webhook>;
 export type PoolDocument = z.infer<typeof pool>;
 export type OverrideDocument = z.infer<typeof override>;
 export type ProviderDocument = z.infer<typeof provider>;
+
+export type ClassifierDocument = NonNullable<SettingsDocument['classifier']>;
+export type ExampleDocument = NonNullable<ClassifierDocument['examples']>[number];

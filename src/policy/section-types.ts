@@ -7,7 +7,7 @@ import type { Shape } from '../apis/shape/types.ts';
 import type { MaskRule } from '../apis/mask/tokens.ts';
 import type { SensitivePattern } from '../apis/inspect/patterns.ts';
 import type { DialectFamily, Exchange } from '../apis/types.ts';
-import type { TaughtExamples } from '../classify/index.ts';
+import type { Teaching } from '../classify/text/teaching.ts';
 
 export type Mode = 'enabled' | 'shadow' | 'off';
 
@@ -293,8 +293,8 @@ export interface ModelsPolicy {
 /** How a section classifies prompts. */
 export interface SectionClassifier {
   readonly thresholds: TierThresholds;
-  /** Null if the policy has no examples. */
-  readonly examples: TaughtExamples | null;
+  /** Null if the policy teaches nothing. */
+  readonly taught: Teaching | null;
 }
 
 /** The policy for one workspace and provider, defaults filled in. */
@@ -305,7 +305,7 @@ export interface PolicySection {
   readonly failClosed: boolean;
   /** Tiers that are routed; requests of other tiers keep their model. */
   readonly routedTiers: ReadonlySet<Tier>;
-  /** The decision table, and the policy's examples for the classifier. */
+  /** The decision table, and what the policy teaches the classifier. */
   readonly classifier: SectionClassifier;
   /** Candidates by tier, in the order the policy lists them. */
   readonly candidates: Readonly<Record<Tier, readonly TargetRef[]>>;

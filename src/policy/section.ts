@@ -2,9 +2,10 @@ import type { CacheSettings } from './cache-types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
 import { compileCache } from './cache.ts';
-import { checkExamples, compileClassifier } from './classifier.ts';
+import { compileClassifier } from './classifier.ts';
 import { compileConditions, covers } from './conditions.ts';
 import type { Overlay } from './experiments.ts';
+import { besideName } from './example-file.ts';
 import { compileFallback } from './fallback.ts';
 import { compileGrading, compileVerify } from './grading.ts';
 import { compileLearned, compileLearning, compileModels } from './learned.ts';
@@ -19,8 +20,9 @@ import { compileShape } from './shape.ts';
 import type { DirectiveDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import type { SourceFile } from './source-map.ts';
 import { Targets, type Reach } from './targets.ts';
+import { checkTeaching } from './teaching-checks.ts';
 import { checkIdle, checkKeyFile, checkThresholds, checkTierPrices, emptyMatch, matchesEverything, SecureModels } from './warnings.ts';
-import type { CompiledRule, Directive, PolicySection, Problem, Provider, SensitivityRule, TargetRef } from './types.ts';
+import type { CompiledRule, Directive, PolicyFile, PolicySection, Problem, Provider, SensitivityRule, TargetRef } from './types.ts';
 
 export interface SectionContext {
   readonly providers: ReadonlyMap<string, Provider>;
@@ -30,6 +32,8 @@ export interface SectionContext {
   readonly defaultsSource: SourceFile;
   /** Lower case. */
   readonly ruleHeaders: ReadonlySet<string>;
+  /** Files of examples for the classifier, by name. */
+  readonly exampleFiles: ReadonlyMap<string, PolicyFile>;
   readonly problems: Problem[];
   readonly onRuleError: (rule: string, error: unknown) => void;
 }
@@ -103,7 +107,7 @@ export class SectionCompiler {
       mode: settings.mode ?? 'enabled',
       failClosed: settings.failClosed ?? false,
       routedTiers: mine ? routed : new Set(),
-      classifier: compileClassifier(settings),
+      classifier: compileClassifier(settings, this.#exampleFile(settings, place('classifier'))),
       candidates,
       shapes:
         settings.shape === undefined
@@ -157,9 +161,7 @@ export class SectionCompiler {
         this.#say('warning', code, place(key), path, message, fix);
     checkIdle(settings, say('no-effect', 'mode'));
     checkThresholds(settings, say('no-effect', 'thresholds'));
-    checkExamples(settings.classifier?.examples ?? [], (path, message, fix) =>
-      this.#say('error', 'twice', place('classifier'), ['examples', ...path], message, fix),
-    );
+    this.#checkTeaching(settings, place('classifier'));
     checkTierPrices(candidates, (target) => this.#targets.entry(target), say('tier-prices', 'candidates'));
     for (const [name, files] of Object.entries(settings.keys ?? {}))
       for (const file of [files].flat())
@@ -242,6 +244,21 @@ export class SectionCompiler {
     const found = this.#bareTiers.get(key);
     if (found === undefined) this.#bareTiers.set(key, { place, tier, names: new Set([provider]) });
     else found.names.add(provider);
+  }
+
+  #checkTeaching(settings: SettingsDocument, place: Place): void {
+    if (settings.classifier === undefined) return;
+    checkTeaching(
+      settings.classifier,
+      this.#exampleFile(settings, place),
+      (code, path, message, fix) => this.#say('error', code, place, path, message, fix),
+      (problem) => this.#reporter.add(problem),
+    );
+  }
+
+  /** The file of examples that the settings name: it lies beside the file in which they are written. */
+  #exampleFile({ classifier }: SettingsDocument, { source }: Place): PolicyFile | null {
+    return classifier?.file === undefined ? null : (this.#context.exampleFiles.get(besideName(source.file.name, classifier.file)) ?? null);
   }
 
   #say(...said: Parameters<Reporter['say']>): void {

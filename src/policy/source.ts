@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { isMap, isScalar, LineCounter, parseAllDocuments } from 'yaml';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
+import { besideName, exampleFilesNamed, isExampleFile } from './example-file.ts';
 import type { PolicyFile } from './types.ts';
 
 /** The policy that is used when none is given. */
@@ -14,14 +15,30 @@ export const defaultPolicyFile = new URL('./default-policy.yaml', import.meta.ur
  */
 export function readPolicyFiles(path: string): PolicyFile[] {
   try {
-    if (!statSync(path).isDirectory()) return expand({ name: path, text: readBounded(path) });
-    const names = readdirSync(path)
-      .filter((name) => !name.startsWith('.') && /\.ya?ml$/.test(name))
-      .sort();
-    return names.flatMap((name) => expand({ name: join(path, name), text: readBounded(join(path, name)) }));
+    if (!statSync(path).isDirectory()) return withExamples(expand({ name: path, text: readBounded(path) }));
+    return withExamples(policyNames(path).flatMap((name) => expand({ name: join(path, name), text: readBounded(join(path, name)) })));
   } catch (error) {
     throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: path, cause: error });
   }
+}
+
+/** The files and the files of examples beside them that they name. One that does not exist is the compiler's to report. */
+function withExamples(files: readonly PolicyFile[]): PolicyFile[] {
+  const present = new Set(files.map(({ name }) => name));
+  const used = new Set(files.flatMap((file) => exampleFilesNamed(file.text).map((name) => besideName(file.name, name))));
+  return [
+    // A manifest holds its examples itself, named or not.
+    ...files.filter((file) => !isExampleFile(file) || used.has(file.name)),
+    ...exampleFilesOf(files)
+      .filter((name) => !present.has(name) && statSync(name, { throwIfNoEntry: false })?.isFile() === true)
+      .map((name) => ({ name, text: readBounded(name) })),
+  ];
+}
+
+function policyNames(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => !name.startsWith('.') && /\.ya?ml$/.test(name))
+    .sort();
 }
 
 function readBounded(path: string): string {
@@ -43,7 +60,7 @@ function expand(file: PolicyFile): PolicyFile[] {
     const namespace: unknown = isMap(metadata) ? metadata.get('namespace') : undefined;
     const own = typeof namespace === 'string' ? { namespace } : {};
     for (const { key, value } of data.items) {
-      if (!isScalar(key) || !isScalar(value) || typeof value.value !== 'string' || !/\.ya?ml$/.test(String(key.value))) continue;
+      if (!isScalar(key) || !isScalar(value) || typeof value.value !== 'string' || !/\.(?:ya?ml|jsonl)$/.test(String(key.value))) continue;
       const { line, col } = lines.linePos(value.range?.[0] ?? 0);
       if (value.type !== 'BLOCK_LITERAL') {
         files.push({ name: `${file.name}#${String(key.value)}`, text: value.value, ...own, at: { line, column: col } });
@@ -57,24 +74,28 @@ function expand(file: PolicyFile): PolicyFile[] {
   return files;
 }
 
+/** The files of examples that a policy's files name, whether or not they exist. */
+export function exampleFilesOf(files: readonly PolicyFile[]): string[] {
+  const named = files.flatMap((file) =>
+    isExampleFile(file) ? [] : exampleFilesNamed(file.text).map((name) => besideName(file.name, name)),
+  );
+  return [...new Set(named)].filter((name) => !name.includes('#'));
+}
+
 /**
  * A signature that detects changes of the files without reading them: inode, size or times, also behind links. Empty if there is nothing to
- * look at.
+ * look at. `examples`: files of examples that they name.
  */
-export function policySignature(path: string): string {
+export function policySignature(path: string, examples: readonly string[]): string {
   try {
-    if (!statSync(path).isDirectory()) return signatureOf(path);
-    return readdirSync(path)
-      .filter((name) => !name.startsWith('.') && /\.ya?ml$/.test(name))
-      .sort()
-      .map((name) => signatureOf(join(path, name)))
-      .join('\n');
+    const own = statSync(path).isDirectory() ? policyNames(path).map((name) => join(path, name)) : [path];
+    return [...own, ...examples].map(signatureOf).join('\n');
   } catch {
     return '';
   }
 }
 
 function signatureOf(path: string): string {
-  const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-  return `${path} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? `${path} missing` : `${path} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
 }

@@ -5,7 +5,7 @@ import type { Catalog } from '../catalog/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { compilePolicy, type CompileResult } from './compile.ts';
 import { PolicyFeed } from './feed.ts';
-import { policySignature, readPolicyFiles } from './source.ts';
+import { exampleFilesOf, policySignature, readPolicyFiles } from './source.ts';
 import type { KeptPolicy } from './kept.ts';
 import type { PolicyFile, PolicyGeneration, Problem } from './types.ts';
 
@@ -37,6 +37,8 @@ export class FilePolicyStore extends PolicyFeed {
   /** A text that was read once and is not applied yet. */
   #pending: string | null = null;
   #signature: string;
+  /** Files of examples that the text read last names. */
+  #examples: readonly string[] = [];
   readonly #watchers: FSWatcher[] = [];
   #poll: NodeJS.Timeout | null = null;
   #settle: NodeJS.Timeout | null = null;
@@ -46,7 +48,7 @@ export class FilePolicyStore extends PolicyFeed {
     super();
     this.#options = options;
     this.#catalog = options.catalog;
-    this.#signature = policySignature(options.path);
+    this.#signature = policySignature(options.path, []);
     let files: readonly PolicyFile[] | null = null;
     try {
       files = readPolicyFiles(options.path);
@@ -66,6 +68,7 @@ export class FilePolicyStore extends PolicyFeed {
       this.keptSince = kept.savedAt;
       this.refuse(files === null ? [unreadable(options.path, error)] : this.#compile(files, 1).problems);
     }
+    this.#examples = exampleFilesOf(files ?? []);
     const { kept } = options;
     if (kept !== undefined && kept !== null) this.onChange((generation) => kept.save(generation));
     if (options.watch) this.#watch();
@@ -135,7 +138,7 @@ export class FilePolicyStore extends PolicyFeed {
 
   /** Reads if something changed; applies the text if it is unchanged since the previous read. */
   #look(): void {
-    const signature = policySignature(this.#options.path);
+    const signature = policySignature(this.#options.path, this.#examples);
     if (signature === this.#signature && this.#pending === null) return;
     this.#signature = signature;
     let files: readonly PolicyFile[] | null = null;
@@ -143,6 +146,7 @@ export class FilePolicyStore extends PolicyFeed {
     try {
       files = readPolicyFiles(this.#options.path);
       text = fingerprint(files);
+      this.#examples = exampleFilesOf(files);
     } catch {
       // Between two renames the files are briefly missing.
     }

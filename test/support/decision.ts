@@ -101,7 +101,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     mode: 'enabled',
     failClosed: false,
     routedTiers: new Set(['simple', 'standard', 'complex']),
-    classifier: { thresholds: defaultThresholds, examples: null },
+    classifier: { thresholds: defaultThresholds, taught: null },
     candidates: { simple: [ref('small')], standard: [ref('middle')], complex: [ref('large')] },
     overrides: [],
     rules: [],

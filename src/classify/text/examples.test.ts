@@ -7,6 +7,7 @@ import { defaultThresholds, type Verdict } from '../types.ts';
 import { readCorpus } from './corpus.ts';
 import { Examples, type LabelledExample } from './examples.ts';
 import { textModel } from './file.ts';
+import { Teaching } from './teaching.ts';
 
 function exchangeOf(prompt: string, system = ''): Exchange {
   const messages = [...(system === '' ? [] : [{ role: 'system', content: system }]), { role: 'user', content: prompt }];
@@ -25,7 +26,7 @@ function exchangeOf(prompt: string, system = ''): Exchange {
   return read.exchange;
 }
 
-const taught = (...examples: LabelledExample[]): Examples => new Examples(textModel(), examples);
+const taught = (...examples: LabelledExample[]): Teaching => new Teaching(textModel(), [new Examples(textModel(), examples)]);
 const seen = ({ signals }: Verdict): string[] => signals.filter(({ name }) => name.startsWith('example ')).map(({ name }) => name);
 
 /** Labels that contradict what the model says, so that only the example can bring them. */
@@ -52,7 +53,7 @@ describe('examples of a team', () => {
     for (const margin of [0, 0.05]) {
       for (const { prompt, name, task, domain, tier, level } of examples) {
         const verdict = classifyRequest(exchangeOf(prompt, 'You are a helpful assistant.'), {
-          examples: list,
+          taught: list,
           thresholds: { ...defaultThresholds, margin },
         });
         expect([verdict.task, verdict.domain, verdict.tier, seen(verdict)[0], verdict.level]).toEqual([
@@ -74,7 +75,7 @@ describe('examples of a team', () => {
       task: 'extraction',
       tier: 'complex',
     });
-    const of = (prompt: string): Verdict => classifyRequest(exchangeOf(prompt), { examples: list });
+    const of = (prompt: string): Verdict => classifyRequest(exchangeOf(prompt), { taught: list });
     const plain = (prompt: string): Verdict => classifyRequest(exchangeOf(prompt));
     const near = 'Write a SOAP note for a patient with stomach pain';
     expect([of(near).task, of(near).domain, of(near).tier]).toEqual(['extraction', 'medical', 'complex']);
@@ -94,7 +95,7 @@ describe('examples of a team', () => {
       { name: 'a', prompt: 'What should the weekly Falcon report show?', task: 'planning' },
       { name: 'b', prompt: 'What should the weekly Falcon report show to the board?', tier: 'complex', task: 'writing' },
     );
-    const verdict = classifyRequest(exchangeOf('What should the weekly Falcon report show?'), { examples: list });
+    const verdict = classifyRequest(exchangeOf('What should the weekly Falcon report show?'), { taught: list });
     expect([verdict.task, verdict.tier, seen(verdict)]).toEqual(['planning', 'complex', ['example a', 'example b']]);
     const shares = verdict.signals.reduce((sum, { share }) => sum + share, 0);
     expect(verdict.score).toBeCloseTo(shares, 3);
@@ -103,10 +104,10 @@ describe('examples of a team', () => {
   it('move whatever stands around the ask, and forget the last prompt', () => {
     const list = taught({ name: 'ticket', prompt: 'Sort this ticket into our five queues.', task: 'classification', tier: 'simple' });
     const material = 'Printer on floor three shows error E52 since the update. '.repeat(20);
-    expect(classifyRequest(exchangeOf(`Sort this ticket into our five queues.\n\n${material}\n\nThanks`), { examples: list }).task).toBe(
+    expect(classifyRequest(exchangeOf(`Sort this ticket into our five queues.\n\n${material}\n\nThanks`), { taught: list }).task).toBe(
       'classification',
     );
-    expect(seen(classifyRequest(exchangeOf('Prove that there are infinitely many primes.'), { examples: list }))).toEqual([]);
+    expect(seen(classifyRequest(exchangeOf('Prove that there are infinitely many primes.'), { taught: list }))).toEqual([]);
   });
 
   it('change few unrelated prompts of the corpus: five of one class at most one in 250 of the other classes', () => {
@@ -127,7 +128,7 @@ describe('examples of a team', () => {
       for (const [at, { row, exchange }] of far.entries()) {
         if (row.task === task) continue;
         rows++;
-        const verdict = classifyRequest(exchange, { examples: list });
+        const verdict = classifyRequest(exchange, { taught: list });
         if (JSON.stringify(verdict) !== JSON.stringify(plain[at])) changed++;
       }
       expect(five).toHaveLength(5);

@@ -1,31 +1,11 @@
-import type { Domain, Tier } from '../types.ts';
 import { kind, type PromptGrams } from './grams.ts';
-import { head, levels, textFields, textTasks, type TextTask } from './heads.ts';
 import type { TextModel } from './model.ts';
+import type { LabelName, Lesson, Lessons, TaughtLabels } from './teaching.ts';
 
 /** A prompt that a team labelled: at least one of task, domain, tier and level. */
-export interface LabelledExample {
+export interface LabelledExample extends TaughtLabels {
   readonly name: string;
   readonly prompt: string;
-  readonly task?: TextTask | undefined;
-  readonly domain?: Domain | undefined;
-  readonly tier?: Tier | undefined;
-  /** 1 (everyday) to 5 (expert). */
-  readonly level?: number | undefined;
-}
-
-/** An example that moved a prompt. */
-export interface NearExample {
-  readonly name: string;
-  /** 0 to 1; 1: the same words in the same order. */
-  readonly likeness: number;
-}
-
-/** The tier given by an example, and how far the score moves towards it: 0 to 1. */
-export interface TaughtTier {
-  readonly name: string;
-  readonly tier: Tier;
-  readonly strength: number;
 }
 
 /** Similarity up to which an example has no effect, and from which on it decides. */
@@ -37,15 +17,12 @@ const likeTo = 0.65;
  */
 const unknownWeight = 0.6;
 
-/** How far a taught output is raised above the others, in units of its head's temperature. */
-const lead = 2;
-
 /**
  * A team's examples: similar prompts move towards their labels. Similarity is the cosine of the n-grams of both asks, weighted by rarity.
  * For each label, only the nearest example that has it counts. Deterministic; time is linear in the n-grams of the prompt and the examples
  * that share them; it allocates only for prompts that an example moves. Results are valid until the next prompt is read.
  */
-export class Examples {
+export class Examples implements Lessons {
   readonly #examples: readonly LabelledExample[];
   readonly #model: TextModel;
   /** Open addressing from an n-gram's hash to its index among the distinct n-grams, plus 1. */
@@ -57,8 +34,6 @@ export class Examples {
   /** One over the length of each example's vector. */
   readonly #scales: Float64Array;
   readonly #likeness: Float64Array;
-  readonly #near: NearExample[] = [];
-  #tier: TaughtTier | null = null;
 
   constructor(model: TextModel, examples: readonly LabelledExample[]) {
     this.#model = model;
@@ -92,43 +67,8 @@ export class Examples {
     }
   }
 
-  /** The examples that moved the last prompt, nearest first. */
-  get near(): readonly NearExample[] {
-    return this.#near;
-  }
-
-  /** The tier that the examples give the last prompt; null if there is none. */
-  get tier(): TaughtTier | null {
-    return this.#tier;
-  }
-
-  /** Moves the model's outputs for a prompt. */
-  readonly nudge = (grams: PromptGrams, outputs: Float64Array): void => {
-    this.#near.length = 0;
-    this.#tier = null;
-    if (!this.#compare(grams)) return;
-    const moved = new Set<number>();
-    const nearest = (
-      label: 'task' | 'domain' | 'tier' | 'level',
-    ): { readonly example: LabelledExample; readonly strength: number } | null => {
-      const at = this.#nearest(label);
-      if (at === -1) return null;
-      moved.add(at);
-      return { example: this.#examples[at]!, strength: strengthOf(this.#likeness[at]!) };
-    };
-    const [task, domain, level, tier] = [nearest('task'), nearest('domain'), nearest('level'), nearest('tier')];
-    const { temperature, score } = this.#model.header;
-    if (task !== null) teachTask(outputs, textTasks.indexOf(task.example.task!), task.strength, temperature.task);
-    if (domain !== null) teachDomain(outputs, textFields.indexOf(domain.example.domain!), domain.strength, temperature.field);
-    if (level !== null)
-      outputs[head.level]! += level.strength * ((Math.min(levels, level.example.level!) - score.mean) / score.slope - outputs[head.level]!);
-    if (tier !== null) this.#tier = { name: tier.example.name, tier: tier.example.tier!, strength: tier.strength };
-    for (const at of moved) this.#near.push({ name: this.#examples[at]!.name, likeness: this.#likeness[at]! });
-    this.#near.sort((a, b) => b.likeness - a.likeness);
-  };
-
   /** Computes the similarity of the prompt and each example. False if none is near. */
-  #compare(grams: PromptGrams): boolean {
+  compare(grams: PromptGrams): boolean {
     const likeness = this.#likeness.fill(0);
     const { hashes, kinds, size } = grams;
     let sum = 0;
@@ -150,14 +90,17 @@ export class Examples {
     return any;
   }
 
-  /** The nearest example that has a label, the first if several are equally near; -1 if none is near. */
-  #nearest(label: 'task' | 'domain' | 'tier' | 'level'): number {
+  /** The nearest example that has a label, the first if several are equally near. */
+  lessonFor(label: LabelName): Lesson | null {
     let best = -1;
     for (let at = 0; at < this.#examples.length; at++) {
       const like = this.#likeness[at]!;
       if (like > likeFrom && this.#examples[at]![label] !== undefined && (best === -1 || like > this.#likeness[best]!)) best = at;
     }
-    return best;
+    if (best === -1) return null;
+    const like = this.#likeness[best]!;
+    const labels = this.#examples[best]!;
+    return { signal: `example ${labels.name}`, value: Math.round(like * 100) / 100, strength: strengthOf(like), labels };
   }
 
   #weightOf(hash: number): number {
@@ -177,21 +120,4 @@ export class Examples {
 /** How far an example moves a prompt, 0 to 1. */
 function strengthOf(likeness: number): number {
   return Math.min(1, Math.max(0, (likeness - likeFrom) / (likeTo - likeFrom)));
-}
-
-/** Raises one task over the others. */
-function teachTask(outputs: Float64Array, task: number, strength: number, temperature: number): void {
-  let most = -Infinity;
-  for (let k = 0; k < textTasks.length; k++) if (k !== task) most = Math.max(most, outputs[head.task + k]!);
-  const at = head.task + task;
-  outputs[at]! += strength * Math.max(0, most + lead * temperature - outputs[at]!);
-}
-
-/** Makes one domain likely and the others unlikely: each has its own probability. */
-function teachDomain(outputs: Float64Array, domain: number, strength: number, temperature: number): void {
-  for (let k = 0; k < textFields.length; k++) {
-    const at = head.field + k;
-    const aim = k === domain ? Math.max(outputs[at]!, lead * temperature) : Math.min(outputs[at]!, -lead * temperature);
-    outputs[at]! += strength * (aim - outputs[at]!);
-  }
 }

@@ -1,5 +1,5 @@
 import { concepts } from './concepts.ts';
-import { mostWords, TextWords, wordTable, zone } from './scan.ts';
+import { isUnspaced, mostWords, TextWords, wordTable, zone } from './scan.ts';
 import { hashEnd, hashNext, hashStart, wordSlots } from './word-table.ts';
 
 /** Maximum number of distinct n-grams per prompt. */
@@ -201,7 +201,7 @@ export class PromptGrams {
       const slot = this.#askSlots[at]!;
       if (slot === -1 || silent[slot] !== wordTable.versionOf(slot))
         if (!concepts.countToken(ask, at, hits, count) && slot !== -1) silent[slot] = wordTable.versionOf(slot);
-      if (cjk && isUnspaced(word)) concepts.countUnspaced(word, hits);
+      if (cjk && isUnspaced(word.charCodeAt(0))) concepts.countUnspaced(word, hits);
     }
     for (let at = 0; at < hits.length; at++)
       if (hits[at]! > 0) this.#add(Math.imul(at * 4 + place, 0x9e3779b1) ^ salt.lexicon, kind.lexicon);
@@ -262,9 +262,4 @@ export function lettersOf(word: string, out: Uint32Array): number {
     }
   }
   return count;
-}
-
-function isUnspaced(word: string): boolean {
-  const unit = word.charCodeAt(0);
-  return (unit >= 0x3040 && unit <= 0x30ff) || (unit >= 0x3400 && unit <= 0x9fff) || (unit >= 0xac00 && unit <= 0xd7af);
 }

@@ -232,10 +232,11 @@ const asciiKinds = Uint8Array.from({ length: 0x80 }, (_, unit) => (isWord(unit) 
 /** 1 for a unit of a word, 2 for a unit of a script without spaces, 0 for all others. */
 function kindOf(unit: number): number {
   if (unit < 0x80) return asciiKinds[unit]!;
-  return isWord(unit) ? (isCjk(unit) ? 2 : 1) : 0;
+  return isWord(unit) ? (isUnspaced(unit) ? 2 : 1) : 0;
 }
 
-function isCjk(unit: number): boolean {
+/** Chinese characters, kana and Hangul: runs of them are split into characters, not words. */
+export function isUnspaced(unit: number): boolean {
   return (unit >= 0x3040 && unit <= 0x30ff) || (unit >= 0x3400 && unit <= 0x9fff) || (unit >= 0xac00 && unit <= 0xd7af);
 }
 
