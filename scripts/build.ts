@@ -19,12 +19,14 @@ const bundles = {
   drain: 'src/cli/drain.ts',
   'ledger-worker': 'src/ledger/worker.ts',
   'body-worker': 'src/exchange/body-worker.ts',
+  'policy-worker': 'src/policy/policy-worker.ts',
   simulator: 'src/demo/simulator.ts',
 } as const;
 /** Files that start them, by the module that names them. */
 const workers: readonly (readonly [string, string])[] = [
   [`new URL('./worker.ts', import.meta.url)`, 'ledger-worker.cjs'],
   [`new URL('./body-worker.ts', import.meta.url)`, 'body-worker.cjs'],
+  [`new URL('./policy-worker.ts', import.meta.url)`, 'policy-worker.cjs'],
   [`new URL('../cli/index.ts', import.meta.url)`, 'sluice.cjs'],
 ];
 /** Native code, which cannot be bundled: the package's only dependency. */

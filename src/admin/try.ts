@@ -4,7 +4,7 @@ import { limits } from '../lib/limits.ts';
 import type { Credentials } from '../exchange/credentials.ts';
 import { dryRun } from '../exchange/dry-run.ts';
 import type { PipelineOptions } from '../exchange/gateway.ts';
-import { compilePolicy } from '../policy/compile.ts';
+import { PolicyCompiler } from '../policy/compiler.ts';
 import type { PolicyGeneration, Problem } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { explainRecord } from '../route/explain.ts';
@@ -67,7 +67,9 @@ export async function tryRequest(input: string, generation: PolicyGeneration, se
   };
   const running = await outcome(generation);
   if (policy === undefined) return { running, edited: null };
-  const { generation: compiled, problems } = compilePolicy(policy, { catalog: generation.catalog, inOrder: true });
+  const compiler = new PolicyCompiler();
+  const { generation: compiled, problems } = await compiler.compile(policy, { catalog: generation.catalog, inOrder: true });
+  compiler.close();
   return { running, edited: compiled === null ? { kind: 'refused', problems } : await outcome(compiled) };
 }
 

@@ -3,8 +3,9 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Catalog } from '../catalog/types.ts';
-import { compilePolicy } from '../policy/compile.ts';
-import type { PolicyFile, LivePolicyStore, PolicyGeneration, PolicySourceState, Problem, Provider } from '../policy/types.ts';
+import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
+import { PolicyCompiler, whenThere } from '../policy/compiler.ts';
+import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem, Provider } from '../policy/types.ts';
 import { Rollout, type RolloutChange, type RolloutState } from './rollout.ts';
 
 export interface RolloutPoliciesOptions {
@@ -40,6 +41,7 @@ export class RolloutPolicies implements LivePolicyStore {
   readonly stoppedBefore: readonly string[];
   readonly #options: RolloutPoliciesOptions;
   readonly #changed = new Set<(generation: PolicyGeneration) => void>();
+  readonly #compiler = new PolicyCompiler();
   #catalog: Catalog;
   #stopped: readonly string[];
   #writing: Promise<void> = Promise.resolve();
@@ -103,10 +105,11 @@ export class RolloutPolicies implements LivePolicyStore {
     this.#catalog = catalog;
     const { stable } = this.rollout;
     this.#options.source.setCatalog(catalog);
-    // The source only compiles its newest edit, and another policy may be in force.
-    if (this.rollout.stable !== stable) return;
-    const again = this.#compile(stable);
-    if (again !== null) this.rollout.refresh(again);
+    // The source compiles its newest edit, at once or soon, and another policy may be in force.
+    if (this.rollout.stable !== stable || this.#options.source.current().hash === stable.hash) return;
+    void whenThere(this.#compiler.compile(stable.files, this.#how(stable.resourceVersion)), ({ generation }) => {
+      if (generation !== null && this.rollout.stable === stable) this.rollout.refresh(generation);
+    });
   }
 
   /** Stores the experiments stopped by hand. */
@@ -116,6 +119,7 @@ export class RolloutPolicies implements LivePolicyStore {
   }
 
   async close(): Promise<void> {
+    this.#compiler.close();
     await this.#options.source.close();
     await this.#writing;
   }
@@ -125,20 +129,14 @@ export class RolloutPolicies implements LivePolicyStore {
     for (const listener of this.#changed) listener(this.rollout.stable);
   }
 
-  #compile({
-    files,
-    resourceVersion,
-  }: {
-    readonly files: readonly PolicyFile[];
-    readonly resourceVersion: string | null;
-  }): PolicyGeneration | null {
-    return compilePolicy(files, {
-      catalog: this.#catalog,
-      number: this.#options.source.current().number,
-      resourceVersion,
-      inOrder: true,
-      onRuleError: this.#options.onRuleError,
-    }).generation;
+  /** At a start only: requests would wait. */
+  #compile({ files, resourceVersion }: Saved['stable']): PolicyGeneration | null {
+    return compilePolicy(files, this.#how(resourceVersion)).generation;
+  }
+
+  #how(resourceVersion: string | null): CompileOptions {
+    const { onRuleError, source } = this.#options;
+    return { catalog: this.#catalog, number: source.current().number, resourceVersion, inOrder: true, onRuleError };
   }
 
   #read(): Saved | null {

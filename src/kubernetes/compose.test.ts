@@ -16,13 +16,14 @@ function composed(
   configMaps: readonly PolicyConfigMap[],
   facts: { readonly inForce?: readonly PolicyConfigMap[]; readonly namespaces?: readonly string[]; readonly maxBytes?: number } = {},
 ): Composed {
+  // Small policies are compiled at once.
   return compose({
     configMaps,
     namespaces: facts.namespaces ?? [],
     inForce: new Map((facts.inForce ?? []).map((each) => [configMapId(each), each])),
     maxBytes: facts.maxBytes ?? 1_000_000,
     compile: (files) => compilePolicy(files.length === 0 ? [{ name: 'none', text: 'version: 1' }] : files, { catalog, inOrder: true }),
-  });
+  }) as Composed;
 }
 
 const states = ({ sources }: Composed): string[] => sources.map(({ id, state }) => `${id} ${state}`);

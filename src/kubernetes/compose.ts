@@ -1,5 +1,6 @@
 import type { CompileResult } from '../policy/compile.ts';
 import { isExampleFile } from '../policy/example-file.ts';
+import { whenThere, type Soon } from '../policy/compiler.ts';
 import { notDelegated, type Trusted } from '../policy/delegations.ts';
 import { plainProblem } from '../policy/load.ts';
 import type { PolicyFile, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
@@ -28,7 +29,7 @@ export interface ComposeOptions {
   /** Most source bytes of one policy. */
   readonly maxBytes: number;
   /** Compiles files in the given order. */
-  readonly compile: (files: readonly PolicyFile[]) => CompileResult;
+  readonly compile: (files: readonly PolicyFile[]) => Soon<CompileResult>;
 }
 
 export interface Composed {
@@ -66,27 +67,35 @@ interface Step {
  * ConfigMap with an error, or with a duplicate of an earlier one's definition, is replaced by its version in force, or left out if it has
  * none; the others are used regardless.
  */
-export function compose(options: ComposeOptions): Composed {
+export function compose(options: ComposeOptions): Soon<Composed> {
   const steps: Step[] = inOrder(options).map((configMap) => ({ configMap, use: configMap, problems: [] }));
   boundBytes(steps, options.maxBytes);
-  for (;;) {
-    const { generation, problems } = options.compile(filesOf(steps));
+  return settle(steps, options);
+}
+
+/** Compiles the steps, and again with fewer or older ones until they fit together. */
+function settle(steps: readonly Step[], options: ComposeOptions): Soon<Composed> {
+  return whenThere(options.compile(filesOf(steps)), ({ generation, problems }) => {
     if (generation !== null) return result(generation, steps, problems);
-    const errors = problems.filter(({ level }) => level === 'error');
-    const blamed = steps.filter((step) => step.use !== null && errors.some((problem) => owns(step, problem)));
-    if (blamed.length === 0) return result(null, steps, problems);
-    let lost = false;
-    for (const step of blamed) {
-      const own = errors.filter((problem) => owns(step, problem));
-      // Report the problems of the new version to its author, not those of falling back.
-      if (step.problems.length === 0) step.problems = own;
-      const good = options.inForce.get(configMapId(step.configMap));
-      if (good !== undefined && step.use !== null && !sameText(good, step.use)) step.use = good;
-      else if (good !== undefined && !own.some(({ code }) => yieldingCodes.has(code))) lost = true;
-      else step.use = null;
-    }
-    if (lost) return result(null, steps, problems);
+    return yieldTo(problems, steps, options.inForce) ? settle(steps, options) : result(null, steps, problems);
+  });
+}
+
+/** Replaces the ConfigMaps with errors by their versions in force, or leaves them out. False if the policy in force must stay. */
+function yieldTo(problems: readonly Problem[], steps: readonly Step[], inForce: ComposeOptions['inForce']): boolean {
+  const errors = problems.filter(({ level }) => level === 'error');
+  const blamed = steps.filter((step) => step.use !== null && errors.some((problem) => owns(step, problem)));
+  let lost = false;
+  for (const step of blamed) {
+    const own = errors.filter((problem) => owns(step, problem));
+    // Report the problems of the new version to its author, not those of falling back.
+    if (step.problems.length === 0) step.problems = own;
+    const good = inForce.get(configMapId(step.configMap));
+    if (good !== undefined && step.use !== null && !sameText(good, step.use)) step.use = good;
+    else if (good !== undefined && !own.some(({ code }) => yieldingCodes.has(code))) lost = true;
+    else step.use = null;
   }
+  return blamed.length > 0 && !lost;
 }
 
 function inOrder({ configMaps, namespaces, trusted }: ComposeOptions): PolicyConfigMap[] {

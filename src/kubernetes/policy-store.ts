@@ -1,7 +1,8 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../lib/limits.ts';
-import { compilePolicy, type CompileResult } from '../policy/compile.ts';
+import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
+import { PolicyCompiler, Rounds, whenThere, type Soon } from '../policy/compiler.ts';
 import { PolicyFeed } from '../policy/feed.ts';
 import type { KeptPolicy } from '../policy/kept.ts';
 import type { PolicyFile, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
@@ -65,7 +66,13 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   readonly #watch: ConfigMapWatch;
   readonly #events: PolicyEvents;
   readonly #status: PolicyStatus | null;
+  readonly #compiler = new PolicyCompiler();
+  readonly #rounds = new Rounds(() => this.#compileSeen());
   #catalog: Catalog;
+  /** The catalog is new: the policy in force is compiled again even if its text is the same. */
+  #wantsCatalog = false;
+  /** Whether the first list was compiled. */
+  #applied = false;
   #seen: readonly PolicyConfigMap[] = [];
   #configMaps: ReadonlyMap<string, PolicyConfigMap> = new Map();
   #sources: Composed['sources'] = [];
@@ -79,7 +86,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     super();
     this.#options = options;
     this.#catalog = options.catalog;
-    const { generation } = this.#compile(nothingWritten, 1);
+    const { generation } = compilePolicy(nothingWritten, this.#how(1));
     if (generation === null) throw new Error('the empty policy does not compile');
     this.inForce = generation;
     this.#events = new PolicyEvents(options.config, (failure) => options.onSourceError('an Event could not be written', failure));
@@ -98,8 +105,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
       labelSelector: options.labelSelector,
       onChange: (configMaps) => {
         this.#seen = configMaps;
-        this.#apply(false);
-        this.#firstList?.();
+        void this.#rounds.run();
       },
       onError: (namespace, failure) => options.onSourceError(`ConfigMaps of ${namespace} cannot be watched`, failure),
     });
@@ -117,11 +123,13 @@ export class ConfigMapPolicyStore extends PolicyFeed {
       store.#watch.start();
     });
     store.#firstList = null;
-    if (!store.#watch.synced) {
+    if (!store.#applied) {
       store.#restore();
       options.onSourceError(
         store.keptSince === null ? 'started without a policy' : `started with the policy of ${store.keptSince}`,
-        `no list of ConfigMaps within ${firstListMs / 1000} s`,
+        store.#watch.synced
+          ? `the list of ConfigMaps was not compiled within ${firstListMs / 1000} s`
+          : `no list of ConfigMaps within ${firstListMs / 1000} s`,
       );
     }
     return store;
@@ -129,12 +137,12 @@ export class ConfigMapPolicyStore extends PolicyFeed {
 
   /** Whether the state of the ConfigMaps, even if there are none, was ever known: from the API server, or from an earlier run. */
   get known(): boolean {
-    return this.#watch.synced || this.keptSince !== null;
+    return this.#applied || this.keptSince !== null;
   }
 
   #restore(): void {
     const kept = this.#options.kept?.load() ?? null;
-    const generation = kept === null ? null : this.#compile(kept.files, this.inForce.number + 1).generation;
+    const generation = kept === null ? null : compilePolicy(kept.files, this.#how(this.inForce.number + 1)).generation;
     if (kept === null || generation === null) return;
     this.keptSince = kept.savedAt;
     this.publish(generation);
@@ -151,7 +159,8 @@ export class ConfigMapPolicyStore extends PolicyFeed {
 
   setCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
-    this.#apply(true);
+    this.#wantsCatalog = true;
+    void this.#rounds.run();
   }
 
   override get none(): boolean {
@@ -164,10 +173,10 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   }
 
   /** The result of writing a ConfigMap now. Does not affect requests. */
-  preview(configMap: PolicyConfigMap): PolicyPreview {
+  async preview(configMap: PolicyConfigMap): Promise<PolicyPreview> {
     const id = configMapId(configMap);
     this.#leaving.delete(id);
-    const { generation, sources } = this.#compose([...this.#without(id), configMap]);
+    const { generation, sources } = await this.#compose([...this.#without(id), configMap]);
     const own = sources.find((source) => source.id === id);
     // Also names another ConfigMap that would break: its problems say what it lacks.
     const problems =
@@ -176,9 +185,9 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   }
 
   /** The result of deleting a ConfigMap or removing its label. Changes nothing. */
-  previewRemoval(configMap: PolicyConfigMap): RemovalPreview {
+  async previewRemoval(configMap: PolicyConfigMap): Promise<RemovalPreview> {
     const id = configMapId(configMap);
-    const { generation, sources } = this.#compose(this.#without(id));
+    const { generation, sources } = await this.#compose(this.#without(id));
     return {
       changes: this.#configMaps.has(id),
       problems: sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')),
@@ -199,37 +208,46 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   }
 
   async close(): Promise<void> {
+    this.#compiler.close();
     await this.#watch.close();
     await this.#status?.close();
   }
 
-  #compile(files: readonly PolicyFile[], number: number): CompileResult {
-    return compilePolicy(files, {
+  #how(number: number): CompileOptions {
+    return {
       catalog: this.#catalog,
       number,
       inOrder: true,
       trusted: (namespace) => this.#options.trusted.includes(namespace),
       onRuleError: this.#options.onRuleError,
-    });
+    };
   }
 
-  #apply(force: boolean): void {
-    const composed = this.#compose(this.#seen);
+  /** Compiles the ConfigMaps that were seen last. */
+  #compileSeen(): Soon<void> {
+    const catalog = this.#wantsCatalog;
+    this.#wantsCatalog = false;
+    return whenThere(this.#compose(this.#seen), (composed) => this.#apply(composed, catalog));
+  }
+
+  #apply(composed: Composed, force: boolean): void {
     this.#sources =
       composed.generation === null
         ? composed.sources.map((source) => ({ ...source, state: this.#stateNow(source.configMap) }))
         : composed.sources;
     if (composed.generation !== null) this.#take(composed, composed.generation, force);
+    this.#applied ||= this.#watch.synced;
     this.#report();
     this.#status?.report({
       hash: this.inForce.hash,
       since: this.inForce.loadedAt,
-      seen: newestVersion(this.#seen),
+      seen: newestVersion(composed.sources.map(({ configMap }) => configMap)),
       sources: this.#sources,
     });
+    if (this.#applied) this.#firstList?.();
   }
 
-  #compose(configMaps: readonly PolicyConfigMap[]): Composed {
+  #compose(configMaps: readonly PolicyConfigMap[]): Soon<Composed> {
     const number = this.inForce.number + 1;
     return compose({
       configMaps,
@@ -237,7 +255,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
       trusted: (namespace) => this.#options.trusted.includes(namespace),
       inForce: this.#configMaps,
       maxBytes: limits.policyBytes,
-      compile: (files) => this.#compile(files.length === 0 ? nothingWritten : files, number),
+      compile: (files) => this.#compiler.compile(files.length === 0 ? nothingWritten : files, this.#how(number)),
     });
   }
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import type { Soon } from '../policy/compiler.ts';
 import { renderProblems } from '../policy/store.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
 import { configMapId, policyKeys, type PolicyConfigMap } from './compose.ts';
-import type { ConfigMapPolicyStore } from './policy-store.ts';
+import type { ConfigMapPolicyStore, PolicyPreview, RemovalPreview } from './policy-store.ts';
 
 const texts = z.record(z.string(), z.string()).nullish();
 const configMapSchema = z.looseObject({
@@ -23,7 +24,10 @@ const configMapSchema = z.looseObject({
 type ConfigMap = z.infer<typeof configMapSchema>;
 
 export interface PolicyChecks {
-  readonly policies: Pick<ConfigMapPolicyStore, 'preview' | 'previewRemoval' | 'selects' | 'leaves'>;
+  readonly policies: Pick<ConfigMapPolicyStore, 'selects' | 'leaves'> & {
+    readonly preview: (configMap: PolicyConfigMap) => Soon<PolicyPreview>;
+    readonly previewRemoval: (configMap: PolicyConfigMap) => Soon<RemovalPreview>;
+  };
   /** How a policy would have changed recent requests, as lines of text. */
   readonly effect: (after: PolicyGeneration) => Promise<readonly string[]>;
   /** Key files used by a policy that hold no key in this pod. */
@@ -49,7 +53,7 @@ export async function validatePolicy(request: AdmissionRequest, checks: PolicyCh
   if (now === null) return { allowed: true };
   if (!checks.policies.selects(now.metadata?.labels ?? {})) return old === null ? { allowed: true } : removal(request, old, now, checks);
   const configMap = policyOf(now, request.namespace);
-  const { accepted, problems, generation } = checks.policies.preview(configMap);
+  const { accepted, problems, generation } = await checks.policies.preview(configMap);
   // The user typed the name, so only the key is shown.
   const lines = renderProblems(problems)
     .replaceAll(`${configMapId(configMap)}#`, '')
@@ -82,7 +86,7 @@ async function removal(
   { policies, effect }: PolicyChecks,
 ): Promise<AdmissionAnswer> {
   const configMap = policyOf(old, request.namespace);
-  const { generation, problems, changes, endsPolicy } = policies.previewRemoval(configMap);
+  const { generation, problems, changes, endsPolicy } = await policies.previewRemoval(configMap);
   if (!changes) return { allowed: true };
   if (generation === null)
     return {

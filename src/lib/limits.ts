@@ -163,6 +163,10 @@ export const limits = {
   modelFileBytes: 4 * 1024 * 1024,
   /** Policy source text of all files, in bytes. */
   policyBytes: 1024 * 1024,
+  /** A policy with at least this many bytes is compiled beside the requests: on the loop it would take more than about 20 ms. */
+  inlinePolicyBytes: 16 * 1024,
+  /** Longest time that a step of such a compilation may keep the loop, in ms. */
+  policyStepMs: 5,
   /** Labelled prompts that a section may add to the classifier, and the longest of them, in UTF-16 units. */
   classifierExamples: 500,
   examplePromptUnits: 8_000,

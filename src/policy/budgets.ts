@@ -6,7 +6,7 @@ import { didYouMean } from './nearest.ts';
 import { compileShape } from './shape.ts';
 import { checkServed, servedOf } from './served-match.ts';
 import type { BudgetDocument, WebhookDocument } from './schema.ts';
-import type { SourceFile } from './source-map.ts';
+import type { PolicySource } from './source-map.ts';
 import type { PolicyGeneration, Problem } from './types.ts';
 
 const defaultSoft: readonly number[] = [80, 100];
@@ -83,7 +83,7 @@ function budgetOf(document: BudgetDocument, calendar: Calendar): Budget {
 
 function check(
   budget: BudgetDocument,
-  source: SourceFile,
+  source: PolicySource,
   at: readonly PropertyKey[],
   webhooks: ReadonlyMap<string, Webhook>,
   catalog: Catalog,
@@ -120,7 +120,7 @@ function check(
 
 function calendarOf(
   { period, zone }: BudgetDocument,
-  source: SourceFile,
+  source: PolicySource,
   at: readonly PropertyKey[],
   problems: Problem[],
 ): Calendar | null {

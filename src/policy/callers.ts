@@ -1,6 +1,6 @@
 import type { LoadedFile } from './load.ts';
 import type { CallersDocument } from './schema.ts';
-import type { SourceFile } from './source-map.ts';
+import type { PolicySource } from './source-map.ts';
 import { callerClaims, type Belief, type CallerClaim, type CallerSigns, type CallersPolicy, type Problem, type TextTest } from './types.ts';
 
 type TrustDocument = NonNullable<CallersDocument['trust']>[number];
@@ -33,7 +33,7 @@ export function compileCallers(loaded: readonly LoadedFile[], problems: Problem[
   return found;
 }
 
-function sayIn(source: SourceFile, problems: Problem[]): Say {
+function sayIn(source: PolicySource, problems: Problem[]): Say {
   return (code, path, message, fix, level = 'error') => problems.push(source.problem(level, code, ['callers', ...path], message, fix));
 }
 

@@ -6,7 +6,7 @@ import { limits } from '../lib/limits.ts';
 import { compileBudgets } from './budgets.ts';
 import { compileCallers } from './callers.ts';
 import { isExampleFile } from './example-file.ts';
-import { compileExperiments, compileRollout } from './experiments.ts';
+import { compileExperiments, compileRollout, type Overlay } from './experiments.ts';
 import { loadFile, plainProblem, secretProblems, type LoadedFile } from './load.ts';
 import { namingOthers } from './other-file.ts';
 import { compileRateLimits } from './rate-limits.ts';
@@ -42,39 +42,77 @@ export interface CompileResult {
   readonly problems: readonly Problem[];
 }
 
+/** A policy's files in order, those that were read, and the problems found in them. `loaded` lacks texts that could not be read. */
+export interface ReadPolicy {
+  readonly files: readonly PolicyFile[];
+  readonly loaded: readonly LoadedFile[];
+  readonly problems: Problem[];
+}
+
+/** A compilation before its problems are put in order; `generation` is null where nothing could be compiled. */
+interface Assembled {
+  readonly generation: PolicyGeneration | null;
+  readonly problems: readonly Problem[];
+}
+
 /**
  * Parses, checks and compiles a policy that may be spread over files (a ConfigMap's keys), in the order of their names unless `inOrder` is
  * set: maps are merged, sections appended, and duplicate definitions are problems. Never throws on any text.
  */
 export function compilePolicy(files: readonly PolicyFile[], options: CompileOptions): CompileResult {
-  const problems: Problem[] = [];
-  const sorted = options.inOrder === true ? files : [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const size = sorted.reduce((sum, file) => sum + Buffer.byteLength(file.text), 0);
-  if (size > limits.policyBytes) {
-    problems.push(
-      plainProblem(
-        sorted[0]?.name ?? '',
-        'too-large',
-        `the policy is ${size} bytes; ${limits.policyBytes} are read`,
-        'Split it by workspace.',
-      ),
-    );
-    return { generation: null, problems };
-  }
-  const texts = sorted.filter((file) => !isExampleFile(file));
-  for (const file of sorted) if (isExampleFile(file)) problems.push(...secretProblems(file));
-  const loaded = texts.flatMap((file) => loadFile(file, problems) ?? []);
-  if (texts.length === 0) problems.push(plainProblem('', 'empty', 'there is no policy here', 'Write at least `version: 1`.'));
+  const ordered = orderFiles(files, options);
+  const problems: Problem[] = unreadProblems(ordered);
+  if (problems.length > 0) return { generation: null, problems };
+  const read = { files: ordered, loaded: textsOf(ordered).flatMap((file) => loadFile(file, problems) ?? []), problems };
+  return resultOf(read, runSteps(assemble(read, options)));
+}
+
+/** The files in their order of precedence. */
+export function orderFiles(files: readonly PolicyFile[], { inOrder }: Pick<CompileOptions, 'inOrder'>): readonly PolicyFile[] {
+  return inOrder === true ? files : [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The policy texts among a policy's files: without the files of examples. */
+export function textsOf(files: readonly PolicyFile[]): readonly PolicyFile[] {
+  return files.filter((file) => !isExampleFile(file));
+}
+
+/** Reasons not to read the files at all: there are none, or too many bytes of them. */
+export function unreadProblems(files: readonly PolicyFile[]): Problem[] {
+  if (textsOf(files).length === 0) return [plainProblem('', 'empty', 'there is no policy here', 'Write at least `version: 1`.')];
+  const size = files.reduce((sum, file) => sum + Buffer.byteLength(file.text), 0);
+  if (size <= limits.policyBytes) return [];
+  const message = `the policy is ${size} bytes; ${limits.policyBytes} are read`;
+  return [plainProblem(files[0]!.name, 'too-large', message, 'Split it by workspace.')];
+}
+
+/** Compiles what was read, and yields between steps of at most a few milliseconds. Adds to `read.problems`. */
+export function* assemble(read: ReadPolicy, options: CompileOptions): Generator<undefined, Assembled> {
+  const { files, loaded, problems } = read;
+  for (const file of files) if (isExampleFile(file)) problems.push(...secretProblems(file));
   // Settings missing from an unreadable file would cause errors in the others, so they are checked only if every file can be read.
-  if (loaded.length < texts.length || texts.length === 0) return { generation: null, problems: shown(problems, sorted) };
+  if (isPartlyRead(read)) return { generation: null, problems };
   // A setting that a team may not write must not appear as another file's mistake.
-  if (options.trusted !== undefined && !checkDelegations(loaded, options.trusted, problems))
-    return { generation: null, problems: shown(namingOthers(problems, loaded), sorted) };
-  const generation = build(loaded, sorted, options, problems);
-  return {
-    generation: problems.some(({ level }) => level === 'error') ? null : generation,
-    problems: shown(namingOthers(problems, loaded), sorted),
-  };
+  if (options.trusted !== undefined && !checkDelegations(loaded, options.trusted, problems)) return { generation: null, problems };
+  return { generation: yield* build(loaded, files, options, problems), problems };
+}
+
+/** The result with its problems as they are shown. */
+export function resultOf(read: ReadPolicy, { generation, problems }: Assembled): CompileResult {
+  const named = isPartlyRead(read) ? problems : namingOthers(problems, read.loaded);
+  return { generation: problems.some(({ level }) => level === 'error') ? null : generation, problems: shown(named, read.files) };
+}
+
+function isPartlyRead({ files, loaded }: ReadPolicy): boolean {
+  return loaded.length < textsOf(files).length;
+}
+
+/** Runs all steps at once. */
+function runSteps<T>(steps: Iterator<undefined, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 /** Problems for display: sorted by line, without those that another one explains, and without secrets. */
@@ -102,12 +140,12 @@ function withoutSecrets(problems: readonly Problem[], files: readonly PolicyFile
 
 const partKeys: ReadonlySet<string> = new Set(['version', 'defaults', 'sections']);
 
-function build(
+function* build(
   loaded: readonly LoadedFile[],
   files: readonly PolicyFile[],
   options: CompileOptions,
   problems: Problem[],
-): PolicyGeneration {
+): Generator<undefined, PolicyGeneration> {
   const ownProviders: Record<string, ProviderDocument> = {};
   const overrides: Record<string, CatalogOverrides[string]> = {};
   let workspaces: PolicyDocument['workspaces'];
@@ -195,30 +233,27 @@ function build(
   }
   for (const section of sections) checkMatch(section, providers, problems);
   // Compiled for every provider that a section can apply to, so that mistakes are found now and not by a request.
-  const compiled = new Map<string, PolicySection>();
-  const global: SectionDocument = { name: 'defaults' };
-  for (const provider of providers.values()) {
-    compiled.set(`\n${provider.name}`, compiler.compile(global, defaultsSource, null, provider));
-    for (const { document, source, index } of sections) {
-      if (document.match?.provider === undefined || document.match.provider.includes(provider.name)) {
-        compiled.set(`${document.name}\n${provider.name}`, compiler.compile(document, source, index, provider));
+  const all = function* (overlay?: Overlay): Generator<undefined, Map<string, PolicySection>> {
+    const made = new Map<string, PolicySection>();
+    const global: SectionDocument = { name: 'defaults' };
+    for (const provider of providers.values()) {
+      made.set(`\n${provider.name}`, compiler.compile(global, defaultsSource, null, provider, overlay));
+      for (const { document, source, index } of sections) {
+        if (document.match?.provider !== undefined && !document.match.provider.includes(provider.name)) continue;
+        made.set(`${document.name}\n${provider.name}`, compiler.compile(document, source, index, provider, overlay));
+        yield;
       }
     }
-  }
+    return made;
+  };
+  const compiled = yield* all();
   const find = sectionFinder(sections.map(({ document }) => document));
-  const experiments = compileExperiments(loaded, {
+  const experiments = yield* compileExperiments(loaded, {
     providers,
     problems,
     target: (text, source, path, provider) => compiler.target(text, source, path, provider),
-    sections: (overlay) => {
-      const varied = new Map<string, PolicySection>();
-      for (const provider of providers.values()) {
-        varied.set(`\n${provider.name}`, compiler.compile(global, defaultsSource, null, provider, overlay));
-        for (const { document, source, index } of sections) {
-          if (document.match?.provider === undefined || document.match.provider.includes(provider.name))
-            varied.set(`${document.name}\n${provider.name}`, compiler.compile(document, source, index, provider, overlay));
-        }
-      }
+    *sections(overlay) {
+      const varied = yield* all(overlay);
       return (workspace, provider) => varied.get(`${find(workspace, provider)?.name ?? ''}\n${provider}`)!;
     },
   });

@@ -3,7 +3,7 @@ import { share } from './learned.ts';
 import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';
 import type { ExperimentDocument, RolloutDocument, SettingsDocument } from './schema.ts';
-import type { SourceFile } from './source-map.ts';
+import type { PolicySource } from './source-map.ts';
 import type { PolicySection, Problem, Provider, TargetRef } from './types.ts';
 
 /** What the section compiler provides for experiments. */
@@ -11,23 +11,24 @@ export interface ExperimentHelp {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly problems: Problem[];
   /** The target for one provider's traffic; null if none. Reports a problem if no traffic has one. */
-  readonly target: (text: string, source: SourceFile, path: readonly PropertyKey[], provider: Provider) => TargetRef | null;
+  readonly target: (text: string, source: PolicySource, path: readonly PropertyKey[], provider: Provider) => TargetRef | null;
   /** Compiles every section with these settings applied, and returns a lookup by workspace and provider. */
-  readonly sections: (overlay: Overlay) => (workspace: string, provider: string) => PolicySection;
+  readonly sections: (overlay: Overlay) => Generator<undefined, (workspace: string, provider: string) => PolicySection>;
 }
 
 /** Settings that replace a section's own. */
 export interface Overlay {
   readonly settings: SettingsDocument;
-  readonly source: SourceFile;
+  readonly source: PolicySource;
   readonly path: readonly PropertyKey[];
 }
 
-/** Compiles the experiments of all files by name, and reports problems. */
-export function compileExperiments(loaded: readonly LoadedFile[], help: ExperimentHelp): PolicyExperiment[] {
+/** Compiles the experiments of all files by name, in short steps, and reports problems. */
+export function* compileExperiments(loaded: readonly LoadedFile[], help: ExperimentHelp): Generator<undefined, PolicyExperiment[]> {
   const names = new Set<string>();
-  return loaded.flatMap(({ source, document }) =>
-    (document.experiments ?? []).flatMap((experiment, index) => {
+  const compiled: PolicyExperiment[] = [];
+  for (const { source, document } of loaded) {
+    for (const [index, experiment] of (document.experiments ?? []).entries()) {
       const path = ['experiments', index];
       const say = (code: string, at: readonly PropertyKey[], message: string, fix: string): void =>
         void help.problems.push(source.problem('error', code, [...path, ...at], message, fix));
@@ -48,17 +49,18 @@ export function compileExperiments(loaded: readonly LoadedFile[], help: Experime
             didYouMean(name, help.providers.keys(), 'Name one of this policy.'),
           );
       }
-      return experiment.enabled === 'off' ? [] : [compileOne(experiment, source, path, help)];
-    }),
-  );
+      if (experiment.enabled !== 'off') compiled.push(yield* compileOne(experiment, source, path, help));
+    }
+  }
+  return compiled;
 }
 
-function compileOne(
+function* compileOne(
   document: ExperimentDocument,
-  source: SourceFile,
+  source: PolicySource,
   path: readonly PropertyKey[],
   help: ExperimentHelp,
-): PolicyExperiment {
+): Generator<undefined, PolicyExperiment> {
   const base = {
     name: document.name,
     match: {
@@ -85,7 +87,7 @@ function compileOne(
     kind: 'ab',
     by: document.by ?? 'session',
     target: model === undefined ? null : model === 'requested' ? 'requested' : targets(model),
-    section: settings === undefined ? null : help.sections({ settings, source, path: [...path, 'settings'] }),
+    section: settings === undefined ? null : yield* help.sections({ settings, source, path: [...path, 'settings'] }),
     stopOnHarm: document.stopOnHarm === 'on',
   };
 }
@@ -97,7 +99,7 @@ const dayMs = 86_400_000;
 
 /** The rollout that the files define; null if none. */
 export function compileRollout(loaded: readonly LoadedFile[], problems: Problem[]): RolloutPolicy | null {
-  let found: { readonly document: RolloutDocument; readonly source: SourceFile } | null = null;
+  let found: { readonly document: RolloutDocument; readonly source: PolicySource } | null = null;
   for (const { source, document } of loaded) {
     if (document.rollout === undefined) continue;
     if (found !== null)

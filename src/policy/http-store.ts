@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/types.ts';
-import { compilePolicy } from './compile.ts';
+import { compilePolicy, type CompileOptions } from './compile.ts';
+import { PolicyCompiler, Rounds, whenThere, type Soon } from './compiler.ts';
 import { HttpDocument, publicUrl, type HttpSource } from './http-document.ts';
 import { PolicyFeed } from './feed.ts';
 import type { KeptPolicy } from './kept.ts';
@@ -28,6 +29,11 @@ export class HttpPolicyStore extends PolicyFeed {
   readonly #closing = new AbortController();
   readonly #name: string;
   #catalog: Catalog;
+  readonly #compiler = new PolicyCompiler();
+  readonly #rounds = new Rounds(() => this.#bringIn());
+  /** A text that is not compiled yet; null if there is none. */
+  #wanted: string | null = null;
+  #wantsCatalog = false;
   #good = nothingRead;
   #timer: NodeJS.Timeout | null = null;
   #connected = false;
@@ -40,7 +46,7 @@ export class HttpPolicyStore extends PolicyFeed {
     this.#catalog = options.catalog;
     this.#name = publicUrl(options.url);
     this.#document = new HttpDocument(options.url, options);
-    const { generation } = this.#compile(nothingRead, 1);
+    const { generation } = compilePolicy([{ name: this.#name, text: nothingRead }], this.#how(1));
     if (generation === null) throw new Error('the empty policy does not compile');
     this.inForce = generation;
   }
@@ -64,7 +70,7 @@ export class HttpPolicyStore extends PolicyFeed {
     const kept = this.#options.kept?.load() ?? null;
     const text = kept?.files[0]?.text;
     if (kept === null || text === undefined) return;
-    const { generation } = this.#compile(text, this.inForce.number + 1);
+    const { generation } = compilePolicy([{ name: this.#name, text }], this.#how(this.inForce.number + 1));
     if (generation === null) return;
     this.#good = text;
     this.keptSince = kept.savedAt;
@@ -82,29 +88,33 @@ export class HttpPolicyStore extends PolicyFeed {
 
   setCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
-    const { generation, problems } = this.#compile(this.#good, this.inForce.number + 1);
-    if (generation === null) this.refuse(problems);
-    else this.publish(generation);
+    this.#wantsCatalog = true;
+    void this.#rounds.run();
   }
 
   close(): Promise<void> {
     this.#closing.abort();
+    this.#compiler.close();
     if (this.#timer !== null) clearTimeout(this.#timer);
     return Promise.resolve();
   }
 
-  #compile(text: string, number: number): ReturnType<typeof compilePolicy> {
-    return compilePolicy([{ name: this.#name, text }], { catalog: this.#catalog, number, onRuleError: this.#options.onRuleError });
+  #how(number: number): CompileOptions {
+    return { catalog: this.#catalog, number, onRuleError: this.#options.onRuleError };
   }
 
   async #refresh(): Promise<void> {
     const fetched = await this.#document.read(this.#closing.signal);
     if (this.#closing.signal.aborted) return;
+    this.#connected = fetched.kind === 'text' || fetched.kind === 'same';
+    if (fetched.kind === 'text') {
+      this.#wanted = fetched.text;
+      await this.#rounds.run();
+      if (this.#closing.signal.aborted) return;
+    }
+    this.#answered ||= this.#connected;
     this.#timer = setTimeout(() => void this.#refresh(), this.#document.freshMs);
     this.#timer.unref();
-    this.#connected = fetched.kind === 'text' || fetched.kind === 'same';
-    this.#answered ||= this.#connected;
-    if (fetched.kind === 'text') this.#apply(fetched.text);
     if (this.#connected) this.#told = false;
     else if (!this.#told) {
       this.#told = true;
@@ -115,23 +125,39 @@ export class HttpPolicyStore extends PolicyFeed {
     }
   }
 
-  #apply(text: string): void {
+  /** Compiles the newest text, and the active policy if only the catalog is new. */
+  #bringIn(): Soon<void> {
+    const [text, catalog] = [this.#wanted, this.#wantsCatalog];
+    this.#wanted = null;
+    this.#wantsCatalog = false;
+    const taken = text === null ? false : this.#takeText(text);
+    return whenThere(taken, (done) => (done || !catalog ? undefined : this.#compile(this.#good)));
+  }
+
+  /** True if it was compiled and is active now. */
+  #takeText(text: string): Soon<boolean> {
     if (text === this.#good) {
       this.refusal = null;
-      return;
+      return false;
     }
+    if (text.trim() !== '') return whenThere(this.#compile(text), () => text === this.#good);
     // An empty file from a backend is a mistake, as in a folder.
-    const { generation, problems } =
-      text.trim() === ''
-        ? { generation: null, problems: [plainProblem(this.#name, 'empty', 'the answer is empty', 'Answer 404 where there is no policy.')] }
-        : this.#compile(text, this.inForce.number + 1);
-    if (generation === null) {
-      this.refuse(problems);
-      return;
-    }
-    this.#good = text;
-    this.refusal = null;
-    this.publish(generation);
-    this.#options.kept?.save(generation);
+    this.refuse([plainProblem(this.#name, 'empty', 'the answer is empty', 'Answer 404 where there is no policy.')]);
+    return false;
+  }
+
+  #compile(text: string): Soon<void> {
+    const result = this.#compiler.compile([{ name: this.#name, text }], this.#how(this.inForce.number + 1));
+    return whenThere(result, ({ generation, problems }) => {
+      if (generation === null) {
+        this.refuse(problems);
+        return;
+      }
+      const edited = text !== this.#good;
+      this.#good = text;
+      if (edited) this.refusal = null;
+      this.publish(generation);
+      if (edited) this.#options.kept?.save(generation);
+    });
   }
 }

@@ -212,6 +212,6 @@ describe('a backend that is asked for each workspace and provider', () => {
     await expect.poll(() => candidates(store), soon).toEqual(['gpt-small']);
     const { number } = store.current();
     store.setCatalog(catalog);
-    expect([candidates(store), store.current().number]).toEqual([['gpt-small'], number + 1]);
+    await expect.poll(() => [candidates(store), store.current().number]).toEqual([['gpt-small'], number + 1]);
   });
 });

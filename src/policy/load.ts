@@ -2,12 +2,12 @@ import { placeOf } from './example-file.ts';
 import { policySchema, type PolicyDocument } from './schema.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { findSecrets } from './secrets.ts';
-import { SourceFile } from './source-map.ts';
+import { SourceFile, type PolicySource } from './source-map.ts';
 import type { PolicyFile, Problem } from './types.ts';
 
 /** One policy file that matches the schema. */
 export interface LoadedFile {
-  readonly source: SourceFile;
+  readonly source: PolicySource;
   readonly document: PolicyDocument;
 }
 
@@ -29,11 +29,16 @@ export function secretProblems(file: PolicyFile): Problem[] {
   }));
 }
 
+/** Like `LoadedFile`, with the positions of what is in it. */
+export interface ReadFile extends LoadedFile {
+  readonly source: SourceFile;
+}
+
 /** Nesting deeper than any real policy; the YAML library is recursive. */
 const tooDeep = /(?:[[{]\s*(?:[\w"'-]+\s*:\s*)?){64}|^[ \t]*(?:[-?][ \t]+){64}/m;
 
 /** Parses one file and checks it against the schema. Returns null and adds problems if it does not match. Never throws. */
-export function loadFile(file: PolicyFile, problems: Problem[]): LoadedFile | null {
+export function loadFile(file: PolicyFile, problems: Problem[]): ReadFile | null {
   if (tooDeep.test(file.text)) {
     problems.push(plainProblem(file.name, 'yaml', 'lists or maps are nested more than 64 deep', 'No policy needs that; flatten it.'));
     return null;

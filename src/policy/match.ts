@@ -1,12 +1,12 @@
 import { didYouMean } from './nearest.ts';
 import type { SectionDocument } from './schema.ts';
-import type { SourceFile } from './source-map.ts';
+import type { PolicySource } from './source-map.ts';
 import type { Problem } from './types.ts';
 
 /** A section and where it is written. */
 export interface PlacedSection {
   readonly document: SectionDocument;
-  readonly source: SourceFile;
+  readonly source: PolicySource;
   readonly index: number;
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../lib/limits.ts';
 import { compilePolicy } from './compile.ts';
+import { inSteps, Rounds, whenThere, type Soon } from './compiler.ts';
 import { HttpDocument, publicUrl, type HttpSource } from './http-document.ts';
 import { PolicyFeed } from './feed.ts';
 import type { LivePolicyStore, PolicyGeneration, PolicySection, PolicySourceState, Problem } from './types.ts';
@@ -43,6 +44,7 @@ export class PairPolicyStore extends PolicyFeed {
   readonly #options: PairPolicyOptions;
   readonly #pairs = new Map<string, Pair>();
   readonly #waiting: Pair[] = [];
+  readonly #rounds = new Rounds(() => this.#rebuild());
   readonly #closing = new AbortController();
   #running = 0;
   #number = 0;
@@ -53,7 +55,7 @@ export class PairPolicyStore extends PolicyFeed {
     super();
     this.#options = options;
     this.inForce = this.#generation();
-    options.base.onChange(() => this.#rebuild());
+    options.base.onChange(() => void this.#rounds.run());
     options.base.onRefusal((problems) => this.tell(problems));
   }
 
@@ -179,10 +181,19 @@ export class PairPolicyStore extends PolicyFeed {
   }
 
   /** The base has changed: recompiles the backend's policies on it where possible. */
-  #rebuild(): void {
-    for (const pair of this.#pairs.values()) if (pair.text !== null) this.#compile(pair, pair.text);
-    this.#noteRefusals([]);
-    this.publish(this.#generation());
+  #rebuild(): Soon<void> {
+    return whenThere(inSteps(this.#compileAll()), () => {
+      if (this.#closing.signal.aborted) return;
+      this.#noteRefusals([]);
+      this.publish(this.#generation());
+    });
+  }
+
+  *#compileAll(): Generator<undefined, void> {
+    for (const pair of [...this.#pairs.values()]) {
+      if (pair.text !== null) this.#compile(pair, pair.text);
+      yield;
+    }
   }
 
   #rebuildSoon(): void {

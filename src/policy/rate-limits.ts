@@ -3,7 +3,7 @@ import type { Catalog } from '../catalog/types.ts';
 import type { LoadedFile } from './load.ts';
 import type { RateLimitDocument } from './schema.ts';
 import { checkServed, servedOf } from './served-match.ts';
-import type { SourceFile } from './source-map.ts';
+import type { PolicySource } from './source-map.ts';
 import type { Problem } from './types.ts';
 
 /** Tokens counted for a call whose tokens are unknown. */
@@ -58,7 +58,7 @@ function measuresOf({ name, requests, tokens, concurrent }: RateLimitDocument): 
 }
 
 /** Reports measures that another one of the same limit makes ineffective. */
-function checkEffect(limit: RateLimitDocument, source: SourceFile, at: readonly PropertyKey[], problems: Problem[]): void {
+function checkEffect(limit: RateLimitDocument, source: PolicySource, at: readonly PropertyKey[], problems: Problem[]): void {
   if (limit.mode === 'soft' && limit.message !== undefined)
     problems.push(
       source.problem(

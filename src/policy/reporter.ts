@@ -1,9 +1,9 @@
-import type { SourceFile } from './source-map.ts';
+import type { PolicySource } from './source-map.ts';
 import type { Problem, ProblemLevel } from './types.ts';
 
 /** Where a setting is written: its path in the file, for the problem's line. */
 export interface Place {
-  readonly source: SourceFile;
+  readonly source: PolicySource;
   readonly base: readonly PropertyKey[];
 }
 

@@ -18,7 +18,7 @@ import { sensitiveExpression, type SensitivePattern } from '../apis/inspect/patt
 import { labelOf, Tokens, type MaskRule } from '../apis/mask/tokens.ts';
 import { compileShape } from './shape.ts';
 import type { DirectiveDocument, SectionDocument, SettingsDocument } from './schema.ts';
-import type { SourceFile } from './source-map.ts';
+import type { PolicySource } from './source-map.ts';
 import { Targets, type Reach } from './targets.ts';
 import { checkTeaching } from './teaching-checks.ts';
 import { checkIdle, checkKeyFile, checkThresholds, checkTierPrices, emptyMatch, matchesEverything, SecureModels } from './warnings.ts';
@@ -29,7 +29,7 @@ export interface SectionContext {
   readonly catalog: Catalog;
   readonly defaults: SettingsDocument;
   /** The file that contains the defaults. */
-  readonly defaultsSource: SourceFile;
+  readonly defaultsSource: PolicySource;
   /** Lower case. */
   readonly ruleHeaders: ReadonlySet<string>;
   /** Files of examples for the classifier, by name. */
@@ -64,7 +64,7 @@ export class SectionCompiler {
   /** `index` is null for the settings of `defaults` alone. */
   compile(
     document: SectionDocument,
-    source: SourceFile,
+    source: PolicySource,
     index: number | null,
     provider: Provider,
     overlay: Overlay | null = null,
@@ -205,7 +205,7 @@ export class SectionCompiler {
   }
 
   /** Resolves an experiment's model for one provider's traffic. */
-  target(text: string, source: SourceFile, path: readonly PropertyKey[], provider: Provider): TargetRef | null {
+  target(text: string, source: PolicySource, path: readonly PropertyKey[], provider: Provider): TargetRef | null {
     const place: Place = { source, base: path };
     const target = this.#targets.resolve(text, place, [], { provider, allow: new Set(this.#context.defaults.allowProviders ?? []) });
     if (target !== null) this.#targets.checkCandidate(target, place, []);

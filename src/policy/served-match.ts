@@ -1,7 +1,7 @@
 import type { ServedMatch } from './budget-types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { ServedMatchDocument } from './schema.ts';
-import type { SourceFile } from './source-map.ts';
+import type { PolicySource } from './source-map.ts';
 import type { Problem } from './types.ts';
 
 /** Compiles which requests a budget or a rate limit applies to. */
@@ -23,7 +23,7 @@ function workspaceTest(patterns: readonly string[] | undefined): (workspace: str
 /** Reports patterns that match nothing (errors) and models that the catalog does not know (warnings). */
 export function checkServed(
   match: ServedMatchDocument,
-  source: SourceFile,
+  source: PolicySource,
   at: readonly PropertyKey[],
   catalog: Catalog,
   problems: Problem[],

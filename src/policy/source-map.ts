@@ -13,8 +13,15 @@ import {
 } from 'yaml';
 import type { PolicyFile, Problem, ProblemLevel } from './types.ts';
 
+/** A file in which problems are found. */
+export interface PolicySource {
+  readonly file: PolicyFile;
+  /** A problem at a path of the document; `character`: UTF-16 units into the text there. */
+  problem(level: ProblemLevel, code: string, path: readonly PropertyKey[], message: string, fix: string, character?: number): Problem;
+}
+
 /** One YAML file with its positions. */
-export class SourceFile {
+export class SourceFile implements PolicySource {
   readonly file: PolicyFile;
   readonly document: Document;
   readonly #lines = new LineCounter();
@@ -78,7 +85,7 @@ export class SourceFile {
 
   /** A problem at a path of the document; `character`: UTF-16 units into the text there. */
   problem(level: ProblemLevel, code: string, path: readonly PropertyKey[], message: string, fix: string, character = 0): Problem {
-    return { level, code, file: this.file.name, ...this.#locate(path, character), path: pathText(path), message, fix };
+    return { level, code, file: this.file.name, ...this.locate(path, character), path: pathText(path), message, fix };
   }
 
   /** A problem at an offset of the text, in UTF-16 units. */
@@ -86,8 +93,8 @@ export class SourceFile {
     return { level, code, file: this.file.name, ...this.#position(offset), path: '', message, fix };
   }
 
-  /** The nearest existing node to `path`: a missing key is shown at its parent. */
-  #locate(path: readonly PropertyKey[], character: number): { line: number; column: number } {
+  /** Line and column of the nearest existing node to `path`: a missing key is shown at its parent. */
+  locate(path: readonly PropertyKey[], character: number): { line: number; column: number } {
     let node: unknown = this.document.contents;
     let offset = offsetOf(node) ?? 0;
     for (const key of path) {
@@ -151,7 +158,8 @@ function offsetOf(node: unknown): number | null {
   return (node as Node | null)?.range?.[0] ?? null;
 }
 
-function pathText(path: readonly PropertyKey[]): string {
+/** A path as problems show it: `sections[0].tiers`. */
+export function pathText(path: readonly PropertyKey[]): string {
   let text = '';
   for (const key of path) text += typeof key === 'number' ? `[${key}]` : text === '' ? String(key) : `.${String(key)}`;
   return text;

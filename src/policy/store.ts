@@ -3,7 +3,8 @@ import { dirname } from 'node:path';
 import { statSync } from 'node:fs';
 import type { Catalog } from '../catalog/types.ts';
 import { SluiceError } from '../lib/errors.ts';
-import { compilePolicy, type CompileResult } from './compile.ts';
+import { compilePolicy, type CompileOptions, type CompileResult } from './compile.ts';
+import { PolicyCompiler, Rounds, whenThere, type Soon } from './compiler.ts';
 import { PolicyFeed } from './feed.ts';
 import { exampleFilesOf, policySignature, readPolicyFiles } from './source.ts';
 import type { KeptPolicy } from './kept.ts';
@@ -39,6 +40,11 @@ export class FilePolicyStore extends PolicyFeed {
   #signature: string;
   /** Files of examples that the text read last names. */
   #examples: readonly string[] = [];
+  readonly #compiler = new PolicyCompiler();
+  readonly #rounds = new Rounds(() => this.#bringIn());
+  /** An edit that is not compiled yet; null if there is none. */
+  #wanted: readonly PolicyFile[] | null = null;
+  #wantsCatalog = false;
   readonly #watchers: FSWatcher[] = [];
   #poll: NodeJS.Timeout | null = null;
   #settle: NodeJS.Timeout | null = null;
@@ -52,7 +58,7 @@ export class FilePolicyStore extends PolicyFeed {
     let files: readonly PolicyFile[] | null = null;
     try {
       files = readPolicyFiles(options.path);
-      const { generation, problems } = this.#compile(files, 1);
+      const { generation, problems } = compilePolicy(files, this.#how(1));
       if (generation === null) throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems)}\n`, { where: options.path });
       this.#good = files;
       this.#seen = fingerprint(files);
@@ -60,13 +66,13 @@ export class FilePolicyStore extends PolicyFeed {
       options.kept?.save(generation);
     } catch (error) {
       const kept = options.kept?.load() ?? null;
-      const before = kept === null ? null : this.#compile(kept.files, 1).generation;
+      const before = kept === null ? null : compilePolicy(kept.files, this.#how(1)).generation;
       if (kept === null || before === null) throw error;
       this.#good = kept.files;
       this.#seen = files === null ? unreadableState : fingerprint(files);
       this.inForce = before;
       this.keptSince = kept.savedAt;
-      this.refuse(files === null ? [unreadable(options.path, error)] : this.#compile(files, 1).problems);
+      this.refuse(files === null ? [unreadable(options.path, error)] : compilePolicy(files, this.#how(1)).problems);
     }
     this.#examples = exampleFilesOf(files ?? []);
     const { kept } = options;
@@ -76,15 +82,14 @@ export class FilePolicyStore extends PolicyFeed {
 
   setCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
-    const { generation, problems } = this.#compile(this.#good, this.inForce.number + 1);
-    if (generation === null) this.refuse(problems);
-    else this.#take(generation, this.refusal !== null && fingerprint(this.#good) !== this.#seen);
+    this.#wantsCatalog = true;
+    void this.#rounds.run();
   }
 
-  /** Reads the files now and applies them. */
-  refresh(): void {
+  /** Reads the files now and applies them; a large policy is applied when the promise resolves. */
+  refresh(): Soon<void> {
     const files = this.#read();
-    if (files !== null) this.#apply(files);
+    return files === null ? undefined : this.#apply(files);
   }
 
   #read(): readonly PolicyFile[] | null {
@@ -97,22 +102,46 @@ export class FilePolicyStore extends PolicyFeed {
     }
   }
 
-  #apply(files: readonly PolicyFile[]): void {
+  #apply(files: readonly PolicyFile[]): Soon<void> {
     const text = fingerprint(files);
     if (text === this.#seen) return;
     this.#seen = text;
-    if (text === fingerprint(this.#good)) {
+    this.#wanted = files;
+    return this.#rounds.run();
+  }
+
+  /** Compiles the newest edit, and the active policy if only the catalog is new. */
+  #bringIn(): Soon<void> {
+    const [files, catalog] = [this.#wanted, this.#wantsCatalog];
+    this.#wanted = null;
+    this.#wantsCatalog = false;
+    const taken = files === null ? false : this.#takeEdit(files);
+    return whenThere(taken, (done) => (done || !catalog ? undefined : this.#takeCatalog()));
+  }
+
+  /** True if it was compiled and is active now. */
+  #takeEdit(files: readonly PolicyFile[]): Soon<boolean> {
+    if (fingerprint(files) === fingerprint(this.#good)) {
       // Back to the active policy: nothing to compile, and the refusal is cleared.
       this.refusal = null;
-      return;
+      return false;
     }
-    const { generation, problems } = this.#compile(files, this.inForce.number + 1);
-    if (generation === null) {
-      this.refuse(problems);
-      return;
-    }
-    this.#good = files;
-    this.#take(generation, false);
+    return whenThere(this.#compile(files), ({ generation, problems }) => {
+      if (generation === null) this.refuse(problems);
+      else {
+        this.#good = files;
+        this.#take(generation, false);
+      }
+      return generation !== null;
+    });
+  }
+
+  #takeCatalog(): Soon<void> {
+    const files = this.#good;
+    return whenThere(this.#compile(files), ({ generation, problems }) => {
+      if (generation === null) this.refuse(problems);
+      else this.#take(generation, this.refusal !== null && fingerprint(files) !== this.#seen);
+    });
   }
 
   #take(generation: PolicyGeneration, stillRefused: boolean): void {
@@ -121,6 +150,7 @@ export class FilePolicyStore extends PolicyFeed {
   }
 
   close(): Promise<void> {
+    this.#compiler.close();
     for (const watcher of this.#watchers) watcher.close();
     if (this.#poll !== null) clearInterval(this.#poll);
     this.#poll = null;
@@ -128,12 +158,13 @@ export class FilePolicyStore extends PolicyFeed {
     return Promise.resolve();
   }
 
-  #compile(files: readonly PolicyFile[], number: number): CompileResult {
-    return compilePolicy(files, {
-      catalog: this.#catalog,
-      number,
-      ...(this.#options.onRuleError === undefined ? {} : { onRuleError: this.#options.onRuleError }),
-    });
+  #compile(files: readonly PolicyFile[]): Soon<CompileResult> {
+    return this.#compiler.compile(files, this.#how(this.inForce.number + 1));
+  }
+
+  #how(number: number): CompileOptions {
+    const { onRuleError } = this.#options;
+    return { catalog: this.#catalog, number, ...(onRuleError === undefined ? {} : { onRuleError }) };
   }
 
   /** Reads if something changed; applies the text if it is unchanged since the previous read. */
@@ -157,7 +188,7 @@ export class FilePolicyStore extends PolicyFeed {
     }
     this.#pending = null;
     if (files === null) this.#read();
-    else this.#apply(files);
+    else void this.#apply(files);
   }
 
   #lookSoon(): void {

@@ -1,6 +1,6 @@
 import type { LoadedFile } from './load.ts';
 import type { SettingsDocument } from './schema.ts';
-import type { SourceFile } from './source-map.ts';
+import type { PolicySource } from './source-map.ts';
 import type { CallerClaim, Problem } from './types.ts';
 
 /** Settings by which a section grants or restricts access: to keys, providers, models, or past what stops others. */
@@ -9,7 +9,7 @@ const accessSettings = ['mode', 'failClosed', 'sensitivity', 'credentials', 'key
 type Identity = CallerClaim & ('workspace' | 'user' | 'user-tier');
 
 interface Dependence {
-  readonly source: SourceFile;
+  readonly source: PolicySource;
   readonly path: readonly PropertyKey[];
   readonly what: string;
 }
