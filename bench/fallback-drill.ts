@@ -65,8 +65,6 @@ try {
   const text = [
     `${cells.length - failed} of ${cells.length} as they have to be.`,
     '',
-    '<!-- prettier-ignore-start -->',
-    '',
     table,
     '',
     '## Added time',
@@ -76,8 +74,6 @@ try {
     '| app | answer | fallback | first target answers, ms | first target fails, ms | added, ms |',
     '| --- | --- | --- | --- | --- | --- |',
     ...times.map(timeRow),
-    '',
-    '<!-- prettier-ignore-end -->',
     '',
   ].join('\n');
   const before = readFileSync(page, 'utf8');

@@ -23,6 +23,42 @@ test('every setting and variable of the reference has a meaning', () => {
   expect(empty.filter((line) => !line.includes('.capabilities.'))).toEqual([]);
 });
 
+interface Node {
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly items?: Node;
+  readonly additionalProperties?: Node | boolean;
+}
+
+/** Every path of the schema, as the reference writes it. */
+function pathsOf(node: Node, path: string): string[] {
+  const below = Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
+    const at = path === '' ? name : `${path}.${name}`;
+    return [at, ...pathsOf(child, at)];
+  });
+  const items = node.items === undefined ? [] : pathsOf(node.items, `${path}[]`);
+  return [...below, ...items, ...(typeof node.additionalProperties === 'object' ? pathsOf(node.additionalProperties, `${path}.NAME`) : [])];
+}
+
+test('every key of the schema has a row, or is below a row that says where its keys stand', () => {
+  const rows = new Map(
+    [...policyReference().matchAll(/^\| `([^`]+)` \| .*?(?:keys as in `([^`]+)`.*)?\|$/gm)].map(([, path, twin]) => [path!, twin] as const),
+  );
+  // Sections take the settings of defaults, as the page says.
+  const listed = (path: string): boolean => {
+    const section = /^sections\[\]\.(?!name|match)(.*)$/.exec(path);
+    if (section !== null) return listed(`defaults.${section[1]!}`);
+    if (rows.has(path)) return true;
+    const above = [...rows].find(([row, twin]) => twin !== undefined && (path.startsWith(`${row}.`) || path.startsWith(`${row}[].`)));
+    if (above === undefined) return false;
+    const [row, twin] = above;
+    const rest = path.slice(row.length).replace(/^\[\]/, '');
+    return listed(`${twin!}${rest}`) || listed(`${twin!}[]${rest}`);
+  };
+  const paths = pathsOf(JSON.parse(policyJsonSchema()) as Node, '');
+  expect(paths.length).toBeGreaterThan(400);
+  expect(paths.filter((path) => !listed(path))).toEqual([]);
+});
+
 test('the JSON Schema accepts and refuses as the schema does', () => {
   const schema = JSON.parse(policyJsonSchema()) as Parameters<typeof z.fromJSONSchema>[0];
   const fromJson = z.fromJSONSchema(schema);

@@ -67,9 +67,6 @@ export function policyJsonSchema(): string {
 
 /** The Markdown reference for docs/policy.md: every setting, then every rule variable. */
 export function policyReference(): string {
-  const root = z.toJSONSchema(policySchema, { io: 'input' }) as JsonNode;
-  const rows: string[] = [];
-  describe(root, '', rows);
   const variables = Object.entries({ ...ruleVariables, provider: 'string' }).flatMap(([name, fields]) =>
     typeof fields === 'string'
       ? [[name, fields] as const]
@@ -78,12 +75,9 @@ export function policyReference(): string {
   return [
     '### Settings',
     '',
-    '| Setting | Type | Meaning |',
-    '|---|---|---|',
-    ...rows,
+    'A section takes every setting of `defaults`. NAME stands for a name that you choose.',
     '',
-    'A section takes every setting that stands under `defaults` above.',
-    '',
+    ...settingTables(z.toJSONSchema(policySchema, { io: 'input' }) as JsonNode),
     '### Variables of rules',
     '',
     '| Variable | Type | Meaning |',
@@ -93,23 +87,82 @@ export function policyReference(): string {
   ].join('\n');
 }
 
-function describe(node: JsonNode, path: string, rows: string[]): void {
-  // An experiment's settings are those of defaults, which are listed already.
-  if (path === 'experiments[].settings') return;
+const settingsOfExperiments = 'experiments[].settings';
+
+/** Settings with at least so many keys below them have a heading and a table of their own. */
+const ownTable = 5;
+
+/** A table of the small settings, and one for each large one; those of `defaults` are split in the same way. */
+function settingTables(root: JsonNode): string[] {
+  const known = new Map<string, string>();
+  const tables: string[] = [];
+  const split = (title: string, node: JsonNode, path: string): void => {
+    const small: string[] = [];
+    const large: (() => void)[] = [];
+    for (const [name, child] of Object.entries(node.properties ?? {})) {
+      const at = path === '' ? name : `${path}.${name}`;
+      const row = rowOf(node, name, at, known);
+      const own: string[] = [];
+      if (row.descend && at !== 'defaults') below(child, at, own, known);
+      if (at === 'defaults' || own.length >= ownTable) {
+        small.push(`${row.text.slice(0, -2)}; keys [below](#${slug(at)}) |`);
+        large.push(() => (at === 'defaults' ? split(at, child, at) : tables.push(...table(at, own))));
+      } else small.push(row.text, ...own);
+    }
+    tables.push(...table(title, small));
+    for (const write of large) write();
+  };
+  split('At the top', root, '');
+  return tables;
+}
+
+function table(title: string, rows: readonly string[]): string[] {
+  return [`#### ${title}`, '', '| Setting | Type | Meaning |', '|---|---|---|', ...rows, ''];
+}
+
+/** The anchor of a heading that is a path. */
+function slug(path: string): string {
+  return path.toLowerCase().replace(/[^\w-]/g, '');
+}
+
+/** The row of one setting. Keys of a map that was described before are not repeated: `descend` is false then. */
+function rowOf(node: JsonNode, name: string, at: string, known: Map<string, string>): { readonly text: string; readonly descend: boolean } {
+  const child = node.properties![name]!;
+  const needed = node.required?.includes(name) === true ? ', required' : '';
+  // An experiment's settings come before those of defaults, which they repeat.
+  const map = at === settingsOfExperiments ? null : mapIn(child);
+  const shape =
+    map === null
+      ? null
+      : JSON.stringify(map, (key, value: unknown) => (key === 'description' && typeof value === 'string' ? undefined : value));
+  const twin = shape === null ? undefined : known.get(shape);
+  if (shape !== null && twin === undefined) known.set(shape, at);
+  const like = at === settingsOfExperiments ? 'defaults' : twin;
+  const same = like === undefined ? '' : `; keys as in \`${like}\``;
+  return { text: `| \`${at}\` | ${typeOf(child)}${needed} | ${cell(child.description ?? '')}${same} |`, descend: like === undefined };
+}
+
+/** The map that a node is, or that its items are; null if there is none with several keys. */
+function mapIn(node: JsonNode): JsonNode | null {
+  const map = node.items ?? node;
+  return Object.keys(map.properties ?? {}).length > 1 ? map : null;
+}
+
+function describe(node: JsonNode, path: string, rows: string[], known: Map<string, string>): void {
   for (const [name, child] of Object.entries(node.properties ?? {})) {
-    // Sections repeat the settings of defaults, which are listed already.
+    // Sections repeat the settings of defaults.
     if (path === 'sections[]' && !['name', 'match'].includes(name)) continue;
-    const at = path === '' ? name : `${path}.${name}`;
-    const needed = node.required?.includes(name) === true ? ', required' : '';
-    rows.push(`| \`${at}\` | ${typeOf(child)}${needed} | ${cell(child.description ?? '')} |`);
-    below(child, at, rows);
+    const at = `${path}.${name}`;
+    const { text, descend } = rowOf(node, name, at, known);
+    rows.push(text);
+    if (descend) below(child, at, rows, known);
   }
 }
 
-function below(node: JsonNode, path: string, rows: string[]): void {
-  describe(node, path, rows);
-  if (node.items !== undefined) below(node.items, `${path}[]`, rows);
-  if (typeof node.additionalProperties === 'object') below(node.additionalProperties, `${path}.NAME`, rows);
+function below(node: JsonNode, path: string, rows: string[], known: Map<string, string>): void {
+  describe(node, path, rows, known);
+  if (node.items !== undefined) below(node.items, `${path}[]`, rows, known);
+  if (typeof node.additionalProperties === 'object') below(node.additionalProperties, `${path}.NAME`, rows, known);
 }
 
 function typeOf(node: JsonNode): string {
@@ -123,7 +176,10 @@ function typeOf(node: JsonNode): string {
 }
 
 function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  return text
+    .replaceAll('|', '\\|')
+    .replaceAll('\n', ' ')
+    .replaceAll(/docs\/([\w-]+)\.md/g, '[$1]($1.md)');
 }
 
 const begin = '<!-- reference: generated by scripts/generate-schema.ts -->';

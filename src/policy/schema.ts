@@ -13,7 +13,7 @@ const name = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'lower-case letters, digits, dots, dashes')
   .max(63)
-  .describe('Stands in records and problems');
+  .describe('Its name in records and problems');
 const model = z.string().min(1).max(256).describe('A model of the section’s provider, or provider/model');
 const names = z.array(z.string().min(1).max(128)).min(1);
 
@@ -98,7 +98,7 @@ const override = z.strictObject({
             .describe('Days on which `from` falls'),
         })
         .optional()
-        .describe('A window of the day, daylight saving included'),
+        .describe('A time of day, daylight saving included'),
     })
     .refine((value) => Object.values(value).some((part) => part !== undefined), 'say at least one condition')
     .describe('All conditions must hold'),
@@ -121,7 +121,7 @@ const sensitivity = z.strictObject({
     .describe(
       'Also look in the text with full-width and other compatibility forms (NFKC) folded and invisible characters left out; true by default',
     ),
-  base64: z.boolean().optional().describe('Also look in what base64 inside the text says; false by default'),
+  base64: z.boolean().optional().describe('Also search decoded base64 inside the text; false by default'),
   then: z
     .strictObject({
       model: model.optional().describe('Only this model may take it; when it cannot, the request is refused'),
@@ -263,19 +263,19 @@ const cache = z.strictObject({
     })
     .optional()
     .describe('The same by tier; 0: not kept'),
-  ttlByRule: z.record(name, seconds).optional().describe('The same by the override or rule that decided; stands above the tier'),
+  ttlByRule: z.record(name, seconds).optional().describe('The same by the override or rule that decided; takes precedence over the tier'),
   share: z
     .enum(['credential', 'workspace'])
     .optional()
     .describe('Who shares answers: callers of a workspace with the same key, or all of a workspace'),
   partitionHeaders: names.optional().describe('More request headers whose values must agree for an answer to be shared'),
-  maxTemperature: z.number().min(0).max(2).optional().describe('Requests with a higher temperature are not cached; one that says none is'),
+  maxTemperature: z.number().min(0).max(2).optional().describe('Requests with a higher temperature are not cached; those without one are'),
   maxN: z.int().min(1).max(16).optional().describe('Requests for more answers at once are not cached'),
   external: z
     .enum(['bypass', 'cache'])
     .optional()
     .describe(
-      'Requests whose answer hangs on what lives elsewhere, or that act there: web search, file search, remote MCP, code interpreters, kept conversations, stored prompts without a version. bypass: they are not cached',
+      'Requests whose answer depends on other services, or that act there: web search, file search, remote MCP, code interpreters, kept conversations, stored prompts without a version. bypass: they are not cached',
     ),
   maxAnswerBytes: z.int().min(1).max(limits.answerBytes).optional().describe('Larger answers are not kept'),
   finish: z
@@ -285,13 +285,13 @@ const cache = z.strictObject({
     .describe('How an answer must have ended to be kept'),
   staleWhileRevalidate: seconds
     .optional()
-    .describe('Seconds past its time in which an answer serves while another request fetches a new one'),
-  staleIfError: seconds.optional().describe('Seconds past its time in which an answer serves while its provider fails'),
+    .describe('Seconds after it expires in which an answer is used while another request fetches a new one'),
+  staleIfError: seconds.optional().describe('Seconds after it expires in which an answer is used while its provider fails'),
   usage: z.enum(['original', 'zero']).optional().describe('Token counts in the body of a cached answer: those of the first answer, or 0'),
   semantic: z
     .enum(['off', 'strict', 'wide'])
     .optional()
-    .describe('Whether the answer to a question that asks the same in other words may serve, and how much may differ; off by default'),
+    .describe('Whether the answer to the same question in other words may be used, and how much may differ; off by default'),
   coalesce: z
     .int()
     .min(0)
@@ -338,8 +338,8 @@ const fallback = z.strictObject({
     .record(z.string().min(1).max(256), z.array(model).min(1))
     .optional()
     .describe('Targets after the chosen one, by requested model; in place of all else'),
-  pools: z.array(pool).optional().describe('Equal targets: wherever one of them is meant, one is picked, and the others come next'),
-  on: z.array(trigger).min(1).optional().describe('What counts as a failure'),
+  pools: z.array(pool).optional().describe('Equal targets: where one of them is chosen, the pool picks one, and the others come next'),
+  on: z.array(trigger).min(1).optional().describe('Failures that try the next target'),
   attempts: z.int().min(1).max(limits.fallbackAttempts).optional().describe('Attempts in all, the first included; 1 switches fallback off'),
   attemptSeconds: waitSeconds.optional().describe('Longest time for one attempt; streams only have to begin in it'),
   firstByteSeconds: waitSeconds.optional().describe('Longest time to the first byte of a stream'),
@@ -513,7 +513,7 @@ const settings = {
   learning: learning.optional().describe('Learns from grades, by template; see docs/learning.md'),
   verify: verify
     .optional()
-    .describe('Some answers of cheaper models are held beside the requested model’s own, which nobody waits for; see docs/learning.md'),
+    .describe('Some answers of cheaper models are compared with the requested model’s own, which nobody waits for; see docs/learning.md'),
   sensitivity: z.array(sensitivity).optional().describe('Patterns in the prompt that send it to a secure model or stop it'),
   pinned: names.optional().describe('Requested models that are never changed'),
   allowProviders: names.optional().describe('Other providers that requests may be sent to'),
@@ -539,7 +539,7 @@ const settings = {
   credentials: z
     .enum(['app', 'gateway'])
     .optional()
-    .describe('Whose key requests to the app’s own provider carry: gateway puts in the gateway’s, whatever the app sends; app by default'),
+    .describe('The key of requests to the app’s own provider: gateway replaces whatever the app sends; app by default'),
   keys: z
     .record(name, z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)]))
     .optional()
@@ -552,7 +552,7 @@ const settings = {
     ),
   cache: cache.optional().describe('Answers to repeated requests; see docs/cache.md'),
   sessions: sessions.optional().describe('Conversations; see docs/sessions.md'),
-  grading: grading.optional().describe('What is said of answers without being asked; see docs/feedback.md'),
+  grading: grading.optional().describe('Grades from checks, repeated questions and a judge; see docs/feedback.md'),
   prompts: z
     .strictObject({
       capture: z.enum(['hash', 'truncate', 'none']).describe('A SHA-256, the first characters, or nothing'),
@@ -626,11 +626,11 @@ const rollout = z.strictObject({
 });
 
 const provider = z.strictObject({
-  dialect: z.enum(dialectNames).optional().describe('The API that it speaks'),
+  dialect: z.enum(dialectNames).optional().describe('Its API'),
   endpoint: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('Where it is, e.g. https://api.openai.com'),
+    .describe('Its address, e.g. https://api.openai.com'),
   pathPrefix: z
     .string()
     .regex(/^\/[A-Za-z0-9._-]+$/)
@@ -699,7 +699,7 @@ const budget = z.strictObject({
     .min(1)
     .optional()
     .describe('The same amount for each workspace, user, model or tier; otherwise one for all that matches'),
-  period: z.enum(periodKinds).describe('When it begins anew; weeks begin on Monday'),
+  period: z.enum(periodKinds).describe('Its length; weeks begin on Monday'),
   zone: z.string().optional().describe('IANA time zone of the calendar; UTC by default'),
   usd: z.number().positive().max(1_000_000).describe('US dollars'),
   soft: z
@@ -709,20 +709,20 @@ const budget = z.strictObject({
         .min(1)
         .max(16)
         .optional()
-        .describe('Percent at which people are told, once each a period'),
+        .describe('Percent at which messages are sent, once each per period'),
       notify: z.array(name).min(1).optional().describe('Webhooks by name'),
     })
     .optional()
-    .describe('Who is told, and when'),
+    .describe('Messages'),
   hard: z
     .strictObject({
       cheaper: tier.optional().describe('Before requests are refused, they go to this tier’s candidates'),
       shape: shape.optional().describe('Before requests are refused, what they ask for is capped; see docs/shaping.md'),
       cheaperAt: percent.optional().describe('Percent from which both happen; 90 by default'),
-      message: z.string().min(1).max(500).optional().describe('What a refused request is told'),
+      message: z.string().min(1).max(500).optional().describe('Message in the refusal'),
     })
     .optional()
-    .describe('Requests that do not fit are refused; absent: people are told and nothing else'),
+    .describe('Requests that do not fit are refused; absent: only messages are sent'),
   unknown: z
     .union([z.literal('refuse'), z.number().positive().max(1_000)])
     .optional()
@@ -737,7 +737,7 @@ const callerSigns = {
   header: z
     .record(z.string().min(1).max(128), callerValues)
     .optional()
-    .describe('Values of headers that apps cannot set, since something before Sluice does'),
+    .describe('Values of headers that a component before Sluice sets, so that apps cannot'),
   principal: callerValues
     .optional()
     .describe('A URI, DNS name or subject of the client certificate, as x-forwarded-client-cert has it; or a prefix that ends in *'),
@@ -773,9 +773,9 @@ const callers = z.strictObject({
         .strictObject({
           name,
           when: z.strictObject(callerSigns).refine(anySign, oneSign).describe('All conditions must hold'),
-          workspace: template.optional().describe('Its workspace, whatever it says'),
-          user: template.optional().describe('Its user, whatever it says; only a hash is kept'),
-          userTier: template.optional().describe('Its user tier, whatever it says'),
+          workspace: template.optional().describe('Its workspace, whatever the caller claims'),
+          user: template.optional().describe('Its user, whatever the caller claims; only a hash is kept'),
+          userTier: template.optional().describe('Its user tier, whatever the caller claims'),
         })
         .refine(
           ({ workspace, user, userTier }) => workspace !== undefined || user !== undefined || userTier !== undefined,
@@ -793,7 +793,9 @@ const callers = z.strictObject({
         name,
         when: z
           .strictObject({
-            workspace: callerValues.optional().describe('Names, or prefixes that end in *, of workspaces that somebody vouches for'),
+            workspace: callerValues
+              .optional()
+              .describe('Workspaces that identify sets or a gateway vouches for: names, or prefixes that end in *'),
             ...callerSigns,
           })
           .refine(anySign, oneSign)
@@ -828,8 +830,8 @@ const rateLimit = z
     unknown: rateMax
       .optional()
       .describe('Tokens counted for a call that is only observed (images, audio, batches, WebSockets …), 1000 by default'),
-    mode: z.enum(['hard', 'soft']).optional().describe('soft: what is beyond the limit is counted and goes on; hard by default'),
-    message: z.string().min(1).max(500).optional().describe('What a refused request is told'),
+    mode: z.enum(['hard', 'soft']).optional().describe('soft: requests beyond the limit are counted and go on; hard by default'),
+    message: z.string().min(1).max(500).optional().describe('Message in the refusal'),
   })
   .refine(
     ({ requests, tokens, concurrent }) => requests !== undefined || tokens !== undefined || concurrent !== undefined,
@@ -867,27 +869,27 @@ export const policySchema = z.strictObject({
   providers: z.record(name, provider).optional().describe('Providers by name; those of the defaults may be changed or added to'),
   workspaces: z
     .strictObject({
-      headers: z.array(z.string().min(1)).optional().describe('Headers that say the workspace, first one wins'),
+      headers: z.array(z.string().min(1)).optional().describe('Headers with the workspace, first one wins'),
       known: names.optional().describe('Workspaces that metrics may name'),
-      userHeaders: z.array(z.string().min(1)).optional().describe('Headers that say the user, first one wins; only a hash is kept'),
+      userHeaders: z.array(z.string().min(1)).optional().describe('Headers with the user, first one wins; only a hash is kept'),
       ruleHeaders: z.array(z.string().min(1)).optional().describe('Headers that rules may read'),
     })
     .optional()
-    .describe('Who is asking'),
-  callers: callers.optional().describe('Who may say what; see docs/callers.md'),
+    .describe('How callers are told apart'),
+  callers: callers.optional().describe('Which callers are trusted; see docs/callers.md'),
   delegations: z
     .record(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a Kubernetes namespace'), delegation)
     .optional()
     .describe('Namespaces whose ConfigMaps may write sections for their own workspaces; see docs/kubernetes.md'),
-  budgets: z.array(budget).max(limits.budgets).optional().describe('Money that may be spent; see docs/budgets.md'),
+  budgets: z.array(budget).max(limits.budgets).optional().describe('Spending limits; see docs/budgets.md'),
   limits: z
     .array(rateLimit)
     .max(limits.rateLimits)
     .optional()
     .describe('Rate limits: requests, tokens, requests at once; see docs/rate-limits.md'),
-  webhooks: z.record(name, webhook).optional().describe('Where budgets tell people, by name'),
+  webhooks: z.record(name, webhook).optional().describe('Where budget messages are sent, by name'),
   experiments: z.array(experiment).max(20).optional().describe('A/B and shadow experiments; see docs/experiments.md'),
-  rollout: rollout.optional().describe('How this policy takes the place of the one before it; absent: at once'),
+  rollout: rollout.optional().describe('How this policy replaces the previous one; absent: at once'),
   defaults: z.strictObject(settings).optional().describe('Settings that every section inherits'),
   sections: z
     .array(z.strictObject({ name, match: match.optional().describe('Absent parts match all'), ...settings }))
