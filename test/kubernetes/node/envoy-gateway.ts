@@ -55,7 +55,7 @@ const chained = await ask('chained');
 console.log(JSON.stringify({ plain: facts(plain, plain.data.model), streamed: { ...facts(streamed, model), text: text.length > 0 }, chained: facts(chained, chained.data.model) }));
 `;
 
-/** Envoy Gateway from its chart on the node, and Sluice attached to it as docs/egress-envoy-gateway.md says. */
+/** Envoy Gateway from its chart on the node, and Sluice attached to it as docs/egress-mesh.md says. */
 export function envoyGatewayOnNode(node: NodeCluster): void {
   describe.skipIf(absent !== '')(`the real Envoy Gateway from its chart${absent}`, () => {
     let url = '';
