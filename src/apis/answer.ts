@@ -1,6 +1,7 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { limits } from '../lib/limits.ts';
 import { AnswerFacts, readBody, readEvent } from './common/answer-facts.ts';
+import type { Billed } from './common/usage.ts';
 import { apis } from './registry.ts';
 import { seenOf } from './seen.ts';
 import { JsonArraySplitter } from './scan/json-stream.ts';
@@ -24,10 +25,13 @@ function asBuffer(chunk: Uint8Array): Buffer {
   return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
+function billedOf({ service, beyond, calls }: AnswerFacts): Billed {
+  return { service, beyond: [...beyond], ...(calls === undefined ? {} : { calls }) };
+}
+
 /** `why` is the problem that prevented reading, if any; otherwise the facts decide. */
 function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: UsageUnknown | null, stream = false): Answer {
-  const usage =
-    facts.usage === null ? null : readUsage(head.api, facts.usage, facts.rawUsage, { service: facts.service, beyond: [...facts.fees] });
+  const usage = facts.usage === null ? null : readUsage(head.api, facts.usage, facts.rawUsage, billedOf(facts));
   // A stream's usage counts only when it is final: a cut stream has reported at most a part.
   const final = usage !== null && complete;
   let usageUnknown: UsageUnknown | null = null;

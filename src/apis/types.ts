@@ -187,8 +187,20 @@ export interface Usage {
   readonly totalInput: number;
   /** All output classes together. */
   readonly totalOutput: number;
+  /** Tokens of `cachedRead` that are audio; absent if none. */
+  readonly cachedAudio?: number;
+  /** Tokens of `input` that are images, where the provider says it; absent if none. */
+  readonly imageInput?: number;
+  /** Tokens of `output` that are images; absent if none. */
+  readonly imageOutput?: number;
+  /** Input tokens of its longest round, for long-context prices; absent if there was one round. */
+  readonly longestInput?: number;
   /** The service tier that the answer was billed in; absent for the standard tier. */
   readonly service?: ServiceTier;
+  /** What is billed per call or unit, by the provider's own names; absent if nothing was. */
+  readonly calls?: Readonly<Record<string, number>>;
+  /** What multiplies the prices of all tokens: `fast`, `us`, `eu`; absent if nothing does. */
+  readonly uplifts?: readonly string[];
   /**
    * Items billed beyond these classes, or not known to be in them, by the provider's own names; absent if none. The known cost is then a
    * lower bound.
@@ -199,7 +211,8 @@ export interface Usage {
 }
 
 /** Tiers with their own token prices. */
-export type ServiceTier = 'flex' | 'priority' | 'batch';
+export const serviceTiers = ['flex', 'priority', 'batch', 'ultrafast'] as const;
+export type ServiceTier = (typeof serviceTiers)[number];
 
 /** Why usage is unknown. Closed list. */
 export type UsageUnknown =

@@ -53,10 +53,14 @@ export class ModelCatalog implements Catalog {
     return [...this.#byProvider.keys()];
   }
 
-  cost(provider: string, model: string, usage: Usage): Cost {
+  cost(provider: string, model: string, usage: Usage, region: string | null = null): Cost {
     const entry = this.lookup(provider, model);
     if (entry === null) return unknownModel;
-    return costOf(entry.prices, searchesByItself(model) ? { ...usage, beyond: [...(usage.beyond ?? []), 'web search'] } : usage);
+    let billed = usage;
+    if (searchesByItself(model)) billed = { ...billed, beyond: [...(billed.beyond ?? []), 'web search'] };
+    // A model that costs more in some regions has an unknown price in those that are not listed; the others cost the same everywhere.
+    if (region !== null && entry.prices.uplifts !== undefined) billed = { ...billed, uplifts: [...(billed.uplifts ?? []), region] };
+    return costOf(entry.prices, billed);
   }
 
   estimate(provider: string, model: string, promptTokens: number, outputTokens: number, cachedTokens = 0): Cost {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { SluiceError } from '../lib/errors.ts';
 import { importLiteLLM, type ImportProblem } from './import.ts';
 import type { CatalogFile } from './schema.ts';
-import type { ModelEntry, Prices } from './types.ts';
+import type { LongContextPrices, ModelEntry, Prices } from './types.ts';
 
 export interface PriceChange {
   readonly provider: string;
@@ -38,12 +38,24 @@ function suspicious({ from, to }: PriceChange): boolean {
 }
 
 /** Every stated price of a model by its name in a PriceChange. */
-function pricesByField({ tiers, services, ...plain }: Prices): Map<string, number | null> {
-  const all = new Map<string, number | null>(Object.entries(plain));
-  for (const { tier, ...service } of services ?? [])
-    for (const [field, price] of Object.entries(service)) all.set(`${tier}.${field}`, price);
-  for (const { aboveTokens, ...tier } of tiers)
-    for (const [field, price] of Object.entries(tier)) all.set(`above${aboveTokens}.${field}`, price);
+function pricesByField({ tiers, services, fees, uplifts, ...plain }: Prices): Map<string, number | null> {
+  const all = new Map<string, number | null>();
+  const add = (prefix: string, prices: object): void => {
+    for (const [field, price] of Object.entries(prices)) all.set(`${prefix}.${field}`, price as number | null);
+  };
+  const addLong = (prefix: string, long: readonly LongContextPrices[]): void => {
+    for (const { aboveTokens, ...tier } of long) add(`${prefix}above${aboveTokens}`, tier);
+  };
+  for (const { tier, tiers: long = [], ...service } of services ?? []) {
+    const { input, output, ...others } = service;
+    // `batchInput` and `batchOutput` are the same prices.
+    add(tier, tier === 'batch' ? others : { input, output, ...others });
+    addLong(`${tier}.`, long);
+  }
+  for (const [field, price] of Object.entries(plain)) all.set(field, price ?? null);
+  addLong('', tiers);
+  add('fees', fees ?? {});
+  add('uplifts', uplifts ?? {});
   return all;
 }
 

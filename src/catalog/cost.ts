@@ -1,5 +1,5 @@
 import type { ServiceTier, Usage } from '../apis/types.ts';
-import type { Cost, Prices, TokenPrices } from './types.ts';
+import type { Cost, FeeName, Prices, TokenPrices } from './types.ts';
 
 const unknownPrice: Cost = { known: false, reason: 'price' };
 
@@ -16,6 +16,7 @@ export function pricesFor(prices: Prices, totalInput: number): TokenPrices {
 
 function merge(base: TokenPrices, tier: TokenPrices): TokenPrices {
   return {
+    ...base,
     input: tier.input ?? base.input,
     output: tier.output ?? base.output,
     cachedRead: tier.cachedRead ?? base.cachedRead,
@@ -24,29 +25,51 @@ function merge(base: TokenPrices, tier: TokenPrices): TokenPrices {
     reasoning: tier.reasoning ?? (tier.output === null ? base.reasoning : null),
     audioInput: tier.audioInput ?? base.audioInput,
     audioOutput: tier.audioOutput ?? base.audioOutput,
+    ...(tier.cachedAudio === undefined ? {} : { cachedAudio: tier.cachedAudio }),
+    ...(tier.imageTokenInput === undefined ? {} : { imageTokenInput: tier.imageTokenInput }),
+    ...(tier.imageTokenOutput === undefined ? {} : { imageTokenOutput: tier.imageTokenOutput }),
   };
 }
 
 /**
- * The cost of a usage in US dollars: a sum over its disjoint classes. A class without tokens needs no price; a class with tokens but no
- * price makes the whole cost unknown. Reasoning without its own price is billed as output. If more than the classes is billed, the result
- * is only a lower bound.
+ * The cost of a usage in US dollars: a sum over its disjoint classes, times the factors of its mode and region, plus what is billed per
+ * call. A class without tokens needs no price; a class with tokens but no price makes the whole cost unknown. Reasoning without its own
+ * price is billed as output. If more is billed than has a price, the result is only a lower bound.
  */
 export function costOf(prices: Prices, usage: Usage): Cost {
-  const price = usage.service === undefined ? pricesFor(prices, usage.totalInput) : servicePrices(prices, usage.service, usage.totalInput);
+  const totalInput = usage.longestInput ?? usage.totalInput;
+  const price = usage.service === undefined ? pricesFor(prices, totalInput) : servicePrices(prices, usage.service, totalInput);
   if (price === null) return unknownPrice;
-  let micros = classMicros(usage.input, price.input);
-  micros += classMicros(usage.cachedRead, price.cachedRead);
+  const micros = tokenMicros(price, usage);
+  if (Number.isNaN(micros)) return unknownPrice;
+  const fees = feesOf(prices, usage);
+  const factor = factorOf(prices, usage);
+  const usd = dollars(micros * (factor ?? 1) + fees.micros);
+  const whole =
+    usage.beyond === undefined &&
+    fees.whole &&
+    factor !== null &&
+    (usage.cachedAudio === undefined || price.cachedAudio !== undefined) &&
+    (usage.imageOutput === undefined || price.imageTokenOutput !== undefined);
+  return whole ? { known: true, usd } : { known: false, reason: 'beyond', atLeastUsd: usd };
+}
+
+/** Millionths of a dollar for all tokens; NaN if a class has tokens but no price. */
+function tokenMicros(price: TokenPrices, usage: Usage): number {
+  const { cachedAudio = 0, imageInput = 0, imageOutput = 0 } = usage;
+  // A model that only makes images has no price of text in its answers.
+  const output = price.output ?? price.imageTokenOutput ?? null;
+  let micros = classMicros(usage.input - imageInput, price.input);
+  micros += classMicros(imageInput, price.imageTokenInput ?? price.input);
+  micros += classMicros(usage.cachedRead - cachedAudio, price.cachedRead);
+  micros += classMicros(cachedAudio, price.cachedAudio ?? price.cachedRead);
   micros += classMicros(usage.cacheWrite5m, price.cacheWrite5m);
   micros += classMicros(usage.cacheWrite1h, price.cacheWrite1h);
   micros += classMicros(usage.audioInput, price.audioInput);
-  micros += classMicros(usage.output, price.output);
-  micros += classMicros(usage.reasoning, price.reasoning ?? price.output);
-  micros += classMicros(usage.audioOutput, price.audioOutput);
-  if (Number.isNaN(micros)) return unknownPrice;
-  return usage.beyond === undefined
-    ? { known: true, usd: dollars(micros) }
-    : { known: false, reason: 'beyond', atLeastUsd: dollars(micros) };
+  micros += classMicros(usage.output - imageOutput, output);
+  micros += classMicros(imageOutput, price.imageTokenOutput ?? output);
+  micros += classMicros(usage.reasoning, price.reasoning ?? output);
+  return micros + classMicros(usage.audioOutput, price.audioOutput);
 }
 
 /** Millionths of a dollar for the tokens of one class; NaN if it has tokens but no price. */
@@ -54,11 +77,51 @@ function classMicros(count: number, perMillion: number | null): number {
   return count === 0 ? 0 : perMillion === null ? NaN : count * perMillion;
 }
 
+/** The fee for a call or unit, by the providers' names. */
+const feeOfCall: Readonly<Record<string, FeeName>> = {
+  web_search_requests: 'webSearch',
+  web_search_call: 'webSearch',
+  file_search_call: 'fileSearch',
+  code_interpreter_call: 'codeInterpreter',
+  grounding: 'grounding',
+  search_units: 'searchUnit',
+  seconds: 'second',
+};
+
+/** What the calls of a usage cost; `whole`: each of them has a price. */
+function feesOf(prices: Prices, { calls }: Usage): { readonly micros: number; readonly whole: boolean } {
+  let micros = 0;
+  let whole = true;
+  for (const [name, times] of Object.entries(calls ?? {})) {
+    const fee = Object.hasOwn(feeOfCall, name) ? prices.fees?.[feeOfCall[name]!] : undefined;
+    if (fee === undefined) whole = false;
+    else micros += times * fee * 1e6;
+  }
+  return { micros, whole };
+}
+
+/** The product of the factors of a usage; null if one is not stated. */
+function factorOf(prices: Prices, { uplifts = [] }: Usage): number | null {
+  let factor = 1;
+  for (const name of uplifts) {
+    const uplift = prices.uplifts !== undefined && Object.hasOwn(prices.uplifts, name) ? prices.uplifts[name] : undefined;
+    if (uplift === undefined) return null;
+    factor *= uplift;
+  }
+  return factor;
+}
+
 /** The prices of a service tier; null if the source does not state them, or not for a prompt of this length. */
 function servicePrices(prices: Prices, service: ServiceTier, totalInput: number): TokenPrices | null {
-  if (prices.tiers.some(({ aboveTokens }) => totalInput > aboveTokens)) return null;
-  if (service === 'batch') return { ...noPrices, input: prices.batchInput, output: prices.batchOutput };
-  return prices.services?.find(({ tier }) => tier === service) ?? null;
+  const long = prices.tiers.filter(({ aboveTokens }) => totalInput > aboveTokens).at(-1);
+  const listed = prices.services?.find(({ tier }) => tier === service);
+  if (listed !== undefined) {
+    if (long === undefined) return listed;
+    const own = listed.tiers?.find(({ aboveTokens }) => aboveTokens === long.aboveTokens);
+    return own === undefined ? null : merge(listed, own);
+  }
+  if (service !== 'batch' || long !== undefined) return null;
+  return { ...noPrices, input: prices.batchInput, output: prices.batchOutput };
 }
 
 const noPrices: TokenPrices = {

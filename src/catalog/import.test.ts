@@ -70,6 +70,19 @@ describe('reading a price list', () => {
       batchOutput: 5,
       imageInput: 0.0025,
       imageOutput: null,
+      services: [
+        {
+          tier: 'batch',
+          input: 0.625,
+          output: 5,
+          cachedRead: null,
+          cacheWrite5m: null,
+          cacheWrite1h: null,
+          reasoning: null,
+          audioInput: null,
+          audioOutput: null,
+        },
+      ],
       tiers: [],
     });
     expect(entry('openai/text-embedding-w')!.prices.output).toBe(0);
@@ -94,6 +107,44 @@ describe('reading a price list', () => {
     expect(entry('google/gemini-z')!.prices.tiers.map(({ aboveTokens, input }) => [aboveTokens, input])).toEqual([
       [128000, 0.3],
       [200000, 0.6],
+    ]);
+  });
+
+  it('reads what is billed beside the tokens, what multiplies them, and the tiers of service tiers', () => {
+    const { prices } = one({
+      input_cost_per_token: 1e-6,
+      input_cost_per_token_above_200k_tokens: 2e-6,
+      input_cost_per_token_flex: 5e-7,
+      input_cost_per_token_above_200k_tokens_flex: 1e-6,
+      cache_read_input_audio_token_cost: 3e-7,
+      output_cost_per_image_token: 3e-5,
+      search_context_cost_per_query: { search_context_size_low: 0.01, search_context_size_high: 0.01 },
+      provider_specific_entry: { us: 1.1, fast: 2, odd: 3 },
+    }).entry;
+    expect(prices).toMatchObject({
+      cachedAudio: 0.3,
+      imageTokenOutput: 30,
+      fees: { webSearch: 0.01 },
+      uplifts: { us: 1.1, fast: 2 },
+      services: [{ tier: 'flex', input: 0.5, tiers: [{ aboveTokens: 200_000, input: 1 }] }],
+    });
+    expect(prices.tiers).toMatchObject([{ aboveTokens: 200_000, input: 2 }]);
+    expect(
+      one({ search_context_cost_per_query: { low: 0.01, high: 0.02 }, provider_specific_entry: { us: 0.5 } }).entry.prices,
+    ).not.toHaveProperty('fees');
+    const { entries } = importLiteLLM({
+      'gemini/g': { litellm_provider: 'gemini', mode: 'chat', search_context_cost_per_query: { low: 0.035 } },
+      'vertex_ai/g': { litellm_provider: 'vertex_ai-language-models', mode: 'chat', regional_endpoint_uplift_multiplier: 1.1 },
+      'rerank-x': { litellm_provider: 'cohere', mode: 'rerank', input_cost_per_query: 0.002 },
+      'whisper-x': { litellm_provider: 'openai', mode: 'audio_transcription', input_cost_per_second: 0.0001 },
+      'gpt-x': { litellm_provider: 'openai', mode: 'chat', regional_processing_uplift_multiplier_eu: 1.1 },
+    });
+    // Some of Google's searches are free, so their number gives no price.
+    expect(entries.map(({ model, prices: { fees, uplifts } }) => [model, fees, uplifts])).toEqual([
+      ['rerank-x', { searchUnit: 0.002 }, undefined],
+      ['g', undefined, { vertex: 1.1 }],
+      ['gpt-x', undefined, { eu: 1.1 }],
+      ['whisper-x', { second: 0.0001 }, undefined],
     ]);
   });
 

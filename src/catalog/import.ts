@@ -1,7 +1,7 @@
 import { limits } from '../lib/limits.ts';
 import { rowsPerThousand } from './per-thousand.ts';
 import type { Capabilities, ModelEntry, Prices, TokenPrices } from './types.ts';
-import type { ModelMode } from '../apis/types.ts';
+import { serviceTiers, type ModelMode } from '../apis/types.ts';
 
 /** Sluice's provider name by the list's `litellm_provider`. Other providers are skipped. */
 const providers = new Map(
@@ -22,6 +22,10 @@ const providers = new Map(
     together_ai: 'together',
     fireworks_ai: 'fireworks',
     cerebras: 'cerebras',
+    cohere: 'cohere',
+    cohere_chat: 'cohere',
+    jina_ai: 'jina',
+    voyage: 'voyage',
   }),
 );
 
@@ -38,6 +42,9 @@ const prefixes: Readonly<Record<string, readonly string[]>> = {
   together: ['together_ai/'],
   fireworks: ['fireworks_ai/'],
   cerebras: ['cerebras/'],
+  cohere: ['cohere/'],
+  jina: ['jina_ai/'],
+  voyage: ['voyage/'],
 };
 
 const modes = new Map<unknown, ModelMode>([
@@ -45,6 +52,13 @@ const modes = new Map<unknown, ModelMode>([
   ['completion', 'completion'],
   ['responses', 'responses'],
   ['embedding', 'embedding'],
+  // Observed calls: what they cost, where their answers say it.
+  ['audio_transcription', 'other'],
+  ['audio_speech', 'other'],
+  ['image_generation', 'other'],
+  ['moderation', 'other'],
+  ['realtime', 'other'],
+  ['rerank', 'other'],
 ]);
 
 type Row = Readonly<Record<string, unknown>>;
@@ -77,7 +91,7 @@ function modality(row: Row, field: string, name: string): boolean | null {
   return Array.isArray(list) ? (list as unknown[]).includes(name) : null;
 }
 
-function prices(row: Row): Prices {
+function prices(row: Row, provider: string): Prices {
   return {
     ...tokenPrices(row, ''),
     batchInput: perMillion(row['input_cost_per_token_batches']),
@@ -85,18 +99,74 @@ function prices(row: Row): Prices {
     imageInput: plain(row['input_cost_per_image']),
     imageOutput: plain(row['output_cost_per_image']),
     ...services(row),
-    tiers: longContext(row),
+    ...fees(row, provider),
+    ...uplifts(row),
+    tiers: longContext(row, ''),
   };
 }
 
 /** Prices of the service tiers in the list. */
 function services(row: Row): Pick<Prices, 'services'> {
-  const found = (['flex', 'priority'] as const).flatMap((tier) => {
-    const priced = tokenPrices(row, `_${tier}`);
-    return priced.input === null && priced.output === null ? [] : [{ tier, ...priced }];
+  const found = serviceTiers.flatMap((tier) => {
+    const suffix = tier === 'batch' ? '_batches' : `_${tier}`;
+    const priced = tokenPrices(row, suffix);
+    if (priced.input === null && priced.output === null) return [];
+    const tiers = longContext(row, suffix);
+    return [{ tier, ...priced, ...(tiers.length === 0 ? {} : { tiers }) }];
   });
   return found.length === 0 ? {} : { services: found };
 }
+
+/** What is billed per call, unit or second. */
+function fees(row: Row, provider: string): Pick<Prices, 'fees'> {
+  const webSearch = searchFee(row, provider);
+  const searchUnit = row['mode'] === 'rerank' ? plain(row['input_cost_per_query']) : null;
+  const second = row['mode'] === 'audio_transcription' ? plain(row['input_cost_per_second']) : null;
+  const found = {
+    ...(webSearch === null ? {} : { webSearch }),
+    ...(searchUnit === null ? {} : { searchUnit }),
+    ...(second === null ? {} : { second }),
+  };
+  return Object.keys(found).length === 0 ? {} : { fees: found };
+}
+
+/** Providers with one price for each search, without free ones, that their answers count. */
+const countedSearches: ReadonlySet<string> = new Set(['anthropic', 'openai', 'azure']);
+
+/** OpenAI's price of the search tool that is generally available; the list's other price is that of the preview tool. */
+const openaiSearch = 0.01;
+
+/** US dollars per web search; null if it depends on more than the number of searches. */
+function searchFee(row: Row, provider: string): number | null {
+  const listed = row['search_context_cost_per_query'];
+  if (!countedSearches.has(provider) || typeof listed !== 'object' || listed === null) return null;
+  const all = new Set(Object.values(listed).map(plain));
+  const [fee] = all;
+  if (all.size !== 1 || fee === undefined || fee === null) return null;
+  return provider === 'openai' && fee !== openaiSearch ? null : fee;
+}
+
+/** Factors of all token prices. */
+function uplifts(row: Row): Pick<Prices, 'uplifts'> {
+  const stated = row['provider_specific_entry'];
+  const entry = typeof stated === 'object' && stated !== null ? (stated as Row) : {};
+  const found: Record<string, number> = {};
+  for (const [name, value] of [
+    ['fast', entry['fast']],
+    ['us', entry['us'] ?? row['regional_processing_uplift_multiplier_us']],
+    ['eu', row['regional_processing_uplift_multiplier_eu']],
+  ] as const)
+    if (isFactor(value)) found[name] = value;
+  return Object.keys(found).length === 0 ? {} : { uplifts: found };
+}
+
+/** A factor that is believed: of the size of those that providers have. */
+function isFactor(value: unknown): value is number {
+  return typeof value === 'number' && value >= 1 && value <= maxFactor;
+}
+
+/** Highest accepted factor; the catalog's schema has the same bound. */
+export const maxFactor = 100;
 
 function plain(value: unknown): number | null {
   return typeof value === 'number' && value >= 0 && value <= maxPerMillion ? value : null;
@@ -114,17 +184,27 @@ function tokenPrices(row: Row, suffix: string): TokenPrices {
     reasoning: perMillion(row[`output_cost_per_reasoning_token${suffix}`]),
     audioInput: perMillion(row[`input_cost_per_audio_token${suffix}`]),
     audioOutput: perMillion(row[`output_cost_per_audio_token${suffix}`]),
+    ...stated('cachedAudio', perMillion(row[`cache_read_input_audio_token_cost${suffix}`])),
+    ...stated('imageTokenInput', perMillion(row[`input_cost_per_image_token${suffix}`])),
+    ...stated('imageTokenOutput', perMillion(row[`output_cost_per_image_token${suffix}`])),
   };
 }
 
-function longContext(row: Row): Prices['tiers'] {
+function stated(name: string, price: number | null): object {
+  return price === null ? {} : { [name]: price };
+}
+
+/** `suffix`: of a service tier. */
+function longContext(row: Row, suffix: string): Prices['tiers'] {
   const tiers = [];
   for (const field of Object.keys(row)) {
-    const match = /^input_cost_per_token(_above_([1-9]\d{0,5})k_tokens)$/.exec(field);
-    if (match !== null) tiers.push({ aboveTokens: Number(match[2]) * 1000, ...tokenPrices(row, match[1]!) });
+    const match = longField.exec(field);
+    if (match?.[3] === suffix) tiers.push({ aboveTokens: Number(match[2]) * 1000, ...tokenPrices(row, `${match[1]!}${suffix}`) });
   }
   return tiers.sort((a, b) => a.aboveTokens - b.aboveTokens);
 }
+
+const longField = /^input_cost_per_token(_above_([1-9]\d{0,5})k_tokens)(|_[a-z]+)$/;
 
 function capabilities(row: Row, mode: ModelMode): Capabilities {
   const schema = flag(row['supports_response_schema']) ?? flag(row['supports_native_structured_output']);
@@ -150,14 +230,15 @@ export interface ImportProblem {
 }
 
 /** Names of the list's price fields. */
-const priceField = /^(?:input|output)_cost_per_(?:token|audio_token|reasoning_token|image)|^cache_(?:read|creation)_input_token_cost/;
+const priceField =
+  /^(?:input|output)_cost_per_(?:token|audio_token|reasoning_token|image)|^cache_(?:read|creation)_input_(?:audio_|image_)?token_cost/;
 
 function problemsOf(entry: ModelEntry, row: Row): ImportProblem[] {
   const found: ImportProblem[] = [];
   const { provider, model } = entry;
   for (const [field, value] of Object.entries(row)) {
     if (value === null || !priceField.test(field)) continue;
-    if ((field.includes('image') ? plain(value) : perMillion(value)) === null)
+    if ((/cost_per_image(?!_token)/.test(field) ? plain(value) : perMillion(value)) === null)
       found.push({ provider, model, field, problem: 'not-a-price' });
   }
   // The catalog has no prices by time of day: the base price applies all day, so a cost may be too high, never too low.
@@ -169,7 +250,7 @@ export interface ImportResult {
   /** By provider, then model. */
   readonly entries: readonly ModelEntry[];
   /**
-   * Number of rows of other kinds (images, speech, rerank), of providers that Sluice does not know, and of price variants that are not
+   * Number of rows of other kinds (videos, OCR), of providers that Sluice does not know, and of price variants that are not
    * model ids.
    */
   readonly skipped: number;
@@ -219,7 +300,7 @@ export function importLiteLLM(list: unknown): ImportResult {
       provider,
       model,
       mode,
-      prices: prices(row),
+      prices: prices(row, provider),
       contextWindow: tokens(row['max_input_tokens']),
       maxOutput: tokens(row['max_output_tokens']),
       capabilities: capabilities(row, mode),
@@ -227,10 +308,26 @@ export function importLiteLLM(list: unknown): ImportResult {
     found.set(key, { entry, row });
   }
   for (const { entry, row } of found.values()) problems.push(...problemsOf(entry, row));
+  const regional = vertexUplifts(rows);
   const entries = [...found.values()]
-    .map(({ entry }) => entry)
+    .map(({ entry }) => withVertex(entry, regional))
     .sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model));
   return { entries, skipped, problems, pricesOnly: thousands !== null };
+}
+
+/** Factors of regional endpoints at Vertex AI, by Google's model id. */
+function vertexUplifts(rows: readonly (readonly [string, unknown])[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const [id, value] of rows) {
+    const factor = id.startsWith('vertex_ai/') ? (value as Row | null)?.['regional_endpoint_uplift_multiplier'] : undefined;
+    if (isFactor(factor)) found.set(id.slice('vertex_ai/'.length), factor);
+  }
+  return found;
+}
+
+function withVertex(entry: ModelEntry, regional: ReadonlyMap<string, number>): ModelEntry {
+  const vertex = entry.provider === 'google' ? regional.get(entry.model) : undefined;
+  return vertex === undefined ? entry : { ...entry, prices: { ...entry.prices, uplifts: { ...entry.prices.uplifts, vertex } } };
 }
 
 /** Control characters: they would break logs and reports. */

@@ -45,12 +45,20 @@ export function withOverrides(base: Catalog, overrides: CatalogOverrides): Catal
       const stated = { ...(prices.output === undefined ? {} : { reasoning: null }), ...defined(prices) };
       // A service tier's price is void once the policy states another one.
       const { services, ...before } = entry?.prices ?? noPrices;
-      const kept = services === undefined || Object.keys(stated).length > 0 ? {} : { services };
+      const { fees, uplifts, ...tokens } = stated as Partial<Prices>;
+      const kept = services === undefined || Object.keys(tokens).length > 0 ? {} : { services };
       changed.push({
         provider,
         model,
         mode: mode ?? entry?.mode ?? 'chat',
-        prices: { ...before, ...kept, ...stated, tiers: before.tiers.map((tier) => ({ ...tier, ...stated })) },
+        prices: {
+          ...before,
+          ...kept,
+          ...tokens,
+          ...both('fees', before.fees, fees),
+          ...both('uplifts', before.uplifts, uplifts),
+          tiers: before.tiers.map((tier) => ({ ...tier, ...tokens })),
+        },
         contextWindow: contextWindow === undefined ? (entry?.contextWindow ?? null) : contextWindow,
         maxOutput: maxOutput === undefined ? (entry?.maxOutput ?? null) : maxOutput,
         capabilities: { ...(entry?.capabilities ?? noCapabilities), ...defined(capabilities ?? {}) },
@@ -67,4 +75,9 @@ function defined<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], u
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };
+}
+
+/** Stated fees or factors on top of the listed ones; nothing if there are none. */
+function both<T extends object>(name: string, listed: T | undefined, own: T | undefined): object {
+  return listed === undefined && own === undefined ? {} : { [name]: { ...listed, ...own } };
 }

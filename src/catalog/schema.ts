@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import { maxPerMillion } from './import.ts';
+import { serviceTiers } from '../apis/types.ts';
+import { maxFactor, maxPerMillion } from './import.ts';
+import { feeMeanings } from './types.ts';
+import type { Prices } from './types.ts';
 
 const price = z.number().min(0).max(maxPerMillion).nullable();
 
@@ -13,6 +16,25 @@ const tokenPrices = {
   audioInput: price.describe('US dollars per million audio input tokens'),
   audioOutput: price.describe('US dollars per million audio output tokens'),
 };
+
+const stated = z.number().min(0).max(maxPerMillion);
+
+/** Token prices that few models have: absent if they are not stated. */
+const rarePrices = {
+  cachedAudio: stated.optional().describe('US dollars per million audio input tokens read from the provider’s prompt cache'),
+  imageTokenInput: stated.optional().describe('US dollars per million image input tokens; absent means as other input'),
+  imageTokenOutput: stated.optional().describe('US dollars per million image output tokens'),
+};
+
+const fees = z
+  .strictObject(Object.fromEntries(Object.entries(feeMeanings).map(([name, meaning]) => [name, stated.optional().describe(meaning)])))
+  .describe('What is billed per call or unit');
+
+const uplifts = z
+  .record(z.string().min(1), z.number().min(1).max(maxFactor))
+  .describe('Factors of all token prices: fast (a faster mode), us, eu, vertex (processing in a region)');
+
+const tier = z.strictObject({ aboveTokens: z.int().positive(), ...tokenPrices, ...rarePrices });
 
 const capability = z.boolean().nullable();
 
@@ -36,12 +58,17 @@ export const modelSchema = z.strictObject({
   mode,
   prices: z.strictObject({
     ...tokenPrices,
+    ...rarePrices,
     batchInput: price,
     batchOutput: price,
     imageInput: price,
     imageOutput: price,
-    services: z.array(z.strictObject({ tier: z.enum(['flex', 'priority']), ...tokenPrices })).optional(),
-    tiers: z.array(z.strictObject({ aboveTokens: z.int().positive(), ...tokenPrices })),
+    services: z
+      .array(z.strictObject({ tier: z.enum(serviceTiers), ...tokenPrices, ...rarePrices, tiers: z.array(tier).optional() }))
+      .optional(),
+    fees: fees.optional(),
+    uplifts: uplifts.optional(),
+    tiers: z.array(tier),
   }),
   contextWindow: count,
   maxOutput: count,
@@ -71,6 +98,9 @@ export const catalogOverridesSchema = z
       z.string(),
       z.strictObject({
         ...Object.fromEntries(Object.entries(tokenPrices).map(([name, schema]) => [name, schema.optional()])),
+        ...rarePrices,
+        fees: fees.optional(),
+        uplifts: uplifts.optional(),
         mode: mode.optional().describe('What the model serves; chat when it is new'),
         contextWindow: count.optional().describe('Tokens that prompt and answer may take together'),
         maxOutput: count.optional().describe('Longest answer in tokens'),
@@ -92,6 +122,10 @@ export type CatalogOverrides = Readonly<
       Record<
         string,
         { readonly [K in keyof typeof tokenPrices]?: number | null | undefined } & {
+          readonly [K in keyof typeof rarePrices]?: number | undefined;
+        } & {
+          readonly fees?: Prices['fees'];
+          readonly uplifts?: Prices['uplifts'];
           readonly mode?: z.infer<typeof mode> | undefined;
           readonly contextWindow?: number | null | undefined;
           readonly maxOutput?: number | null | undefined;

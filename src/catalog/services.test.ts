@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readAnswer } from '../apis/index.ts';
 import type { ApiName, Usage } from '../apis/types.ts';
 import { readUsage } from '../apis/usage.ts';
-import { catalogOf, loadCatalog } from './index.ts';
+import { catalogOf, loadCatalog, withOverrides } from './index.ts';
 import type { CatalogFile } from './schema.ts';
 
 const catalog = await loadCatalog();
@@ -90,7 +90,7 @@ describe('tokens of other kinds', () => {
       cachedRead: 60,
     }));
 
-  it('cached sound is counted once, and its price is open', () => {
+  it('cached sound is counted once', () => {
     expect(
       usage('openai-chat', {
         prompt_tokens: 2_000,
@@ -101,7 +101,7 @@ describe('tokens of other kinds', () => {
           cached_tokens_details: { text_tokens: 500, audio_tokens: 700 },
         },
       }),
-    ).toMatchObject({ input: 500, audioInput: 300, cachedRead: 1_200, beyond: ['cached audio'] });
+    ).toMatchObject({ input: 500, audioInput: 300, cachedRead: 1_200, cachedAudio: 700 });
     expect(
       usage('gemini-generate', {
         promptTokenCount: 1_000,
@@ -109,7 +109,7 @@ describe('tokens of other kinds', () => {
         promptTokensDetails: [{ modality: 'AUDIO', tokenCount: 600 }],
         cacheTokensDetails: [{ modality: 'AUDIO', tokenCount: 400 }],
       }),
-    ).toMatchObject({ input: 400, audioInput: 200, cachedRead: 400, beyond: ['cached audio'] });
+    ).toMatchObject({ input: 400, audioInput: 200, cachedRead: 400, cachedAudio: 400 });
   });
 
   it('sound in the prompts of tools', () => {
@@ -146,16 +146,7 @@ describe('tokens of other kinds', () => {
 
 describe('what is billed beyond the tokens', () => {
   it.each([
-    [
-      'anthropic-messages',
-      { input_tokens: 5, output_tokens: 1, server_tool_use: { web_search_requests: 2, web_fetch_requests: 0 } },
-      ['web_search_requests'],
-    ],
-    [
-      'anthropic-messages',
-      { input_tokens: 5, output_tokens: 1, speed: 'fast', inference_geo: 'us', service_tier: 'standard' },
-      ['speed fast', 'inference_geo us'],
-    ],
+    ['anthropic-messages', { input_tokens: 5, output_tokens: 1, fallback_credit: { type: 'redeemed' } }, ['fallback_credit']],
     [
       'anthropic-messages',
       { input_tokens: 5, output_tokens: 1, speed: 'standard', inference_geo: 'global', service_tier: 'priority' },
@@ -163,10 +154,17 @@ describe('what is billed beyond the tokens', () => {
     ],
     ['openai-chat', { prompt_tokens: 5, completion_tokens: 1, num_sources_used: 4, queue_time: 0.2, cost: 0.1 }, ['num_sources_used']],
     ['openai-chat', { prompt_tokens: 5, completion_tokens: 1, completion_tokens_details: { brand_new_tokens: 3 } }, ['brand_new_tokens']],
+    ['openai-chat', { prompt_tokens: 5, completion_tokens: 1, prompt_audio_seconds: 12 }, ['prompt_audio_seconds']],
     [
       'gemini-generate',
-      { promptTokenCount: 5, candidatesTokenCount: 1, candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 1 }] },
-      ['image output'],
+      { promptTokenCount: 5, candidatesTokenCount: 1, candidatesTokensDetails: [{ modality: 'VIDEO', tokenCount: 1 }] },
+      ['video output'],
+    ],
+    ['gemini-generate', { promptTokenCount: 5, candidatesTokenCount: 1, totalTokenCount: 900 }, ['totalTokenCount']],
+    [
+      'gemini-generate',
+      { promptTokenCount: 5, candidatesTokenCount: 1, trafficType: 'ON_DEMAND_OFFPEAK' },
+      ['service_tier ON_DEMAND_OFFPEAK'],
     ],
   ] as const)('%s %j', (api, said, beyond) => {
     const read = usage(api, said);
@@ -190,11 +188,15 @@ describe('what is billed beyond the tokens', () => {
       ],
       usage: { input_tokens: 3, output_tokens: 1 },
     };
-    expect(answered('openai-responses', response).beyond).toEqual(['web_search_call']);
-    expect(streamed('openai-responses', [{ type: 'response.completed', response }]).beyond).toEqual(['web_search_call']);
+    expect(answered('openai-responses', response).calls).toEqual({ web_search_call: 1 });
+    // The same items in two events are not counted twice.
     expect(
-      answered('openai-responses', { ...response, output: [{ type: 'function_call' }, { type: 'reasoning' }] }).beyond,
-    ).toBeUndefined();
+      streamed('openai-responses', [
+        { type: 'response.created', response: { ...response, usage: null } },
+        { type: 'response.completed', response },
+      ]).calls,
+    ).toEqual({ web_search_call: 1 });
+    expect(answered('openai-responses', { ...response, output: [{ type: 'function_call' }, { type: 'reasoning' }] }).calls).toBeUndefined();
   });
 
   it('grounding at Google, streamed and not', () => {
@@ -202,10 +204,11 @@ describe('what is billed beyond the tokens', () => {
       candidates: [{ content: { parts: [{ text: 'x' }] }, finishReason: 'STOP', groundingMetadata: { webSearchQueries: ['x'] } }],
       usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 1 },
     };
-    expect(answered('gemini-generate', answer).beyond).toEqual(['grounding']);
+    expect(answered('gemini-generate', answer).calls).toEqual({ grounding: 1 });
     expect(
-      streamed('gemini-generate', [{ candidates: [{ content: { parts: [{ text: 'x' }] } }], modelVersion: 'm' }, answer]).beyond,
-    ).toEqual(['grounding']);
+      streamed('gemini-generate', [{ candidates: [{ content: { parts: [{ text: 'x' }] } }], modelVersion: 'm' }, answer]).calls,
+    ).toEqual({ grounding: 1 });
+    expect(catalog.cost('google', 'gemini-2.5-flash', answered('gemini-generate', answer))).toMatchObject({ reason: 'beyond' });
   });
 });
 
@@ -229,13 +232,152 @@ describe('service tiers', () => {
   });
 
   it('have an unknown one where it does not, and what was bought ahead is known at least', () => {
-    expect(catalog.cost('openai', 'gpt-5-nano', answered('openai-chat', { service_tier: 'priority', choices: [], usage: used }))).toEqual({
+    expect(catalog.cost('openai', 'gpt-5-nano', answered('openai-chat', { service_tier: 'ultrafast', choices: [], usage: used }))).toEqual({
       known: false,
       reason: 'price',
     });
     expect(
       catalog.cost('openai', 'gpt-5-nano', answered('openai-chat', { service_tier: 'scale', choices: [], usage: used })),
     ).toMatchObject({ known: false, reason: 'beyond' });
+    expect(
+      catalog.cost('openai', 'gpt-5-nano', answered('openai-chat', { service_tier: 'tomorrow', choices: [], usage: used })),
+    ).toMatchObject({ known: false, reason: 'beyond' });
+  });
+
+  it('have their own long-context prices, or none', () => {
+    const long = { prompt_tokens: 300_000, completion_tokens: 1_000, total_tokens: 301_000 };
+    const tier = (service_tier: string): Usage => answered('openai-chat', { service_tier, choices: [], usage: long });
+    expect(catalog.cost('openai', 'gpt-5.4', tier('default'))).toEqual({ known: true, usd: 0.3 * 5 + 0.0225 });
+    expect(catalog.cost('openai', 'gpt-5.4', tier('flex'))).toEqual({ known: true, usd: 0.3 * 2.5 + 0.01125 });
+    expect(catalog.cost('openai', 'gpt-5.4', tier('priority'))).toEqual({ known: false, reason: 'price' });
+  });
+
+  it('a batch has its prices of cached tokens', () => {
+    const batch = { input_tokens: 1_000, cache_read_input_tokens: 10_000, output_tokens: 100, service_tier: 'batch' };
+    expect(catalog.cost('anthropic', 'claude-opus-5', usage('anthropic-messages', batch))).toEqual({ known: true, usd: 0.00625 });
+  });
+});
+
+describe('what has a price of its own', () => {
+  const said = { input_tokens: 1_000, output_tokens: 100 };
+
+  it('searches at Anthropic are paid for each, fetched pages by their tokens', () => {
+    const searched = { ...said, server_tool_use: { web_search_requests: 2, web_fetch_requests: 3 } };
+    expect(catalog.cost('anthropic', 'claude-opus-5', usage('anthropic-messages', searched))).toEqual({ known: true, usd: 0.0275 });
+    const ran = { ...said, server_tool_use: { code_execution_requests: 1 } };
+    expect(catalog.cost('anthropic', 'claude-opus-5', usage('anthropic-messages', ran))).toMatchObject({
+      reason: 'beyond',
+      atLeastUsd: 0.0075,
+    });
+  });
+
+  it('the fast mode and a region multiply all tokens, and no fee', () => {
+    const fast = { ...said, speed: 'fast', inference_geo: 'us', server_tool_use: { web_search_requests: 1 } };
+    expect(catalog.cost('anthropic', 'claude-opus-5', usage('anthropic-messages', fast))).toEqual({ known: true, usd: 0.0265 });
+    // No price of its fast mode is listed, nor of another region.
+    expect(catalog.cost('anthropic', 'claude-opus-4-7', usage('anthropic-messages', fast))).toMatchObject({ reason: 'beyond' });
+    expect(catalog.cost('anthropic', 'claude-opus-5', usage('anthropic-messages', { ...said, inference_geo: 'mars' }))).toMatchObject({
+      reason: 'beyond',
+      atLeastUsd: 0.0075,
+    });
+  });
+
+  it('searches at OpenAI, where the list has the price of the tool that all may use', () => {
+    const response = (...output: readonly object[]): Usage =>
+      answered('openai-responses', { object: 'response', status: 'completed', output, usage: said });
+    const search = { type: 'web_search_call', action: { type: 'search', query: 'x' } };
+    expect(catalog.cost('openai', 'gpt-5.1', response(search, search))).toEqual({ known: true, usd: 0.02225 });
+    expect(catalog.cost('openai', 'gpt-4.1', response(search))).toMatchObject({ reason: 'beyond' });
+    expect(catalog.cost('openai', 'gpt-5.1', response(search, { type: 'web_search_call', action: { type: 'open_page' } }))).toEqual({
+      known: false,
+      reason: 'beyond',
+      atLeastUsd: 0.01225,
+    });
+    for (const type of ['file_search_call', 'code_interpreter_call', 'image_generation_call', 'shell_call'])
+      expect(catalog.cost('openai', 'gpt-5.1', response({ type }))).toMatchObject({ reason: 'beyond' });
+  });
+
+  it('pictures that a response’s tool made', () => {
+    const counts = { image_gen: { input_tokens: 3, output_tokens: 4_160 }, web_search: { num_requests: 0 } };
+    const response = { object: 'response', status: 'completed', output: [], usage: said, tool_usage: counts };
+    expect(answered('openai-responses', response).beyond).toEqual(['image_gen']);
+    expect(streamed('openai-responses', [{ type: 'response.completed', response }]).beyond).toEqual(['image_gen']);
+  });
+
+  it('cached sound, and tokens of pictures', () => {
+    const heard = {
+      promptTokenCount: 1_000,
+      candidatesTokenCount: 100,
+      cachedContentTokenCount: 400,
+      promptTokensDetails: [{ modality: 'AUDIO', tokenCount: 600 }],
+      cacheTokensDetails: [{ modality: 'AUDIO', tokenCount: 400 }],
+    };
+    expect(catalog.cost('google', 'gemini-2.5-flash', usage('gemini-generate', heard))).toEqual({ known: true, usd: 0.00061 });
+    const drawn = {
+      promptTokenCount: 10,
+      candidatesTokenCount: 1_300,
+      candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 1_290 }],
+    };
+    expect(catalog.cost('google', 'gemini-2.5-flash-image', usage('gemini-generate', drawn))).toEqual({ known: true, usd: 0.038728 });
+    expect(catalog.cost('google', 'gemini-2.5-flash', usage('gemini-generate', drawn))).toMatchObject({ reason: 'beyond' });
+    const made = {
+      input_tokens: 110,
+      output_tokens: 4_160,
+      total_tokens: 4_270,
+      input_tokens_details: { text_tokens: 10, image_tokens: 100 },
+    };
+    expect(catalog.cost('openai', 'gpt-image-1', usage('openai-chat', made))).toEqual({ known: true, usd: 0.16745 });
+  });
+
+  it('an endpoint of one region, for the models that cost more there', () => {
+    const chat = usage('openai-chat', { prompt_tokens: 1_000, completion_tokens: 100 });
+    const eu = (model: string, region: string): unknown => catalog.cost('openai', model, chat, region);
+    expect(eu('gpt-5.4', 'eu')).toEqual({ known: true, usd: 0.0044 });
+    expect(eu('gpt-5.4', 'jp')).toMatchObject({ known: false, reason: 'beyond', atLeastUsd: 0.004 });
+    expect(eu('gpt-4.1', 'eu')).toEqual(catalog.cost('openai', 'gpt-4.1', chat));
+  });
+
+  it('a prompt that was read in rounds has long-context prices by its longest', () => {
+    const tiered = catalogOf({
+      source: 's',
+      version: 'v',
+      date: '2026-01-01',
+      models: [{ ...catalog.lookup('xai', 'grok-4.5')!, provider: 'anthropic', model: 'claude-x' } as CatalogFile['models'][number]],
+    });
+    const rounds = (...inputs: readonly number[]): Usage =>
+      usage('anthropic-messages', {
+        input_tokens: inputs.at(-1),
+        output_tokens: 0,
+        iterations: inputs.map((input_tokens, index) => ({ type: index === 0 ? 'compaction' : 'message', input_tokens, output_tokens: 0 })),
+      });
+    expect(tiered.cost('anthropic', 'claude-x', rounds(150_000, 100_000))).toEqual({ known: true, usd: 0.5 });
+    expect(tiered.cost('anthropic', 'claude-x', rounds(250_000, 100_000))).toEqual({ known: true, usd: 1.4 });
+  });
+
+  it('tokens written to a cache in a proxy’s words, and totals alone of embeddings', () => {
+    expect(
+      usage('openai-chat', {
+        prompt_tokens: 100,
+        completion_tokens: 1,
+        prompt_tokens_details: { cached_tokens: 20, cache_creation_tokens: 30 },
+      }),
+    ).toMatchObject({ input: 50, cachedRead: 20, cacheWrite5m: 30 });
+    expect(usage('openai-embeddings', { total_tokens: 12 })).toMatchObject({ input: 12, output: 0 });
+    expect(readUsage('openai-chat', { total_tokens: 12 }, '')).toBeNull();
+  });
+
+  it('what a contract or a list without it says', () => {
+    const cheap = withOverrides(catalog, {
+      openai: { 'gpt-4.1': { fees: { webSearch: 0.01, fileSearch: 0.0025 }, uplifts: { fast: 3 } } },
+    });
+    const response = {
+      object: 'response',
+      status: 'completed',
+      output: [{ type: 'web_search_call' }, { type: 'file_search_call' }],
+      usage: said,
+    };
+    expect(cheap.cost('openai', 'gpt-4.1', answered('openai-responses', response))).toEqual({ known: true, usd: 0.0153 });
+    expect(cheap.lookup('openai', 'gpt-4.1')!.prices.services).toEqual(catalog.lookup('openai', 'gpt-4.1')!.prices.services);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { ModelMode, Usage } from '../apis/types.ts';
+import type { ModelMode, ServiceTier, Usage } from '../apis/types.ts';
 
 /** US dollars per million tokens; null = unknown. Unknown is never 0. */
 export interface TokenPrices {
@@ -11,7 +11,28 @@ export interface TokenPrices {
   readonly reasoning: number | null;
   readonly audioInput: number | null;
   readonly audioOutput: number | null;
+  /** Tokens with their own price in some models; absent = not stated. */
+  readonly cachedAudio?: number | undefined;
+  readonly imageTokenInput?: number | undefined;
+  readonly imageTokenOutput?: number | undefined;
 }
+
+/** Prices for the whole request if its input is above `aboveTokens`. */
+export type LongContextPrices = { readonly aboveTokens: number } & TokenPrices;
+
+/** Prices of a service tier, with its own long-context prices. */
+export type ServicePrices = { readonly tier: ServiceTier; readonly tiers?: readonly LongContextPrices[] | undefined } & TokenPrices;
+
+/** What is billed per call or unit. */
+export const feeMeanings = {
+  webSearch: 'US dollars per web search that the provider runs',
+  fileSearch: 'US dollars per search in files',
+  codeInterpreter: 'US dollars per call of a code interpreter',
+  grounding: 'US dollars per answer that Google grounded in searches',
+  searchUnit: 'US dollars per search unit of a rerank',
+  second: 'US dollars per second of sound',
+} as const;
+export type FeeName = keyof typeof feeMeanings;
 
 export interface Prices extends TokenPrices {
   readonly batchInput: number | null;
@@ -20,9 +41,13 @@ export interface Prices extends TokenPrices {
   readonly imageInput: number | null;
   readonly imageOutput: number | null;
   /** Prices of service tiers; absent if the source states none. */
-  readonly services?: readonly ({ readonly tier: 'flex' | 'priority' } & TokenPrices)[] | undefined;
-  /** Prices for the whole request if its total input is above `aboveTokens`; ascending. */
-  readonly tiers: readonly ({ readonly aboveTokens: number } & TokenPrices)[];
+  readonly services?: readonly ServicePrices[] | undefined;
+  /** US dollars per call of a tool that the provider runs, per unit of search, or per second of sound; absent = not stated. */
+  readonly fees?: { readonly [K in FeeName]?: number | undefined } | undefined;
+  /** Factors of all token prices: `fast` (a faster mode), `us` and `eu` (processing in a region); absent = not stated. */
+  readonly uplifts?: Readonly<Record<string, number>> | undefined;
+  /** Ascending. */
+  readonly tiers: readonly LongContextPrices[];
 }
 
 /** true / false / null = not stated by the source. An unstated capability does not qualify a model. */
@@ -78,8 +103,8 @@ export interface Catalog {
   lookup(provider: string, model: string): ModelEntry | null;
   models(provider: string): readonly ModelEntry[];
   providers(): readonly string[];
-  /** Cost of a measured usage on a model. */
-  cost(provider: string, model: string, usage: Usage): Cost;
+  /** Cost of a measured usage on a model. `region`: where the provider's endpoint processes it; null: anywhere. */
+  cost(provider: string, model: string, usage: Usage, region?: string | null): Cost;
   /**
    * Estimated cost before the call: prompt tokens and expected output tokens (see docs/decisions.md for the expectation). `cachedTokens`:
    * estimated number of prompt tokens that the provider reads from its prompt cache.

@@ -53,7 +53,7 @@ async function writeList(change: Record<string, Record<string, unknown>> = {}): 
     for (const { model, mode, prices } of base.models(provider)) {
       rows[model] = {
         litellm_provider: provider,
-        mode,
+        mode: mode === 'other' ? 'moderation' : mode,
         input_cost_per_token: (prices.input ?? 0) / 1e6,
         output_cost_per_token: (prices.output ?? 0) / 1e6,
       };

@@ -1,3 +1,4 @@
+import { regionOf } from '../policy/region.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { Exchange } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
@@ -246,7 +247,7 @@ interface ChatAnswer {
 function costOf(catalog: Catalog, provider: Provider, model: string, { usage }: ChatAnswer): number | null {
   if (typeof usage !== 'object' || usage === null) return null;
   const read = readUsage('openai-chat', usage, '');
-  const cost = read === null ? null : catalog.cost(provider.catalogProvider, model, read);
+  const cost = read === null ? null : catalog.cost(provider.catalogProvider, model, read, regionOf(provider));
   return cost?.known === true ? cost.usd : null;
 }
 

@@ -7,6 +7,7 @@ import { translatableTo } from '../exchange/chain/crossing.ts';
 import type { CallerContext, PolicyGeneration, Provider } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
+import { regionOf } from '../policy/region.ts';
 import { catalogModel } from '../route/capabilities.ts';
 import type { DecideInput, Decision } from '../route/types.ts';
 import { judge } from '../router/model/verdict.ts';
@@ -209,7 +210,7 @@ export class PolicyRun {
       const owner = providers.get(provider);
       return owner === undefined || usage === null
         ? { known: false, reason: 'model' }
-        : catalog.cost(owner.catalogProvider, catalogModel(owner, model), usage);
+        : catalog.cost(owner.catalogProvider, catalogModel(owner, model), usage, regionOf(owner));
     };
     const cost = usage === null ? estimate : costOf(served);
     const baseline = usage === null ? baselineEstimate : costOf(requested);

@@ -3,6 +3,7 @@ import type { Usage } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
+import { regionOf } from '../policy/region.ts';
 import { catalogModel } from '../route/capabilities.ts';
 import { decide } from '../route/decide.ts';
 import type { Decision, Disqualification } from '../route/types.ts';
@@ -217,7 +218,9 @@ function bySensitivity({ reason, rule, action, candidates }: Decision): boolean 
 
 function costOf({ providers, catalog }: PolicyGeneration, { provider, model }: TargetRef, usage: Usage): Cost {
   const facts = providers.get(provider);
-  return facts === undefined ? { known: false, reason: 'model' } : catalog.cost(facts.catalogProvider, catalogModel(facts, model), usage);
+  return facts === undefined
+    ? { known: false, reason: 'model' }
+    : catalog.cost(facts.catalogProvider, catalogModel(facts, model), usage, regionOf(facts));
 }
 
 function nameOf({ provider, model }: TargetRef): string {

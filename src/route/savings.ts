@@ -2,6 +2,7 @@ import type { Cost } from '../catalog/types.ts';
 import type { Usage } from '../apis/types.ts';
 import type { Baseline, ShapeFacts } from './types.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
+import { regionOf } from '../policy/region.ts';
 import { catalogModel } from './capabilities.ts';
 
 export interface Savings {
@@ -108,5 +109,5 @@ export function costOf(
   if (usage === null) return { known: false, reason: 'usage' };
   const provider = providers.get(target.provider);
   if (provider === undefined) return { known: false, reason: 'model' };
-  return catalog.cost(provider.catalogProvider, catalogModel(provider, target.model), usage);
+  return catalog.cost(provider.catalogProvider, catalogModel(provider, target.model), usage, regionOf(provider));
 }

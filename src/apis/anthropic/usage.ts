@@ -20,6 +20,7 @@ const knownFields: ReadonlySet<string> = new Set([
   'service_tier',
   'speed',
   'inference_geo',
+  'fallback_credit',
   'total_tokens',
   'prompt_tokens',
   'completion_tokens',
@@ -34,10 +35,14 @@ function read(usage: UsageFields): UsageParts | null {
   const cachedRead = sum((round) => round.cachedRead);
   const cacheWrite5m = sum((round) => round.cacheWrite5m);
   const cacheWrite1h = sum((round) => round.cacheWrite1h);
-  for (const [name, used] of Object.entries(fields(usage['server_tool_use']))) if (typeof used === 'number' && used > 0) beyond.push(name);
+  const uplifts: string[] = [];
   const { speed } = usage;
-  if (speed !== undefined && speed !== null && speed !== 'standard') beyond.push(`speed ${named(speed)}`);
-  if (!everywhere.has(usage['inference_geo'])) beyond.push(`inference_geo ${named(usage['inference_geo'])}`);
+  if (speed !== undefined && speed !== null && speed !== 'standard') uplifts.push(named(speed));
+  if (!everywhere.has(usage['inference_geo'])) uplifts.push(named(usage['inference_geo']));
+  // A credit for a refused attempt lowers the price.
+  if (fields(usage['fallback_credit'])['type'] === 'redeemed') beyond.push('fallback_credit');
+  const longest = Math.max(...counted.map((round) => round.input + round.cachedRead + round.cacheWrite5m + round.cacheWrite1h));
+  const calls = callsOf(usage['server_tool_use']);
   const tier = usage['service_tier'];
   // Capacity purchased in advance has a separate price.
   if (tier === 'priority') beyond.push('service_tier priority');
@@ -54,9 +59,22 @@ function read(usage: UsageFields): UsageParts | null {
     reasoning: count(fields(usage['output_tokens_details'])['thinking_tokens']),
     audioOutput: 0,
     service: tier === 'batch' ? 'batch' : null,
+    ...(counted.length > 1 ? { longestInput: longest } : {}),
+    ...(calls === null ? {} : { calls }),
+    ...(uplifts.length === 0 ? {} : { uplifts }),
     beyond,
   };
 }
+
+/** Calls of tools that Anthropic runs. Fetching a page costs only its tokens. */
+function callsOf(used: unknown): Record<string, number> | null {
+  const counts = Object.entries(fields(used)).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0 && entry[0] !== 'web_fetch_requests',
+  );
+  return counts.length === 0 ? null : Object.fromEntries(counts.slice(0, mostKinds).map(([name, times]) => [named(name), times]));
+}
+
+const mostKinds = 8;
 
 /** Inference locations without an extra price. */
 const everywhere: ReadonlySet<unknown> = new Set([undefined, null, '', 'global', 'not_available', 'default']);

@@ -25,8 +25,10 @@ export class AnswerFacts {
    */
   sample: Buffer | null = null;
   readonly sampleEnds: number[] = [];
-  /** Tools that the provider ran and bills per call. */
-  readonly fees = new Set<string>();
+  /** What is billed and not counted. */
+  readonly beyond = new Set<string>();
+  /** What the provider bills per call or unit, and how often it was used. */
+  calls: Record<string, number> | undefined;
 
   addEvent(data: Buffer): void {
     this.eventBytes += data.length;
@@ -38,10 +40,19 @@ export class AnswerFacts {
   }
 
   addService(name: unknown): void {
-    if (typeof name !== 'string') return;
-    this.service = serviceOf(name) ?? this.service;
-    // Purchased in advance, at a separate price.
-    if (name === 'scale') this.fees.add('service_tier scale');
+    // `scale` is purchased in advance, at a separate price.
+    if (typeof name === 'string') this.service = serviceOf(name.slice(0, 64), { push: (tier) => this.beyond.add(tier) }) ?? this.service;
+  }
+
+  addCalls(name: string, times = 1): void {
+    this.calls ??= {};
+    this.calls[name] = (this.calls[name] ?? 0) + times;
+  }
+
+  /** Says again, in one event of a stream, what an earlier event may have said. */
+  setCalls(name: string, times: number): void {
+    this.calls ??= {};
+    this.calls[name] = Math.max(this.calls[name] ?? 0, times);
   }
 
   /** Merges: Anthropic counts its input in the first event and its output in the last. */
@@ -120,10 +131,20 @@ export function readEvent(reading: EventReading | null, data: Buffer, facts: Ans
 }
 
 /** Response items of tools that OpenAI bills per call. */
-const paidCalls: ReadonlySet<string> = new Set(['web_search_call', 'file_search_call', 'code_interpreter_call', 'image_generation_call']);
+const paidCalls: ReadonlySet<string> = new Set([
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'image_generation_call',
+  'shell_call',
+]);
 
-export function addCall(type: unknown, facts: AnswerFacts): void {
-  if (typeof type === 'string' && paidCalls.has(type)) facts.fees.add(type);
+/** Counts one item of a response. `action`: the kind of action of a search. */
+export function addCall(type: unknown, action: unknown, facts: AnswerFacts): void {
+  if (typeof type !== 'string' || !paidCalls.has(type)) return;
+  // Only searches are documented as billed; opening a page, or looking for something in it, may be.
+  if (type === 'web_search_call' && typeof action === 'string' && action !== 'search') facts.beyond.add(`${type} ${action.slice(0, 32)}`);
+  else facts.addCalls(type);
 }
 
 /**
@@ -146,6 +167,9 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
         case 'model':
         case 'modelVersion':
           facts.model = text(cursor.stringOrNull()) ?? facts.model;
+          return;
+        case 'tool_usage':
+          toolUsage(JSON.parse(cursor.raw().toString('utf8')), facts);
           return;
         case 'service_tier':
           facts.addService(cursor.stringOrNull());
@@ -192,11 +216,27 @@ function outputOf(cursor: JsonCursor, facts: AnswerFacts): void {
       cursor.skip();
       return;
     }
+    let type: string | null = null;
+    let action: unknown;
     cursor.object((key) => {
-      if (key === 'type') addCall(cursor.stringOrNull(), facts);
+      if (key === 'type') type = cursor.stringOrNull();
+      else if (key === 'action' && cursor.isObject())
+        cursor.object((inner) => {
+          if (inner === 'type') action = cursor.stringOrNull();
+          else cursor.skip();
+        });
       else cursor.skip();
     });
+    addCall(type, action, facts);
   });
+}
+
+/** What a response counts of its tools: pictures have tokens of a model of their own. */
+export function toolUsage(said: unknown, facts: AnswerFacts): void {
+  if (!isObject(said)) return;
+  for (const [tool, counts] of Object.entries(said))
+    if (isObject(counts) && tool !== 'web_search' && Object.values(counts).some((one) => typeof one === 'number' && one > 0))
+      facts.beyond.add(tool.slice(0, 64));
 }
 
 function finishOf(cursor: JsonCursor, facts: AnswerFacts): void {
@@ -212,7 +252,7 @@ function finishOf(cursor: JsonCursor, facts: AnswerFacts): void {
     cursor.object((key) => {
       if (key === 'finish_reason' || key === 'finishReason') facts.finishReason = cursor.stringOrNull() ?? facts.finishReason;
       else if (key === 'groundingMetadata') {
-        if (cursor.isObject()) facts.fees.add('grounding');
+        if (cursor.isObject()) facts.setCalls('grounding', 1);
         cursor.skip();
       } else cursor.skip();
     });

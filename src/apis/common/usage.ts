@@ -1,5 +1,5 @@
 import { limits } from '../../lib/limits.ts';
-import type { ServiceTier, Usage, UsageConvention } from '../types.ts';
+import { serviceTiers, type ServiceTier, type Usage, type UsageConvention } from '../types.ts';
 
 export type UsageFields = Readonly<Record<string, unknown>>;
 
@@ -8,6 +8,9 @@ export type UsageParts = Omit<Usage, 'input' | 'output' | 'raw' | 'beyond' | 'se
   readonly service: ServiceTier | null;
   readonly beyond: readonly string[];
 };
+
+/** Number of calls or units by the provider's own names. */
+export type Calls = Readonly<Record<string, number>>;
 
 /** How an API counts, and how to read its usage object. */
 export interface UsageReading {
@@ -20,6 +23,7 @@ export interface UsageReading {
 export interface Billed {
   readonly service: ServiceTier | null;
   readonly beyond: readonly string[];
+  readonly calls?: Calls;
 }
 
 const nothing: readonly string[] = [];
@@ -54,6 +58,8 @@ export function readUsageWith(reading: UsageReading, usage: unknown, raw: string
     const input = totalInput - cachedRead - cacheWrite5m - cacheWrite1h - audioInput;
     const output = totalOutput - reasoning - audioOutput;
     if (input < 0 || output < 0) return null;
+    const extras = extrasOf(read, billed.calls);
+    if ((extras.cachedAudio ?? 0) > cachedRead || (extras.imageInput ?? 0) > input || (extras.imageOutput ?? 0) > output) return null;
     return {
       convention,
       input,
@@ -66,6 +72,7 @@ export function readUsageWith(reading: UsageReading, usage: unknown, raw: string
       audioOutput,
       totalInput,
       totalOutput,
+      ...extras,
       ...(service === null ? {} : { service }),
       ...(beyond.length === 0 ? {} : { beyond }),
       raw: raw.slice(0, limits.rawUsageBytes),
@@ -74,6 +81,24 @@ export function readUsageWith(reading: UsageReading, usage: unknown, raw: string
     if (error instanceof Unreadable) return null;
     throw error;
   }
+}
+
+type Extras = Pick<Usage, 'cachedAudio' | 'imageInput' | 'imageOutput' | 'longestInput' | 'calls' | 'uplifts'>;
+const noExtras: Extras = {};
+
+/** What most answers do not have. */
+function extrasOf(read: UsageParts, more: Calls | undefined): Extras {
+  const { cachedAudio = 0, imageInput = 0, imageOutput = 0, longestInput = 0, uplifts = nothing } = read;
+  const calls = more === undefined ? read.calls : { ...read.calls, ...more };
+  if (cachedAudio + imageInput + imageOutput + longestInput + uplifts.length === 0 && calls === undefined) return noExtras;
+  return {
+    ...(cachedAudio === 0 ? {} : { cachedAudio }),
+    ...(imageInput === 0 ? {} : { imageInput }),
+    ...(imageOutput === 0 ? {} : { imageOutput }),
+    ...(longestInput === 0 ? {} : { longestInput }),
+    ...(calls === undefined || Object.keys(calls).length === 0 ? {} : { calls }),
+    ...(uplifts.length === 0 ? {} : { uplifts }),
+  };
 }
 
 /** Times, and amounts of money that the provider calculates itself. */
@@ -111,8 +136,15 @@ export function named(value: unknown): string {
   return typeof value === 'string' ? value.slice(0, mostName) : '';
 }
 
-/** A tier by any provider's name for it; null for the standard tier. */
-export function serviceOf(name: string): ServiceTier | null {
-  const tier = /flex|priority|batch/i.exec(name)?.[0].toLowerCase();
-  return tier === undefined ? null : (tier as ServiceTier);
+const tierName = new RegExp(serviceTiers.join('|'), 'i');
+
+/** Names of the standard tier. */
+const standardTier = /^(?:|default|auto|standard|standard_only|on_demand|unspecified|traffic_type_unspecified)$/i;
+
+/** A tier by any provider's name for it; null for the standard tier. A tier without known prices is added to `beyond`. */
+export function serviceOf(name: string, beyond: { push: (name: string) => unknown }): ServiceTier | null {
+  const tier = tierName.exec(name)?.[0].toLowerCase();
+  if (tier !== undefined) return tier as ServiceTier;
+  if (!standardTier.test(name)) beyond.push(`service_tier ${name}`);
+  return null;
 }

@@ -18,6 +18,7 @@ const knownFields: ReadonlySet<string> = new Set([
   'toolUsePromptTokensDetails',
   'responseTokenCount',
   'responseTokensDetails',
+  'initialPromptTokenCount',
   'trafficType',
   'serviceTier',
 ]);
@@ -30,10 +31,13 @@ function read(usage: UsageFields): UsageParts | null {
   const cachedAudio = modality(usage['cacheTokensDetails'], 'AUDIO');
   const audioInput = modality(usage['promptTokensDetails'], 'AUDIO') + modality(usage['toolUsePromptTokensDetails'], 'AUDIO') - cachedAudio;
   const beyond: string[] = [];
-  if (cachedAudio > 0) beyond.push('cached audio');
-  if (modality(usage['candidatesTokensDetails'], 'IMAGE') > 0) beyond.push('image output');
-  // Capacity purchased in advance and by time: its tokens have no price.
-  if (usage['trafficType'] === 'PROVISIONED_THROUGHPUT') beyond.push('provisioned throughput');
+  const candidates = count(usage['candidatesTokenCount']);
+  const imageOutput = modality(usage['candidatesTokensDetails'], 'IMAGE');
+  if (modality(usage['candidatesTokensDetails'], 'VIDEO') > 0) beyond.push('video output');
+  // Its OpenAI-compatible API leaves thoughts out of the completion; here, too, a total may contain more than its parts.
+  if (count(usage['totalTokenCount']) > prompt + candidates + reasoning) beyond.push('totalTokenCount');
+  // Capacity purchased in advance and by time, and off-peak traffic: their tokens have no price.
+  const service = serviceOf(named(usage['serviceTier'] ?? usage['trafficType']), beyond);
   unknownFields(usage, knownFields, beyond);
   return {
     convention,
@@ -42,10 +46,12 @@ function read(usage: UsageFields): UsageParts | null {
     cacheWrite5m: 0,
     cacheWrite1h: 0,
     audioInput: Math.min(Math.max(0, audioInput), Math.max(0, prompt - cachedRead)),
-    totalOutput: count(usage['candidatesTokenCount']) + reasoning,
+    totalOutput: candidates + reasoning,
     reasoning,
     audioOutput: modality(usage['candidatesTokensDetails'], 'AUDIO'),
-    service: serviceOf(named(usage['serviceTier'] ?? usage['trafficType'])),
+    cachedAudio: Math.min(cachedAudio, cachedRead),
+    imageOutput: Math.min(imageOutput, candidates),
+    service,
     beyond,
   };
 }

@@ -2,7 +2,7 @@ import type { Api } from '../api.ts';
 import { unreadAnswer } from '../common/opaque.ts';
 import { openaiErrors } from '../openai/errors.ts';
 import { openaiPrompt as member } from '../openai/read.ts';
-import { openaiUsage } from '../openai/usage.ts';
+import { openaiInputUsage } from '../openai/usage.ts';
 
 /** OpenAI's embeddings. */
 export const openaiEmbeddingsApi: Api = {
@@ -18,7 +18,7 @@ export const openaiEmbeddingsApi: Api = {
     asks: true,
     tied: null,
   },
-  answer: { ...unreadAnswer, usage: openaiUsage, idHeader: 'x-request-id' },
+  answer: { ...unreadAnswer, usage: openaiInputUsage, idHeader: 'x-request-id' },
   errors: openaiErrors,
   parameters: null,
   translation: { caller: null, target: null },

@@ -1,4 +1,4 @@
-import { addCall, isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
+import { addCall, isObject, text, toolUsage, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
 
 function event(said: Fields, facts: AnswerFacts): void {
   const type = text(said['type']) ?? '';
@@ -10,10 +10,13 @@ function event(said: Fields, facts: AnswerFacts): void {
     facts.model = text(response['model']) ?? facts.model;
     facts.addUsage(response['usage']);
     facts.addService(response['service_tier']);
-    if (Array.isArray(response['output']))
-      for (const item of response['output'] as unknown[]) if (isObject(item)) addCall(item['type'], facts);
+    toolUsage(response['tool_usage'], facts);
     if (type === 'response.failed') facts.addError(response['error'] ?? {});
     if (type === 'response.completed' || type === 'response.incomplete' || type === 'response.failed') {
+      // The items were counted once if two events end it.
+      if (!facts.terminal && Array.isArray(response['output']))
+        for (const item of response['output'] as unknown[])
+          if (isObject(item)) addCall(item['type'], isObject(item['action']) ? item['action']['type'] : undefined, facts);
       facts.terminal = true;
       facts.finishReason = text(response['status']);
     }

@@ -21,6 +21,7 @@ const knownFields: ReadonlySet<string> = new Set([
   'cache_write_tokens',
   'cache_creation_tokens',
   'cached_tokens_details',
+  'type',
   'audio_tokens',
   'text_tokens',
   'image_tokens',
@@ -30,7 +31,6 @@ const knownFields: ReadonlySet<string> = new Set([
   'rejected_prediction_tokens',
   'prompt_cache_hit_tokens',
   'prompt_cache_miss_tokens',
-  'prompt_audio_seconds',
   'cost_details',
   'is_byok',
   'reasoning_tokens_details',
@@ -39,37 +39,67 @@ const knownFields: ReadonlySet<string> = new Set([
 
 /** Chat and completions use prompt/completion, Responses uses input/output. Some compatible providers mix the names. */
 function read(usage: UsageFields): UsageParts | null {
-  if (usage['prompt_tokens'] === undefined && usage['input_tokens'] === undefined) return null;
-  const inputDetails = fields(usage['prompt_tokens_details'] ?? usage['input_tokens_details']);
-  const outputDetails = fields(usage['completion_tokens_details'] ?? usage['output_tokens_details']);
+  if (usage['prompt_tokens'] === undefined && usage['input_tokens'] === undefined) return readSeconds(usage);
+  const inputDetails = fields(usage['prompt_tokens_details'] ?? usage['input_tokens_details'] ?? usage['input_token_details']);
+  const outputDetails = fields(usage['completion_tokens_details'] ?? usage['output_tokens_details'] ?? usage['output_token_details']);
   // Moonshot puts it at the top, DeepSeek uses its own name.
   const cachedRead = count(inputDetails['cached_tokens'] ?? usage['prompt_cache_hit_tokens'] ?? usage['cached_tokens']);
-  const audio = count(inputDetails['audio_tokens']);
-  const cachedAudio = count(fields(inputDetails['cached_tokens_details'])['audio_tokens']);
+  // OpenAI's own name is cache_write_tokens: a subset of the input, with a separate price for its newer models. Proxies have the other.
+  const written = count(inputDetails['cache_write_tokens'] ?? inputDetails['cache_creation_tokens']);
+  const cached = fields(inputDetails['cached_tokens_details']);
+  const cachedAudio = Math.min(count(cached['audio_tokens']), cachedRead);
   const totalInput = count(usage['prompt_tokens'] ?? usage['input_tokens']);
   const said = count(usage['completion_tokens'] ?? usage['output_tokens']);
   const thoughts = count(outputDetails['reasoning_tokens']);
+  const audioOutput = count(outputDetails['audio_tokens']);
+  // Cached audio and images are in both of OpenAI's subsets; they must not be counted twice.
+  const uncached = Math.max(0, totalInput - cachedRead - written);
+  const audioInput = Math.min(Math.max(0, count(inputDetails['audio_tokens']) - cachedAudio), uncached);
+  const images = Math.max(0, count(inputDetails['image_tokens']) - count(cached['image_tokens']));
   const beyond: string[] = [];
   const outside = outsideOf(count(usage['total_tokens']), totalInput + said, thoughts);
   if (outside === null) beyond.push('total_tokens');
-  if (cachedAudio > 0) beyond.push('cached audio');
   unknownFields(usage, knownFields, beyond);
+  const reasoning = thoughts === 0 ? (outside ?? 0) : thoughts;
+  const totalOutput = said + (outside ?? 0);
   return {
     convention: outside === null || outside === 0 ? convention : { ...convention, reasoning: 'on-top' },
     totalInput,
     cachedRead,
-    // OpenAI's own name is cache_write_tokens: a subset of the input, with a separate price for its newer models.
-    cacheWrite5m: count(inputDetails['cache_write_tokens']),
+    cacheWrite5m: written,
     cacheWrite1h: 0,
-    // Cached audio is in both of OpenAI's subsets; it must not be counted twice.
-    audioInput: Math.min(Math.max(0, audio - cachedAudio), Math.max(0, totalInput - cachedRead)),
-    totalOutput: said + (outside ?? 0),
-    reasoning: thoughts === 0 ? (outside ?? 0) : thoughts,
-    audioOutput: count(outputDetails['audio_tokens']),
+    audioInput,
+    totalOutput,
+    reasoning,
+    audioOutput,
+    cachedAudio,
+    imageInput: Math.min(images, uncached - audioInput),
+    imageOutput: Math.min(count(outputDetails['image_tokens']), Math.max(0, totalOutput - reasoning - audioOutput)),
     service: null,
     beyond,
   };
 }
+
+/** The usage of a transcription that is billed by its length. */
+function readSeconds(usage: UsageFields): UsageParts | null {
+  const { seconds } = usage;
+  if (usage['type'] !== 'duration' || typeof seconds !== 'number' || !(seconds >= 0) || !Number.isFinite(seconds)) return null;
+  return { ...noTokens, calls: { seconds } };
+}
+
+const noTokens: UsageParts = {
+  convention,
+  totalInput: 0,
+  cachedRead: 0,
+  cacheWrite5m: 0,
+  cacheWrite1h: 0,
+  audioInput: 0,
+  totalOutput: 0,
+  reasoning: 0,
+  audioOutput: 0,
+  service: null,
+  beyond: [],
+};
 
 /**
  * Thinking tokens that a provider reports outside its completion count: xAI names them and includes them only in the total; Google's
@@ -84,6 +114,17 @@ function outsideOf(total: number, counted: number, thoughts: number): number | n
 
 /** How OpenAI's APIs count. */
 export const openaiUsage: UsageReading = { convention, read };
+
+/** The same for calls without an output, as embeddings: some providers say only the total. */
+export const openaiInputUsage: UsageReading = {
+  convention,
+  read: (usage) =>
+    read(
+      usage['prompt_tokens'] === undefined && usage['input_tokens'] === undefined && usage['total_tokens'] !== undefined
+        ? { ...usage, prompt_tokens: usage['total_tokens'] }
+        : usage,
+    ),
+};
 
 /** OpenAI chat: cached, written, audio and reasoning tokens are inside their totals. */
 export function openaiChatUsage(usage: Usage): JsonObject {

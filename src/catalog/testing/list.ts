@@ -60,7 +60,7 @@ export function smallList(): Record<string, Record<string, unknown>> {
     },
     'bedrock/us-east-1/some.model-v1:0': { litellm_provider: 'bedrock', mode: 'chat', input_cost_per_token: 1e-6 },
     'some.model-v1:0': { litellm_provider: 'bedrock_converse', mode: 'chat', input_cost_per_token: 8e-7, output_cost_per_token: 3.2e-6 },
-    'dall-e': { litellm_provider: 'openai', mode: 'image_generation', output_cost_per_image: 0.04 },
+    'sora-x': { litellm_provider: 'openai', mode: 'video_generation', output_cost_per_second: 0.04 },
     'elsewhere/model': { litellm_provider: 'somewhere', mode: 'chat', input_cost_per_token: 1e-6 },
   };
 }
