@@ -1,11 +1,15 @@
 import { expect, it } from 'vitest';
 import { bypassDrill } from '../bench/bypass/drill.ts';
 
-it('lets nothing around a block or a budget, and lets pass what is allowed', { timeout: 120_000 }, async () => {
-  const { block, budget, allowed } = await bypassDrill();
-  expect([block.length >= 150, budget.length >= 40]).toEqual([true, true]);
-  expect([...block, ...budget].filter(({ through }) => through).map(({ way, status }) => `${way.kind}: ${way.what} (${status})`)).toEqual(
-    [],
-  );
+it('lets nothing around a block, a budget, a rate limit or a mask, and lets pass what is allowed', { timeout: 120_000 }, async () => {
+  const { block, budget, limit, mask, allowed } = await bypassDrill();
+  expect([block.length >= 450, budget.length >= 80, limit.length >= 50, mask.length >= 300]).toEqual([true, true, true, true]);
+  // A mask that refuses everything would prove nothing.
+  expect(mask.filter(({ sent }) => sent).length).toBeGreaterThan(150);
+  expect(
+    [...block, ...budget, ...limit, ...mask]
+      .filter(({ through }) => through)
+      .map(({ way, status }) => `${way.kind}: ${way.what} (${status})`),
+  ).toEqual([]);
   expect(allowed.filter(({ through, recorded }) => !through || !recorded).map(({ way, status }) => `${way.what} (${status})`)).toEqual([]);
 });

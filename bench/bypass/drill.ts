@@ -1,24 +1,33 @@
 import { request } from 'node:http';
 import { Stack } from '../../src/demo/stack.ts';
-import { ScriptedProvider } from '../../test/support/scripted-provider.ts';
+import { type Got, ScriptedProvider } from '../../test/support/scripted-provider.ts';
+import { members } from './members.ts';
+import { readable } from './readable.ts';
+import { wire } from './wire.ts';
 import { allowed, bannedModel, waysAroundBlock, waysAroundBudget, type Way } from './ways.ts';
 
-/** Result of one attempt. `through`: it reached a provider; `unrecorded`: it reached one and has no record. */
+/** Result of one attempt. `through`: the provider got what it must not get; `sent`: it got anything. */
 export interface Tried {
   readonly way: Way;
   readonly status: number;
   readonly through: boolean;
+  readonly sent: boolean;
   readonly recorded: boolean;
 }
 
 export interface DrillResult {
   readonly block: readonly Tried[];
   readonly budget: readonly Tried[];
+  /** Around a rate limit that is reached. */
+  readonly limit: readonly Tried[];
+  /** Around a mask: `through` if the provider could read the text. */
+  readonly mask: readonly Tried[];
   /** Permitted requests: all must get through. */
   readonly allowed: readonly Tried[];
 }
 
 const policy = `version: 1
+limits: [ { name: reached, match: { workspace: [reached] }, requests: { day: 1 } } ]
 budgets: [ { name: spent, match: { workspace: [spent] }, period: month, usd: 0.000001, unknown: refuse, hard: {} } ]
 defaults: { failClosed: true, tiers: [] }
 sections:
@@ -26,6 +35,10 @@ sections:
     match: { workspace: [dlp] }
     sensitivity: [ { name: zeus, pattern: 'project zeus', ignoreCase: true, base64: true, then: { block: 'This prompt names a confidential project.' } } ]
     overrides: [ { name: ban, when: { model: [${bannedModel}] }, then: { block: 'Not this model.' } } ]
+  - { name: spent, match: { workspace: [spent, reached] }, websockets: allow }
+  - name: masked
+    match: { workspace: [masked] }
+    sensitivity: [ { name: zeus, pattern: 'project zeus', ignoreCase: true, base64: true, then: { mask: true } } ]
 `;
 
 /** Tries every way on a real Envoy in front of a real Sluice. */
@@ -34,14 +47,20 @@ export async function bypassDrill(): Promise<DrillResult> {
   const stack = new Stack({ policy, endpoint: await provider.listen(), failClosed: true });
   try {
     await stack.start();
-    const tryAll = async (ways: readonly Way[], workspace: string): Promise<Tried[]> => {
+    const tryAll = async (ways: readonly Way[], workspace: string, bad: (got: Got) => boolean = () => true): Promise<Tried[]> => {
       const tried: Tried[] = [];
-      for (const way of ways) tried.push(await tryOne(stack, provider, way, workspace));
+      for (const way of ways) tried.push(await tryOne(stack, provider, way, workspace, bad));
       return tried;
     };
     return {
-      block: await tryAll(waysAroundBlock(), 'dlp'),
+      block: await tryAll([...waysAroundBlock(), ...members(), ...wire()], 'dlp'),
       budget: await tryAll(waysAroundBudget(), 'spent'),
+      limit: (await tryAll([...allowed().slice(0, 1), ...waysAroundBudget().filter(({ kind }) => kind !== 'number')], 'reached')).slice(1),
+      mask: await tryAll(
+        [...waysAroundBlock(), ...members(), ...wire()].filter((way) => readable(Buffer.from(way.body), way.headers, way.path)),
+        'masked',
+        ({ raw, headers, path }) => readable(raw, headers, path),
+      ),
       allowed: await tryAll(allowed(), 'dlp'),
     };
   } finally {
@@ -50,19 +69,20 @@ export async function bypassDrill(): Promise<DrillResult> {
   }
 }
 
-async function tryOne(stack: Stack, provider: ScriptedProvider, way: Way, workspace: string): Promise<Tried> {
+async function tryOne(stack: Stack, provider: ScriptedProvider, way: Way, workspace: string, bad: (got: Got) => boolean): Promise<Tried> {
   const before = provider.got.length;
   const { status, id } = await send(stack.url, way, workspace);
-  const through = provider.got.length > before || status === 101;
-  const recorded = id !== null && (await isRecorded(`${stack.adminUrl}/decisions/${id}`, through));
-  return { way, status, through, recorded };
+  const got = provider.got.slice(before);
+  const sent = got.length > 0 || status === 101;
+  const recorded = id !== null && (await isRecorded(`${stack.adminUrl}/decisions/${id}`, sent));
+  return { way, status, through: status === 101 || got.some(bad), sent, recorded };
 }
 
 /** Whether a record exists; for an answered request it is written when the response has ended. */
 async function isRecorded(url: string, answered: boolean): Promise<boolean> {
-  for (let tries = answered ? 40 : 1; tries > 0; tries--) {
+  for (let tries = answered ? 400 : 1; tries > 0; tries--) {
     if ((await fetch(url)).status === 200) return true;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
   return false;
 }
@@ -105,16 +125,17 @@ function send(
   });
 }
 
-/** The table of docs/security.md: kinds of ways, how many were tried, and what became of them. */
-export function tableOf(tried: readonly Tried[]): string {
+/** A table of docs/security.md: kinds of ways, how many were tried, and what became of them. `masks`: some may be sent, masked. */
+export function tableOf(tried: readonly Tried[], masks = false): string {
   const kinds = [...new Set(tried.map(({ way }) => way.kind))];
+  // Envoy answers gRPC with 200 and the status in a header.
   const row = (kind: string, of: readonly Tried[]): string => {
-    const by = (low: number, high: number): number => of.filter(({ status, through }) => !through && status >= low && status < high).length;
-    return `| ${kind} | ${of.length} | ${of.filter(({ through }) => through).length} | ${by(400, 500)} | ${by(500, 600)} | ${of.filter(({ through, recorded }) => through && !recorded).length} |`;
+    const by = (low: number, high: number): number => of.filter(({ status, sent }) => !sent && status >= low && status < high).length;
+    return `| ${kind} | ${of.length} | ${of.filter(({ through }) => through).length} | ${masks ? `${of.filter(({ sent, through }) => sent && !through).length} | ` : ''}${by(200, 500)} | ${by(500, 600)} | ${of.filter(({ sent, recorded }) => sent && !recorded).length} |`;
   };
   return [
-    '| way | tried | got through | refused (4xx) | refused (5xx) | left without a record |',
-    '|---|---|---|---|---|---|',
+    `| way | tried | got through | ${masks ? 'sent, masked | ' : ''}refused (4xx) | refused (5xx) | left without a record |`,
+    `|---|---|---|${masks ? '---|' : ''}---|---|---|`,
     ...kinds.map((kind) =>
       row(
         kind,

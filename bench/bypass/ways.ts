@@ -14,24 +14,24 @@ export interface Way {
 export const secret = 'please look at Project Zeus today';
 export const bannedModel = 'gpt-4.1';
 
-const chatPath = '/v1/chat/completions';
-const json = (value: unknown): string => JSON.stringify(value);
-const chat = (content: unknown = secret, more: object = {}): string =>
+export const chatPath = '/v1/chat/completions';
+export const json = (value: unknown): string => JSON.stringify(value);
+export const chat = (content: unknown = secret, more: object = {}): string =>
   json({ model: 'gpt-5.1', messages: [{ role: 'user', content }], ...more });
-const base64 = (text: string, encoding: BufferEncoding = 'utf8'): string => Buffer.from(text, encoding).toString('base64');
-const way = (kind: string, what: string, body: Buffer | string, more: Partial<Way> = {}): Way => ({
+export const base64 = (text: string, encoding: BufferEncoding = 'utf8'): string => Buffer.from(text, encoding).toString('base64');
+export const way = (kind: string, what: string, body: Buffer | string, more: Partial<Way> = {}): Way => ({
   kind,
   what,
   path: chatPath,
   body,
   ...more,
 });
-const claude = (more: object): string =>
+export const claude = (more: object): string =>
   json({ model: 'claude-sonnet-4-5', max_tokens: 9, messages: [{ role: 'user', content: 'hi' }], ...more });
 const gemini = (parts: unknown): string => json({ contents: [{ parts }] });
-const geminiPath = '/v1beta/models/gemini-2.5-flash:generateContent';
-const messagesPath = '/v1/messages';
-const responsesPath = '/v1/responses';
+export const geminiPath = '/v1beta/models/gemini-2.5-flash:generateContent';
+export const messagesPath = '/v1/messages';
+export const responsesPath = '/v1/responses';
 
 function callers(): Way[] {
   const hints: readonly (readonly [string, Readonly<Record<string, string | readonly string[]>>])[] = [
@@ -334,23 +334,27 @@ function apis(): Way[] {
     way('API', 'PATCH', chat(), { method: 'PATCH' }),
     way('API', 'GET with a body', chat(), { method: 'GET' }),
     way('API', 'DELETE with a body', chat(), { method: 'DELETE' }),
-    ...[
-      '/v1/realtime?model=gpt-realtime',
-      '/v1/responses',
-      '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent',
-    ].map((path) =>
-      way('API', `WebSocket ${path}`, '', {
-        path,
-        method: 'GET',
-        headers: {
-          connection: 'Upgrade',
-          upgrade: 'websocket',
-          'sec-websocket-version': '13',
-          'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-        },
-      }),
-    ),
+    ...sockets('API'),
   ];
+}
+
+function sockets(kind: string): Way[] {
+  return [
+    '/v1/realtime?model=gpt-realtime',
+    '/v1/responses',
+    '/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent',
+  ].map((path) =>
+    way(kind, `WebSocket ${path}`, '', {
+      path,
+      method: 'GET',
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      },
+    }),
+  );
 }
 
 function spellings(): Way[] {
@@ -409,6 +413,35 @@ export function waysAroundBlock(): readonly Way[] {
   return [...callers(), ...encodings(), ...grammar(), ...paths(), ...places(), ...apis(), ...spellings(), ...bans()];
 }
 
+/** Calls that are not decided, and that somebody pays for. */
+function observedCalls(): Way[] {
+  const post = (path: string, body: unknown, headers: Way['headers'] = {}): Way => way('observed', path, json(body), { path, headers });
+  return [
+    post('/v1/images/generations', { model: 'gpt-image-1', prompt: 'hi' }),
+    post('/v1/images/generations', { prompt: 'hi' }),
+    post('/v1/audio/speech', { model: 'tts-1', voice: 'alloy', input: 'hi' }),
+    post('/v1/videos', { prompt: 'hi' }),
+    post('/v1/batches', { input_file_id: 'f', endpoint: '/v1/chat/completions', completion_window: '24h' }),
+    post('/v1/moderations', { input: 'hi' }),
+    post('/v1/responses/compact', { model: 'gpt-5.1', input: 'hi' }),
+    post('/v1/realtime/client_secrets', { session: { type: 'realtime' } }),
+    post('/v1/threads/t/runs', { assistant_id: 'a' }),
+    post('/v1/fine_tuning/jobs', { model: 'gpt-4.1-mini', training_file: 'f' }),
+    post('/v1/vector_stores/v/search', { query: 'hi' }),
+    post('/v1/messages/batches', { requests: [{ custom_id: 'a', params: {} }] }),
+    post('/v1beta/models/imagen-4:predict', { instances: [{ prompt: 'hi' }] }),
+    post('/v1beta/models/gemini-2.5-flash:batchGenerateContent', { batch: {} }),
+    post('/v1beta/cachedContents', { contents: [{ parts: [{ text: 'hi' }] }] }),
+    post('/cohere/v2/rerank', { model: 'rerank-v3.5', query: 'a', documents: ['b'] }),
+    post('/mistral/v1/ocr', { model: 'mistral-ocr-latest', document: {} }),
+    way('observed', 'a form', `--B\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--B--\r\n`, {
+      path: '/v1/audio/transcriptions',
+      headers: { 'content-type': 'multipart/form-data; boundary=B' },
+    }),
+    ...sockets('observed').slice(0, 1),
+  ];
+}
+
 /** Ways around a budget that is used up. */
 export function waysAroundBudget(): readonly Way[] {
   const numbers = ['-1', '-100', '-1e308', '-1e999', '1e308', '1e999', '0', '-0', '0.1', '"9"', 'null', 'true', '[]', '{}'];
@@ -445,6 +478,7 @@ export function waysAroundBudget(): readonly Way[] {
     way('API', 'Gemini', gemini([{ text: 'hi' }]), { path: geminiPath }),
     way('API', 'Responses', json({ model: 'gpt-5.1', input: 'hi' }), { path: responsesPath }),
     way('API', 'completions', json({ model: 'gpt-3.5-turbo-instruct', prompt: 'hi' }), { path: '/v1/completions' }),
+    ...observedCalls(),
   ];
 }
 
@@ -466,6 +500,11 @@ export function allowed(): readonly Way[] {
       headers: { 'content-type': 'multipart/form-data; boundary=B' },
     }),
     way('allowed', 'an image', json({ model: 'gpt-image-1', prompt: 'hi' }), { path: '/v1/images/generations' }),
+    way('allowed', 'an address with escapes', chat('see https://a.test/?q=a%20b&c=%zz')),
+    way('allowed', 'a drawing', chat([{ type: 'image_url', image_url: { url: `data:image/svg+xml;base64,${base64('<svg/>')}` } }])),
+    way('allowed', 'flags, circles and tags', chat('\u{1F1E9}\u{1F1EA} Ⓐ \u{1F3F4}\u{E0067}\u{E0062}\u{E007F}')),
+    way('allowed', 'other models', chat('hi', { models: ['gpt-4o', 'gpt-5-mini'] })),
+    way('allowed', 'UTF-8 by name', hi, { headers: { 'content-type': 'application/json; charset="UTF-8"' } }),
     way('allowed', 'models', '', { path: '/v1/models', method: 'GET' }),
   ];
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { apis } from './registry.ts';
-import { Draft } from './scan/draft.ts';
+import { Draft, namesModels } from './scan/draft.ts';
 import { JsonCursor, ScanError } from './scan/scan.ts';
 import type { BodyMember, PassReason, ReadResult, Recognition } from './types.ts';
 
@@ -29,8 +29,12 @@ export function readExchange(
   try {
     if (!cursor.isObject()) return { ok: false, reason: 'invalid-json' };
     const bodyOpen = cursor.at + 1;
-    if (members === null) cursor.object((key) => reader(cursor, draft, key));
-    else cursor.object((key) => readMember(cursor, members, key, () => reader(cursor, draft, key)));
+    const read = (key: string): void => {
+      if (namesModels(key)) draft.peekModels(cursor);
+      reader(cursor, draft, key);
+    };
+    if (members === null) cursor.object(read);
+    else cursor.object((key) => readMember(cursor, members, key, () => read(key)));
     cursor.finish();
     if (recognition.stream !== null) draft.stream = recognition.stream;
     const exchange = draft.exchange(api, operation, body, pathModel, bodyOpen);

@@ -78,6 +78,8 @@ export interface Exchange {
    * the last duplicate; all are rewritten, so that no parser can disagree.
    */
   readonly modelSpans: readonly Span[];
+  /** Models that a lenient provider or a gateway behind this one may ask instead: `models`, `fallbacks`, `Model`. Absent if none. */
+  readonly otherModels?: readonly string[];
   readonly pathModel: { readonly model: string; readonly span: Span } | null;
   readonly stream: boolean;
   readonly bodyBytes: number;

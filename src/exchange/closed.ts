@@ -25,7 +25,7 @@ const refusals: Readonly<Record<PassReason, readonly [status: number, message: s
   'not-json': [415, 'The policy lets only requests pass that it can read: send the body as application/json.'],
   'encoded-body': [
     415,
-    'The policy lets only requests pass that it can read: this content-encoding cannot be decoded. Send gzip, deflate, br, zstd or none.',
+    'The policy lets only requests pass that it can read: this content-encoding or charset cannot be decoded. Send UTF-8 in gzip, deflate, br, zstd or none.',
   ],
   upgrade: [403, 'The policy lets only requests pass that it can read: WebSockets are not allowed here.'],
   'too-large': [413, 'The policy lets only requests pass that it can read: this body is larger than the gateway reads.'],

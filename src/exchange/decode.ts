@@ -50,3 +50,12 @@ export function decodeBody(body: Buffer, contentEncoding: string): Buffer | null
 export function withoutMark(body: Buffer): Buffer {
   return body.length >= 3 && body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
 }
+
+/** Charsets in which ASCII letters are ASCII bytes, and UTF-16, which bodies of other types than JSON are decoded from. */
+const readCharsets = /^(?:utf-?8|utf-?16(?:le|be)?|(?:us-)?ascii|iso-?8859-?\d+|latin-?\d|windows-125\d|cp125\d)$/i;
+
+/** Whether a body of this content type is written in a charset that patterns are searched in; true if it says none. */
+export function readsCharset(contentType: string): boolean {
+  const said = /;\s*charset\s*=\s*"?([^";]*)/i.exec(contentType)?.[1]?.trim() ?? '';
+  return said === '' || readCharsets.test(said);
+}

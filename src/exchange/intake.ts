@@ -17,6 +17,7 @@ import { bodyTells } from './call-units.ts';
 import { callerOf, headOf, keepsModel } from './caller.ts';
 import { Claims } from './claims.ts';
 import { isClosed, unknownApi } from './closed.ts';
+import { readsCharset } from './decode.ts';
 import type { Arrived, RequestContext } from './context.ts';
 import { OwnHeaders } from './crossing-headers.ts';
 import { FeedbackBody, type TakeFeedback } from './feedback.ts';
@@ -92,6 +93,7 @@ export class Intake {
     };
     if (section.credentials === 'gateway' && section.mode === 'enabled' && !credentials.has(provider.name, section))
       return undecided.refuse(arrived, recognition, 'no-gateway-key');
+    if (closed && !endOfStream && !readsCharset(head.contentType)) return undecided.refuse(arrived, recognition, 'encoded-body');
     if (recognition.kind !== 'readable') return this.#unrewritable(arrived, head, recognition, endOfStream);
     const why = endOfStream ? 'no-body' : admission.admits() ? null : 'overload';
     if (why !== null) return closed ? undecided.refuse(arrived, recognition, why) : undecided.passKeyed(arrived, why, recognition);

@@ -34,7 +34,10 @@ const deepest = 4;
 function collect(value: unknown, found: Set<string>, depth: number): void {
   if (typeof value !== 'object' || value === null || depth > deepest) return;
   for (const [key, inner] of Object.entries(value)) {
-    if (key === 'model' && typeof inner === 'string') found.add(inner.replace(/^models\//, '').trim());
+    const name = key.toLowerCase();
+    if (name === 'model' && typeof inner === 'string') found.add(inner.replace(/^models\//, '').trim());
+    else if ((name === 'models' || name === 'fallbacks') && Array.isArray(inner))
+      for (const one of inner as readonly unknown[]) collect({ model: one }, found, depth);
     else collect(inner, found, depth + 1);
   }
 }

@@ -88,7 +88,11 @@ class Decider {
       verdict,
       caller,
       provider: provider.name,
-      knownAs: [catalogModel(provider, exchange.model), ...(this.#requestedEntry === null ? [] : [this.#requestedEntry.model])],
+      knownAs: [
+        catalogModel(provider, exchange.model),
+        ...(this.#requestedEntry === null ? [] : [this.#requestedEntry.model]),
+        ...(exchange.otherModels ?? []),
+      ],
     };
     const { classifiedTask } = verdict;
     this.#classified =

@@ -7,6 +7,7 @@ export interface Got {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  readonly raw: Buffer;
   /** The model in its body, or in its path. */
   readonly model: string;
 }
@@ -59,7 +60,7 @@ export class ScriptedProvider {
       const body = raw.toString();
       const path = request.url ?? '';
       const model = /\/models\/([^/:]+):/.exec(path)?.[1] ?? /"model"\s*:\s*"([^"]*)"/.exec(body)?.[1] ?? '';
-      const got: Got = { path, headers: request.headers, body, model };
+      const got: Got = { path, headers: request.headers, body, raw, model };
       this.got.push(got);
       void this.behaviour(got, response, async () => {
         const answer = answerTo({ method: request.method ?? 'POST', path, headers: request.headers, body: raw });

@@ -8,6 +8,29 @@ const found = (body: unknown, pattern: Partial<SensitivePattern> = {}): boolean 
   inspectJson(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), [{ ...zeus, ...pattern }])?.matched[0];
 const base64 = (text: string, encoding: BufferEncoding = 'utf8'): string => Buffer.from(text, encoding).toString('base64');
 
+test('a space in a pattern stands for any white space, unless it is escaped, in a class, or nothing is folded', () => {
+  for (const text of ['project zeus', 'project  zeus', 'project\tzeus', 'project\n zeus', 'project\u1680zeus', 'project\u2028zeus'])
+    expect([text, found({ input: text }), found({ input: text }, { fold: false })]).toEqual([text, true, text === 'project zeus']);
+  expect(found({ input: 'projectzeus' })).toBe(false);
+  for (const [source, text, wanted] of [
+    [String.raw`project\ zeus`, 'project  zeus', false],
+    [String.raw`project\ zeus`, 'project zeus', true],
+    ['project[ -]zeus', 'project\nzeus', false],
+    ['project ?zeus', 'projectzeus', true],
+    ['project ?zeus', 'project\nzeus', true],
+    ['project {2}zeus', 'project \tzeus', true],
+    ['project {2}zeus', 'project zeus', false],
+    ['a  b', 'a\nb', true],
+  ] as const)
+    expect([source, text, found({ input: text }, { source })]).toEqual([source, text, wanted]);
+});
+
+test('what would be read is not taken for more than it says', () => {
+  expect(found({ input: '100%ze us, project %7' })).toBe(false);
+  expect(found({ input: 'project \u{1F1E9}\u{1F1EA} zeus' })).toBe(false);
+  expect(found({ input: `project ${base64('zebra and more words')}` }, { base64: true })).toBe(false);
+});
+
 describe('every text that a model or a tool reads', () => {
   const bodies: Readonly<Record<string, object>> = {
     'a chat message': { messages: [{ role: 'user', content: secret }] },

@@ -77,7 +77,9 @@ export const fileData: ReadonlySet<string> = new Set([
   'imageBytes',
   'videoBytes',
 ]);
-export const mediaType = /^(?:image|audio|video|font)\/|^application\/(?:pdf|zip|gzip)/i;
+/** Media without text. A drawing in SVG is text. */
+export const mediaType = /^(?:image|audio|video|font)\/(?!svg)|^application\/(?:pdf|zip|gzip)/i;
+const textType = /^text\/|^application\/(?:json|xml|yaml|javascript|csv|x-ndjson|jsonl)|[+]?(?:svg|xml|json)$/i;
 export const dataUrl = /^data:([^;,]*)((?:;[^;,]*)*),/;
 export const base64Text = /^[A-Za-z0-9+/_-]+={0,2}$/;
 
@@ -129,6 +131,15 @@ class TextWalk {
     this.#left -= text.length;
     if (this.#left < 0) this.unread = true;
     else this.#parts.push(text);
+    if (percentEscapes.test(text)) this.#escaped(text);
+  }
+
+  /** Addresses and forms write letters as percent escapes. */
+  #escaped(text: string): void {
+    const plain = percentDecoded(text);
+    this.#left -= plain.length;
+    if (this.#left < 0) this.unread = true;
+    else this.#parts.push(plain);
   }
 
   #value(cursor: JsonCursor, key: string, top: boolean, free: boolean): string | null {
@@ -215,7 +226,7 @@ class TextWalk {
   #dataUrl(value: string, [head, mime = '', options = '']: RegExpExecArray): void {
     if (mediaType.test(mime)) return;
     const rest = value.slice(head.length);
-    if (options.includes('base64')) this.#base64(rest);
+    if (options.includes('base64')) this.#base64(rest, mime);
     else this.add(percentDecoded(rest));
   }
 
@@ -224,24 +235,25 @@ class TextWalk {
     const url = data.startsWith('data:') ? dataUrl.exec(data) : null;
     if (url !== null) this.#dataUrl(data, url);
     else if (mime !== null && mediaType.test(mime)) return;
-    else if (base64Text.test(data)) this.#base64(data);
+    else if (base64Text.test(data.replace(/\s+/g, ''))) this.#base64(data, mime);
     else this.#text(data);
   }
 
-  #base64(data: string): void {
-    const text = textOf(Buffer.from(data, 'base64'));
+  /** `mime`: null if it is not said. */
+  #base64(data: string, mime: string | null): void {
+    const bytes = Buffer.from(data, 'base64');
+    const text = textOf(bytes) ?? (mime !== null && textType.test(mime) ? bytes.toString('latin1') : null);
     if (text !== null) this.add(text);
     // It may be plain text without spaces.
     this.add(data);
   }
 }
 
+const percentEscapes = /%[0-9a-f]{2}/i;
+
+/** Decodes what is escaped; what is not UTF-8 becomes U+FFFD. */
 function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'));
 }
 
 /** The bytes as text, if they are UTF-8, or UTF-16 by its byte order mark or its zero bytes. Null otherwise. */
@@ -274,10 +286,23 @@ export function plainTexts(body: Buffer): BodyTexts {
   if (text.length > limits.inspectedUnits) return { text: '', unread: true };
   const walk = new TextWalk(limits.inspectedUnits, 0);
   walk.add(text);
-  for (const line of text.split('\n')) {
+  // JSON over several lines, as in a form: only its escapes hide text.
+  for (let plain = unescaped(text), round = 0; plain !== null && round < nestedJson; plain = unescaped(plain), round++) walk.add(plain);
+  // A form in URL letters writes spaces as plus.
+  if (!/\s/.test(text) && text.includes('+')) walk.add(percentDecoded(text.replaceAll('+', ' ')));
+  for (const line of text.split(/[\r\n\u001e]+/)) {
     if (!/^\s*[[{]/.test(line)) continue;
     const found = jsonTexts(Buffer.from(line));
     if (found !== null) walk.add(found.text);
   }
   return { text: walk.join(), unread: walk.unread };
+}
+
+const escapedUnits = /\\u([0-9a-f]{4})/gi;
+
+/** The text without JSON's numeric escapes; null if it has none. */
+function unescaped(text: string): string | null {
+  return text.includes('\\u') && text.search(escapedUnits) >= 0
+    ? text.replace(escapedUnits, (_all, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
+    : null;
 }

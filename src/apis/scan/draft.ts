@@ -22,6 +22,7 @@ export class Draft {
   model: string | null = null;
   modelUnreadable = false;
   readonly modelSpans: Span[] = [];
+  readonly otherModels: string[] = [];
   stream = false;
   readonly turns: Turn[] = [];
   textBytes = 0;
@@ -94,6 +95,16 @@ export class Draft {
     this.modelUnreadable = token.end - token.start > limits.modelBytes || token.end === token.start;
     if (this.modelUnreadable) return;
     this.model = JSON.parse(cursor.bytes.toString('utf8', span.start, span.end)) as string;
+  }
+
+  /** Notes the models in the next value, which is read again afterwards. */
+  peekModels(cursor: JsonCursor): void {
+    cursor.peek();
+    const { at, gaps } = cursor;
+    const raw = cursor.raw();
+    cursor.at = at;
+    cursor.gaps = gaps;
+    if (raw.length <= mostModelBytes) namesIn(JSON.parse(raw.toString('utf8')), this.otherModels);
   }
 
   /** Reads a string value as a text part of `turn`. */
@@ -184,6 +195,7 @@ export class Draft {
       operation,
       model,
       modelSpans: pathModel === null ? this.modelSpans : [],
+      ...(this.otherModels.length === 0 ? {} : { otherModels: this.otherModels }),
       pathModel,
       stream: this.stream,
       bodyBytes: body.length,
@@ -239,6 +251,22 @@ export class Draft {
       texts + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens,
     );
   }
+}
+
+/** Longest list of other models that is looked at. */
+const mostModelBytes = 16_384;
+
+/** Names of models: a text, a list of texts, or objects with a member `model`. */
+function namesIn(value: unknown, into: string[]): void {
+  if (into.length >= limits.parameters) return;
+  if (typeof value === 'string') into.push(value.slice(0, limits.modelBytes));
+  else if (Array.isArray(value)) for (const inner of value) namesIn(inner, into);
+  else if (typeof value === 'object' && value !== null && 'model' in value) namesIn(value.model, into);
+}
+
+/** Whether a top-level member names models besides `model`. */
+export function namesModels(key: string): boolean {
+  return key === 'models' || key === 'fallbacks' || (key.length === 5 && key !== 'model' && key.toLowerCase() === 'model');
 }
 
 /** Maximum bytes between a member's name and its value, for the colon and white space: more than real clients write. */
