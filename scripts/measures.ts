@@ -24,6 +24,10 @@ export const kinds: Readonly<Record<Kind, Readonly<Record<string, Measure>>>> = 
       file: 'bench/ledger.ts',
       about: 'what the ledger costs and sustains, and what a killed process loses: ledger [SECONDS] [KILLS]',
     },
+    fleet: {
+      file: 'bench/fleet.ts',
+      about: 'what one PostgreSQL takes from several replicas, and its CPU a record: fleet [SECONDS] [WRITERS] [WORKSPACES]',
+    },
     router: { file: 'bench/router.ts', about: 'one scoring by the learned router' },
     sequential: { file: 'bench/sequential.ts', about: 'false alarms and drops found by the test of experiments' },
     configmap: { file: 'bench/configmap-edits.ts', about: 'from an edit of a ConfigMap to a decision by it' },

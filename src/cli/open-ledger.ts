@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
-import type { LedgerReader } from '../ledger/backend.ts';
+import type { DoubledRow, LedgerReader } from '../ledger/backend.ts';
 import { backendOf } from '../ledger/backends.ts';
 import type { Db } from '../ledger/sqlite/database.ts';
 import { fileOrOff } from './file-flag.ts';
@@ -45,11 +45,15 @@ export async function withReader<T>(place: string | undefined, work: (reader: Le
  * Reads rows of the ledger: from a file, or from a copy of a database's. `from`: only exchanges since then are needed (ms since the epoch);
  * null for all. Throws SluiceError.
  */
-export async function withRows<T>(place: string | undefined, from: number | null, work: (db: Db) => T | Promise<T>): Promise<T> {
+export async function withRows<T>(
+  place: string | undefined,
+  from: number | null,
+  work: (db: Db, doubled: readonly DoubledRow[]) => T | Promise<T>,
+): Promise<T> {
   const target = ledgerTarget(place);
-  const { db, close } = await backendOf(target.place).openRows(target, from);
+  const { db, doubled, close } = await backendOf(target.place).openRows(target, from);
   try {
-    return await work(db);
+    return await work(db, doubled ?? []);
   } finally {
     close();
   }

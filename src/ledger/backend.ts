@@ -63,7 +63,15 @@ export interface OpenedWriter {
   readonly end: () => void | Promise<void>;
 }
 
+/** A row that a database holds more than once. `writer`: its number. */
+export interface DoubledRow {
+  readonly writer: number;
+  readonly seq: number;
+}
+
 export interface OpenedRows {
   readonly db: Db;
+  /** Absent if the tables exclude them. */
+  readonly doubled?: readonly DoubledRow[];
   readonly close: () => void;
 }

@@ -79,6 +79,9 @@ export interface SqlDialect {
   readonly number: string;
   /** The text at a path of the record in `body`; NULL if there is none. */
   readonly inside: (path: readonly string[]) => string;
+  /** Tables or views of the sums by hour and by day. */
+  readonly hours: string;
+  readonly days: string;
 }
 
 export const sqliteDialect: SqlDialect = {
@@ -87,6 +90,8 @@ export const sqliteDialect: SqlDialect = {
   holds: (column) => `instr(lower(${column}), lower(?)) > 0`,
   number: '?',
   inside: (path) => `json_extract(body, '$.${path.join('.')}')`,
+  hours: 'by_hour',
+  days: 'by_day',
 };
 
 /** A field as SQL. `name` is one of `whereFields`. */

@@ -264,11 +264,11 @@ function rowSource(by: readonly SavingsKey[], { from, to }: Period, where: reado
 }
 
 /** Hours up to the first midnight, whole days up to the last one, and hours of the final day. */
-function sumSource({ from, to }: Period): Where {
+function sumSource({ from, to }: Period, { hours, days }: SqlDialect): Where {
   const first = Math.ceil(from / dayMs) * dayMs;
   const last = Math.max(first, Math.floor(to / dayMs) * dayMs);
   return {
-    sql: `(SELECT * FROM by_hour WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_day WHERE at >= ? AND at < ? UNION ALL SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums`,
+    sql: `(SELECT * FROM ${hours} WHERE at >= ? AND at < ? UNION ALL SELECT * FROM ${days} WHERE at >= ? AND at < ? UNION ALL SELECT * FROM ${hours} WHERE at >= ? AND at < ?) AS sums`,
     values: [from, Math.min(first, to), first, last, last, to],
   };
 }
@@ -298,11 +298,11 @@ export function savingsPlan(
   const from = rows ? query.from : query.from - (query.from % hourMs);
   const period = { from, to: query.to };
   const fine = query.to - from <= 3 * dayMs;
-  const source = rows ? rowSource(by, period, where, dialect, shadow) : sumSource(period);
+  const source = rows ? rowSource(by, period, where, dialect, shadow) : sumSource(period, dialect);
   const trend = rows
     ? rowSource([], period, where, dialect, shadow)
     : fine
-      ? { sql: '(SELECT * FROM by_hour WHERE at >= ? AND at < ?) AS sums', values: [from, query.to] }
+      ? { sql: `(SELECT * FROM ${dialect.hours} WHERE at >= ? AND at < ?) AS sums`, values: [from, query.to] }
       : source;
   const bucket = `at - at % ${fine ? hourMs : dayMs}`;
   const keys = by.map((key) => `"${key}"`).join(', ');

@@ -31,29 +31,29 @@ export class RollupCells {
     readonly ms: number;
     readonly cells: Map<string, Cell>;
     readonly known: Map<number, Set<string>>;
-  }[] = [
-    { name: 'by_hour', ms: hourMs, cells: new Map(), known: new Map() },
-    { name: 'by_day', ms: dayMs, cells: new Map(), known: new Map() },
-  ];
+  }[];
   readonly #load: (table: Table, bucket: number) => Set<string>;
   readonly #maxKeys: number;
 
-  /** `load`: existing keys of a bucket, joined by NUL. */
-  constructor(load: (table: Table, bucket: number) => Set<string>, maxKeys: number = limits.ledgerRollupKeys) {
+  /** `load`: existing keys of a bucket, joined by NUL. `tables`: which are added up here. */
+  constructor(
+    load: (table: Table, bucket: number) => Set<string>,
+    {
+      maxKeys = limits.ledgerRollupKeys,
+      tables = ['by_hour', 'by_day'],
+    }: { readonly maxKeys?: number; readonly tables?: readonly Table[] } = {},
+  ) {
     this.#load = load;
     this.#maxKeys = maxKeys;
+    this.tables = tables.map((name) => ({ name, ms: name === 'by_hour' ? hourMs : dayMs, cells: new Map(), known: new Map() }));
   }
 
   /** `at` in ms since the epoch. */
   add(at: number, columns: LedgerColumns): void {
+    const values = rollupKeys.map((key) => columns[key] ?? none);
     for (const table of this.tables) {
       const bucket = at - (at % table.ms);
-      const keys = this.#bounded(
-        table.name,
-        table.known,
-        bucket,
-        rollupKeys.map((key) => columns[key] ?? none),
-      );
+      const keys = this.#bounded(table.name, table.known, bucket, values);
       const id = `${bucket} ${keys.join('\u0000')}`;
       let cell = table.cells.get(id);
       if (cell === undefined) {
@@ -102,7 +102,7 @@ export class Rollups {
             .pluck()
             .all(bucket),
         ),
-      maxKeys,
+      maxKeys === undefined ? {} : { maxKeys },
     );
   }
 

@@ -100,8 +100,8 @@ export function rootOf(hours: Iterable<{ readonly at: number; readonly hash: str
   return hash.digest('hex');
 }
 
-/** SQL for the cells that matching rows (`e`) add up to, in buckets of `ms`. The same for SQLite and PostgreSQL. */
-export function cellsSql(ms: number, condition: string): string {
+/** SQL for the cells that matching rows (`e`) of a table add up to, in buckets of `ms`. The same for SQLite and PostgreSQL. */
+export function cellsSql(ms: number, condition: string, table = 'entries'): string {
   const sums: Readonly<Record<keyof Sums, string>> = {
     n: 'count(*)',
     retried: 'sum(CASE WHEN e.attempts > 1 THEN 1 ELSE 0 END)',
@@ -119,7 +119,7 @@ export function cellsSql(ms: number, condition: string): string {
     compared_cost: 'coalesce(sum(CASE WHEN e.savings IS NOT NULL THEN e.cost END), 0)',
   };
   return `SELECT e.at - e.at % ${ms} AS bucket, ${rollupKeys.map((key) => `coalesce(e.${key}, '${none}') AS ${key}`).join(', ')}, ${rollupSums.map((sum) => `${sums[sum]} AS ${sum}`).join(', ')}
-    FROM entries e WHERE e.kind = 'exchange' AND e.body IS NOT NULL AND ${condition} GROUP BY ${Array.from({ length: 1 + rollupKeys.length }, (_, index) => index + 1).join(', ')}`;
+    FROM ${table} e WHERE e.kind = 'exchange' AND e.body IS NOT NULL AND ${condition} GROUP BY ${Array.from({ length: 1 + rollupKeys.length }, (_, index) => index + 1).join(', ')}`;
 }
 
 export type CellRow = Record<(typeof rollupKeys)[number], string> & Sums;

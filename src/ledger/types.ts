@@ -132,6 +132,15 @@ export function columnsOf(record: ExchangeRecord): LedgerColumns {
   };
 }
 
+/**
+ * A value as a database stores it: text in UTF-8 and without NUL, which PostgreSQL refuses, and counts as whole numbers. Callers choose
+ * names of models and ids; one of them must not stop the ledger.
+ */
+export function stored(name: keyof LedgerColumns, value: string | number | null): string | number | null {
+  if (typeof value === 'string') return value.toWellFormed().replaceAll('\u0000', '\uFFFD');
+  return typeof value === 'number' && whole.has(name) ? Math.trunc(value) : value;
+}
+
 /** The provider that answered, or was asked last; null if none was. */
 function providerOf(record: ExchangeRecord): string | null {
   const chosen = record.decision?.served.provider ?? record.provider;

@@ -6,6 +6,7 @@ import {
   columnNames,
   columnsOf,
   gradeColumns,
+  stored,
   type ChainHead,
   type Checkpoint,
   type EntryKind,
@@ -16,6 +17,7 @@ import {
   type OpenEntry,
   type PruneEntry,
 } from './types.ts';
+import type { DoubledRow } from './backend.ts';
 import { verifyCoverage, type ChainRead } from './verify-coverage.ts';
 import { verifySums, type SettledSaid } from './verify-sums.ts';
 
@@ -50,6 +52,8 @@ export interface VerifyOptions {
   readonly publicKey: KeyObject | null;
   /** Checkpoints kept elsewhere (the log): they also reveal a chain whose end was cut off. */
   readonly checkpoints: readonly Checkpoint[];
+  /** Rows that the ledger holds more than once, if its tables do not exclude that; by the writer's number. */
+  readonly doubled?: readonly DoubledRow[];
   /** Ms since the epoch; default: now. */
   readonly now?: number;
   /** Called for each row read. */
@@ -120,6 +124,8 @@ class Verifier {
     this.#keptCheckpoints(pruned, held);
     const writers = this.#db.prepare<[], WriterRow>('SELECT n, id, host, pid, closed FROM writers ORDER BY n').all();
     this.#foreignRows(writers);
+    for (const { writer, seq } of this.#options.doubled ?? [])
+      this.#fault('altered', writers.find(({ n }) => n === writer)?.id ?? '', seq, 'the ledger holds the row more than once');
     // Later writers' rows may refer to chain heads, so these are collected first.
     for (const { id, seq, kind, body } of this.#db
       .prepare<[], { id: string; seq: number; kind: EntryKind; body: string | null }>(
@@ -251,13 +257,13 @@ class Verifier {
     switch (row.kind) {
       case 'exchange': {
         const columns = columnsOf(JSON.parse(body) as ExchangeRecord);
-        const differs = columnNames.find((name) => row[name] !== columns[name]);
+        const differs = columnNames.find((name) => !same(name, row[name], columns[name]));
         if (differs !== undefined) this.#fault('altered', id, row.seq, `column ${differs} is not what the record says`);
         break;
       }
       case 'grade': {
         const columns: Partial<LedgerColumns> = gradeColumns(JSON.parse(body) as GradeEntry);
-        const differs = columnNames.find((name) => row[name] !== (columns[name] ?? null));
+        const differs = columnNames.find((name) => !same(name, row[name], columns[name] ?? null));
         if (differs !== undefined) this.#fault('altered', id, row.seq, `column ${differs} is not what the grade says`);
         break;
       }
@@ -343,6 +349,11 @@ class Verifier {
     this.#faultCount++;
     if (this.#faults.length < maxFaults) this.#faults.push({ kind, writer, seq, message });
   }
+}
+
+/** Whether a column holds what the record says, or what a database can store of it. */
+function same(name: keyof LedgerColumns, held: string | number | null, said: string | number | null): boolean {
+  return held === said || held === stored(name, said);
 }
 
 /** Whether a writer's first row matches its registration. */

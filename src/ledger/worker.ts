@@ -15,6 +15,9 @@ const retryMs = 1_000;
 /** Interval of checks on a ledger without records to write: whether its database is back, or its file is gone. In ms. */
 const lookMs = 2_000;
 
+/** Bytes of lines in one transaction: enough that its commit costs little a record, and memory stays small when many wait. */
+const transactionBytes = 4 * 1024 * 1024;
+
 const port = parentPort;
 const data = workerData as LedgerWorkerData;
 if (port === null) throw new Error('this file runs as a worker thread');
@@ -44,7 +47,7 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     },
   });
   const key = options.signingKey === null ? null : createPrivateKey(options.signingKey);
-  let waiting: Batch[] = [];
+  const waiting: Batch[] = [];
   /** The batches of the current transaction; a retry uses the same. */
   let current: Batch[] = [];
   let closing = false;
@@ -58,11 +61,12 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     return turn;
   };
 
-  /** One transaction for all waiting batches: under load there are fewer commits per record. */
+  /** One transaction for the waiting batches: under load there are fewer commits per record. */
   const drain = async (): Promise<void> => {
     if (current.length === 0) {
-      current = waiting;
-      waiting = [];
+      let most = 0;
+      for (let size = 0; most < waiting.length && size < transactionBytes; most++) size += waiting[most]!.lines.length;
+      current = waiting.splice(0, most);
     }
     if (current.length === 0) return;
     let count = 0;
@@ -119,8 +123,9 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     if (finishing) return;
     finishing = true;
     for (const timer of timers) clearInterval(timer);
-    // The first call for what failed before, the second for what arrived since.
+    // What failed before is tried once more; then what arrived since, as long as it can be written.
     await inTurn(drain);
+    while (current.length === 0 && waiting.length > 0) await inTurn(drain);
     await inTurn(drain);
     if (ledger.open) await inTurn(async () => (await ledger.reach()).close());
     await inTurn(checkpoint);

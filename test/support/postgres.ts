@@ -27,21 +27,26 @@ function owner(): { readonly uid: number; readonly gid: number } | null {
 /** A real PostgreSQL of a test's own, on a free port, with an empty database. */
 export class TestPostgres {
   readonly #folder: string;
-  readonly #fsync: boolean;
+  readonly #settings: readonly string[];
   readonly #user: ReturnType<typeof owner>;
   #process: ChildProcess | null = null;
   #port = 0;
 
-  private constructor(folder: string, fsync: boolean) {
+  private constructor(folder: string, settings: readonly string[]) {
     this.#folder = folder;
-    this.#fsync = fsync;
+    this.#settings = settings;
     this.#user = owner();
   }
 
-  /** `fsync`: whether it waits for the disk, as it does in service. */
-  static async start(options: { readonly fsync: boolean } = { fsync: false }): Promise<TestPostgres> {
+  /** `fsync`: whether it waits for the disk, as it does in service. `settings`: further settings of the server, as `name=value`. */
+  static async start(
+    options: { readonly fsync: boolean; readonly settings?: readonly string[] } = { fsync: false },
+  ): Promise<TestPostgres> {
     if (postgresFolder === null) throw new Error('no PostgreSQL');
-    const postgres = new TestPostgres(mkdtempSync(join(tmpdir(), 'sluice-postgres-')), options.fsync);
+    const postgres = new TestPostgres(mkdtempSync(join(tmpdir(), 'sluice-postgres-')), [
+      `fsync=${options.fsync ? 'on' : 'off'}`,
+      ...(options.settings ?? []),
+    ]);
     if (postgres.#user !== null) chownSync(postgres.#folder, postgres.#user.uid, postgres.#user.gid);
     const made = spawnSync(
       join(postgresFolder, 'initdb'),
@@ -58,6 +63,11 @@ export class TestPostgres {
     return `postgres://sluice@127.0.0.1:${this.#port}/postgres`;
   }
 
+  /** Its process; 0 when it does not run. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   async restart(): Promise<void> {
     this.#process = spawn(
       join(postgresFolder!, 'postgres'),
@@ -70,8 +80,7 @@ export class TestPostgres {
         '127.0.0.1',
         '-k',
         this.#folder,
-        '-c',
-        `fsync=${this.#fsync ? 'on' : 'off'}`,
+        ...this.#settings.flatMap((setting) => ['-c', setting]),
       ],
       { cwd: this.#folder, stdio: 'ignore', ...this.#user },
     );

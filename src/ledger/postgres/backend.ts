@@ -15,6 +15,9 @@ const away: ReadonlySet<string> = new Set([
   '57P02',
   '57P03',
   '53300',
+  // Another replica brings the tables up to date.
+  '57014',
+  '55P03',
 ]);
 
 /** A ledger shared by a fleet. The client library is only loaded when a ledger is opened. */

@@ -20,6 +20,8 @@ export const postgresDialect: SqlDialect = {
   holds: (column) => `position(lower(?) in lower(${column})) > 0`,
   number: '?::double precision',
   inside: (path) => `(body::json #>> '{${path.join(',')}}')`,
+  hours: 'hourly',
+  days: 'daily',
 };
 
 /** Replaces placeholders by PostgreSQL's numbered ones. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase, rollupKeys, rollupSums, type Db } from '../sqlite/database.ts';
-import type { OpenedRows } from '../backend.ts';
+import type { DoubledRow, OpenedRows } from '../backend.ts';
 import type { LedgerTarget } from '../target.ts';
 import { columnNames } from '../types.ts';
 import type { PgClient } from './connect.ts';
@@ -23,50 +23,62 @@ export async function openCopy(target: LedgerTarget, from: number | null): Promi
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await fill(db, target, from);
-    return { db, close };
+    return { db, doubled: await fill(db, target, from), close };
   } catch (error) {
     close();
     throw error;
   }
 }
 
-async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<void> {
+async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<readonly DoubledRow[]> {
   const client = await openPostgres(target, 'readonly');
   try {
     // A temporary copy need not survive a power cut.
     db.pragma('synchronous = OFF');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    await copyTable(client, db, 'writers', ['n', 'id', 'host', 'pid', 'started', 'closed']);
-    await copyTable(
-      client,
-      db,
-      'entries',
-      ['writer', 'seq', 'kind', 'at', ...columnNames, 'salt', 'body', 'content', 'hash'],
-      from === null ? '' : `WHERE at >= ${Math.floor(from)}`,
-    );
+    await copyTable(client, db, { table: 'writers', columns: ['n', 'id', 'host', 'pid', 'started', 'closed'] });
+    const twice: unknown[][] = [];
+    const names = ['writer', 'seq', 'kind', 'at', ...columnNames, 'salt', 'body', 'content', 'hash'];
+    const where = from === null ? '' : ` WHERE at >= ${Math.floor(from)}`;
+    await copyTable(client, db, { table: 'entries', columns: names, from: `entries${where}` }, (row) => twice.push(row));
     if (from === null) {
-      await copyTable(client, db, 'pruned', ['writer', 'seq', 'hash']);
-      await copyTable(client, db, 'checkpoints', ['writer', 'seq', 'hash', 'at', 'signature']);
-      await copyTable(client, db, 'settled', ['at', 'body', 'hash']);
-      await copyTable(client, db, 'settled_head', ['only_one', 'n', 'root', 'since']);
-      for (const table of ['by_hour', 'by_day']) await copyTable(client, db, table, ['at', ...rollupKeys, ...rollupSums]);
+      await copyTable(client, db, { table: 'pruned', columns: ['writer', 'seq', 'hash'] });
+      await copyTable(client, db, { table: 'checkpoints', columns: ['writer', 'seq', 'hash', 'at', 'signature'] });
+      await copyTable(client, db, { table: 'settled', columns: ['at', 'body', 'hash'] });
+      await copyTable(client, db, { table: 'settled_head', columns: ['only_one', 'n', 'root', 'since'] });
+      for (const [table, view] of [
+        ['by_hour', 'hourly'],
+        ['by_day', 'daily'],
+      ] as const)
+        await copyTable(client, db, { table, columns: ['at', ...rollupKeys, ...rollupSums], from: summed(view) });
     }
     await client.query('COMMIT');
+    return twice.map(([writer, seq]) => ({ writer: Number(writer), seq: Number(seq) }));
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-async function copyTable(client: PgClient, db: Db, table: string, columns: readonly string[], where = ''): Promise<void> {
+/** New sums of the same keys lie beside the old ones until they are added. */
+function summed(view: string): string {
+  const keys = ['at', ...rollupKeys].join(', ');
+  return `(SELECT ${keys}, ${rollupSums.map((sum) => `sum(${sum}) AS ${sum}`).join(', ')} FROM ${view} GROUP BY ${keys}) AS sums`;
+}
+
+async function copyTable(
+  client: PgClient,
+  db: Db,
+  { table, columns, from = table }: { readonly table: string; readonly columns: readonly string[]; readonly from?: string },
+  onDoubled: (row: unknown[]) => void = () => undefined,
+): Promise<void> {
   const names = columns.map((name) => `"${name}"`).join(', ');
-  const insert = db.prepare(`INSERT INTO ${table} (${names}) VALUES (${columns.map(() => '?').join(', ')})`);
-  await client.query(`DECLARE rows_of_${table} NO SCROLL CURSOR FOR SELECT ${names} FROM ${table} ${where}`);
+  const insert = db.prepare(`INSERT OR IGNORE INTO ${table} (${names}) VALUES (${columns.map(() => '?').join(', ')})`);
+  await client.query(`DECLARE rows_of_${table} NO SCROLL CURSOR FOR SELECT ${names} FROM ${from}`);
   for (;;) {
     const { rows } = await client.query<unknown[]>({ text: `FETCH ${fetched} FROM rows_of_${table}`, rowMode: 'array' });
     if (rows.length === 0) break;
     db.transaction(() => {
-      for (const row of rows) insert.run(...row);
+      for (const row of rows) if (insert.run(...row).changes === 0) onDoubled(row);
     })();
   }
   await client.query(`CLOSE rows_of_${table}`);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { line, sample } from '../../../test/support/ledger.ts';
 import { postgresFolder, TestPostgres } from '../../../test/support/postgres.ts';
 import { openDatabase } from '../sqlite/database.ts';
@@ -89,9 +89,9 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     return opened;
   };
   const verify = async (): Promise<VerifyResult> => {
-    const { db, close } = await backendOf(target.place).openRows(target, null);
+    const { db, doubled, close } = await backendOf(target.place).openRows(target, null);
     try {
-      return verifyLedger(db, { publicKey: null, checkpoints: [] });
+      return verifyLedger(db, { publicKey: null, checkpoints: [], doubled: doubled ?? [] });
     } finally {
       close();
     }
@@ -156,10 +156,22 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     ['an altered cost', `UPDATE entries SET cost = 0 WHERE seq = 4`, 'altered'],
     ['a missing row', `DELETE FROM entries WHERE seq = 4`, 'missing'],
     ['an altered sum', `UPDATE by_hour SET savings = savings * 2`, 'rollup'],
+    ['an altered sum of a day', `UPDATE by_day SET n = n + 1`, 'rollup'],
+    ['an altered sum that is new', `UPDATE sums_new SET savings = savings * 2`, 'rollup'],
+    [
+      'a row that is there twice',
+      `CREATE TABLE more (LIKE entries); INSERT INTO more SELECT * FROM entries WHERE seq = 4; UPDATE more SET day = 1; ALTER TABLE entries ATTACH PARTITION more FOR VALUES FROM (1) TO (2)`,
+      'altered',
+    ],
   ])('shows %s', async (_what, sql, kind) => {
     const writer = await open();
     await writer.append([1, 2, 3, 4, 5].map((at) => line(sample(now + at))));
     await writer.close();
+    // Folds the sums of the first into those by hour and day, and leaves some of its own.
+    const next = await open();
+    await next.append([line(sample(now + 6))]);
+    await next.close();
+    expect(await verify()).toMatchObject({ ok: true });
     await postgres.query(sql);
     expect((await verify()).faults.map((fault) => fault.kind)).toContain(kind);
   });
@@ -216,35 +228,108 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
     expect(await verify()).toMatchObject({ ok: true, rows: 9, gaps: [] });
   }, 30_000);
 
-  it('erases a user and a workspace, removes what is old, and holds', async () => {
-    vi.useFakeTimers({ toFake: ['Date'], now: now - 50 * dayMs });
-    const writer = await open();
-    vi.useRealTimers();
+  it('erases a user and a workspace, drops the tables of old days, and holds', async () => {
+    let clock = now - 30 * dayMs;
+    const writer = await PostgresWriter.open(target, { version: 'test', now: () => clock });
+    writers.push(writer);
     const records = [0, 1, 2, 3]
       .map((day) =>
         sample(now - day * 10 * dayMs, { user: day === 0 ? 'abcdefabcdefabcd' : null, workspace: day === 1 ? 'secret-team' : 'red' }),
       )
       .reverse();
-    await writer.append([...records.map(line), graded(records[3]!.id)]);
+    for (const record of records) {
+      clock = Date.parse(record.time);
+      await writer.append([line(record)]);
+    }
+    await writer.append([graded(records[3]!.id)]);
+    const tables = async (): Promise<string[]> =>
+      (
+        await postgres.query<{ name: string }>(
+          `SELECT relname AS name FROM pg_class WHERE relname ~ '^entries_\\d{4}_\\d\\d_\\d\\d$' ORDER BY 1`,
+        )
+      ).map(({ name }) => name);
+    expect(await tables()).toEqual(['entries_2026_10_22', 'entries_2026_11_01', 'entries_2026_11_11', 'entries_2026_11_21']);
     expect(await writer.erase({ user: 'abcdefabcdefabcd' }, 'asked for')).toBe(2);
     expect(await writer.erase({ workspace: 'secret-team' }, 'asked for')).toBe(1);
     expect(await verify()).toMatchObject({ ok: true, erased: 3 });
-    expect(
+    const lines = async (): Promise<unknown[]> =>
       (await (await reader()).savings({ from: now - 40 * dayMs, to: now + 1, by: ['workspace'], limit: 10 })).lines.map(
         ({ group, exchanges }) => [...group, exchanges],
-      ),
-    ).toEqual(
-      expect.arrayContaining([
-        ['erased', 1],
-        ['red', 3],
-      ]),
-    );
+      );
+    const added = [
+      ['erased', 1],
+      ['red', 3],
+    ];
+    expect(await lines()).toEqual(expect.arrayContaining(added));
     const held = await postgres.query<{ all: string }>(`SELECT coalesce(string_agg(entries::text, ''), '') AS all FROM entries`);
     expect(held[0]!.all).not.toContain('secret-team');
-    expect(await writer.prune({ rowsMs: 25 * dayMs, rollupsMs: 400 * dayMs }, now)).toBeGreaterThan(0);
-    await writer.prune({ rowsMs: 25 * dayMs, rollupsMs: 400 * dayMs }, now);
+    // The first day has the writer's first row and one exchange; the second is younger than 20 days by half a day.
+    expect(await writer.prune({ rowsMs: 20 * dayMs, rollupsMs: 400 * dayMs }, now)).toBe(2);
+    expect(await tables()).toEqual(['entries_2026_11_01', 'entries_2026_11_11', 'entries_2026_11_21']);
+    expect(await writer.prune({ rowsMs: 19 * dayMs, rollupsMs: 400 * dayMs }, now)).toBe(1);
+    expect(await writer.prune({ rowsMs: 19 * dayMs, rollupsMs: 400 * dayMs }, now)).toBe(0);
+    expect(await verify()).toMatchObject({ ok: true, erased: 3 });
+    // The sums outlive the rows, until they are too old themselves.
+    expect(await lines()).toEqual(expect.arrayContaining(added));
+    await writer.prune({ rowsMs: 19 * dayMs, rollupsMs: 25 * dayMs }, now);
+    expect(await lines()).toEqual(expect.arrayContaining([['red', 2]]));
     await writer.close();
     expect(await verify()).toMatchObject({ ok: true });
+    await postgres.query(`UPDATE settled SET body = replace(body, '"red"', '"blue"')`);
+    expect((await verify()).faults.map((fault) => fault.kind)).toContain('settled');
+  });
+
+  it('takes over a database of the version before, whose writers may go on, and removes its rows by their age', async () => {
+    await postgres.query(
+      readFileSync(fileURLToPath(new URL('../../../test/recorded/ledger/postgres-version-2.sql', import.meta.url)), 'utf8'),
+    );
+    await expect(backendOf(target.place).openReader(target)).rejects.toThrow('its tables have version 2, this Sluice reads version 3');
+    const writer = await PostgresWriter.open(target, { version: 'test', now: () => now });
+    writers.push(writer);
+    await writer.append([line(sample(now))]);
+    expect(await verify()).toMatchObject({ ok: true, rows: 11 });
+    expect((await verify()).gaps).toContainEqual(expect.stringContaining('ended without closing after row 2'));
+    const counts = async (): Promise<number> =>
+      (await (await reader()).savings({ from: now - 10 * dayMs, to: now + 1, by: [], limit: 1 })).total.exchanges;
+    expect(await counts()).toBe(6);
+    expect(await (await reader()).decisions({ where: ['workspace=red'], from: null, limit: 10 })).toHaveLength(4);
+    const [old] = await postgres.query<{ table: string }>(
+      `INSERT INTO entries (writer, seq, kind, at, content, hash) VALUES (2, 3, 'exchange', ${now}, '', '') RETURNING tableoid::regclass::text AS table`,
+    );
+    expect(old).toEqual({ table: 'entries_before' });
+    await postgres.query('DELETE FROM entries WHERE writer = 2 AND seq = 3');
+    // Nothing of that version runs and nothing is left of it: its table goes, too.
+    expect(await writer.prune({ rowsMs: dayMs, rollupsMs: 400 * dayMs }, now)).toBe(3);
+    expect(await verify()).toMatchObject({ ok: true });
+    await writer.prune({ rowsMs: dayMs, rollupsMs: 400 * dayMs }, now + 1.5 * dayMs);
+    expect(await postgres.query(`SELECT 1 FROM pg_class WHERE relname = 'entries_before'`)).toEqual([]);
+    expect(await counts()).toBe(6);
+    await writer.close();
+    expect(await verify()).toMatchObject({ ok: true });
+  });
+
+  it('goes on where a replica with another clock dropped the table of its day', async () => {
+    let clock = now - 40 * dayMs;
+    const behind = await PostgresWriter.open(target, { version: 'test', now: () => clock });
+    const writer = await PostgresWriter.open(target, { version: 'test', now: () => now });
+    writers.push(behind, writer);
+    await behind.append([line(sample(clock))]);
+    expect(await writer.prune({ rowsMs: 30 * dayMs, rollupsMs: 400 * dayMs }, now)).toBe(2);
+    await expect(behind.append([line(sample(clock + 1))])).rejects.toThrow('entries_2026_10_12');
+    await behind.append([line(sample(clock + 1))]);
+    clock = now;
+    await behind.append([line(sample(clock + 2))]);
+    await Promise.all([behind.close(), writer.close()]);
+    expect(await verify()).toMatchObject({ ok: true, gaps: [] });
+  });
+
+  it('takes what callers chose and no database stores as it is', async () => {
+    const odd = sample(now, { workspace: 'a\u0000b', requestedModel: 'half \ud800 a pair', requestId: '\u0000' });
+    const writer = await open();
+    await writer.append([line(odd)]);
+    await writer.close();
+    expect(await (await reader()).record(odd.id)).toEqual(odd);
+    expect(await verify()).toMatchObject({ ok: true, rows: 3 });
   });
 
   it('that is away at the start holds nothing up: records wait until it is there; one that refuses is said at once', async () => {
