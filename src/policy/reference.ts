@@ -169,7 +169,10 @@ function typeOf(node: JsonNode): string {
   if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.enum !== undefined) return node.enum.map(String).join(', ');
   if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' or ');
-  if (node.type === 'array') return `list of ${typeOf(node.items ?? {})}`;
+  if (node.type === 'array') {
+    const items = typeOf(node.items ?? {});
+    return ['map', 'string', 'number'].includes(items) ? `${items}s` : `list of ${items}`;
+  }
   if (node.type === 'object') return 'map';
   const bounds = node.maximum === undefined || node.maximum === Number.MAX_SAFE_INTEGER ? '' : ` ${node.minimum ?? ''}..${node.maximum}`;
   return `${typeof node.type === 'object' ? node.type.join(' or ') : (node.type ?? 'any')}${bounds}`;
