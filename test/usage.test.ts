@@ -353,3 +353,109 @@ describe('answers told in three ways', () => {
     expect(told(late.collect)).toEqual(told(late.observe));
   });
 });
+
+describe('calls that are only observed', () => {
+  const form = (model: string): FormData => {
+    const data = new FormData();
+    data.append('file', new Blob(['RIFF']), 'a.wav');
+    data.append('model', model);
+    return data;
+  };
+  const json = (body: object): { readonly body: string; readonly headers: Record<string, string> } => ({
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+  });
+  const image = { created: 1, data: [{ b64_json: 'x'.repeat(50_000) }] };
+  const imageUsage = {
+    input_tokens: 10,
+    output_tokens: 4_160,
+    total_tokens: 4_170,
+    input_tokens_details: { text_tokens: 10, image_tokens: 0 },
+  };
+
+  it.each<readonly [string, string, object, unknown, object]>([
+    [
+      'an image',
+      '/v1/images/generations',
+      json({ model: 'gpt-image-1', prompt: 'x' }),
+      { ...image, usage: imageUsage },
+      { requestedModel: 'gpt-image-1', call: { about: 'images' }, cost: { known: true, usd: 0.16645 } },
+    ],
+    [
+      'a transcription by tokens',
+      '/v1/audio/transcriptions',
+      { body: form('gpt-4o-transcribe') },
+      {
+        text: 'x',
+        usage: {
+          type: 'tokens',
+          input_tokens: 1_000,
+          output_tokens: 100,
+          total_tokens: 1_100,
+          input_token_details: { text_tokens: 10, audio_tokens: 990 },
+        },
+      },
+      { requestedModel: 'gpt-4o-transcribe', usage: { audioInput: 990 }, cost: { known: true, usd: 0.0035 } },
+    ],
+    [
+      'a transcription by its length',
+      '/v1/audio/transcriptions',
+      { body: form('whisper-1') },
+      { text: 'x', usage: { type: 'duration', seconds: 30 } },
+      { requestedModel: 'whisper-1', cost: { known: true, usd: 0.003 } },
+    ],
+    [
+      'a moderation of the default model',
+      '/v1/moderations',
+      json({ input: 'x' }),
+      { id: 'modr-1', model: 'omni-moderation-latest', results: [{ flagged: false }] },
+      { servedModel: 'omni-moderation-latest', cost: { known: true, usd: 0 } },
+    ],
+    [
+      'a rerank',
+      '/v1/rerank',
+      json({ model: 'rerank-2.5', query: 'x', documents: ['a'] }),
+      { object: 'list', data: [{ relevance_score: 0.4, index: 0 }], model: 'rerank-2.5', usage: { total_tokens: 26 } },
+      { requestedModel: 'rerank-2.5', call: { about: 'rerank' }, usage: { input: 26 }, cost: { known: false, reason: 'model' } },
+    ],
+    [
+      'a batch, which has used nothing yet',
+      '/v1/batches',
+      json({ input_file_id: 'file-1', endpoint: '/v1/responses', completion_window: '24h' }),
+      { id: 'batch_1', object: 'batch', model: 'gpt-5', usage: { input_tokens: 0, output_tokens: 0, total_tokens: 0 } },
+      { call: { about: 'batches' }, usage: null, cost: { known: false } },
+    ],
+  ])('%s', async (_what, path, request, answer, wanted) => {
+    provider.behaviour = (_got, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(answer));
+    };
+    const send = (url: string): Promise<unknown> => fetch(url + path, { method: 'POST', ...request }).then((response) => response.text());
+    for (const record of Object.values(await inEach(send)))
+      expect(record).toMatchObject({ kind: 'observed', outcome: 'complete', ...wanted });
+    provider.behaviour = well;
+  });
+
+  it('a picture and a speech that come as streams', async () => {
+    const streamOf = (...list: readonly object[]): Behaviour => events(list.map((event) => `data: ${JSON.stringify(event)}\n\n`));
+    const send =
+      (path: string, model: string) =>
+      (url: string): Promise<unknown> =>
+        fetch(url + path, { method: 'POST', ...json({ model, input: 'x', stream: true }) }).then((response) => response.text());
+    provider.behaviour = streamOf(
+      { type: 'image_generation.partial_image', b64_json: 'x' },
+      { type: 'image_generation.completed', b64_json: 'y', usage: imageUsage },
+    );
+    for (const record of Object.values(await inEach(send('/v1/images/generations', 'gpt-image-1'))))
+      expect(record.cost).toEqual({ known: true, usd: 0.16645 });
+    provider.behaviour = streamOf(
+      { type: 'speech.audio.delta', audio: 'x' },
+      { type: 'speech.audio.done', usage: { input_tokens: 10, output_tokens: 100, total_tokens: 110 } },
+    );
+    for (const record of Object.values(await inEach(send('/v1/audio/speech', 'gpt-4o-mini-tts')))) {
+      expect(record.usage).toMatchObject({ input: 10, audioOutput: 100 });
+      expect(record.cost).toEqual({ known: true, usd: 0.001206 });
+    }
+    provider.behaviour = well;
+  });
+});

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { callOf } from './call.ts';
+import { callOf, namesModel, usageCounts } from './call.ts';
 
 it.each([
   ['POST', '/v1/images/generations', 'images', '/v1/images/generations', false],
@@ -14,6 +14,11 @@ it.each([
   ['POST', '/v1/rerank', 'rerank', '/v1/rerank', false],
   ['POST', '/v1beta/models/text-embedding-004:embedContent', 'embeddings', '/v1beta/models/text-embedding-004:embedContent', false],
   ['GET', '/v1/responses/resp_0123456789abcdef0123', 'stored-answers', '/v1/responses/…', true],
+  ['POST', '/v2/rerank', 'rerank', '/v2/rerank', false],
+  ['POST', '/score', 'rerank', '/score', false],
+  ['POST', '/v1/multimodalembeddings', 'embeddings', '/v1/multimodalembeddings', false],
+  ['POST', '/v1/ocr', 'ocr', '/v1/ocr', false],
+  ['POST', '/classify', 'classification', '/classify', false],
   ['GET', '/something/else', null, '/something/else', true],
 ] as const)('%s %s', (method, path, about, shown, reads) =>
   expect(callOf(method, path, 'not-rewritable')).toEqual({ method, path: shown, about, reads }),
@@ -21,3 +26,14 @@ it.each([
 
 it('a WebSocket that is opened by GET is billed for what goes through it', () =>
   expect(callOf('GET', '/v1/realtime', 'upgrade')).toMatchObject({ about: 'realtime', reads: false }));
+
+it('the usage in an answer is the call’s own where it says what this call used', () => {
+  const counts = (method: string, path: string): boolean => usageCounts(callOf(method, path, 'not-rewritable'));
+  for (const path of ['/v1/images/edits', '/v1/audio/transcriptions', '/v1/rerank', '/v1/moderations', '/v2/embed'])
+    expect(counts('POST', path)).toBe(true);
+  for (const path of ['/v1/batches', '/v1/responses/resp_1/cancel', '/v1/vector_stores/vs_1/search', '/v1/fine_tuning/jobs'])
+    expect(counts('POST', path)).toBe(false);
+  expect(counts('GET', '/v1/images/generations')).toBe(false);
+  expect(namesModel(callOf('POST', '/v1/images/generations', 'not-rewritable'))).toBe(true);
+  expect(namesModel(callOf('POST', '/v1/files', 'not-rewritable'))).toBe(false);
+});

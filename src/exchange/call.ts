@@ -21,7 +21,10 @@ const kinds: readonly (readonly [RegExp, string])[] = [
   [/\/vector_stores(?:\/|$)/i, 'vector-stores'],
   [/\/(?:files|uploads|generatedFiles|fileSearchStores)(?:[/:]|$)/i, 'files'],
   [/\/moderations(?:\/|$)/i, 'moderations'],
-  [/\/re-?rank(?:\/|$)/i, 'rerank'],
+  [/\/(?:re-?rank|rankings?|score)(?:\/|$)/i, 'rerank'],
+  [/\/(?:classify|classifications)(?:\/|$)/i, 'classification'],
+  [/\/ocr(?:\/|$)/i, 'ocr'],
+  [/\/(?:(?:multimodal|contextualized)-?embeddings|embed)(?:\/|$)/i, 'embeddings'],
   [/\/fine_tuning(?:\/|$)/i, 'fine-tuning'],
   [/\/(?:assistants|threads)(?:\/|$)/i, 'assistants'],
   [/\/conversations(?:\/|$)/i, 'conversations'],
@@ -58,3 +61,26 @@ export function callOf(method: string, path: string, reason: PassReason): Observ
 
 const mostMethod = 16;
 const readingMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
+
+/** Kinds whose answers say what this call itself used. Other answers have counts of other calls, or of nothing yet. */
+const countedKinds: ReadonlySet<string | null> = new Set([
+  'images',
+  'audio',
+  'moderations',
+  'rerank',
+  'classification',
+  'ocr',
+  'embeddings',
+  'predict',
+  null,
+]);
+
+/** Whether the usage in the answer to an observed call is that of the call. */
+export function usageCounts({ about, reads }: ObservedCall): boolean {
+  return !reads && countedKinds.has(about);
+}
+
+/** Whether a call's body names the model that it asks for, where its path does not. */
+export function namesModel({ about, reads }: ObservedCall): boolean {
+  return !reads && about !== null && (countedKinds.has(about) || about === 'videos' || about === 'fine-tuning');
+}

@@ -12,7 +12,7 @@ import { uuidv7 } from '../record/id.ts';
 import { beginTrace, type TraceFacts } from '../record/trace.ts';
 import { sessionInHeaders } from '../sessions/key.ts';
 import { cacheScope } from './cache.ts';
-import { callOf, type ObservedCall } from './call.ts';
+import { callOf, namesModel, type ObservedCall } from './call.ts';
 import { bodyTells } from './call-units.ts';
 import { callerOf, headOf, keepsModel } from './caller.ts';
 import { Claims } from './claims.ts';
@@ -175,7 +175,8 @@ export class Intake {
     const { section, generation } = request;
     const call = callOf(head.method, request.path, known.reason);
     const bans = mayBan(section) && known.model === null;
-    if (!bans && !(countsBodies(generation, call) && !call.reads)) return undecided.permit(request, known, null);
+    const named = known.model === null && namesModel(call) && head.contentLength !== null && head.contentLength <= limits.namedCallBytes;
+    if (!bans && !named && !(countsBodies(generation, call) && !call.reads)) return undecided.permit(request, known, null);
     const large = head.contentLength !== null && head.contentLength > limits.requestBodyBytes;
     if (large && bans && call.about !== 'files') return undecided.refuse(request, known, 'too-large');
     if (large || !admission.admits()) return undecided.permit(request, known, null);

@@ -1,7 +1,7 @@
 import type { Arrived } from './context.ts';
 import { decodeBody } from './decode.ts';
 import type { Observed } from './observed.ts';
-import { mayBan } from './observed-rules.ts';
+import { mayBan, modelNamed } from './observed-rules.ts';
 import type { BodyHandler, BodyPlan } from './plans.ts';
 import type { Undecided } from './undecided.ts';
 
@@ -27,7 +27,8 @@ export class NamedBody implements BodyHandler {
         return this.#undecided.refuse(this.#request, this.#recognition, 'encoded-body');
       const banned = this.#undecided.banned(this.#request, this.#recognition, decoded);
       if (banned !== null) return banned;
-      const plan = this.#undecided.permit(this.#request, this.#recognition, decoded);
+      const model = this.#recognition.model ?? (decoded === null ? null : modelNamed(decoded));
+      const plan = this.#undecided.permit(this.#request, { ...this.#recognition, model }, decoded);
       if (plan.kind === 'respond') return plan;
       const { metadata, headers } = plan;
       return { kind: 'forward', ...(metadata === undefined ? {} : { metadata }), ...(headers === undefined ? {} : { headers }) };

@@ -1,6 +1,7 @@
 import { classifyRequest } from '../classify/index.ts';
 import { wordlessCall } from '../apis/other/wordless.ts';
 import type { CallerContext, CompiledRule, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
+import { JsonCursor, ScanError } from '../apis/scan/scan.ts';
 import { limits } from '../lib/limits.ts';
 
 /** Whether a section has a block rule that may apply to an observed call: then its model must be known. */
@@ -48,6 +49,41 @@ function unescaped(text: string): string {
   } catch {
     return text;
   }
+}
+
+const formName = Buffer.from('name="model"');
+const bareFormName = Buffer.from('name=model');
+const blankLine = Buffer.from('\r\n\r\n');
+
+/** The model that a body names at its top: a member of a JSON object, or a field of a form; null if none. */
+export function modelNamed(body: Buffer): string | null {
+  if (body[0] === 0x2d) return named(formField(body, formName) ?? formField(body, bareFormName));
+  const cursor = new JsonCursor(body);
+  let model: string | null = null;
+  try {
+    if (!cursor.isObject()) return null;
+    cursor.object((key) => {
+      if (key === 'model') model = cursor.stringOrNull();
+      else cursor.skip();
+    });
+  } catch (error) {
+    if (!(error instanceof ScanError)) throw error;
+  }
+  return named(model);
+}
+
+function named(name: string | null): string | null {
+  return name === null || name === '' || Buffer.byteLength(name) > limits.modelBytes ? null : name;
+}
+
+function formField(body: Buffer, name: Buffer): string | null {
+  const at = body.indexOf(name);
+  const start = at === -1 ? -1 : body.indexOf(blankLine, at);
+  if (start === -1) return null;
+  const from = start + blankLine.length;
+  const line = body.toString('utf8', from, Math.min(body.length, from + limits.modelBytes + 1));
+  const end = line.search(/[\r\n]/);
+  return end === -1 ? null : line.slice(0, end).trim();
 }
 
 /** The model in a path's query, as realtime connections have; null if there is none. */

@@ -63,6 +63,8 @@ export const limits = {
   canonicalBytes: 16 * 1024,
   /** Longest path of an undecided call stored in records, in UTF-16 units. */
   callPathUnits: 256,
+  /** Bytes of the longest body of an observed call that is read for its model alone. */
+  namedCallBytes: 4 * 1024 * 1024,
   /** Error bodies read to find the parameter that a model refuses, in bytes. */
   refusalBytes: 64 * 1024,
   /** Models whose refused parameters this process remembers, and parameters of each. */

@@ -86,7 +86,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerFacts): Exchang
   const { generation, decision, cacheEntry } = request;
   const { answer, chain } = ending;
   const refused = wasRefused(ending);
-  const served = refused ? null : (cacheEntry?.target ?? chain?.served ?? decision?.served ?? targetOf(request));
+  const served = refused ? null : (cacheEntry?.target ?? chain?.served ?? decision?.served ?? targetOf(request, answer));
   const usage = answer?.usage ?? null;
   const seen =
     usage === null && answer?.seen !== undefined && cacheEntry === null
@@ -264,8 +264,10 @@ function withFailed(answered: Priced, chain: ChainFacts): Priced {
 /** The cost of a call, its baseline, and the basis of the baseline; `basis` is absent if there was no computation. */
 type Priced = Savings & { readonly basis?: BaselineBasis };
 
-function targetOf({ provider, requestedModel }: RequestFacts): TargetRef | null {
-  return provider === null || requestedModel === null ? null : { provider, model: requestedModel };
+/** The target of a call that was not decided. A call that names no model gets the provider's default, which its answer may name. */
+function targetOf({ provider, requestedModel, call }: RequestFacts, answer: Answer | null): TargetRef | null {
+  const model = requestedModel ?? (call?.reads === true ? null : (answer?.model ?? null));
+  return provider === null || model === null ? null : { provider, model };
 }
 
 function price(request: RequestFacts, ending: AnswerFacts, served: TargetRef | null): Priced {
@@ -274,7 +276,7 @@ function price(request: RequestFacts, ending: AnswerFacts, served: TargetRef | n
   // A refused request was never sent: its cost is zero, and what it would have cost is unknown.
   if (wasRefused(ending)) return { cost: free, baseline, savings: difference(baseline, free) };
   const usage = ending.answer?.usage ?? null;
-  const requested = decision?.requested ?? targetOf(request);
+  const requested = decision?.requested ?? targetOf(request, ending.answer);
   const against: Baseline | null = decision?.baseline ?? (requested === null ? null : { target: requested, typical: null });
   if (against === null || served === null) {
     const unknown: Cost = { known: false, reason: usage === null ? 'usage' : 'model' };

@@ -1,4 +1,4 @@
-import type { Cost } from '../catalog/types.ts';
+import type { Cost, ModelEntry } from '../catalog/types.ts';
 import type { Usage } from '../apis/types.ts';
 import type { Baseline, ShapeFacts } from './types.ts';
 import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
@@ -90,7 +90,15 @@ export function shapeSavings(
 function withOutput(usage: Usage, tokens: number, reasoning: number): Usage {
   const thought = Math.round(tokens * reasoning);
   const output = Math.max(0, Math.round(tokens) - thought);
-  return { ...usage, output, reasoning: thought, audioOutput: 0, totalOutput: output + thought };
+  const text: { -readonly [K in keyof Usage]: Usage[K] } = {
+    ...usage,
+    output,
+    reasoning: thought,
+    audioOutput: 0,
+    totalOutput: output + thought,
+  };
+  delete text.imageOutput;
+  return text;
 }
 
 /** baseline − cost, rounded to 1e-12 dollars like the prices; if either is unknown, the first unknown of cost and baseline. */
@@ -100,14 +108,22 @@ export function difference(baseline: Cost, cost: Cost): Cost {
   return { known: true, usd: Math.round((baseline.usd - cost.usd) * 1e12) / 1e12 };
 }
 
+/** Whether a model costs nothing whatever it is asked, by stated prices: moderations, whose answers have no usage. */
+function isFree({ model, mode, prices: { input, output } }: ModelEntry): boolean {
+  return mode === 'other' && model.includes('moderation') && input === 0 && output === 0;
+}
+
 /** The cost of a usage at a target. */
 export function costOf(
   { catalog, providers }: Pick<PolicyGeneration, 'catalog' | 'providers'>,
   target: TargetRef,
   usage: Usage | null,
 ): Cost {
-  if (usage === null) return { known: false, reason: 'usage' };
   const provider = providers.get(target.provider);
+  if (usage === null) {
+    const entry = provider === undefined ? null : catalog.lookup(provider.catalogProvider, catalogModel(provider, target.model));
+    return entry !== null && isFree(entry) ? { known: true, usd: 0 } : { known: false, reason: 'usage' };
+  }
   if (provider === undefined) return { known: false, reason: 'model' };
   return catalog.cost(provider.catalogProvider, catalogModel(provider, target.model), usage, regionOf(provider));
 }

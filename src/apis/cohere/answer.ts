@@ -27,13 +27,15 @@ const knownFields: ReadonlySet<string> = new Set([
   'input_tokens',
   'output_tokens',
   'image_tokens',
+  'search_units',
 ]);
 
 /** `billed_units` are the billed tokens; `tokens` also counts the text that Cohere adds to a prompt. */
 function readUsage(usage: UsageFields): UsageParts | null {
   const billed = fields(usage['billed_units']);
   const counts = billed['input_tokens'] === undefined && billed['output_tokens'] === undefined ? fields(usage['tokens']) : billed;
-  if (counts['input_tokens'] === undefined && counts['output_tokens'] === undefined) return null;
+  const searches = count(billed['search_units']);
+  if (counts['input_tokens'] === undefined && counts['output_tokens'] === undefined && searches === 0) return null;
   const beyond: string[] = [];
   unknownFields(usage, knownFields, beyond);
   unknownFields(billed, knownFields, beyond);
@@ -47,6 +49,7 @@ function readUsage(usage: UsageFields): UsageParts | null {
     totalOutput: count(counts['output_tokens']),
     reasoning: 0,
     audioOutput: 0,
+    ...(searches === 0 ? {} : { calls: { search_units: searches } }),
     service: null,
     beyond,
   };

@@ -93,9 +93,9 @@ describe('usage', () => {
       readUsage('cohere-chat', { billed_units: { input_tokens: 12, output_tokens: 18 }, tokens, cached_tokens: 400 }, ''),
     ).toMatchObject({ totalInput: 12, totalOutput: 18, cachedRead: 0 });
     expect(readUsage('cohere-chat', { tokens }, '')).toMatchObject({ totalInput: 500, totalOutput: 20 });
-    expect(readUsage('cohere-chat', { billed_units: { input_tokens: 12, output_tokens: 18, search_units: 1 } }, '')?.beyond).toEqual([
-      'search_units',
-    ]);
+    expect(readUsage('cohere-chat', { billed_units: { input_tokens: 12, output_tokens: 18, search_units: 1 } }, '')?.calls).toEqual({
+      search_units: 1,
+    });
   });
   it.each([{}, { billed_units: { input_tokens: -1 } }, { billed_units: { input_tokens: '12' } }])(
     'is null where it cannot be read: %j',

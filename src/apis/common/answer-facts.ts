@@ -168,6 +168,9 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
         case 'modelVersion':
           facts.model = text(cursor.stringOrNull()) ?? facts.model;
           return;
+        case 'meta':
+          metaOf(JSON.parse(cursor.raw().toString('utf8')), facts);
+          return;
         case 'tool_usage':
           toolUsage(JSON.parse(cursor.raw().toString('utf8')), facts);
           return;
@@ -203,6 +206,11 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
     if (error instanceof ScanError || error instanceof SyntaxError) return false;
     throw error;
   }
+}
+
+/** Cohere's answers that are no chat have what is billed in their `meta`. */
+function metaOf(meta: unknown, facts: AnswerFacts): void {
+  if (isObject(meta) && isObject(meta['billed_units'])) facts.addUsage({ billed_units: meta['billed_units'] });
 }
 
 /** Reads the kinds of a response's items. */

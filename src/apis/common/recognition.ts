@@ -9,7 +9,7 @@ export interface ApiCall {
 
 /** Known LLM APIs that are never rewritten: their calls are not prompts to an LLM, or their body is not JSON. */
 const observedPaths =
-  /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|chat\/completions|skills|organizations?|chatkit|cachedContents|corpora|fileSearchStores|generatedFiles|auth_tokens|operations|openai|agents|sessions|environments|memory_stores|vaults|tunedModels|interactions|projects|async-invoke|guardrail)(?:[/:]|$)/i;
+  /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|chat\/completions|skills|organizations?|chatkit|cachedContents|corpora|fileSearchStores|generatedFiles|auth_tokens|operations|openai|agents|sessions|environments|memory_stores|vaults|tunedModels|interactions|projects|async-invoke|guardrail|re-?rank|rankings?|score|pooling|classify|classifications|(?:multimodal|contextualized)-?embeddings|embed|ocr|segment|tokenize|detokenize)(?:[/:]|$)/i;
 
 /**
  * Classifies a call of an API by its method and headers. `modelSpan`: the model's position in the head's path; `stream`: whether the path

@@ -12,6 +12,7 @@ import { answerLength, learnLength } from '../../router/output/answer-length.ts'
 import type { OutputTokens } from '../../router/output/tokens.ts';
 import type { Grader } from '../grading.ts';
 import type { Credentials } from '../credentials.ts';
+import { usageCounts } from '../call.ts';
 import type { OpenExchange } from '../open.ts';
 
 /** Services that are notified of an ended exchange. */
@@ -64,7 +65,7 @@ export class Closing {
     const rescued = chain?.rescue ?? null;
     if (chain !== null) open.keyFile = chain.keyFile;
     try {
-      const ended = chain === null ? ending : withChain(open, ending, chain);
+      const ended = chain === null ? ownUsage(open, ending) : withChain(open, ending, chain);
       const quality = open.grading === null ? null : (this.#services.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
       record = buildRecord(
         rescued === null ? open : { ...open, cache: 'stale', cacheEntry: factsOf(rescued, performance.now() - open.startedAt) },
@@ -139,6 +140,13 @@ export class Closing {
       return;
     sessions.answered(key, served, usage === null ? { tokens: 0, ms: 0 } : cachedAfter(provider.family, usage), sessionIdleMs);
   }
+}
+
+/** Leaves out the usage of an observed call's answer that is another call's, or no call's yet. */
+function ownUsage({ kind, call }: OpenExchange, ending: Ending): Ending {
+  const { answer } = ending;
+  if (kind !== 'observed' || call === undefined || answer === null || answer.usage === null || usageCounts(call)) return ending;
+  return { ...ending, answer: { ...answer, usage: null, usageUnknown: 'not-sent' } };
 }
 
 /** Adds the chain's facts to an ending: for a translated answer, the facts of what its provider sent. */
