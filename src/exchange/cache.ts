@@ -8,6 +8,7 @@ import { idDigits } from '../cache/types.ts';
 import { type WantedForm } from '../apis/answer-forms.ts';
 import { renderError } from '../apis/index.ts';
 import { apis } from '../apis/registry.ts';
+import { toldJson } from '../apis/told-json.ts';
 import type { ApiName, BodyMember, Exchange } from '../apis/types.ts';
 import type { BodyPlan } from './plans.ts';
 import type { HeaderMap } from '../lib/headers.ts';
@@ -15,7 +16,8 @@ import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
 import type { AnswerFacts as Ending } from '../record/record.ts';
 import type { CacheEntryFacts } from '../record/types.ts';
 import type { Claims } from './claims.ts';
-import type { CacheScope, ReadRequest } from './context.ts';
+import { costHeader } from './chain/told.ts';
+import type { CacheScope, ReadRequest, RequestContext } from './context.ts';
 import { noAdmission, type OpenExchange } from './open.ts';
 import { metadataOf, openExchange, refusedMetadata } from './opening.ts';
 
@@ -172,9 +174,10 @@ export function hitAnswer(request: ReadRequest, hit: CacheHit, enteredAt: number
         ['x-sluice-cache', state === 'coalesced' ? 'hit' : state],
         ['x-sluice-cache-entry', entryFacts.id],
         ['age', String(age)],
+        ...(context.section.inAnswer?.cost === true ? [[costHeader, '0'] as const] : []),
         ...requestIdOf(exchange.api, open.id),
       ],
-      body: rendered.body,
+      body: toldBody(context, rendered, open.id),
       details: 'sluice_cache_hit',
       metadata: metadataOf(open),
     },
@@ -194,6 +197,14 @@ export function hitAnswer(request: ReadRequest, hit: CacheHit, enteredAt: number
       totalMs: performance.now() - context.startedAt,
     },
   };
+}
+
+/** A cached answer tells of this request, not of the one that filled the cache. */
+function toldBody({ section }: RequestContext, { body, contentType }: CacheHit['rendered'], id: string): Buffer {
+  if (section.inAnswer?.decision !== true) return body;
+  return contentType.startsWith('text/event-stream')
+    ? Buffer.concat([Buffer.from(`: sluice-decision ${id}\n\n`), body])
+    : toldJson(body, id);
 }
 
 /** The response header in which the API's SDKs look for the request id. */

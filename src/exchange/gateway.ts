@@ -21,6 +21,7 @@ import { OpenAnswers } from './answer/open-answers.ts';
 import type { BodyReader } from './body-reader.ts';
 import { TargetAttempt } from './chain/attempt.ts';
 import { CrossingAttempt } from './chain/crossing.ts';
+import { ToldAttempt } from './chain/told.ts';
 import { RescueAttempt } from './chain/rescue.ts';
 import { refusal, unknownApi } from './closed.ts';
 import type { Credentials } from './credentials.ts';
@@ -174,8 +175,11 @@ export class Pipeline implements Gateway, AttemptGateway {
     if (target === null || other === undefined) return null;
     // Envoy skips endpoints that it does not have: this endpoint would get another target's request and key.
     if (host !== null && host !== chainHost(target.provider)) return null;
-    return target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api)
-      ? new TargetAttempt(run, target, role, credentials)
-      : new CrossingAttempt(run, target, other, String(id), credentials);
+    const own = target.provider === provider.name || takesAsIs(other, provider.family, run.facts.recognition.api);
+    const crossing = own ? null : new CrossingAttempt(run, target, other, String(id), credentials);
+    const attempt = crossing ?? new TargetAttempt(run, target, role, credentials);
+    const { tells, recognition } = run.facts;
+    if (tells === null || role !== 'stream') return attempt;
+    return new ToldAttempt(attempt, run, target, { api: crossing?.api ?? recognition.api, telling: { id: String(id), says: tells } });
   }
 }

@@ -33,6 +33,7 @@ const settingKinds: Readonly<Record<keyof SettingsDocument, 'usual' | 'guarded'>
   default: 'usual',
   fallback: 'usual',
   streamUsage: 'guarded',
+  inAnswer: 'usual',
   credentials: 'guarded',
   keys: 'guarded',
   websockets: 'guarded',

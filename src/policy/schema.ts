@@ -536,6 +536,16 @@ const settings = {
     .describe(
       'enforce: as ask, and also where the app says that it wants none or switches routing off, so that budgets count all; ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for',
     ),
+  inAnswer: z
+    .strictObject({
+      decision: z.boolean().optional().describe('The decision’s id: in metadata of a JSON answer, as a comment of a stream'),
+      cost: z
+        .boolean()
+        .optional()
+        .describe('The cost in US dollars: in the header x-sluice-cost of a JSON answer, as a comment at the end of a stream'),
+    })
+    .optional()
+    .describe('What answers tell their app, for clients that hide response headers and for apps that show costs'),
   credentials: z
     .enum(['app', 'gateway'])
     .optional()

@@ -344,6 +344,8 @@ export interface PolicySection {
   readonly baseline: TargetRef | null;
   /** `ask`: add stream_options.include_usage to OpenAI-shaped streams that do not set it; `leave`: never change it. */
   readonly streamUsage: 'ask' | 'enforce' | 'leave';
+  /** What answers tell their app; null for nothing. */
+  readonly inAnswer: InAnswer | null;
   readonly cache: CacheSettings;
   /** Null for a single attempt, whatever its result. */
   readonly fallback: FallbackPolicy | null;
@@ -353,4 +355,10 @@ export interface PolicySection {
   readonly grading: GradingPolicy | null;
   /** How prompts appear in the record. */
   readonly promptCapture: { readonly kind: 'hash' } | { readonly kind: 'truncate'; readonly units: number } | { readonly kind: 'none' };
+}
+
+/** What answers tell their app, besides response headers. */
+export interface InAnswer {
+  readonly decision: boolean;
+  readonly cost: boolean;
 }

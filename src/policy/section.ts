@@ -22,7 +22,17 @@ import type { PolicySource } from './source-map.ts';
 import { Targets, type Reach } from './targets.ts';
 import { checkTeaching } from './teaching-checks.ts';
 import { checkIdle, checkKeyFile, checkThresholds, checkTierPrices, emptyMatch, matchesEverything, SecureModels } from './warnings.ts';
-import type { CompiledRule, Directive, PolicyFile, PolicySection, Problem, Provider, SensitivityRule, TargetRef } from './types.ts';
+import type {
+  CompiledRule,
+  Directive,
+  InAnswer,
+  PolicyFile,
+  PolicySection,
+  Problem,
+  Provider,
+  SensitivityRule,
+  TargetRef,
+} from './types.ts';
 
 export interface SectionContext {
   readonly providers: ReadonlyMap<string, Provider>;
@@ -139,6 +149,7 @@ export class SectionCompiler {
       keys: this.#keys(settings, document.match?.provider === undefined ? null : provider, place),
       websockets: settings.websockets ?? (settings.failClosed === true || (settings.sensitivity ?? []).length > 0 ? 'refuse' : 'allow'),
       streamUsage: settings.streamUsage ?? 'leave',
+      inAnswer: inAnswerOf(settings.inAnswer),
       cache: this.#cache(settings, place('cache')),
       sessions: compileSessions(settings.sessions),
       grading: compileGrading(settings.grading, this.#context.providers, (code, path, message, fix) =>
@@ -708,4 +719,9 @@ function sameTarget(a: TargetRef, b: TargetRef): boolean {
 /** Whether a rule leaves the target to later rules. */
 function onlyShapes({ shape, tier, model, best, keep, block }: DirectiveDocument): boolean {
   return shape !== undefined && [tier, model, best, keep, block].every((part) => part === undefined);
+}
+
+/** Null if answers tell nothing. */
+function inAnswerOf({ decision = false, cost = false }: SettingsDocument['inAnswer'] & object = {}): InAnswer | null {
+  return decision || cost ? { decision, cost } : null;
 }

@@ -118,6 +118,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     baseline: null,
     shapes: null,
     streamUsage: 'leave',
+    inAnswer: null,
     cache: compileCache({}),
     fallback: null,
     grading: null,

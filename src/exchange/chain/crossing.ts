@@ -44,7 +44,8 @@ export class CrossingAttempt implements Attempt {
   readonly #run: ChainRun;
   readonly #target: TargetRef;
   readonly #provider: Provider;
-  readonly #api: ApiName;
+  /** The API of the target. */
+  readonly api: ApiName;
   readonly #id: string;
   readonly #credentials: Credentials;
   readonly #verdicts: AttemptVerdicts;
@@ -57,7 +58,7 @@ export class CrossingAttempt implements Attempt {
     this.#run = run;
     this.#target = target;
     this.#provider = provider;
-    this.#api = api;
+    this.api = api;
     this.#id = id;
     this.#credentials = credentials;
     this.#verdicts = new AttemptVerdicts(run, target);
@@ -65,7 +66,7 @@ export class CrossingAttempt implements Attempt {
 
   request(body: Buffer): AttemptRequest {
     const { facts } = this.#run;
-    const translated = translateRequest(facts.recognition.api, this.#api, body, {
+    const translated = translateRequest(facts.recognition.api, this.api, body, {
       model: this.#target.model,
       stream: facts.stream,
       drop: facts.fallback.drop,
@@ -102,7 +103,7 @@ export class CrossingAttempt implements Attempt {
     const retryAfterMs = retryAfter(headers);
     this.#credentials.answered(run.keyFile, status, retryAfterMs);
     const head: AnswerHead = {
-      api: this.#api,
+      api: this.api,
       status,
       contentType: headers.get('content-type') ?? '',
       contentEncoding: headers.get('content-encoding') ?? '',
@@ -142,7 +143,7 @@ export class CrossingAttempt implements Attempt {
   #translate(status: number, body: Buffer): AnswerPass {
     const { facts } = this.#run;
     const api = facts.recognition.api;
-    const translated = translateAnswer(this.#api, api, status, body, this.#options());
+    const translated = translateAnswer(this.api, api, status, body, this.#options());
     // An app that asked for a stream gets errors as its API sends them: as JSON.
     return {
       kind: 'pass',
@@ -153,7 +154,7 @@ export class CrossingAttempt implements Attempt {
 
   #stream(head: AnswerHead, status: number, retryAfterMs: number | null): AnswerPlan {
     const { facts } = this.#run;
-    const translator = new AnswerTranslator(this.#api, facts.recognition.api, this.#options());
+    const translator = new AnswerTranslator(this.api, facts.recognition.api, this.#options());
     const relay = new TranslatedStream(head, translator, {
       headers: answerHeaders(status, translator.contentType),
       verdict: (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null),

@@ -6,7 +6,7 @@ import type { Restoring } from '../../apis/mask/restore.ts';
 import type { Exchange } from '../../apis/types.ts';
 import { attemptClusterKey, chainHeader, chainHosts, clusterName, type FilterRole } from '../../attach/names.ts';
 import type { SluiceMetadata } from '../plans.ts';
-import type { FallbackPolicy, FallbackTrigger, TargetRef } from '../../policy/types.ts';
+import type { FallbackPolicy, FallbackTrigger, InAnswer, TargetRef } from '../../policy/types.ts';
 import { requestedSchema } from '../../apis/requested-schema.ts';
 import type { Decision } from '../../route/types.ts';
 import { asksForUsage, limitNameAt } from '../adapt.ts';
@@ -43,12 +43,13 @@ export function planChain(request: ReadRequest, decision: Decision, services: Ch
   const spare = mayBeRefused(context, exchange, decision);
   const stripUsage = strips(context, exchange);
   const restoring = restoringOf(context, exchange);
-  const changesAnswer = stripUsage || restoring !== null || crosses(context, exchange, first);
+  const tells = tellsOf(context, exchange);
+  const changesAnswer = stripUsage || restoring !== null || tells !== null || crosses(context, exchange, first);
   const fallback = context.section.fallback ?? (spare || changesAnswer ? refusalsOnly : null);
   const tried = spare ? [...decision.chain, decision.requested] : decision.chain;
   const targets = rescue === null ? tried : [...tried, { provider: rescue.entry.provider, model: rescue.entry.model }];
   if (fallback === null || (targets.length < 2 && !changesAnswer)) return null;
-  const facts = factsOf(request, decision.requested, { fallback, targets, spare, rescue, stripUsage, restoring });
+  const facts = factsOf(request, decision.requested, { fallback, targets, spare, rescue, stripUsage, restoring, tells });
   const { perTryMs, totalMs } = timeoutsOf(fallback, targets.length, exchange);
   const run = new ChainRun(facts, services, perTryMs);
   const roles = rolesOf(context, fallback, exchange, tried);
@@ -69,7 +70,7 @@ export function planChain(request: ReadRequest, decision: Decision, services: Ch
 function factsOf(
   { context, exchange, body }: ReadRequest,
   requested: TargetRef,
-  plan: Pick<ChainFacts, 'fallback' | 'targets' | 'spare' | 'rescue' | 'stripUsage' | 'restoring'>,
+  plan: Pick<ChainFacts, 'fallback' | 'targets' | 'spare' | 'rescue' | 'stripUsage' | 'restoring' | 'tells'>,
 ): ChainFacts {
   const { fallback } = plan;
   const looksAtSchema = exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes;
@@ -126,7 +127,7 @@ function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
   const across = crosses(context, exchange, target);
   // Also for whole answers: Envoy breaks down when it holds and replaces several megabytes.
-  if (restoringOf(context, exchange) !== null) return 'stream';
+  if (restoringOf(context, exchange) !== null || tellsOf(context, exchange) !== null) return 'stream';
   if (exchange.stream && (across || fallback.triggers.has('stream-error') || strips(context, exchange))) return 'stream';
   // Later attempts start from the request as the app sent it: a parameter renamed for one model may be wrong for the next.
   return index === 0 && !across && limitNameAt(context.generation, target, exchange) === null ? 'gate' : 'next';
@@ -135,6 +136,11 @@ function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 /** Whether the usage chunk that the policy asked for must be removed; this needs an Envoy that supports chains. */
 function strips(context: RequestContext, exchange: Exchange): boolean {
   return context.chainStyle !== 'none' && asksForUsage(context, exchange);
+}
+
+/** What the answer tells its app; null if nothing or if this Envoy does not support it. */
+function tellsOf({ section, chainStyle }: RequestContext, { operation }: Exchange): InAnswer | null {
+  return section.mode === 'enabled' && chainStyle !== 'none' && operation === 'generate' ? section.inAnswer : null;
 }
 
 /** Originals to restore in place of mask tokens in the answer; null if there are none or this Envoy does not support it. */

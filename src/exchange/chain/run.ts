@@ -3,7 +3,15 @@ import type { CacheHit } from '../../cache/cache.ts';
 import type { Cost } from '../../catalog/types.ts';
 import type { Restoring } from '../../apis/mask/restore.ts';
 import type { Answer, Exchange, Recognition } from '../../apis/types.ts';
-import type { FallbackPolicy, FallbackTrigger, PolicyGeneration, PolicySection, Provider, TargetRef } from '../../policy/types.ts';
+import type {
+  FallbackPolicy,
+  FallbackTrigger,
+  InAnswer,
+  PolicyGeneration,
+  PolicySection,
+  Provider,
+  TargetRef,
+} from '../../policy/types.ts';
 import type { ChainFacts as ChainFactsOfRecord } from '../../record/record.ts';
 import { traceparentOf, type TraceFacts } from '../../record/trace.ts';
 import type { AttemptRecord, OutcomeKind } from '../../record/types.ts';
@@ -38,6 +46,8 @@ export interface ChainFacts {
   readonly stripUsage: boolean;
   /** Originals to restore in place of mask tokens in the answer; null if none. Held while the attempts run. */
   readonly restoring: Restoring | null;
+  /** What the answer tells its app; null for nothing. */
+  readonly tells: InAnswer | null;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;
   /** The section settings that decide which keys the attempts carry. */
