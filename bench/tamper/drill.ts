@@ -76,14 +76,21 @@ function check(file: string, base: Base, help: Help): VerifyResult {
 
 /** The table of the docs. */
 export function tamperTable({ seen }: TamperReport): string {
-  const mark = (yes: boolean): string => (yes ? 'noticed' : '–');
   return [
-    '| tampering | verify alone | with the key | with the log | with both | it says |',
-    '|---|---|---|---|---|---|',
-    ...seen.map(
-      ({ name, noticed, says }) => `| ${name} | ${helps.map((help) => mark(noticed[help])).join(' | ')} | ${withoutIds(says ?? '–')} |`,
-    ),
+    '| tampering | not noticed by | with key and log, `verify` says |',
+    '|---|---|---|',
+    ...seen.map(({ name, noticed, says }) => `| ${name} | ${missedBy(noticed)} | ${withoutIds(says ?? '–')} |`),
   ].join('\n');
+}
+
+const helpNames: Readonly<Record<Help, string>> = { alone: 'verify alone', key: 'key', log: 'log', both: '**key and log**' };
+
+/** What verify may be given without noticing; empty if it always notices. */
+export function missedBy(noticed: Seen['noticed']): string {
+  return helps
+    .filter((help) => !noticed[help])
+    .map((help) => helpNames[help])
+    .join(', ');
 }
 
 /** Ids differ from run to run. */
