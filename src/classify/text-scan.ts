@@ -77,8 +77,8 @@ export function scanText(text: string): TextScan {
   return { tokens, cjk, questions, listItems, codeFences, formal };
 }
 
-/** Letters, marks and digits; above ASCII everything but the blocks of punctuation, signs and spaces. */
-function isWord(unit: number): boolean {
+/** Letters, marks, digits and underscores; above ASCII everything but the blocks of punctuation, signs and spaces. */
+export function isWord(unit: number): boolean {
   if (unit < 0x80)
     return (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x30 && unit <= 0x39) || unit === 0x5f || (unit >= 0x41 && unit <= 0x5a);
   if (unit < 0xc0) return unit === 0xaa || unit === 0xb5 || unit === 0xba;

@@ -18,41 +18,42 @@ export const textModelFile = fileURLToPath(new URL('../../../models/text-1.model
 const magic = Buffer.from('SLUICETEXT2\n');
 
 const numbers = (count: number) => z.array(z.number()).length(count);
-const headerSchema = z.strictObject({
-  format: z.literal(2),
-  tasks: z.array(z.string()),
-  fields: z.array(z.string()),
-  rows: z.int().min(0).max(1_000_000),
-  steps: numbers(outputs),
-  bias: numbers(outputs),
-  kindScale: numbers(kinds),
-  temperature: z.strictObject({ task: z.number().positive(), field: z.number().positive(), tier: z.number().positive() }),
-  score: z
-    .strictObject({
-      mean: z.number(),
-      slope: z.number(),
-      cuts: z.tuple([z.number(), z.number()]),
-      power: z.number(),
-      house: z.strictObject({ power: z.number(), bias: z.number(), steep: z.number() }),
-      routine: z.number(),
-      routineFrom: z.number(),
-      routineUnless: z.number(),
-      delicate: z.number(),
-      from: z.array(z.number()).min(2).max(32),
-      to: z.array(z.number()).min(2).max(32),
-    })
-    .refine(
-      ({ from, to }) => from.length === to.length && from.every((value, at) => at === 0 || value > from[at - 1]!),
-      'a curve over rising values',
-    ),
-  card: z.strictObject({
-    name: z.string(),
-    trainedWith: z.string(),
-    sources: z.array(z.strictObject({ name: z.string(), rows: z.int(), licence: z.string() })),
-    measured: z.record(z.string(), z.number()),
-    limits: z.array(z.string()),
-  }),
-});
+const headerSchema = () =>
+  z.strictObject({
+    format: z.literal(2),
+    tasks: z.array(z.string()),
+    fields: z.array(z.string()),
+    rows: z.int().min(0).max(1_000_000),
+    steps: numbers(outputs),
+    bias: numbers(outputs),
+    kindScale: numbers(kinds),
+    temperature: z.strictObject({ task: z.number().positive(), field: z.number().positive(), tier: z.number().positive() }),
+    score: z
+      .strictObject({
+        mean: z.number(),
+        slope: z.number(),
+        cuts: z.tuple([z.number(), z.number()]),
+        power: z.number(),
+        house: z.strictObject({ power: z.number(), bias: z.number(), steep: z.number() }),
+        routine: z.number(),
+        routineFrom: z.number(),
+        routineUnless: z.number(),
+        delicate: z.number(),
+        from: z.array(z.number()).min(2).max(32),
+        to: z.array(z.number()).min(2).max(32),
+      })
+      .refine(
+        ({ from, to }) => from.length === to.length && from.every((value, at) => at === 0 || value > from[at - 1]!),
+        'a curve over rising values',
+      ),
+    card: z.strictObject({
+      name: z.string(),
+      trainedWith: z.string(),
+      sources: z.array(z.strictObject({ name: z.string(), rows: z.int(), licence: z.string() })),
+      measured: z.record(z.string(), z.number()),
+      limits: z.array(z.string()),
+    }),
+  });
 
 /** The bytes of a model file; the same model gives the same bytes. */
 export function encodeTextModel(header: TextModelHeader, { hashes, idf, weights }: TextModelTables): Buffer {
@@ -75,7 +76,7 @@ export function decodeTextModel(bytes: Buffer, where: string): TextModel {
   if (!bytes.subarray(0, magic.length).equals(magic)) throw bad('This is not a text model of Sluice, or one of another version.');
   const headerBytes = bytes.length < from ? 0 : bytes.readUInt32LE(magic.length);
   if (bytes.length < from || headerBytes > bytes.length - from) throw bad('The file ends within its header.');
-  const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), headerSchema, bad);
+  const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), where === textModelFile ? null : headerSchema, bad);
   if (header.tasks.join() !== textTasks.join() || header.fields.join() !== textFields.join())
     throw bad('The model was trained for other tasks or fields than this version of Sluice has.');
   const sizes = [4 * header.rows, header.rows, outputs * header.rows] as const;

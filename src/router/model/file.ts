@@ -23,66 +23,67 @@ const magic = Buffer.from('SLUICEROUTER2\n');
 
 const figures = z.strictObject({ apgr: z.number(), ece: z.number(), weakShareAt1: z.number(), weakShareAt3: z.number() });
 const curve = z.array(z.number()).min(2).max(256);
-const headerSchema = z.strictObject({
-  format: z.literal(2),
-  kind: z.enum(['gain', 'classic']),
-  seed: z.int(),
-  features: z.array(z.string()),
-  idfStep: z.number(),
-  weightStep: z.number(),
-  bias: z.number(),
-  topics: z.array(z.strictObject({ name: z.string().max(128), step: z.number(), bias: z.number() })).max(mostTopics),
-  trees: z.int().min(0).max(4096),
-  depth: z.int().min(0).max(8),
-  treeBase: z.number(),
-  treeShare: z.number().min(0).max(1),
-  leaning: z
-    .strictObject({ from: z.number(), to: z.number() })
-    .refine(({ from, to }) => to > from, 'to lies above from')
-    .optional(),
-  calibration: z
-    .strictObject({
-      raw: curve,
-      home: curve,
-      away: curve,
-      unknownBelow: z.number(),
-      knownAbove: z.number(),
-      abstainBelow: z.number(),
-      errorHome: z.number().min(0),
-      errorAway: z.number().min(0),
-      errorDisagreement: z.number().min(0),
-    })
-    .refine(
-      ({ raw, home, away }) =>
-        home.length === raw.length && away.length === raw.length && raw.every((value, at) => at === 0 || value > raw[at - 1]!),
-      'curves of one length over rising raw scores',
-    )
-    .refine(({ unknownBelow, knownAbove }) => knownAbove > unknownBelow, 'knownAbove lies above unknownBelow'),
-  pairs: z
-    .array(
-      z.strictObject({
-        weakModel: z.string(),
-        strongModel: z.string(),
-        rows: z.int(),
-        gap: z.number(),
-        points: z.array(z.strictObject({ threshold: z.number(), weakShare: z.number(), loss: z.number(), upper: z.number() })).max(256),
-      }),
-    )
-    .max(64),
-  card: z.strictObject({
-    name: z.string(),
-    trainedWith: z.string(),
-    rows: z.int(),
-    dataSha256: z.string(),
-    sources: z.array(
-      z.strictObject({ source: z.string(), rows: z.int(), licence: z.string(), weakModel: z.string(), strongModel: z.string() }),
-    ),
-    home: figures,
-    away: figures.nullable(),
-    newSources: figures.extend({ lowest: z.number() }).nullable().optional(),
-    limits: z.array(z.string()),
-  }),
-});
+const headerSchema = () =>
+  z.strictObject({
+    format: z.literal(2),
+    kind: z.enum(['gain', 'classic']),
+    seed: z.int(),
+    features: z.array(z.string()),
+    idfStep: z.number(),
+    weightStep: z.number(),
+    bias: z.number(),
+    topics: z.array(z.strictObject({ name: z.string().max(128), step: z.number(), bias: z.number() })).max(mostTopics),
+    trees: z.int().min(0).max(4096),
+    depth: z.int().min(0).max(8),
+    treeBase: z.number(),
+    treeShare: z.number().min(0).max(1),
+    leaning: z
+      .strictObject({ from: z.number(), to: z.number() })
+      .refine(({ from, to }) => to > from, 'to lies above from')
+      .optional(),
+    calibration: z
+      .strictObject({
+        raw: curve,
+        home: curve,
+        away: curve,
+        unknownBelow: z.number(),
+        knownAbove: z.number(),
+        abstainBelow: z.number(),
+        errorHome: z.number().min(0),
+        errorAway: z.number().min(0),
+        errorDisagreement: z.number().min(0),
+      })
+      .refine(
+        ({ raw, home, away }) =>
+          home.length === raw.length && away.length === raw.length && raw.every((value, at) => at === 0 || value > raw[at - 1]!),
+        'curves of one length over rising raw scores',
+      )
+      .refine(({ unknownBelow, knownAbove }) => knownAbove > unknownBelow, 'knownAbove lies above unknownBelow'),
+    pairs: z
+      .array(
+        z.strictObject({
+          weakModel: z.string(),
+          strongModel: z.string(),
+          rows: z.int(),
+          gap: z.number(),
+          points: z.array(z.strictObject({ threshold: z.number(), weakShare: z.number(), loss: z.number(), upper: z.number() })).max(256),
+        }),
+      )
+      .max(64),
+    card: z.strictObject({
+      name: z.string(),
+      trainedWith: z.string(),
+      rows: z.int(),
+      dataSha256: z.string(),
+      sources: z.array(
+        z.strictObject({ source: z.string(), rows: z.int(), licence: z.string(), weakModel: z.string(), strongModel: z.string() }),
+      ),
+      home: figures,
+      away: figures.nullable(),
+      newSources: figures.extend({ lowest: z.number() }).nullable().optional(),
+      limits: z.array(z.string()),
+    }),
+  });
 
 /** The bytes of a model file; the same model gives the same bytes. */
 export function encodeModel(header: ModelHeader, tables: ModelTables): Buffer {
@@ -103,7 +104,7 @@ export function decodeModel(bytes: Buffer, where: string): RouterModel {
   const from = magic.length + 4;
   const headerBytes = bytes.length < from ? 0 : bytes.readUInt32LE(magic.length);
   if (bytes.length < from || headerBytes > bytes.length - from) throw bad('The file ends within its header.');
-  const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), headerSchema, bad);
+  const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), where === defaultModelFile ? null : headerSchema, bad);
   const wanted = [...treeFeatures, ...header.topics.map(({ name }) => name)];
   if (header.trees > 0 && (header.features.length !== wanted.length || header.features.some((name, at) => name !== wanted[at]))) {
     throw bad('The model was trained on other features than this version of Sluice computes.');

@@ -14,52 +14,53 @@ export const defaultQualityFile = fileURLToPath(new URL('../../../models/quality
 /** A file is the magic, the header's length in bytes (32 bits, little-endian), the header as JSON, then idf and weights, deflated. */
 const magic = Buffer.from('SLUICEQUALITY1\n');
 
-const headerSchema = z
-  .strictObject({
-    format: z.literal(1),
-    idfStep: z.number(),
-    kinds: z.array(z.strictObject({ name: z.string().max(128), rows: z.int().min(1) })).min(1),
-    functions: z.array(z.strictObject({ step: z.number(), bias: z.number() })).max(mostFunctions),
-    models: z
-      .array(
-        z.strictObject({
-          name: z.string().max(256),
-          means: z.array(z.number()),
-          loadings: z.array(z.number()),
-          tokens: z.array(z.number().min(0)).nullable(),
-        }),
-      )
-      .min(1)
-      .max(512),
-    apart: z.array(z.array(z.number().min(0))),
-    unknownBelow: z.number(),
-    knownAbove: z.number(),
-    card: z.strictObject({
-      name: z.string(),
-      trainedWith: z.string(),
-      rows: z.int(),
-      dataSha256: z.string(),
-      sources: z.array(z.strictObject({ source: z.string(), rows: z.int(), licence: z.string() })),
-      explained: z.number(),
-      limits: z.array(z.string()),
-    }),
-  })
-  .refine(
-    ({ kinds, functions, models }) =>
-      models.every(
-        ({ means, loadings, tokens }) =>
-          means.length === kinds.length &&
-          (tokens === null || tokens.length === kinds.length) &&
-          loadings.length === functions.length - kinds.length,
-      ),
-    'a mean a kind and a loading a factor',
-  )
-  .refine(
-    ({ kinds, models, apart }) =>
-      apart.length === kinds.length && apart.every((list) => list.length === (models.length * (models.length - 1)) / 2),
-    'a difference a pair of models and kind',
-  )
-  .refine(({ knownAbove, unknownBelow }) => knownAbove > unknownBelow, 'knownAbove lies above unknownBelow');
+const headerSchema = () =>
+  z
+    .strictObject({
+      format: z.literal(1),
+      idfStep: z.number(),
+      kinds: z.array(z.strictObject({ name: z.string().max(128), rows: z.int().min(1) })).min(1),
+      functions: z.array(z.strictObject({ step: z.number(), bias: z.number() })).max(mostFunctions),
+      models: z
+        .array(
+          z.strictObject({
+            name: z.string().max(256),
+            means: z.array(z.number()),
+            loadings: z.array(z.number()),
+            tokens: z.array(z.number().min(0)).nullable(),
+          }),
+        )
+        .min(1)
+        .max(512),
+      apart: z.array(z.array(z.number().min(0))),
+      unknownBelow: z.number(),
+      knownAbove: z.number(),
+      card: z.strictObject({
+        name: z.string(),
+        trainedWith: z.string(),
+        rows: z.int(),
+        dataSha256: z.string(),
+        sources: z.array(z.strictObject({ source: z.string(), rows: z.int(), licence: z.string() })),
+        explained: z.number(),
+        limits: z.array(z.string()),
+      }),
+    })
+    .refine(
+      ({ kinds, functions, models }) =>
+        models.every(
+          ({ means, loadings, tokens }) =>
+            means.length === kinds.length &&
+            (tokens === null || tokens.length === kinds.length) &&
+            loadings.length === functions.length - kinds.length,
+        ),
+      'a mean a kind and a loading a factor',
+    )
+    .refine(
+      ({ kinds, models, apart }) =>
+        apart.length === kinds.length && apart.every((list) => list.length === (models.length * (models.length - 1)) / 2),
+      'a difference a pair of models and kind',
+    )
+    .refine(({ knownAbove, unknownBelow }) => knownAbove > unknownBelow, 'knownAbove lies above unknownBelow');
 
 /** Encodes a quality model's file; the same model gives the same bytes. */
 export function encodeQuality(header: QualityHeader, { idf, weight }: QualityTables): Buffer {
@@ -81,7 +82,7 @@ export function decodeQuality(bytes: Buffer, where: string): QualityModel {
   const from = magic.length + 4;
   const headerBytes = bytes.length < from ? 0 : bytes.readUInt32LE(magic.length);
   if (bytes.length < from || headerBytes > bytes.length - from) throw bad('The file ends within its header.');
-  const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), headerSchema, bad);
+  const header = modelHeader(bytes.toString('utf8', from, from + headerBytes), where === defaultQualityFile ? null : headerSchema, bad);
   const total = gramBuckets * (1 + header.functions.length);
   let unpacked: Buffer | null = null;
   try {
@@ -90,8 +91,8 @@ export function decodeQuality(bytes: Buffer, where: string): QualityModel {
     // Reported below, like any other wrong size.
   }
   if (unpacked?.length !== total) throw bad(`The tables are damaged, or are not the ${total} bytes that the header asks for.`);
-  const idf = Uint8Array.from(unpacked.subarray(0, gramBuckets));
-  const weight = Int8Array.from(unpacked.subarray(gramBuckets), (byte) => (byte << 24) >> 24);
+  const idf = new Uint8Array(unpacked.buffer, unpacked.byteOffset, gramBuckets);
+  const weight = new Int8Array(unpacked.buffer, unpacked.byteOffset + gramBuckets, total - gramBuckets);
   return new QualityModel(header, { idf, weight }, createHash('sha256').update(bytes).digest('hex').slice(0, 16));
 }
 

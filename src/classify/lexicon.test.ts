@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { Lexicon, tokensOf } from './lexicon.ts';
+import { wordConcepts } from './words.ts';
+
+const folder = new URL('./text/concepts/', import.meta.url);
+const entries = [
+  ...wordConcepts.flatMap(({ words }) => words),
+  ...readdirSync(folder).flatMap((file) =>
+    readFileSync(new URL(file, folder), 'utf8')
+      .split('\n')
+      .flatMap((line) => (line.split('\t')[2] ?? '').split(','))
+      .map((entry) => entry.trim()),
+  ),
+].map((entry) => entry.replace(/\*$/, ''));
+
+it('splits every entry that ships at the same places as a regular expression of Unicode letters, marks and digits', () => {
+  expect(entries.length).toBeGreaterThan(10_000);
+  for (const entry of entries) expect(tokensOf(entry)).toEqual(entry.match(/[\p{L}\p{M}\p{N}_]+/gu) ?? []);
+});
+
+it('counts a word for each of its concepts, alone and as the beginning of phrases, in whatever order they were entered', () => {
+  const of = (name: string, words: readonly string[]) => ({ name, words, unspaced: [] });
+  const concepts = [of('a', ['sum']), of('b', ['sum of', 'sum']), of('c', ['sum of squares', 'squar*']), of('d', ['other'])];
+  const expected = (order: readonly string[], text: string): Record<string, number> => {
+    const lexicon = new Lexicon(order.map((name) => concepts.find((concept) => concept.name === name)!));
+    const hits = new Uint8Array(lexicon.names.length);
+    lexicon.countTokens(tokensOf(text), hits);
+    return Object.fromEntries(lexicon.names.map((name, at) => [name, hits[at]!]));
+  };
+  for (const order of ['abcd', 'dcba', 'cabd', 'bdca']) {
+    expect(expected([...order], 'the sum of squares')).toEqual({ a: 1, b: 2, c: 2, d: 0 });
+    expect(expected([...order], 'sum, sum of squaring')).toEqual({ a: 2, b: 3, c: 1, d: 0 });
+    expect(expected([...order], 'another one')).toEqual({ a: 0, b: 0, c: 0, d: 0 });
+  }
+});
+
+it('says of a token that no concept uses that it never counts', () => {
+  const lexicon = new Lexicon([{ name: 'a', words: ['one two', 'thr*'], unspaced: [] }]);
+  const hits = new Uint8Array(1);
+  expect(['one', 'three', 'th', 'four'].map((token) => lexicon.countToken([token], 0, hits))).toEqual([true, true, false, false]);
+});
