@@ -15,6 +15,7 @@ import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 
 const root = join(import.meta.dirname, '..');
+const program = await sluiceProgram();
 
 /** Commands that are not run, and why. The first match counts. */
 const notRun: readonly (readonly [RegExp, string])[] = [
@@ -91,7 +92,7 @@ export function lookThrough(text: string): string | null {
 }
 
 function flagsWrong(words: readonly string[], rest: string): string | null {
-  let command: Command = sluiceProgram();
+  let command: Command = program;
   for (const word of words) {
     const next = command.commands.find((each) => each.name() === word);
     if (next === undefined && command.commands.length > 0) return `there is no command ${word}`;
@@ -169,7 +170,7 @@ function here(text: string, folder: string, stack: Stack, { id, entry }: { reado
     .replaceAll('3f9a1c04b7d2e8aa', entry);
   const call = /^bin\/sluice ((?:[a-z][\w-]* ?)+)/.exec(said);
   if (call === null) return said;
-  let command: Command = sluiceProgram();
+  let command: Command = program;
   for (const word of call[1]!.trim().split(' ')) command = command.commands.find((each) => each.name() === word) ?? command;
   const takes = (flag: string): boolean =>
     !said.includes(flag) &&

@@ -1,90 +1,68 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { sentenceOf } from '../lib/errors.ts';
-import { registerBudgets } from './budgets.ts';
-import { registerLimits } from './limits.ts';
-import { registerCache } from './cache.ts';
-import { registerCaBundle } from './ca-bundle.ts';
-import { registerCatalog } from './catalog.ts';
-import { registerClassify } from './classify.ts';
-import { registerCompletion } from './completion.ts';
-import { registerDemo } from './demo.ts';
-import { registerDoctor } from './doctor.ts';
-import { registerDrain } from './drain.ts';
-import { registerEvaluate } from './evaluate.ts';
 import { exitCodeOf } from './exit-code.ts';
-import { registerExplain } from './explain.ts';
-import { registerDecisions } from './decisions.ts';
-import { registerLabel } from './label.ts';
-import { registerLearning } from './learning.ts';
-import { registerLedger } from './ledger.ts';
-import { registerCompare } from './compare.ts';
-import { registerProbe } from './probe.ts';
-import { registerReconcile } from './reconcile.ts';
-import { registerReport } from './report.ts';
-import { registerReplay } from './replay.ts';
-import { registerRender } from './render.ts';
-import { registerSavings } from './savings.ts';
-import { registerScore } from './score.ts';
-import { registerServe } from './serve.ts';
-import { registerSimulateLearning } from './simulate-learning.ts';
-import { registerStatus } from './status.ts';
-import { registerSupportBundle } from './support-bundle.ts';
-import { registerTrain } from './train.ts';
-import { registerTrials } from './trials.ts';
-import { registerValidate } from './validate.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
-const commands: readonly ((program: Command) => void)[] = [
-  registerServe,
-  registerStatus,
-  registerDoctor,
-  registerProbe,
-  registerDemo,
-  registerValidate,
-  registerExplain,
-  registerDecisions,
-  registerSavings,
-  registerReport,
-  registerReconcile,
-  registerLedger,
-  registerLearning,
-  registerCatalog,
-  registerCache,
-  registerBudgets,
-  registerLimits,
-  registerCompare,
-  registerReplay,
-  registerRender,
-  registerSupportBundle,
-  registerDrain,
-  registerCaBundle,
-  registerTrain,
-  registerTrials,
-  registerClassify,
-  registerLabel,
-  registerScore,
-  registerEvaluate,
-  registerSimulateLearning,
-  registerCompletion,
-];
+/** Commands by name, in the order of the help. Each is one file, which is loaded, with all that it needs, when it is run. */
+const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  serve: async () => (await import('./serve.ts')).registerServe,
+  status: async () => (await import('./status.ts')).registerStatus,
+  doctor: async () => (await import('./doctor.ts')).registerDoctor,
+  probe: async () => (await import('./probe.ts')).registerProbe,
+  demo: async () => (await import('./demo.ts')).registerDemo,
+  validate: async () => (await import('./validate.ts')).registerValidate,
+  explain: async () => (await import('./explain.ts')).registerExplain,
+  decisions: async () => (await import('./decisions.ts')).registerDecisions,
+  savings: async () => (await import('./savings.ts')).registerSavings,
+  report: async () => (await import('./report.ts')).registerReport,
+  reconcile: async () => (await import('./reconcile.ts')).registerReconcile,
+  ledger: async () => (await import('./ledger.ts')).registerLedger,
+  learning: async () => (await import('./learning.ts')).registerLearning,
+  catalog: async () => (await import('./catalog.ts')).registerCatalog,
+  cache: async () => (await import('./cache.ts')).registerCache,
+  budgets: async () => (await import('./budgets.ts')).registerBudgets,
+  limits: async () => (await import('./limits.ts')).registerLimits,
+  compare: async () => (await import('./compare.ts')).registerCompare,
+  replay: async () => (await import('./replay.ts')).registerReplay,
+  render: async () => (await import('./render.ts')).registerRender,
+  'support-bundle': async () => (await import('./support-bundle.ts')).registerSupportBundle,
+  drain: async () => (await import('./drain.ts')).registerDrain,
+  'ca-bundle': async () => (await import('./ca-bundle.ts')).registerCaBundle,
+  train: async () => (await import('./train.ts')).registerTrain,
+  trials: async () => (await import('./trials.ts')).registerTrials,
+  classify: async () => (await import('./classify.ts')).registerClassify,
+  label: async () => (await import('./label.ts')).registerLabel,
+  score: async () => (await import('./score.ts')).registerScore,
+  evaluate: async () => (await import('./evaluate.ts')).registerEvaluate,
+  'simulate-learning': async () => (await import('./simulate-learning.ts')).registerSimulateLearning,
+  completion: async () => (await import('./completion.ts')).registerCompletion,
+};
 
-/** The command line with all its commands. Errors are thrown, not printed. */
-export function sluiceProgram(): Command {
+/** Needs to know all commands to do its own work. */
+const ofAll = 'completion';
+
+/**
+ * The command line with its commands: all of them, or the one that `only` names (`--version`: none). Errors are thrown when it parses, not
+ * printed.
+ */
+export async function sluiceProgram(only?: string): Promise<Command> {
   const program = new Command('sluice')
     .description('Routes, records and prices LLM traffic as an Envoy external processor')
     .version(version)
     .showHelpAfterError('Run the command with --help to see what it takes.')
     .exitOverride();
-  for (const register of commands) register(program);
+  if (only === '--version') return program;
+  const known = only !== undefined && only !== ofAll && Object.hasOwn(commands, only) ? [commands[only]!] : Object.values(commands);
+  for (const register of await Promise.all(known.map((load) => load()))) register(program);
   return program;
 }
 
 /** Runs one command to its end and sets `process.exitCode`; errors are written to stderr. `args`: without Node and the program's name. */
 export async function runCommand(args: readonly string[]): Promise<void> {
   try {
-    await sluiceProgram().parseAsync(args, { from: 'user' });
+    await (await sluiceProgram(args[0])).parseAsync(args, { from: 'user' });
   } catch (error) {
     process.exitCode = failed(error);
   }

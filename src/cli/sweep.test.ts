@@ -35,7 +35,7 @@ function leaves(command: Command, path: readonly string[] = []): Leaf[] {
   ];
 }
 
-const all = leaves(sluiceProgram());
+const all = leaves(await sluiceProgram());
 
 /** What writes a file of its own kind, or talks with a person. */
 const noJson = new Set(['serve', 'demo', 'label', 'ca-bundle', 'completion', 'render alerts', 'render istio', 'render envoy-gateway']);
@@ -51,6 +51,14 @@ describe('every command', () => {
         .map((argument) => `${path.join(' ')} ${argument.name()}`),
     ]);
     expect(silent).toEqual([]);
+  });
+
+  it('is the same when it alone is loaded', async () => {
+    // Completion knows of all.
+    for (const name of new Set(all.map(({ path }) => path[0]!).filter((each) => each !== 'completion')))
+      expect(leaves(await sluiceProgram(name)).map(({ path }) => path)).toEqual(
+        all.filter(({ path }) => path[0] === name).map(({ path }) => path),
+      );
   });
 
   it('takes --json, but for those that write a file of another kind or talk with a person', () => {
@@ -81,7 +89,7 @@ describe('every command', () => {
 
 /** What a command line comes to before anything is printed: the exit code, as src/cli/index.ts makes it. */
 async function exitOf(args: readonly string[]): Promise<number> {
-  const program = sluiceProgram();
+  const program = await sluiceProgram(args[0]);
   const quiet = (command: Command): void => {
     command.configureOutput({ writeErr: () => undefined, writeOut: () => undefined });
     command.commands.forEach(quiet);
@@ -205,8 +213,8 @@ describe('progress', () => {
   });
 });
 
-describe('completion', () => {
-  const program = sluiceProgram();
+describe('completion', async () => {
+  const program = await sluiceProgram();
   const bash = (words: readonly string[]): string[] => {
     writeFileSync(join(folder, 'sluice.bash'), completion(program, 'bash'));
     const line = words.map((word) => `'${word}'`).join(' ');
