@@ -4,19 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { nodeFlags } from '../src/lib/node-flags.ts';
+import { allocatorSettings, nodeFlags } from '../src/lib/node-flags.ts';
 import { freePorts } from '../src/demo/stack.ts';
 import { root } from './processes.ts';
 import { tableText } from './report.ts';
 
 /**
  * How long `serve` takes from its start until it is ready, and what memory it holds then: from sources, and built.
- * Usage: npm run build && npm run bench -- start [--runs N] [--seconds N] (of idling before memory is read)
+ * Usage: npm run build && npm run bench -- start [--runs N] [--seconds N] (of idling before memory is read) [--against DIST], another
+ * built package
  */
-const { values: flags } = parseArgs({ options: { runs: { type: 'string', default: '7' }, seconds: { type: 'string', default: '8' } } });
+const { values: flags } = parseArgs({
+  options: { against: { type: 'string' }, runs: { type: 'string', default: '7' }, seconds: { type: 'string', default: '8' } },
+});
 const programs = [
   ['from sources', join(root, 'src/cli/index.ts')],
   ['built', join(root, 'dist/sluice.cjs')],
+  ...(flags.against === undefined ? [] : [['built, the other', join(flags.against, 'sluice.cjs')] as const]),
 ] as const;
 
 /** Of a second, in /proc. */
@@ -28,6 +32,8 @@ interface Run {
   readonly cpuMs: number;
   readonly version: number;
   readonly mb: number;
+  /** Of it, what is no file's: heaps and stacks. */
+  readonly ownMb: number;
 }
 
 async function run(program: string): Promise<Run> {
@@ -56,7 +62,7 @@ async function run(program: string): Promise<Run> {
       '--policy-kept',
       'off',
     ],
-    { stdio: 'ignore' },
+    { stdio: 'ignore', env: { ...process.env, ...allocatorSettings } },
   );
   try {
     while (
@@ -73,8 +79,9 @@ async function run(program: string): Promise<Run> {
       .slice(11, 13)
       .map(Number);
     await sleep(Number(flags.seconds) * 1_000);
-    const kb = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid!}/status`, 'utf8'))?.[1]);
-    return { readyMs, cpuMs: (1_000 / ticks) * (user! + system!), version, mb: kb / 1_024 };
+    const status = readFileSync(`/proc/${child.pid!}/status`, 'utf8');
+    const mb = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]) / 1_024;
+    return { readyMs, cpuMs: (1_000 / ticks) * (user! + system!), version, mb: mb('VmRSS'), ownMb: mb('RssAnon') };
   } finally {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
@@ -91,13 +98,14 @@ const show = (values: readonly number[]): string => {
 };
 process.stdout.write(
   tableText({
-    header: ['', 'start to ready, ms', 'CPU until then, ms', 'sluice --version, ms', 'resident memory, idle, MB'],
+    header: ['', 'start to ready, ms', 'CPU until then, ms', 'sluice --version, ms', 'resident memory, idle, MB', 'of it not files, MB'],
     rows: [...runs].map(([name, found]) => [
       name,
       show(found.map(({ readyMs }) => readyMs)),
       show(found.map(({ cpuMs }) => cpuMs)),
       show(found.map(({ version }) => version)),
       show(found.map(({ mb }) => mb)),
+      show(found.map(({ ownMb }) => ownMb)),
     ]),
   }),
 );

@@ -11,6 +11,7 @@ import { Verifier } from '../exchange/verifier.ts';
 import { newestBySource } from '../grades/book.ts';
 import { takeFeedback, type FeedbackReply } from '../grades/request.ts';
 import { checkListen, hostAndPort } from '../lib/address.ts';
+import { collectWhenUnused } from '../lib/collect.ts';
 import { samplesByParent } from '../record/otel-settings.ts';
 import type { PolicyGeneration } from '../policy/types.ts';
 import { Pools } from '../route/pools.ts';
@@ -98,6 +99,8 @@ async function start(ground: Ground): Promise<Pick<Sluice, 'address' | 'adminUrl
   await followFiles(parts);
   state.ready = true;
   void recallLengths(parts.ledger, parts.outputs, logger);
+  const tidy = collectWhenUnused(() => transport.used());
+  stack.defer(() => clearTimeout(tidy));
   logger.info(
     {
       listen: address,

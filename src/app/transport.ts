@@ -10,6 +10,8 @@ import type { Transport } from '../extproc/types.ts';
 export interface OpenTransport {
   /** Resolves with the bound address; rejects with SLUICE_LISTEN. */
   listen(pipeline: Pipeline, told: TellEvent): Promise<string>;
+  /** Whether an Envoy has sent a request since the start. */
+  used(): boolean;
 }
 
 /** `listen`: `unix:/path` or `host:port`. `graceMs`: the drain timeout, read when the transport closes. */
@@ -18,11 +20,17 @@ export async function openTransport(listen: string, stack: AsyncDisposableStack,
   const transport: Transport =
     socketPath(listen) === null ? new (await import('../extproc/grpc-transport.ts')).GrpcTransport() : new SocketTransport();
   stack.defer(() => transport.drain(graceMs()));
+  let used = false;
   return {
+    used: () => used,
     listen: (pipeline, told) =>
       transport.listen(listen, {
-        process: (stream, role, traceparent, peer) =>
-          role === 'listener' ? new Session(stream, pipeline, told, traceparent, peer) : new AttemptSession(stream, role, pipeline, told),
+        process: (stream, role, traceparent, peer) => {
+          used = true;
+          return role === 'listener'
+            ? new Session(stream, pipeline, told, traceparent, peer)
+            : new AttemptSession(stream, role, pipeline, told);
+        },
         logged: (entry) => pipeline.logged(entry),
         awaitsLog: () => pipeline.awaitsLog(),
         gone: (peer) => pipeline.gone(peer),

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
+import { collectWhenUnused } from '../lib/collect.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { answerLength, type AnswerLength } from '../router/output/answer-length.ts';
 import type { LedgerReader } from './backend.ts';
@@ -144,7 +145,10 @@ async function write(options: LedgerWorkerData & { readonly role: 'writer' }): P
     for (const timer of timers) clearInterval(timer);
     return;
   }
+  let used = false;
+  collectWhenUnused(() => used);
   port!.on('message', (request: WriterRequest) => {
+    used = true;
     if (request.kind === 'append') waiting.push(request);
     else closing = true;
     if (!closing) {

@@ -88,18 +88,21 @@ export function decodeTextModel(bytes: Buffer, where: string): TextModel {
     // Reported below.
   }
   if (unpacked?.length !== total) throw bad(`The tables are damaged, or are not the ${total} bytes that the header asks for.`);
-  // Copied because typed arrays need aligned offsets.
-  const tables = new ArrayBuffer(total);
-  new Uint8Array(tables).set(unpacked);
+  const tables = aligned(unpacked);
   return new TextModel(
     header,
     {
-      hashes: new Uint32Array(tables, 0, header.rows),
-      idf: new Uint8Array(tables, sizes[0], header.rows),
-      weights: new Int8Array(tables, sizes[0] + sizes[1], sizes[2]),
+      hashes: new Uint32Array(tables.buffer, tables.byteOffset, header.rows),
+      idf: tables.subarray(sizes[0], sizes[0] + sizes[1]),
+      weights: new Int8Array(tables.buffer, tables.byteOffset + sizes[0] + sizes[1], sizes[2]),
     },
     createHash('sha256').update(bytes).digest('hex').slice(0, 16),
   );
+}
+
+/** The bytes at a place where numbers of 32 bits may begin: where they are, or a copy. */
+function aligned(bytes: Buffer): Uint8Array {
+  return bytes.byteOffset % Uint32Array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
 }
 
 let shipped: TextModel | null = null;
