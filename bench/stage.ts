@@ -177,6 +177,7 @@ export class Stage {
       failClosed: true,
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       otlp: null,
+      memoryBytes: null,
       chains: 'groups',
       usage: usageOf(variant),
     });

@@ -63,6 +63,7 @@ function check(config: Any, version = '1.40'): string[] {
     failClosed: false,
     caFile: '/etc/ssl/certs/ca-certificates.crt',
     otlp: null,
+    memoryBytes: null,
     chains: chainStyleOf(version),
     usage: 'collect' as const,
   };

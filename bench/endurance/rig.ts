@@ -12,7 +12,7 @@ import { redisBinary, TestRedis } from '../../test/support/redis.ts';
 import { memoryOf } from '../processes.ts';
 import { until } from './types.ts';
 
-export interface RigOptions extends Pick<StackOptions, 'env' | 'envoyConfig'> {
+export interface RigOptions extends Pick<StackOptions, 'env' | 'envoyConfig' | 'envoyMemoryBytes'> {
   /** More flags of `sluice serve`. */
   readonly serve?: readonly string[];
   /** The program that plays the provider, beside this folder; absent: one that answers at once. */
@@ -57,6 +57,7 @@ export class Rig {
       endpoint: null,
       messageTimeout: `${limits.messageMs / 1_000}s`,
       env: { SLUICE_MAX_DELAY: String(limits.eventLoopLateMs), ...options.env },
+      ...(options.envoyMemoryBytes === undefined ? {} : { envoyMemoryBytes: options.envoyMemoryBytes }),
       ...(options.envoyConfig === undefined ? {} : { envoyConfig: options.envoyConfig }),
       serve: [...(redis === null ? [] : ['--cache-redis', redis.url, '--budgets-redis', redis.url]), ...(options.serve ?? [])],
     });

@@ -24,6 +24,7 @@ export type PassReason =
   | 'policy-off'
   | 'draining'
   | 'overload'
+  | 'memory'
   | 'unread'
   | 'unmasked'
   | 'no-gateway-key'

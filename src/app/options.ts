@@ -46,6 +46,8 @@ export interface SluiceOptions {
   } | null;
   /** Envoy's config as files that follow the policy; null if Envoy's config is managed elsewhere. */
   readonly envoy: EnvoyFilesOptions | null;
+  /** Memory that Envoy may use in all, bytes; null: not known or not bounded. */
+  readonly envoyMemoryBytes: number | null;
   /** `unix:/path` or `host:port`. */
   readonly listen: string;
   /** How late the event loop may be before new requests pass undecided, ms; 0: no limit. */

@@ -27,6 +27,7 @@ function options(changes: Partial<SluiceOptions> = {}): SluiceOptions {
     catalogIntervalMs: 60_000,
     webhook: null,
     envoy: null,
+    envoyMemoryBytes: null,
     listen: `unix:${join(folder, 'sluice.sock')}`,
     maxDelayMs: 100,
     admin: '127.0.0.1:0',
@@ -222,6 +223,7 @@ function envoyOptions(): NonNullable<SluiceOptions['envoy']> {
     usage: 'observe',
     status: null,
     otlp: null,
+    memoryBytes: null,
     tls: null,
   };
 }

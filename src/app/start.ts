@@ -1,3 +1,4 @@
+import { bodyRoom } from '../attach/overload.ts';
 import type { Admin } from '../admin/listen.ts';
 import { createMetricsServer } from '../admin/metrics-server.ts';
 import { createAdmin } from '../admin/server.ts';
@@ -6,6 +7,7 @@ import { BodyReader } from '../exchange/body-reader.ts';
 import { Pipeline } from '../exchange/gateway.ts';
 import { Grader } from '../exchange/grading.ts';
 import { LoadGate } from '../exchange/load-gate.ts';
+import { MemoryGate } from '../exchange/memory-gate.ts';
 import { Shadows } from '../exchange/mirror.ts';
 import { Verifier } from '../exchange/verifier.ts';
 import { newestBySource } from '../grades/book.ts';
@@ -127,6 +129,7 @@ function openPipeline(parts: Parts): Pipeline {
   stack.defer(() => shadows.close());
   const pipeline = new Pipeline({
     admission: new LoadGate(options.maxDelayMs),
+    memory: new MemoryGate(options.envoyMemoryBytes === null ? null : bodyRoom(options.envoyMemoryBytes)),
     bodies: new BodyReader(),
     cache: parts.cache,
     budgets: kept.budgets,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
 import type { PolicyGeneration, Provider } from '../policy/types.ts';
 import { internalListeners } from './host-chains.ts';
+import { overloadManager } from './overload.ts';
 import { renderEnvoy, type EnvoyOptions } from './render.ts';
 import { Rollout } from './rollout.ts';
 
@@ -154,6 +155,7 @@ function bootstrap(options: EnvoyFilesOptions, clusters: readonly Json[]): Json 
     node: { id: 'sluice', cluster: 'sluice' },
     ...(options.chains === 'hosts' ? internalListeners : {}),
     admin: { address: socket(options.admin) },
+    ...(options.memoryBytes === null ? {} : { overload_manager: overloadManager(options.memoryBytes) }),
     dynamic_resources: { cds_config: watched(options.folder, 'clusters.json'), lds_config: watched(options.folder, 'listeners.json') },
     static_resources: {
       listeners: status === null ? [] : [statusListener(status)],
@@ -237,6 +239,8 @@ function statusListener(address: string): Json {
     name: 'status',
     address: socket(address),
     ignore_global_conn_limit: true,
+    // Probes must not fail because apps fill the memory: the kubelet would restart Envoy.
+    bypass_overload_manager: true,
     filter_chains: [
       {
         filters: [

@@ -27,6 +27,7 @@ describe('the rendered bootstrap', () => {
     ['TCP, fail-closed, no admin', { ...options, sluice: '127.0.0.1:9000', failClosed: true, admin: null }],
     ['answers collected', { ...options, usage: 'collect' as const }],
     ['answers read by the AI Protocol Manager', { ...options, usage: 'protocol-manager' as const }],
+    ['bounded memory', { ...options, memoryBytes: 1024 ** 3 }],
     ['with spans of its own', { ...options, otlp: '127.0.0.1:4317' }],
   ])('is taken by Envoy: %s', (_name, variant) => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-render-'));

@@ -20,6 +20,7 @@ import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
 import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
 import { grpcService, requestFilter } from './ext-proc.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
+import { overloadManager } from './overload.ts';
 import { signedOnly, signingFilters } from './signing.ts';
 import type { ChainStyle } from './versions.ts';
 
@@ -39,6 +40,8 @@ export interface EnvoyOptions {
   readonly caFile: string;
   /** OTLP collector (gRPC) for Envoy's own spans: `host:port`; null for none. */
   readonly otlp: string | null;
+  /** Memory that Envoy may use in all, bytes; null: not bounded here. */
+  readonly memoryBytes: number | null;
   /** Chain support of this Envoy's version; see chainStyleOf. */
   readonly chains: ChainStyle;
   /** How Sluice receives answers; see usageModeOf. */
@@ -68,6 +71,7 @@ export function renderEnvoy(options: EnvoyOptions): Json {
   return {
     ...(byHosts ? internalListeners : {}),
     ...(options.admin === null ? {} : { admin: { address: socket(options.admin) } }),
+    ...(options.memoryBytes === null ? {} : { overload_manager: overloadManager(options.memoryBytes) }),
     static_resources: {
       listeners: [
         {

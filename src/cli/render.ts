@@ -6,6 +6,7 @@ import { defaultEgressService, defaultSluiceService } from '../attach/deploy.ts'
 import { renderEnvoyGateway } from '../attach/envoy-gateway.ts';
 import { renderIstio, type IstioOptions } from '../attach/istio.ts';
 import { manifestsYaml, type AttachOptions } from '../attach/manifests.ts';
+import { defaultEnvoyMemory } from '../attach/overload.ts';
 import { renderEnvoy } from '../attach/render.ts';
 import { snippetYaml } from '../attach/snippet.ts';
 import { usageChoices, usageModeOf, type UsageChoice } from '../attach/usage.ts';
@@ -14,6 +15,7 @@ import { defaultRunbooks, rulesYaml } from '../monitoring/alerts.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { checkEnvoyFile } from './check-envoy.ts';
+import { envoyMemory } from './flags/read.ts';
 import { shared } from './flags/shared.ts';
 import { writeText } from './write-text.ts';
 import { FilePolicyStore } from '../policy/store.ts';
@@ -40,6 +42,7 @@ interface EnvoyFlags extends RenderFlags {
   readonly envoyVersion: string;
   readonly usage: UsageChoice;
   readonly otlp?: string;
+  readonly memory: string;
   readonly snippet?: boolean;
   readonly check?: string;
   readonly json?: boolean;
@@ -67,6 +70,7 @@ export function registerRender(program: Command): void {
     .description("Envoy's bootstrap: listener, Sluice's filters, a cluster for each provider")
     .option('--listen <host:port>', 'where apps call', '127.0.0.1:10000')
     .option('--admin <host:port>', "Envoy's admin", '127.0.0.1:9902')
+    .option('--memory <size>', 'memory that Envoy may use in all, which bounds its heap: 512Mi, 2Gi; off: no bound', defaultEnvoyMemory)
     .option('--otlp <host:port>', 'an OTLP collector (gRPC) that Envoy sends spans of its own to')
     .option('--envoy-version <version>', `the Envoy that it is for: ${envoyVersions.join(', ')}`, defaultEnvoyVersion)
     .addOption(new Option('--usage <how>', 'how Sluice learns of answers, see docs/envoy.md').choices(usageChoices).default('auto'))
@@ -163,6 +167,7 @@ async function renderForEnvoy(flags: EnvoyFlags): Promise<void> {
     listen: flags.listen,
     admin: flags.admin,
     otlp: flags.otlp ?? null,
+    memoryBytes: envoyMemory(flags.memory, '--memory') || null,
     chains,
     usage: usageModeOf(flags.usage, flags.envoyVersion, flags.sluice),
   };

@@ -1,3 +1,4 @@
+import { defaultEnvoyMemory, memoryBytesOf } from '../attach/overload.ts';
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { SluiceOptions } from '../app/options.ts';
@@ -22,6 +23,7 @@ export function serveOptions(flags: ServeFlags, given: Readonly<Record<string, s
     catalogSource: flags.catalogSource,
     catalogIntervalMs: flags.catalogInterval,
     envoy: envoyFiles(flags),
+    envoyMemoryBytes: envoyMemoryOf(flags),
     webhook: webhooks(flags),
     listen: flags.listen,
     maxDelayMs: flags.maxDelay,
@@ -89,6 +91,11 @@ function webhooks(flags: ServeFlags): SluiceOptions['webhook'] {
   return { listen, tls, sidecar, egress: url === null ? null : { url, service: names === null ? '' : (service ?? ''), names } };
 }
 
+/** Known for an Envoy whose config Sluice writes, or where it was said; null: no bound. Bytes. */
+function envoyMemoryOf({ envoyMemory, envoyConfig }: ServeFlags): number | null {
+  return (envoyMemory ?? (envoyConfig === null ? 0 : memoryBytesOf(defaultEnvoyMemory))) || null;
+}
+
 function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
   if (flags.envoyConfig === null) return null;
   const { envoyTls: folder, envoyTlsListen: listen } = flags;
@@ -102,6 +109,7 @@ function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
     usage: usageModeOf(flags.envoyUsage, flags.envoyVersion, flags.listen),
     status: flags.envoyStatus,
     otlp: flags.envoyOtlp,
+    memoryBytes: envoyMemoryOf(flags),
     tls: folder === null || listen === null ? null : { listen, folder },
   };
 }

@@ -39,6 +39,8 @@ export interface StackOptions {
   readonly messageTimeout?: string;
   /** Changes Envoy's config before it starts. */
   readonly envoyConfig?: (config: object) => object;
+  /** Memory that Envoy may use, bytes; not bounded if absent. */
+  readonly envoyMemoryBytes?: number;
   readonly progress?: (what: string) => void;
 }
 
@@ -163,6 +165,7 @@ export class Stack {
       failClosed: this.#options.failClosed ?? false,
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       otlp: this.#options.otlp ?? null,
+      memoryBytes: this.#options.envoyMemoryBytes ?? null,
       chains: chainStyleOf(version),
       usage: usageModeOf(this.#options.usage ?? 'auto', version, `unix:${this.#socket}`),
     });

@@ -81,6 +81,7 @@ function optionsOf(facts: SelfFacts | null, version: string): Parameters<typeof 
     failClosed: facts?.policy.failClosed ?? false,
     caFile: '',
     otlp: null,
+    memoryBytes: null,
     chains: minorOf(version) < minorOf(envoyVersions[0]!) ? 'none' : chainStyleOf(version),
     usage: 'observe',
   };

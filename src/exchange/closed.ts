@@ -41,6 +41,7 @@ const refusals: Readonly<Record<PassReason, readonly [status: number, message: s
   'policy-off': [503, 'The routing policy cannot be applied right now.'],
   draining: [503, 'The routing policy cannot be applied right now.'],
   overload: [503, 'The gateway is overloaded, and the policy lets no request pass undecided. Try again later.'],
+  memory: [503, 'The gateway has no memory for another large request right now. Try again later.'],
   'internal-error': [503, 'The routing policy cannot be applied right now.'],
 };
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { emptyBudgets } from '../budgets/open.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import { loadCatalog } from '../catalog/index.ts';
+import { MemoryGate } from './memory-gate.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { OutputTokens } from '../router/output/tokens.ts';
 import { openModel, type LiveModel } from '../router/model/live.ts';
@@ -61,7 +62,12 @@ interface Bench {
   readonly generation: PolicyGeneration;
 }
 
-async function pipelineOf(policy: string, admission = new LoadGate(0), bodies: BodyReader | null = null): Promise<Bench> {
+async function pipelineOf(
+  policy: string,
+  admission = new LoadGate(0),
+  bodies: BodyReader | null = null,
+  memory = new MemoryGate(null),
+): Promise<Bench> {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: policy }], { catalog });
   if (generation === null) throw new Error(JSON.stringify(problems));
   const credentials = new Credentials();
@@ -72,6 +78,7 @@ async function pipelineOf(policy: string, admission = new LoadGate(0), bodies: B
   const pipeline = new Pipeline({
     cache: new ResponseCache({ memoryBytes: 1_000_000 }),
     policy: { current: () => generation },
+    memory,
     credentials,
     cooldowns: new Cooldowns(),
     trials: null,
@@ -405,6 +412,49 @@ describe('a section with learned routing', () => {
     const { record } = await decided(`maxQualityLoss: 3%, ${pair}`, chat(easy).replace('gpt-5.1', 'gpt-5-mini'));
     expect(record.decision).toMatchObject({ reason: 'kept-tier-not-routed' });
     expect(record.decision!.learned).toBeUndefined();
+  });
+});
+
+describe('an Envoy without memory for another large body', () => {
+  const large = { ...chatHeaders, 'content-length': '30000000' };
+  const bench = (admission?: LoadGate): Promise<Bench> =>
+    pipelineOf(`version: 1\ndefaults: {${candidates}}`, admission, null, new MemoryGate(200_000_000));
+  const plan = ({ pipeline }: Bench, headers: Readonly<Record<string, string>> = large): RequestPlan =>
+    pipeline.requestHeaders(headersOf(headers), false);
+
+  it('refuses large requests in the words of their API, records and counts them, and lets small ones in', async () => {
+    const one = await bench();
+    expect([plan(one).kind, plan(one).kind]).toEqual(['read-body', 'respond']);
+    expect(plan(one, chatHeaders).kind).toBe('read-body');
+    const refused = plan(one) as Extract<RequestPlan, { kind: 'respond' }>;
+    expect([refused.status, JSON.parse(refused.body.toString())]).toMatchObject([503, { error: { code: 'unreadable_memory' } }]);
+    expect(refused.headers).toContainEqual(['retry-after', '1']);
+    expect(one.records[0]).toMatchObject({ passReason: 'memory', outcome: 'blocked', status: 503 });
+    expect(await one.metrics.registry.metrics()).toContain('llm_proxy_refused_total{reason="memory"} 2');
+  });
+
+  it('has room again when the client leaves, and room for one more when the answer has begun', async () => {
+    const one = await bench();
+    const first = plan(one) as Extract<RequestPlan, { kind: 'read-body' }>;
+    first.handler.aborted();
+    const second = plan(one) as Extract<RequestPlan, { kind: 'read-body' }>;
+    const decided = second.handler.take(Buffer.from(chatBody()));
+    const other = { ...chatHeaders, 'content-length': '27000000' };
+    // Forwarded, a body counts once: 30 MB and 105 MB fit into 200 MB, and 94.5 MB more do not until the first is answered.
+    expect([plan(one).kind, plan(one, other).kind]).toEqual(['read-body', 'respond']);
+    const { metadata } = decided as unknown as { readonly metadata: { readonly id: string } };
+    one.pipeline.responseHeaders(headersOf({ ':status': '200' }), metadata, true);
+    expect(plan(one, other).kind).toBe('read-body');
+  });
+
+  it('counts bodies of requests that pass undecided, too', async () => {
+    let now = 0;
+    const admission = new LoadGate(100, () => now);
+    now = 1_000;
+    admission.tick();
+    const one = await bench(admission);
+    const kinds = Array.from({ length: 5 }, () => plan(one).kind);
+    expect(kinds).toEqual(['pass', 'pass', 'pass', 'pass', 'respond']);
   });
 });
 

@@ -31,6 +31,7 @@ import type { Grader } from './grading.ts';
 import { Intake } from './intake.ts';
 import type { LoadGate } from './load-gate.ts';
 import { MaskKeys } from './masking.ts';
+import { MemoryGate } from './memory-gate.ts';
 import type { Shadows } from './mirror.ts';
 import type { Attempt, AttemptGateway, Gateway, KnownOfCaller, LoggedExchange, RequestPlan, ResponsePlan } from './plans.ts';
 import { Undecided } from './undecided.ts';
@@ -70,6 +71,8 @@ export interface PipelineOptions {
   /** Parameters that models refused in this process; if absent, the pipeline creates its own store. */
   readonly refusals?: LearntRefusals;
   readonly admission: LoadGate;
+  /** Envoy's memory for bodies; if absent, it is not known and nothing is refused. */
+  readonly memory?: MemoryGate;
   /** Null if bodies of any size are read synchronously. */
   readonly bodies: BodyReader | null;
   readonly log: { error(fields: object, message: string): void; debug(fields: object, message: string): void };
@@ -97,6 +100,7 @@ export class Pipeline implements Gateway, AttemptGateway {
       ...shared,
       refusals: options.refusals ?? new LearntRefusals(),
       maskKeys: new MaskKeys(options.maskKey),
+      memory: options.memory ?? new MemoryGate(null),
       undecided: new Undecided({ ...options, ...shared, failures: this.#failures }),
     });
   }

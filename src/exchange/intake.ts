@@ -22,6 +22,7 @@ import type { Arrived, RequestContext } from './context.ts';
 import { OwnHeaders } from './crossing-headers.ts';
 import { FeedbackBody, type TakeFeedback } from './feedback.ts';
 import { InspectedBody } from './inspected.ts';
+import { uncounted } from './memory-gate.ts';
 import { NamedBody } from './named-body.ts';
 import type { Observed } from './observed.ts';
 import { mayBan } from './observed-rules.ts';
@@ -55,7 +56,7 @@ export class Intake {
   /** `traceparent`: Envoy's, if Envoy traces. `known`: facts about the caller from Envoy's filters. `peer`: the Envoy that asks. */
   plan(headers: HeaderMap, endOfStream: boolean, traceparent?: string, known?: KnownOfCaller, peer?: string): RequestPlan {
     const startedAt = performance.now();
-    const { undecided, credentials, admission } = this.#services;
+    const { undecided, credentials, admission, memory } = this.#services;
     const { feedback, log, policy } = this.#options;
     const generation = policy.current();
     const authority = headers.get(':authority') ?? headers.get('host') ?? '';
@@ -95,9 +96,17 @@ export class Intake {
       return undecided.refuse(arrived, recognition, 'no-gateway-key');
     if (closed && !endOfStream && !readsCharset(head.contentType)) return undecided.refuse(arrived, recognition, 'encoded-body');
     if (recognition.kind !== 'readable') return this.#unrewritable(arrived, head, recognition, endOfStream);
+    // Envoy keeps bodies of requests that pass, too.
+    const held = endOfStream ? uncounted : memory.enter(head.contentLength);
+    if (held === null) return undecided.refuse(arrived, recognition, 'memory');
     const why = endOfStream ? 'no-body' : admission.admits() ? null : 'overload';
-    if (why !== null) return closed ? undecided.refuse(arrived, recognition, why) : undecided.passKeyed(arrived, why, recognition);
-    const run = new Run(this.#context(arrived, recognition, claims, chainStyle), closed ? head.contentEncoding : '', this.#services);
+    if (why !== null) {
+      if (closed) held.release();
+      else held.forwarded(false);
+      return closed ? undecided.refuse(arrived, recognition, why) : undecided.passKeyed(arrived, why, recognition);
+    }
+    const encoding = closed ? head.contentEncoding : '';
+    const run = new Run(this.#context(arrived, recognition, claims, chainStyle), { encoding, held }, this.#services);
     // A client that leaves while its request is decided must release its slot: Envoy reports only requests that have an id.
     return generation.limitsConcurrent
       ? { kind: 'read-body', metadata: { id: arrived.id }, handler: run }

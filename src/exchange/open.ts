@@ -7,6 +7,7 @@ import type { JudgePolicy } from '../policy/types.ts';
 import type { RequestFacts } from '../record/record.ts';
 import type { AnswerSource } from '../record/types.ts';
 import type { ChainRun } from './chain/run.ts';
+import type { HeldBody } from './memory-gate.ts';
 
 /**
  * An exchange whose answer has not ended. It holds facts only, no prompt text and no body, so that a slow answer costs a few hundred bytes
@@ -33,6 +34,8 @@ export interface OpenExchange extends RequestFacts {
   readonly template: string | null;
   /** What budgets reserved for it; null if nothing. */
   readonly reservation: Reservation | null;
+  /** Its body's share of Envoy's memory; absent if it is not counted. */
+  held?: HeldBody;
   /** The Envoy it came through; absent if unknown or if nothing is reserved for it. */
   readonly peer?: string | undefined;
 }

@@ -20,6 +20,7 @@ import { decidesSensitive, type ReadRequest, type RequestContext } from './conte
 import { questionOf, type Question } from './decide.ts';
 import { decodeBody, withoutMark } from './decode.ts';
 import { maskedIn, readWish, rulesMasked, unmaskedMessage } from './masking.ts';
+import { uncounted, type HeldBody } from './memory-gate.ts';
 import { noAdmission, uncached, type CacheFacts, type OpenExchange } from './open.ts';
 import { verifyName, type Shadowed } from './mirror.ts';
 import { openExchange } from './opening.ts';
@@ -47,24 +48,41 @@ export class Run implements BodyHandler, ReadRequest {
   body: Buffer = nothing;
   readonly #services: RunServices;
   readonly #encoding: string;
+  readonly #held: HeldBody;
   #cache: CacheFacts = uncached;
   #session: SessionView | null = null;
   /** Start of Sluice's own work: time spent waiting for others does not count. */
   #enteredAt = 0;
   #awaited = true;
   #clientLeft = false;
+  /** Whether the answer is waited for. */
+  #opened = false;
   /** Called when the client leaves, to cancel what is pending; null if nothing is. */
   #leave: (() => void) | null = null;
 
-  /** `encoding`: the body's content-encoding, decoded before reading. */
-  constructor(context: RequestContext, encoding: string, services: RunServices) {
+  /** `encoding`: the body's content-encoding, decoded before reading; `held`: its share of Envoy's memory. */
+  constructor(context: RequestContext, body: { readonly encoding: string; readonly held: HeldBody }, services: RunServices) {
     this.context = context;
-    this.#encoding = encoding;
+    this.#encoding = body.encoding;
+    this.#held = body.held;
     this.#services = services;
     services.admission.entered();
   }
 
   take(body: Buffer): Plan {
+    return this.#leaving(this.#take(body));
+  }
+
+  /** Envoy holds the body until its request is answered, by Sluice or by the provider. */
+  #leaving(plan: Plan): Plan {
+    if (plan.kind === 'later') return { ...plan, result: plan.result.then((later) => this.#leaving(later)) };
+    if (plan.kind === 'respond') this.#held.release();
+    // With an open exchange it was told already.
+    else if (!this.#opened) this.#held.forwarded(false);
+    return plan;
+  }
+
+  #take(body: Buffer): Plan {
     this.#awaited = false;
     this.#services.admission.left();
     this.#enteredAt = performance.now();
@@ -83,6 +101,7 @@ export class Run implements BodyHandler, ReadRequest {
     if (this.#awaited) this.#services.admission.left();
     this.#awaited = false;
     this.#clientLeft = true;
+    this.#held.release();
     this.#leave?.();
   }
 
@@ -314,7 +333,12 @@ export class Run implements BodyHandler, ReadRequest {
     const { trace, usage } = this.context;
     const now = performance.now();
     if (plan.kind === 'respond') this.#services.closing.now(open, blocked(plan.status, now - open.startedAt));
-    else this.#services.answers.add(open, usage, now);
+    else {
+      this.#opened = true;
+      this.#held.forwarded(true);
+      if (this.#held !== uncounted) open.held = this.#held;
+      this.#services.answers.add(open, usage, now);
+    }
     return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
   }
 

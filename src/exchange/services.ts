@@ -15,6 +15,7 @@ import type { BodyReader } from './body-reader.ts';
 import type { Credentials } from './credentials.ts';
 import type { Grader } from './grading.ts';
 import type { LoadGate } from './load-gate.ts';
+import type { MemoryGate } from './memory-gate.ts';
 import type { MaskKeys } from './masking.ts';
 import type { Shadows } from './mirror.ts';
 import type { Undecided } from './undecided.ts';
@@ -49,6 +50,7 @@ export interface RunServices extends RequestServices {
   /** Null if there are no experiments and no rollouts. */
   readonly trials: Trials | null;
   readonly admission: LoadGate;
+  readonly memory: MemoryGate;
   /** Null if bodies of any size are read synchronously. */
   readonly bodies: BodyReader | null;
   readonly maskKeys: MaskKeys;

@@ -226,6 +226,7 @@
 {{- with .Values.otlp }}
 {{- if .endpoint }}{{ $env = concat $env (list (dict "name" "OTEL_EXPORTER_OTLP_ENDPOINT" "value" .endpoint) (dict "name" "OTEL_EXPORTER_OTLP_PROTOCOL" "value" .protocol)) }}{{ end }}
 {{- end }}
+{{- if eq .Values.shape "gateway" }}{{ $env = append $env (dict "name" "SLUICE_ENVOY_MEMORY" "valueFrom" (dict "resourceFieldRef" (dict "containerName" "envoy" "resource" "limits.memory" "divisor" "1"))) }}{{ end }}
 {{- with concat $env .Values.extraEnv }}{{ toYaml . }}{{ end }}
 {{- end }}
 

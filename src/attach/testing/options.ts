@@ -10,6 +10,7 @@ export const envoyOptions: EnvoyOptions = {
   failClosed: false,
   caFile: '/etc/ssl/certs/ca-certificates.crt',
   otlp: null,
+  memoryBytes: null,
   chains: 'groups',
   usage: 'observe',
 };

@@ -1,3 +1,4 @@
+import { leastMemoryBytes, memoryBytesOf } from '../../attach/overload.ts';
 import { SluiceError } from '../../lib/errors.ts';
 
 type Read<T> = (text: string, where: string) => T;
@@ -47,6 +48,16 @@ export const namespacesOrAll: Read<readonly string[]> = (value, where) => {
 export const httpUrl: Read<string> = (value, where) => {
   if (/^https?:\/\//.test(value) && URL.canParse(value)) return value;
   throw new SluiceError('SLUICE_CLI_USAGE', `${value} is no http or https URL.`, { where });
+};
+
+/** Bytes of `512Mi`, `2Gi` or a plain number; 0 for `off`. */
+export const envoyMemory: Read<number> = (value, where) => {
+  if (value.trim().toLowerCase() === 'off') return 0;
+  const bytes = memoryBytesOf(value);
+  if (bytes !== null && bytes >= leastMemoryBytes) return bytes;
+  const wrong =
+    bytes === null ? `${value} is no amount of memory.` : `${value} is less than the ${leastMemoryBytes / 2 ** 20}Mi that an Envoy needs.`;
+  throw new SluiceError('SLUICE_CLI_USAGE', wrong, { where, fix: 'Write 512Mi, 2Gi, a number of bytes, or off.' });
 };
 
 /** A request header's name, in lower case; null for `off`. */

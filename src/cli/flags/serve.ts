@@ -1,3 +1,4 @@
+import { defaultEnvoyMemory } from '../../attach/overload.ts';
 import { usageChoices } from '../../attach/usage.ts';
 import { chainStyleOf, defaultEnvoyVersion, envoyVersions } from '../../attach/versions.ts';
 import { limits } from '../../lib/limits.ts';
@@ -5,7 +6,7 @@ import { logLevels } from '../../record/log-sink.ts';
 import { fileAlways, fileOrOff } from '../file-flag.ts';
 import { readToken } from '../read-token.ts';
 import type { Flag, FlagTable } from './flag.ts';
-import { configMap, headerOrOff, httpUrl, list, namespaces, namespacesOrAll, number, text, word } from './read.ts';
+import { configMap, envoyMemory, headerOrOff, httpUrl, list, namespaces, namespacesOrAll, number, text, word } from './read.ts';
 
 const megabyte = 1024 * 1024;
 const secondMs = 1_000;
@@ -106,6 +107,13 @@ const envoy = {
     about: `with --envoy-config: how Sluice learns of answers, see docs/envoy.md: ${usageChoices.join(', ')}`,
     fallback: 'auto',
     read: word(usageChoices),
+  },
+  envoyMemory: {
+    value: '<size>',
+    about:
+      'memory that Envoy may use in all: it bounds the heap of the rendered config, and large bodies get 503 when it is used up; off: no bound',
+    otherwise: `${defaultEnvoyMemory} with --envoy-config, else not known`,
+    read: envoyMemory,
   },
   envoyStatus: { value: '<host:port>', about: 'with --envoy-config: a listener with /ready and /stats/prometheus', read: text },
   envoyOtlp: {

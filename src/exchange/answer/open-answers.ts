@@ -18,8 +18,9 @@ export class OpenAnswers {
   /** `expire`: called with exchanges whose answer did not come in time. */
   constructor(metrics: Pick<Metrics, 'answerSource'>, expire: (open: OpenExchange) => void) {
     this.#metrics = metrics;
-    this.#copied = new PendingExchanges(expire);
-    this.#logged = new PendingExchanges(expire, { maxAgeMs: limits.loggedMs });
+    const late = (open: OpenExchange): void => expire(released(open));
+    this.#copied = new PendingExchanges(late);
+    this.#logged = new PendingExchanges(late, { maxAgeMs: limits.loggedMs });
     this.#sweeper = setInterval(() => {
       this.#copied.sweep(performance.now());
       this.#logged.sweep(performance.now());
@@ -48,12 +49,12 @@ export class OpenAnswers {
 
   /** Removes an exchange whose answer has begun. An Envoy in the middle of a config update sends copies although the log was expected. */
   take(id: string): OpenExchange | undefined {
-    return this.#copied.take(id) ?? this.#logged.take(id);
+    return released(this.#copied.take(id) ?? this.#logged.take(id));
   }
 
   /** The same for an exchange in Envoy's log. `answered`: there was an answer, so its copies arrive separately. */
   takeLogged(id: string, answered: boolean): OpenExchange | undefined {
-    return this.#logged.take(id) ?? (answered ? undefined : this.#copied.take(id));
+    return released(this.#logged.take(id) ?? (answered ? undefined : this.#copied.take(id)));
   }
 
   *of(peer: string): Iterable<OpenExchange> {
@@ -66,4 +67,10 @@ export class OpenAnswers {
     this.#copied.clear();
     this.#logged.clear();
   }
+}
+
+/** Envoy keeps a request's body, for a retry, until the answer begins. */
+function released<T extends OpenExchange | undefined>(open: T): T {
+  open?.held?.release();
+  return open;
 }

@@ -25,7 +25,9 @@ export const chartValues = z.strictObject({
     .strictObject({
       image: image('envoyproxy/envoy', 'distroless-v1.40.0', 'Envoy'),
       version: z.string().default('1.40').describe('Version of that image, which the config is written for: 1.36 to 1.40'),
-      resources: resources({ cpu: '250m', memory: '128Mi' }, { memory: '1Gi' }).describe("Envoy's container"),
+      resources: resources({ cpu: '250m', memory: '128Mi' }, { memory: '2Gi' }).describe(
+        "Envoy's container. Its limit of memory bounds Envoy's heap, its connections and the bodies that it takes at once",
+      ),
       concurrency: z.int().min(0).default(2).describe('Worker threads; 0: one a core'),
       logLevel: z.enum(['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off']).default('warning').describe("Envoy's log"),
       port: port(10_000, "The container's port"),
