@@ -25,6 +25,23 @@ export interface Signal {
   readonly share: number;
 }
 
+/** Signals that a verdict may have, besides those that match `taughtSignal`. */
+export const signalNames = [
+  'text',
+  'context',
+  'tools',
+  'images',
+  'audio',
+  'files',
+  'jsonSchema',
+  'depth',
+  'toolResult',
+  'reasoning',
+] as const;
+
+/** Signals of what the policy teaches. */
+export const taughtSignal = /^(?:example|words|template) ./;
+
 export interface Verdict {
   readonly tier: Tier;
   /** 0 (simple) to 1 (complex). */

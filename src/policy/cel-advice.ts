@@ -38,6 +38,7 @@ export function celAdvice(source: string, message: string, offset: number): stri
     if (word !== '') return "A method is called: request.lastUser.matches('…'), .contains('…').";
     return elsewhere;
   }
+  if (message.startsWith('Invalid escape')) return "Write a pattern as r'…', in which a backslash is a backslash: r'\\s'.";
   if (message.startsWith('rules cannot read')) return 'Add it under workspaces.ruleHeaders.';
   if (message.startsWith('no such overload'))
     return 'Compare values of one type: numbers and true or false without quotes, texts with them.';

@@ -100,6 +100,14 @@ it.each([
   ["verdict.tier == 'easy'", 'Did you mean simple?'],
   ["'law' != verdict.domain", 'Did you mean legal?'],
   ['verdict.score > 1.5', 'verdict.score is from 0 to 1, never 1.5'],
+  ['verdict.level >= 6.0', 'Write a number from 0 to 5.'],
+  ["verdict.tasks['coding'] > 0.4", "verdict.tasks never has 'coding'"],
+  ["verdict.tasks['code'] > 40.0", 'verdict.tasks is from 0 to 1, never 40'],
+  ["'law' in verdict.domains", 'Did you mean legal?'],
+  ['verdict.domains.helth > 0.2', "verdict.domains never has 'helth'"],
+  ['verdict.signals.tols > 0.1', 'Did you mean tools?'],
+  ["verdict.signals['steps'] > 0.1", 'Known: text, context, tools'],
+  [String.raw`request.lastUser.matches('\s')`.replace('\\\\', '\\'), "Write a pattern as r'…'"],
   ['request.stream and true', 'Write && for and, || for or, ! for not.'],
   ['request.stream OR true', 'Write && for and, || for or, ! for not.'],
   ["request.model like 'gpt'", "A method is called: request.lastUser.matches('…')"],
@@ -109,7 +117,7 @@ it.each([
   ["caller.headers['x-a'] == ''", 'Add it under workspaces.ruleHeaders.'],
   ["request.lastUser.matches('(?=x)')", 'Look-around'],
   ['request.tools', 'The variables and their types are in docs/policy.md.'],
-])('the rule %s', (when, advice) => {
+])('the rule %s is refused with advice', (when, advice) => {
   expect(said(`${listed}  rules: [{ name: a, when: ${JSON.stringify(when)}, then: { tier: complex } }]\n`).join('\n')).toContain(advice);
 });
 
@@ -119,3 +127,10 @@ it('what stands where it should not is not shown when it is long, or a secret', 
   const key = `sk-${'a1B2'.repeat(8)}`;
   expect(said(`version: ${key}\n`).join('\n')).not.toContain('a1B2');
 });
+
+it.each(["verdict.signals['example falcon'] > 0.5", "verdict.tasks['code'] > 0.4 && 'tools' in verdict.signals", 'verdict.level > 0.0'])(
+  'the rule %s is taken',
+  (when) => {
+    expect(said(`${listed}  rules: [{ name: a, when: ${JSON.stringify(when)}, then: { tier: complex } }]\n`)).toEqual([]);
+  },
+);

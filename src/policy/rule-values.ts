@@ -1,4 +1,5 @@
-import { domains, taskTypes, tiers } from '../classify/types.ts';
+import { domains, signalNames, taskTypes, taughtSignal, tiers } from '../classify/types.ts';
+import { textTasks } from '../classify/text/heads.ts';
 import { meantLabel } from './labels.ts';
 import { didYouMean } from './nearest.ts';
 
@@ -11,8 +12,22 @@ const closed: Readonly<Record<string, readonly string[]>> = {
   'request.jsonOutput': ['none', 'object', 'schema'],
 };
 
-/** Variables from 0 to 1. */
-const shares: ReadonlySet<string> = new Set(['verdict.score', 'verdict.confidence']);
+/** Maps that have only these keys. */
+const keyed: Readonly<Record<string, readonly string[]>> = {
+  'verdict.tasks': textTasks,
+  'verdict.domains': domains,
+  'verdict.signals': signalNames,
+};
+
+/** Ranges of numbers; those of a map's values under the map's name. */
+const ranges: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  'verdict.score': [0, 1],
+  'verdict.confidence': [0, 1],
+  'verdict.tasks': [0, 1],
+  'verdict.domains': [0, 1],
+  // 0: not classified.
+  'verdict.level': [0, 5],
+};
 
 export interface ValueFault {
   readonly message: string;
@@ -65,9 +80,11 @@ function patternFault(op: string, args: readonly unknown[]): ValueFault | null {
 
 function compared(op: string, args: readonly unknown[]): ValueFault | null {
   const [left, right] = args;
-  const variable = variableOf(left) ?? variableOf(right);
+  const keyFault = wrongKey(op, args);
+  if (keyFault !== null) return keyFault;
+  const variable = valueOf(left) ?? valueOf(right);
   if (variable === null) return null;
-  const other = variableOf(left) === null ? left : right;
+  const other = valueOf(left) === null ? left : right;
   if (op === 'in' && isNode(other) && other.op === 'list' && Array.isArray(other.args)) {
     for (const item of other.args as unknown[]) {
       const fault = textFault(variable, item);
@@ -76,7 +93,7 @@ function compared(op: string, args: readonly unknown[]): ValueFault | null {
     return null;
   }
   if (op === '==' || op === '!=') return textFault(variable, other);
-  return ['<', '<=', '>', '>='].includes(op) ? shareFault(variable, other) : null;
+  return ['<', '<=', '>', '>='].includes(op) ? rangeFault(variable, other) : null;
 }
 
 function textFault(variable: string, value: unknown): ValueFault | null {
@@ -88,9 +105,36 @@ function textFault(variable: string, value: unknown): ValueFault | null {
   return { message: `${variable} is never '${value.args}'`, fix, offset: value.start };
 }
 
-function shareFault(variable: string, value: unknown): ValueFault | null {
-  if (!shares.has(variable) || !isNode(value) || value.op !== 'value') return null;
+/** The variable whose value this is, or the map whose entry this is; null for anything else. */
+function valueOf(value: unknown): string | null {
+  if (!isNode(value) || !Array.isArray(value.args)) return null;
+  const [of] = value.args as unknown[];
+  const map = value.op === '[]' || value.op === '.' ? variableOf(of) : null;
+  return map !== null && Object.hasOwn(keyed, map) ? map : variableOf(value);
+}
+
+/** `verdict.tasks['coding']`, `verdict.signals.tols`, `'law' in verdict.domains`: a key that the map never has. */
+function wrongKey(op: string, [left, right]: readonly unknown[]): ValueFault | null {
+  const map = op === 'in' ? variableOf(right) : op === '[]' || op === '.' ? variableOf(left) : null;
+  const known = map === null ? undefined : keyed[map];
+  if (known === undefined) return null;
+  const key = op === 'in' ? left : right;
+  const text = typeof key === 'string' ? key : isNode(key) && key.op === 'value' ? key.args : null;
+  if (typeof text !== 'string' || known.includes(text) || (map === 'verdict.signals' && taughtSignal.test(text))) return null;
+  const meant = meantLabel(text, known);
+  const fix = meant !== null ? `Did you mean ${meant}?` : didYouMean(text, known, `Known: ${known.join(', ')}.`);
+  return { message: `${map!} never has '${text}'`, fix, offset: isNode(key) ? key.start : isNode(left) ? left.start : 0 };
+}
+
+function rangeFault(variable: string, value: unknown): ValueFault | null {
+  const range = Object.hasOwn(ranges, variable) ? ranges[variable]! : null;
+  if (range === null || !isNode(value) || value.op !== 'value') return null;
   const number = typeof value.args === 'bigint' ? Number(value.args) : value.args;
-  if (typeof number !== 'number' || (number >= 0 && number <= 1)) return null;
-  return { message: `${variable} is from 0 to 1, never ${number}`, fix: 'Write a number from 0 to 1.', offset: value.start };
+  const [least, most] = range;
+  if (typeof number !== 'number' || (number >= least && number <= most)) return null;
+  return {
+    message: `${variable} is from ${least} to ${most}, never ${number}`,
+    fix: `Write a number from ${least} to ${most}.`,
+    offset: value.start,
+  };
 }
