@@ -41,6 +41,7 @@ let current: PolicyGeneration;
 const admins: Admin[] = [];
 let url: string;
 let bareUrl: string;
+let shadowUrl: string;
 let recent: RecentRecords;
 
 async function serve(
@@ -117,6 +118,14 @@ beforeAll(async () => {
   }
   url = await serve(ledger, recent, history, null, trialsOf(records), budgets);
   bareUrl = await serve(null, few, new PolicyHistory(), token, noTrials(current), new MemoryBudgetStore());
+  const watched = new RecentRecords();
+  for (const [at, usd] of [0.5, 0.25, -0.1, null].entries())
+    watched.record({
+      ...records[at]!,
+      mode: 'shadow',
+      shadowSavings: usd === null ? { known: false, reason: 'usage' } : { known: true, usd },
+    });
+  shadowUrl = await serve(ledger, watched, history, null, trialsOf([]), budgets);
   browser = await launch();
 });
 
@@ -143,6 +152,9 @@ interface Size {
   readonly height: number;
   readonly dark: boolean;
 }
+
+const wide: Size = { width: 1200, height: 900, dark: false };
+const textOf = (page: Page, id: string): Promise<string> => page.evaluate<string>(`document.getElementById('${id}').textContent`);
 
 /** Opens the page; what the browser complains about, and what is asked of anybody else, is in `complaints`. */
 async function open(at: string, size: Size, path = '/'): Promise<{ page: Page; complaints: string[] }> {
@@ -207,7 +219,12 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     const known = records.filter(({ savings }) => savings.known);
     const saved = known.reduce((sum, { savings }) => sum + (savings.known ? savings.usd : 0), 0);
     expect(await page.locator('#saved').textContent()).toBe(`$${saved.toFixed(2)}`);
-    expect(await page.locator('#unknown').textContent()).toBe(`${(((records.length - known.length) / records.length) * 100).toFixed(1)}%`);
+    const unpriced = records.filter(({ cost }) => !cost.known).length;
+    expect(unpriced).toBeGreaterThan(0);
+    expect(await page.locator('#unknown').textContent()).toBe(`${((unpriced / records.length) * 100).toFixed(1)}%`);
+    expect(await page.locator('#saved-note').textContent()).toContain(
+      `${(((records.length - known.length) / records.length) * 100).toFixed(1)}% of the exchanges have no baseline`,
+    );
     expect(await page.locator('#exchanges').textContent()).toBe('1,200');
     expect(await page.locator('#trend').getAttribute('aria-label')).toMatch(
       /^By day, \d{4}-\d{2}-\d{2} to \d{4}-\d{2}-\d{2}: cost \$[\d.]+, saved \$[\d.]+\./,
@@ -341,9 +358,6 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
 });
 
 describe.skipIf(chromiumPath === null)('what is shown', () => {
-  const wide: Size = { width: 1200, height: 900, dark: false };
-  const textOf = (page: Page, id: string): Promise<string> => page.evaluate<string>(`document.getElementById('${id}').textContent`);
-
   it('is in the URL: range, filters, conditions, the open decision; and a link shows the same', async () => {
     const { page, complaints } = await open(url, wide);
     await filled(page);
@@ -479,8 +493,43 @@ describe.skipIf(chromiumPath === null)('what is shown', () => {
     await until(page, `document.querySelectorAll('#budgets li').length > 0 && document.getElementById('router').textContent !== ''`);
     expect(await page.locator('#budgets li').first().getAttribute('class')).toMatch(/^state (ok|soft|cheaper|used-up)$/);
     expect(await textOf(page, 'router')).toContain('No grade has come yet');
+    expect(await page.locator('#shadow-card').isHidden()).toBe(true);
     expect(await page.evaluate(`document.getElementById('by-user-card').hidden`)).toBe(!records.some(({ user }) => user !== null));
     expect(await page.evaluate(`document.getElementById('by-key-card').hidden`)).toBe(!records.some(({ key }) => key !== undefined));
+    await page.context().close();
+  });
+});
+
+describe.skipIf(chromiumPath === null)('shadow mode’s card', () => {
+  it.each([
+    ['light', wide],
+    ['tablet', { width: 768, height: 1024, dark: false }],
+    ['narrow', { width: 320, height: 700, dark: true }],
+  ] as const)('says what would have been saved, in none of the sums (%s)', async (name, size) => {
+    const { page, complaints } = await open(shadowUrl, size);
+    await until(page, `!document.getElementById('shadow-card').hidden`);
+    expect(await textOf(page, 'shadow')).toBe('$0.6500 more');
+    expect(await textOf(page, 'shadow-note')).toMatch(
+      /^would have been saved since .* UTC by 3 exchanges that .*; of 1 more it is unknown\. It is in none/,
+    );
+    const saved = records.reduce((sum, { savings }) => sum + (savings.known ? savings.usd : 0), 0);
+    expect(await textOf(page, 'saved')).toBe(`$${saved.toFixed(2)}`);
+    await page.locator('#shadow-card').scrollIntoViewIfNeeded();
+    await shoot(page, `shadow-${name}`, false);
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    expect(complaints).toEqual([]);
+    expect(await faults(page)).toEqual([]);
+    await page.context().close();
+  });
+
+  it('says so when it would have cost more', async () => {
+    const { page } = await open(shadowUrl, wide);
+    const answer = await fetch(`${shadowUrl}/savings`);
+    const totals = (await answer.json()) as { shadow: object };
+    await page.route('**/savings', (route) => route.fulfill({ json: { ...totals, shadow: { usd: -0.4, known: 2, unknown: 0 } } }));
+    await page.reload();
+    await until(page, `!document.getElementById('shadow-card').hidden`);
+    expect(await textOf(page, 'shadow')).toBe('$0.4000 less');
     await page.context().close();
   });
 });

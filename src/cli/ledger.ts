@@ -6,7 +6,7 @@ import { linesOf } from '../lib/lines.ts';
 import { userHash } from '../budgets/user.ts';
 import { SluiceError } from '../lib/errors.ts';
 import type { ExportFormat } from '../ledger/export.ts';
-import { parseWindow } from '../ledger/query.ts';
+import { parsePeriod } from '../ledger/query.ts';
 import type { Whose } from '../ledger/sqlite/store.ts';
 import { shownPlace } from '../ledger/backends.ts';
 import type { Checkpoint } from '../ledger/types.ts';
@@ -60,13 +60,15 @@ export function registerLedger(program: Command): void {
     )
     .requiredOption('--out <file>', 'a file, or - for stdout')
     .option(...shared.window)
+    .option(...shared.month)
+    .option(...shared.from)
+    .option(...shared.to)
     .option(...shared.ledger)
     .option(...shared.json)
     .action(async (flags: ExportFlags) => {
       if (flags.format === 'parquet' && flags.out === '-')
         throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
-      const to = Date.now() + 1;
-      const from = flags.window === undefined ? 0 : to - parseWindow(flags.window);
+      const { from, to } = periodOf(flags);
       const progress = new Progress('exchange');
       const count = await withRows(flags.ledger, from, (db) =>
         // Parquet's writer is loaded only when needed.
@@ -112,7 +114,19 @@ export function registerLedger(program: Command): void {
     });
 }
 
+/** Everything if no period is given. */
+function periodOf(flags: ExportFlags): { readonly from: number; readonly to: number } {
+  const now = Date.now() + 1;
+  const { window, month, from, to } = flags;
+  return window === undefined && month === undefined && from === undefined && to === undefined
+    ? { from: 0, to: now }
+    : parsePeriod(flags, now);
+}
+
 interface ExportFlags {
+  readonly month?: string;
+  readonly from?: string;
+  readonly to?: string;
   readonly format: ExportFormat;
   readonly out: string;
   readonly window?: string;

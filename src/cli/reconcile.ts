@@ -32,11 +32,12 @@ export function registerReconcile(program: Command): void {
       const bill = readBill(textOf(flags.bill), flags.bill);
       const provider = flags.provider ?? bill.provider;
       const { lines } = await withReader(flags.ledger, (ledger) =>
-        ledger.savings({ from: bill.from, to: bill.to, by: ['model', 'provider'], limit: limits.ledgerAnswers }),
+        ledger.savings({ from: bill.from, to: bill.to, by: ['model', 'provider', 'cache'], limit: limits.ledgerAnswers }),
       );
       const compared = reconcile(
         bill,
-        lines.filter(({ group }) => group[1] === provider),
+        // No provider bills what the cache answered.
+        lines.filter(({ group: [, by, cache] }) => by === provider && !cacheAnswers.has(cache!)),
       );
       const ok = compared.every((one) => agrees(one, tolerance));
       const { from, to } = { from: new Date(bill.from).toISOString(), to: new Date(bill.to).toISOString() };
@@ -48,6 +49,9 @@ export function registerReconcile(program: Command): void {
       if (!ok) process.exitCode = 1;
     });
 }
+
+/** Values of `cache` for answers from the cache. */
+const cacheAnswers: ReadonlySet<string> = new Set(['hit', 'stale', 'coalesced', 'semantic']);
 
 function table({ what }: Bill, compared: readonly Compared[], tolerance: number): string {
   const cell = (one: Compared['bill'], pick: (line: NonNullable<Compared['bill']>) => number | null): string => {

@@ -58,13 +58,15 @@ function csv({ teams }: Showback): string {
   );
 }
 
+const money = (usd: number | null): string => (usd === null ? '?' : dollars(usd));
+
 function text({ from, to, teams, total }: Showback): string {
   const rows = [...teams, total].map((line) => [
     line.team,
     String(line.exchanges),
-    dollars(line.spent),
-    dollars(line.baseline),
-    dollars(line.saved),
+    money(line.spent),
+    money(line.baseline),
+    money(line.saved),
     sureness(line.costKnown),
     sureness(line.savingsKnown),
   ]);

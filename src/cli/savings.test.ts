@@ -48,7 +48,7 @@ it('a group of which nothing is known shows no figure, and one of blocked reques
   );
   expect(cells(text, 'known')).toEqual(['known', '1', '$1.0000', '$2.0000', '$1.0000', '(50.0%)', '–', '0.0%']);
   expect(cells(text, 'gpt-99')).toEqual(['gpt-99', '1', '?', '?', '?', '–', '100.0%']);
-  expect(cells(text, 'none')).toEqual(['none', '1', '$0.00', '?', '?', '–', '100.0%']);
+  expect(cells(text, 'none')).toEqual(['none', '1', '$0.00', '?', '?', '–', '0.0%']);
   expect(text).toContain('  saved     $1.0000 (50.0%)\n');
 });
 

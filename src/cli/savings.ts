@@ -98,7 +98,12 @@ export function savingsText(report: SavingsReport, window: string): string {
       ? []
       : [`  shadow    ${dollars(total.shadow)} that sections in shadow mode would have saved: in none of the others`]),
     ...(report.basis === 'rows' ? ['  from      records: those that are too old for the ledger, or were erased, are not in it'] : []),
-    `  unknown   ${percent(report.unknownShare)} of ${counted(total.exchanges, 'exchange')}: their price or usage is not known, and they are in no sum`,
+    `  unknown   ${percent(total.costUnknown / total.exchanges)} of ${counted(total.exchanges, 'exchange')}: their price or usage is not known, and they are in no sum`,
+    ...(total.savingsUnknown === total.costUnknown
+      ? []
+      : [
+          `  no base   ${counted(total.savingsUnknown - total.costUnknown, 'exchange')} of known cost: refused, or the requested model has no price`,
+        ]),
   ].join('\n');
   if (report.by.length === 0) return `${text}\n`;
   const head = [
@@ -122,7 +127,7 @@ export function savingsText(report: SavingsReport, window: string): string {
     shareOf(line).trim(),
     line.apart === 0 ? '–' : dollars(line.apart),
     ...(line.shadow === undefined ? [] : [line.shadow === 0 ? '–' : dollars(line.shadow)]),
-    percent(line.exchanges === 0 ? null : line.savingsUnknown / line.exchanges),
+    percent(line.exchanges === 0 ? null : line.costUnknown / line.exchanges),
   ]);
   return `${text}\n\n${alignColumns(head, rows, new Set([...head.keys()].filter((column) => column >= first)))}\n`;
 }

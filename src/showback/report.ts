@@ -1,17 +1,17 @@
 import type { SavingsLine, SavingsReport } from '../ledger/query.ts';
 
-/** Cost of a team's models in a period, and how certain it is. Dollars. */
+/** Cost of a team's models in a period, and how certain it is. Dollars; null if not a single amount is known. */
 export interface TeamLine {
   readonly team: string;
   readonly exchanges: number;
   /** All known spending. */
-  readonly spent: number;
-  readonly baseline: number;
-  readonly saved: number;
+  readonly spent: number | null;
+  readonly baseline: number | null;
+  readonly saved: number | null;
   /** 0..1: share of exchanges with a known cost; null if there are none. */
   readonly costKnown: number | null;
   readonly savingsKnown: number | null;
-  readonly models: readonly { readonly model: string; readonly spent: number; readonly exchanges: number }[];
+  readonly models: readonly { readonly model: string; readonly spent: number | null; readonly exchanges: number }[];
 }
 
 export interface Showback {
@@ -29,39 +29,48 @@ export function showback(byTeam: SavingsReport, byModel: SavingsReport): Showbac
   const models = (team: string): TeamLine['models'] =>
     byModel.lines
       .filter(({ group }) => group[0] === team && group[1] !== 'none')
-      .map((line) => ({ model: line.group[1]!, spent: line.cost + line.apart, exchanges: line.exchanges }))
-      .sort((a, b) => b.spent - a.spent)
+      .map((line) => ({ model: line.group[1]!, spent: spentOf(line), exchanges: line.exchanges }))
+      .sort((a, b) => (b.spent ?? -1) - (a.spent ?? -1))
       .slice(0, mostModels);
-  const teams = byTeam.lines.map((line) => teamLine(line.group[0]!, line, models(line.group[0]!))).sort((a, b) => b.spent - a.spent);
+  const teams = byTeam.lines
+    .map((line) => teamLine(line.group[0]!, line, models(line.group[0]!)))
+    .sort((a, b) => (b.spent ?? -1) - (a.spent ?? -1));
   return { from: byTeam.from, to: byTeam.to, teams, total: teamLine('all', byTeam.total, []) };
 }
 
 function teamLine(team: string, line: SavingsLine, models: TeamLine['models']): TeamLine {
   const share = (unknown: number): number | null => (line.exchanges === 0 ? null : 1 - unknown / line.exchanges);
+  const compared = line.exchanges === 0 || line.savingsUnknown < line.exchanges;
   return {
     team,
     exchanges: line.exchanges,
-    spent: line.cost + line.apart,
-    baseline: line.baseline,
-    saved: line.savings,
+    spent: spentOf(line),
+    baseline: compared ? line.baseline : null,
+    saved: compared ? line.savings : null,
     costKnown: share(line.costUnknown),
     savingsKnown: share(line.savingsUnknown),
     models,
   };
 }
 
+function spentOf({ cost, apart, costUnknown, exchanges }: SavingsLine): number | null {
+  return exchanges > 0 && costUnknown === exchanges ? null : cost + apart;
+}
+
 /** How certain a sum is, in words. */
 export function sureness(known: number | null): string {
   if (known === null) return 'nothing to know';
   if (known === 1) return 'all known';
+  if (known === 0) return 'unknown';
   return `at least: ${(Math.floor(known * 1_000) / 10).toFixed(1)}% known`;
 }
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const html = (text: string): string => text.replace(/[&<>"']/g, (letter) => escapes[letter]!);
 
-/** One HTML page without scripts or external resources. `dollars` formats an amount. */
-export function showbackHtml({ from, to, teams, total }: Showback, dollars: (usd: number) => string): string {
+/** One HTML page without scripts or external resources. `format` formats an amount. */
+export function showbackHtml({ from, to, teams, total }: Showback, format: (usd: number) => string): string {
+  const dollars = (usd: number | null): string => (usd === null ? '?' : format(usd));
   const day = (time: string): string => time.slice(0, 16).replace('T', ' ');
   const row = (line: TeamLine, tag: 'td' | 'th'): string =>
     `<tr><th scope="row">${html(line.team)}</th>${[line.exchanges.toLocaleString('en-US'), dollars(line.spent), dollars(line.baseline), dollars(line.saved), sureness(line.costKnown), sureness(line.savingsKnown), line.models.map(({ model, spent }) => `${model} ${dollars(spent)}`).join(', ')].map((text) => `<${tag}>${html(text)}</${tag}>`).join('')}</tr>`;

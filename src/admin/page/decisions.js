@@ -142,7 +142,7 @@ function row(record, fresh) {
     element('td', { class: 'ended' }, ended(record)),
     element(
       'td',
-      { class: 'number', 'data-name': 'cost' },
+      { class: 'number cost', 'data-name': 'cost' },
       record.cost.known ? costText(record.cost) : element('span', { class: 'note', title: costText(record.cost) }, 'unknown'),
     ),
     element('td', { class: 'number', 'data-name': 'saved' }, saved(record)),

@@ -9,7 +9,7 @@ export async function policy() {
   say(
     'state',
     lastRefusal === null
-      ? `Policy generation ${number} (${hash.slice(0, 8)}), prices of ${catalog.date}`
+      ? `Policy generation ${number} (${hash.slice(0, 8)}), prices of ${catalog.date.replaceAll('-', '\u2011')}`
       : `Policy edit refused; generation ${number} stays in force`,
   );
   by('state').className = lastRefusal === null ? '' : 'bad';

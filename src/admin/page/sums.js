@@ -31,7 +31,7 @@ export async function sums() {
   const [model, workspace, tier, reason, outcome, cache, move, user, key] = reports;
   by('notice').hidden = true;
   cards(model, periodText());
-  compared(model.total, earlier.total, model.unknownShare, earlier.unknownShare);
+  compared(model.total, earlier.total);
   shadowCard(live);
   drawTrend(model, Date.parse(model.to) - Date.parse(model.from) <= 3 * 86_400_000);
   money('by-model', model, (name) => linkTo({ filters: { ...asked.filters, model: name } }));
@@ -62,13 +62,13 @@ function optional(id, found, link) {
 }
 
 /** Against the period of the same length before this one. */
-function compared(now, then, unknownNow, unknownThen) {
+function compared(now, then) {
   const text = (value, past, write) =>
     then.exchanges === 0 ? 'nothing to compare with in the period before' : `${change(value, past)} than before (${write(past)})`;
   say('saved-before', text(now.savings, then.savings, dollars));
-  say('cost-before', text(now.cost + now.apart, then.cost + then.apart, dollars));
+  say('cost-before', text(now.cost, then.cost, dollars));
   say('exchanges-before', text(now.exchanges, then.exchanges, count));
-  say('unknown-before', then.exchanges === 0 ? '' : `${percent(unknownThen)} before`);
+  say('unknown-before', then.exchanges === 0 ? '' : `${percent(then.costUnknown / then.exchanges)} before`);
 }
 
 function change(value, past) {
@@ -84,13 +84,13 @@ const rank = ({ group }) => (known.indexOf(group[0]) + known.length + 1) % (know
 
 /** What sections in shadow mode would have saved: in none of the other sums. */
 function shadowCard({ shadow, since }) {
-  const there = shadow !== undefined && shadow.known > 0;
+  const there = shadow !== undefined && shadow.known + shadow.unknown > 0;
   by('shadow-card').hidden = !there;
   if (!there) return;
-  say('shadow', `${dollars(shadow.usd)} more`);
+  say('shadow', shadow.usd < 0 ? `${dollars(-shadow.usd)} less` : `${dollars(shadow.usd)} more`);
   say(
     'shadow-note',
-    `would have been saved since ${since.slice(0, 16).replace('T', ' ')} UTC by ${exchangesText(shadow.known)} that shadow mode left where their apps sent them. It is in none of the sums.`,
+    `would have been saved since ${since.slice(0, 16).replace('T', ' ')} UTC by ${exchangesText(shadow.known)} that shadow mode left where their apps sent them${shadow.unknown > 0 ? `; of ${count(shadow.unknown)} more it is unknown` : ''}. It is in none of the sums.`,
   );
 }
 
@@ -106,17 +106,25 @@ function cards({ total, unknownShare }, when) {
     'saved-note',
     total.exchanges === 0
       ? `${when[0].toUpperCase()}${when.slice(1)}`
-      : `${when[0].toUpperCase()}${when.slice(1)}. ${percent(unknownShare)} of the exchanges are in no sum: their price or usage is unknown.`,
+      : `${when[0].toUpperCase()}${when.slice(1)}. ${noBaseline(unknownShare)}`,
   );
   say('cost', dollars(total.cost));
   say(
     'cost-note',
     `of ${exchangesText(total.exchanges - total.savingsUnknown)} with a baseline${total.apart === 0 ? '' : `; ${dollars(total.apart)} more without one`}`,
   );
-  say('unknown', percent(unknownShare));
+  say('unknown', percent(total.exchanges === 0 ? null : total.costUnknown / total.exchanges));
   say('exchanges', count(total.exchanges));
   say('exchanges-note', `${count(total.retried)} took more than one attempt`);
 }
+
+/** What is not in baseline and savings, of `share` of the exchanges. */
+const noBaseline = (share) =>
+  `${percent(share)} of the exchanges have no baseline, because their price or usage is unknown or they were refused: they are not in this sum.`;
+
+/** Savings of a row, negative ones too. */
+const savedText = (savings) =>
+  savings === 0 ? {} : { more: savings > 0 ? `saved ${dollars(savings)}` : `cost ${dollars(-savings)} more` };
 
 function money(id, { lines, total }, link = () => undefined) {
   const most = Math.max(0, ...lines.map(({ cost, apart }) => cost + apart));
@@ -125,7 +133,7 @@ function money(id, { lines, total }, link = () => undefined) {
     name,
     share: most === 0 ? 0 : cost / most,
     value: costUnknown === exchanges ? 'unknown' : dollars(cost),
-    ...(savings > 0 ? { more: `saved ${dollars(savings)}` } : {}),
+    ...savedText(savings),
   });
   const sum = (key) => rest.reduce((all, line) => all + line[key], 0);
   bars(id, [
@@ -190,7 +198,8 @@ function moves({ lines }) {
         name: `${group[0]} → ${group[1]}`,
         share: exchanges / most,
         value: count(exchanges),
-        more: savings > 0 ? `saved ${dollars(savings)}` : '',
+        more: '',
+        ...savedText(savings),
       })),
     'Nothing was moved in this window.',
   );
@@ -210,17 +219,14 @@ async function withoutLedger() {
       ? `${percent(totals.savings.usd / totals.baseline.usd)} of ${dollars(totals.baseline.usd)} that the requested models would have cost`
       : '',
   );
-  say(
-    'saved-note',
-    `Since ${totals.since.slice(0, 19).replace('T', ' ')} UTC. ${percent(totals.unknownShare.savings)} of the exchanges are in no sum: their price or usage is unknown.`,
-  );
+  say('saved-note', `Since ${totals.since.slice(0, 19).replace('T', ' ')} UTC. ${noBaseline(totals.unknownShare.savings)}`);
   shadowCard(totals);
   say('cost', dollars(totals.cost.usd));
   say(
     'cost-note',
     `of ${exchangesText(totals.savings.known)} whose savings are known${totals.apart.usd > 0 ? `, and ${dollars(totals.apart.usd)} on others` : ''}`,
   );
-  say('unknown', percent(totals.unknownShare.savings));
+  say('unknown', percent(totals.unknownShare.cost));
   say('exchanges', count(totals.exchanges));
   for (const id of groups) bars(id, [], 'This needs a ledger.');
 }
