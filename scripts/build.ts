@@ -34,6 +34,7 @@ const native = ['better-sqlite3'];
 /** What the program reads beside its code, by its place in the repository. */
 const assets = [
   'LICENSE',
+  'proto',
   'README.md',
   'docs/runbooks',
   'models',
@@ -45,8 +46,8 @@ const assets = [
   'src/demo/policy.yaml',
 ];
 const chart = 'node_modules/chart.js/dist/chart.umd.min.js';
-/** What grpc-health-check reads two folders above its code, which is two folders above a bundle's too. */
-const health = 'node_modules/grpc-health-check/proto';
+/** What packages read in `proto` two folders above their code, which is two folders above a bundle's too. */
+const protos = ['node_modules/grpc-health-check/proto', 'node_modules/@grpc/reflection/build/proto'];
 
 /** Modules keep their repository paths inside the package, because the files that they read have the same paths. */
 function places(name: string): Plugin {
@@ -139,7 +140,7 @@ function writePackage(): void {
   for (const asset of assets) cpSync(join(root, asset), join(out, asset), { recursive: true });
   mkdirSync(join(out, 'vendor'), { recursive: true });
   cpSync(join(root, chart), join(out, 'vendor/chart.umd.min.js'));
-  cpSync(join(root, health), join(out, 'proto'), { recursive: true });
+  for (const folder of protos) cpSync(join(root, folder), join(out, 'proto'), { recursive: true });
   mkdirSync(join(out, 'bin'), { recursive: true });
   cpSync(join(root, 'bin/sluice'), join(out, 'bin/sluice'));
   cpSync(join(root, 'scripts/build/load.cjs'), join(out, 'load.cjs'));

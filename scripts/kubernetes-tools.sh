@@ -1,5 +1,5 @@
 #!/bin/sh
-# scripts/kubernetes-tools.sh [DIR]: builds what the Kubernetes tests run, from pinned Go modules, into DIR ($SLUICE_TEST_TOOLS, else the cache folder
+# scripts/kubernetes-tools.sh [DIR]: builds what the Kubernetes and conformance tests run, from pinned Go modules, into DIR ($SLUICE_TEST_TOOLS, else the cache folder
 # that .ci/run uses). Asked for, not part of the set-up: from nothing it takes 20 to 30 minutes, some GB of disk and the Go module proxy.
 # What DIR has already is left as it is.
 set -eu
@@ -15,7 +15,7 @@ say() { printf '%s\n' "· $*" >&2; }
 folder() { (cd / && GOFLAGS=-mod=mod go mod download -json "$1") | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p'; }
 
 wanted=''
-for tool in testkube helm containerd containerd-shim-runc-v2 ctr coredns envoy-gateway pause.tar; do
+for tool in testkube helm containerd containerd-shim-runc-v2 ctr coredns envoy-gateway pause.tar h2spec grpcurl; do
   [ -x "$to/$tool" ] || wanted="$wanted $tool"
 done
 if [ -z "$wanted" ]; then say "all tools are in $to"; exit 0; fi
@@ -58,6 +58,9 @@ built helm helm.sh/helm/v3@v3.22.0 ./cmd/helm
 for tool in containerd containerd-shim-runc-v2 ctr; do built "$tool" github.com/containerd/containerd/v2@v2.4.2 "./cmd/$tool"; done
 built coredns github.com/coredns/coredns@v1.15.0 .
 built envoy-gateway github.com/envoyproxy/gateway@v1.9.1 ./cmd/envoy-gateway
+built grpcurl github.com/fullstorydev/grpcurl@v1.9.4 ./cmd/grpcurl
+# Its own module names no versions of what it imports: this one does.
+build h2spec test/tools/h2spec github.com/summerwind/h2spec/cmd/h2spec
 build testkube test/kubernetes/tools/testkube . "-X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=37 -X $version.gitTreeState=clean"
 if [ ! -x "$to/pause.tar" ]; then
   mkdir "$work/pause"

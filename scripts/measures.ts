@@ -11,6 +11,7 @@ export const kinds: Readonly<Record<Kind, Readonly<Record<string, Measure>>>> = 
   bench: {
     speed: { file: 'scripts/bench.sh', about: 'Sluice beside a real Envoy: added time, streams, memory (docs/speed.md)' },
     direct: { file: 'bench/direct.ts', about: 'whole exchanges over the socket, without an Envoy' },
+    transports: { file: 'bench/transports.ts', about: "own frames, Node's http2 and grpc-js: CPU of a request" },
     guard: { file: 'bench/guard.ts', about: 'what a request allocates and its CPU, against the kept baseline' },
     allocations: { file: 'bench/allocations.ts', about: 'which functions allocate it' },
     compare: { file: 'bench/compare.ts', about: 'two commits in turns: compare A [B]' },

@@ -15,6 +15,7 @@ it.each(['default-policy', 'everything'])('is taken for Envoy: every exchange is
     for (const [bytes, count] of [
       [1_024, 30],
       [100_000, 5],
+      [3_000_000, 2],
     ] as const) {
       const results = await driver.run(new ExchangePlan(numberedBody(bytes)), count, 4);
       expect(results.filter(({ decided }) => decided)).toHaveLength(count);
@@ -29,7 +30,7 @@ it.each(['default-policy', 'everything'])('is taken for Envoy: every exchange is
             .filter((line) => line.includes('"outcome":"complete"')).length,
         { timeout: 10_000 },
       )
-      .toBe(35);
+      .toBe(37);
   } finally {
     await sluice.stop();
   }

@@ -1,5 +1,16 @@
 import { connect, type Socket } from 'node:net';
-import { flag, frameOf, frameType, maxFramePayload, numbersFrame, preface, setting, settingsFrame } from '../../src/extproc/h2/frames.ts';
+import {
+  defaultWindow,
+  flag,
+  frameHeaderBytes,
+  frameOf,
+  frameType,
+  maxFramePayload,
+  numbersFrame,
+  preface,
+  setting,
+  settingsFrame,
+} from '../../src/extproc/h2/frames.ts';
 import { frame as grpcFrame } from '../../src/extproc/grpc-frames.ts';
 import { accessLogPath } from '../../src/extproc/access-log.ts';
 import { answerCopies, countPlaceholder, idPlaceholder, logEntry, logMessage, requestBody, requestHeaders } from './messages.ts';
@@ -95,6 +106,8 @@ interface Call {
   readonly exchange: Exchange;
   step: 'headers' | 'body' | 'answer';
   tail: Buffer;
+  /** What of the body waits for the stream's window, which then opens for all of it. */
+  rest?: Buffer;
 }
 
 interface Exchange {
@@ -121,6 +134,8 @@ export class Driver {
   #count = 0;
   #held: Buffer = Buffer.alloc(0);
   #received = 0;
+  /** What Sluice lets in on a new stream. */
+  #streamWindow = defaultWindow;
   #failed: ((error: Error) => void) | null = null;
   /** The access log's call; 0: not open. */
   #log = 0;
@@ -222,7 +237,13 @@ export class Driver {
   #frame(type: number, flags: number, id: number, payload: Buffer): void {
     switch (type) {
       case frameType.settings:
-        if ((flags & flag.ack) === 0) this.#socket.write(frameOf(frameType.settings, flag.ack, 0, Buffer.alloc(0)));
+        if ((flags & flag.ack) !== 0) return;
+        for (let at = 0; at < payload.length; at += 6)
+          if (payload.readUInt16BE(at) === setting.initialWindowSize) this.#streamWindow = payload.readUInt32BE(at + 2);
+        this.#socket.write(frameOf(frameType.settings, flag.ack, 0, Buffer.alloc(0)));
+        return;
+      case frameType.windowUpdate:
+        this.#opened(id);
         return;
       case frameType.data:
         this.#received += payload.length;
@@ -244,12 +265,22 @@ export class Driver {
     }
   }
 
+  #opened(id: number): void {
+    const call = this.#calls.get(id);
+    if (call?.rest === undefined) return;
+    this.#socket.write(call.rest);
+    delete call.rest;
+  }
+
   #reply(id: number, payload: Buffer): void {
     const call = this.#calls.get(id);
     if (call === undefined) return;
     if (call.step === 'headers') {
       call.step = 'body';
-      this.#socket.write(call.exchange.plan.body.fill(id, `#${String(this.#count++).padStart(countPlaceholder.length - 1, '0')}`));
+      const body = call.exchange.plan.body.fill(id, `#${String(this.#count++).padStart(countPlaceholder.length - 1, '0')}`);
+      const fits = Math.floor(this.#streamWindow / maxFramePayload) * (frameHeaderBytes + maxFramePayload);
+      this.#socket.write(body.subarray(0, fits));
+      if (body.length > fits) call.rest = body.subarray(fits);
       return;
     }
     call.tail =

@@ -1,3 +1,4 @@
+import type { TransportName } from '../extproc/transports.ts';
 import type { EnvoyFilesOptions } from '../attach/files.ts';
 import type { BudgetSettings } from '../budgets/open.ts';
 import type { RedisOptions } from '../cache/redis/index.ts';
@@ -50,6 +51,9 @@ export interface SluiceOptions {
   readonly envoyMemoryBytes: number | null;
   /** `unix:/path` or `host:port`. */
   readonly listen: string;
+  readonly transport: TransportName;
+  /** Bound of the bytes that the transport `frames` holds. */
+  readonly transportMemoryBytes: number;
   /** How late the event loop may be before new requests pass undecided, ms; 0: no limit. */
   readonly maxDelayMs: number;
   /** `host:port`; port 0: any free one. */

@@ -5,6 +5,8 @@ import type { Metrics } from '../record/metrics.ts';
 /** The log message for each event's error. The log suppresses repeated messages. */
 const messages: Readonly<Partial<Record<ProtocolEvent, string>>> = {
   'decode-error': "a message of Envoy's cannot be read; its stream was ended",
+  'too-many-bytes':
+    'no memory is left for a message of Envoy, whose stream was ended: its request passes undecided; see --transport-memory',
   'connection-cut': "a connection of Envoy's was cut: it broke the rules of HTTP/2 or the limits of this server",
   'connection-lost': "a connection of Envoy's broke",
 };

@@ -29,6 +29,8 @@ function options(changes: Partial<SluiceOptions> = {}): SluiceOptions {
     envoy: null,
     envoyMemoryBytes: null,
     listen: `unix:${join(folder, 'sluice.sock')}`,
+    transport: 'frames',
+    transportMemoryBytes: 256 * 1024 * 1024,
     maxDelayMs: 100,
     admin: '127.0.0.1:0',
     metrics: '127.0.0.1:0',

@@ -93,7 +93,7 @@ async function start(ground: Ground): Promise<Pick<Sluice, 'address' | 'adminUrl
   if (scraped !== null) stack.defer(() => scraped.close());
   const webhooks = await openWebhooks(ground, policyParts.configMaps, records.recent);
   const pipeline = openPipeline(parts);
-  const transport = await openTransport(options.listen, stack, () => state.graceMs ?? 0);
+  const transport = await openTransport(options, stack, () => state.graceMs ?? 0);
   const adminUrl = await urlOf(admin, options.admin, '--admin');
   const metricsUrl = scraped === null || options.metrics === null ? null : await urlOf(scraped, options.metrics, '--metrics');
   const address = await transport.listen(pipeline, protocolEvents(metrics, logger));

@@ -2,9 +2,8 @@ import type { Pipeline } from '../exchange/gateway.ts';
 import { AttemptSession } from '../extproc/attempt-session.ts';
 import type { TellEvent } from '../extproc/events.ts';
 import { Session } from '../extproc/session.ts';
-import { socketPath } from '../extproc/socket.ts';
-import { SocketTransport } from '../extproc/socket-transport.ts';
-import type { Transport } from '../extproc/types.ts';
+import { makeTransport } from '../extproc/transports.ts';
+import type { SluiceOptions } from './options.ts';
 
 /** The transport to which Envoys connect. */
 export interface OpenTransport {
@@ -14,11 +13,13 @@ export interface OpenTransport {
   used(): boolean;
 }
 
-/** `listen`: `unix:/path` or `host:port`. `graceMs`: the drain timeout, read when the transport closes. */
-export async function openTransport(listen: string, stack: AsyncDisposableStack, graceMs: () => number): Promise<OpenTransport> {
-  // On a local socket every microsecond counts; over TCP the maintained library is used.
-  const transport: Transport =
-    socketPath(listen) === null ? new (await import('../extproc/grpc-transport.ts')).GrpcTransport() : new SocketTransport();
+/** `listen` is `unix:/path` or `host:port`. `graceMs`: the drain timeout, read when the transport closes. */
+export async function openTransport(
+  { listen, transport: name, transportMemoryBytes }: Pick<SluiceOptions, 'listen' | 'transport' | 'transportMemoryBytes'>,
+  stack: AsyncDisposableStack,
+  graceMs: () => number,
+): Promise<OpenTransport> {
+  const transport = await makeTransport(name, transportMemoryBytes);
   stack.defer(() => transport.drain(graceMs()));
   let used = false;
   return {

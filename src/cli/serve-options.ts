@@ -26,6 +26,8 @@ export function serveOptions(flags: ServeFlags, given: Readonly<Record<string, s
     envoyMemoryBytes: envoyMemoryOf(flags),
     webhook: webhooks(flags),
     listen: flags.listen,
+    transport: flags.transport,
+    transportMemoryBytes: flags.transportMemory,
     maxDelayMs: flags.maxDelay,
     requestIdHeader: flags.requestIdHeader,
     admin: flags.admin,

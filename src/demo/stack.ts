@@ -27,6 +27,8 @@ export interface StackOptions {
   readonly envoy?: { readonly binary: string; readonly version: string };
   /** How Sluice learns of answers; absent: auto. */
   readonly usage?: UsageChoice;
+  /** Sluice listens on a TCP port instead of a Unix socket. */
+  readonly tcp?: boolean;
   /** Additional flags of `sluice serve`. */
   readonly serve?: readonly string[];
   /** An OTLP collector for Envoy's own spans: `host:port`. */
@@ -57,7 +59,7 @@ export class Stack {
   adminUrl = '';
   envoyAdminUrl = '';
   readonly #options: StackOptions;
-  readonly #socket = join(this.folder, 'sluice.sock');
+  #address = `unix:${join(this.folder, 'sluice.sock')}`;
   #adminPort = 0;
   #sluice: ChildProcess | null = null;
   #envoy: ChildProcess | null = null;
@@ -70,7 +72,8 @@ export class Stack {
     const progress = this.#options.progress ?? ((): void => undefined);
     mkdirSync(this.policyFolder);
     this.writePolicy(this.#options.policy);
-    const [listen, envoyAdmin, admin] = await freePorts(3);
+    const [listen, envoyAdmin, admin, port] = await freePorts(4);
+    if (this.#options.tcp === true) this.#address = `127.0.0.1:${port!}`;
     this.#adminPort = admin!;
     this.url = `http://127.0.0.1:${listen!}`;
     this.envoyAdminUrl = `http://127.0.0.1:${envoyAdmin!}`;
@@ -100,7 +103,7 @@ export class Stack {
       'serve',
       ...source.args,
       '--listen',
-      `unix:${this.#socket}`,
+      this.#address,
       '--admin',
       `127.0.0.1:${this.#adminPort}`,
       '--log',
@@ -159,7 +162,7 @@ export class Stack {
     const version = this.#options.envoy?.version ?? defaultEnvoyVersion;
     const config = renderEnvoy({
       providers: [...generation.providers.values()],
-      sluice: `unix:${this.#socket}`,
+      sluice: this.#address,
       listen,
       admin,
       failClosed: this.#options.failClosed ?? false,
@@ -167,7 +170,7 @@ export class Stack {
       otlp: this.#options.otlp ?? null,
       memoryBytes: this.#options.envoyMemoryBytes ?? null,
       chains: chainStyleOf(version),
-      usage: usageModeOf(this.#options.usage ?? 'auto', version, `unix:${this.#socket}`),
+      usage: usageModeOf(this.#options.usage ?? 'auto', version, this.#address),
     });
     const file = join(this.folder, 'envoy.json');
     const patience = this.#options.messageTimeout ?? process.env['SLUICE_STACK_MESSAGE_TIMEOUT'];

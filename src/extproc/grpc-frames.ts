@@ -40,6 +40,16 @@ export class FrameReader {
     this.#max = max;
   }
 
+  /** Bytes of the unfinished message that arrived, prefix included. */
+  get unfinished(): number {
+    return this.#large === null ? this.#held : prefixBytes + this.#filled;
+  }
+
+  /** The whole length of the unfinished message, prefix included; as long as the prefix is unfinished too, the length of that. */
+  get expected(): number {
+    return this.#large === null ? this.#need : prefixBytes + this.#large.length;
+  }
+
   /** The messages that `bytes` completes; null if the stream is not gRPC, is compressed, or exceeds the bound. */
   push(bytes: Buffer): Buffer[] | null {
     // Fast path: most frames are exactly one whole message.
@@ -79,13 +89,7 @@ export class FrameReader {
         if (all[0] !== 0 || length > this.#max) return null;
         this.#need = prefixBytes + length;
         if (this.#held < this.#need) {
-          if (length >= assembledBytes) {
-            this.#large = Buffer.allocUnsafeSlow(length);
-            this.#filled = all.copy(this.#large, 0, prefixBytes);
-            this.#clear(none);
-          } else {
-            this.copied = false;
-          }
+          this.copied = false;
           return messages;
         }
       }
@@ -93,6 +97,22 @@ export class FrameReader {
       messages.push(all.subarray(prefixBytes, this.#need));
       this.#clear(all.length === this.#need ? none : all.subarray(this.#need));
     }
+  }
+
+  /** The unfinished message has room in memory: from here on it is assembled in its final place, unless it is small. */
+  assemble(): void {
+    const length = this.#need - prefixBytes;
+    if (this.#large !== null || length < assembledBytes) return;
+    this.#large = Buffer.allocUnsafeSlow(length);
+    let skipped = prefixBytes;
+    this.#filled = 0;
+    for (const piece of this.#pieces) {
+      const from = Math.min(skipped, piece.length);
+      skipped -= from;
+      this.#filled += piece.copy(this.#large, this.#filled, from);
+    }
+    this.#clear(none);
+    this.copied = true;
   }
 
   /** Begins the next message with the remaining bytes. */

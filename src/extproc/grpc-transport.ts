@@ -1,5 +1,4 @@
 import { rmSync, chmodSync } from 'node:fs';
-import http2 from 'node:http2';
 import {
   logVerbosity,
   Server,
@@ -8,59 +7,32 @@ import {
   status,
   type ServerDuplexStream,
   type ServerReadableStream,
-  type ServiceDefinition,
 } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
-import { accessLogPath, decodeAccessLog } from './access-log.ts';
+import { decodeAccessLog } from './access-log.ts';
 import { decodeRequest, encodeReply } from './codec.ts';
 import { Peers } from './peers.ts';
 import { roleHeader } from '../attach/names.ts';
 import { roleOf } from './roles.ts';
-import { clearStaleSocket, resetAllowance, socketPath } from './socket.ts';
+import { watchSessions } from './grpc-sessions.ts';
+import { loadServices, processorName } from './grpc-services.ts';
+import { clearStaleSocket, socketPath } from './socket.ts';
 import type { ProcStream, Reply, Services, Transport } from './types.ts';
 import { WireError } from './wire.ts';
 
 /** During a drain: interval between checks for open calls, in ms. */
 const lookMs = 20;
 
-const serviceName = 'envoy.service.ext_proc.v3.ExternalProcessor';
-
-const identity = (bytes: Buffer): Buffer => bytes;
-
-/** Messages stay bytes here: we decode them ourselves, because a decoding error must end one stream, not the process. */
-const service: ServiceDefinition = {
-  Process: {
-    path: `/${serviceName}/Process`,
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: identity,
-    requestDeserialize: identity,
-    responseSerialize: identity,
-    responseDeserialize: identity,
-  },
-};
-
-const accessLog: ServiceDefinition = {
-  StreamAccessLogs: {
-    path: accessLogPath,
-    requestStream: true,
-    responseStream: false,
-    requestSerialize: identity,
-    requestDeserialize: identity,
-    responseSerialize: identity,
-    responseDeserialize: identity,
-  },
-};
-
 type Call = ServerDuplexStream<Buffer, Buffer>;
 type AccessLogCall = ServerReadableStream<Buffer, Buffer>;
 
-/** The ext_proc service and standard gRPC health over @grpc/grpc-js, on a Unix socket or TCP. */
+/** The ext_proc service, standard gRPC health and server reflection over @grpc/grpc-js, on a Unix socket or TCP. */
 export class GrpcTransport implements Transport {
   readonly #server: Server;
-  readonly #health = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
+  readonly #health = new HealthImplementation({ '': 'NOT_SERVING', [processorName]: 'NOT_SERVING' });
   /** Functions that end Envoy's open log streams. */
   readonly #logs = new Set<() => void>();
   #socket: string | null = null;
@@ -71,27 +43,32 @@ export class GrpcTransport implements Transport {
   /** Number of requests and attempts in progress. */
   #calls = 0;
 
-  constructor() {
+  /** `keepaliveMs`: how long a connection may be silent before it is asked for a sign of life, and then before it is cut. */
+  constructor({ keepaliveMs = limits.keepaliveMs }: { readonly keepaliveMs?: number } = {}) {
     // Its own lines on stderr are not JSON; failures are thrown or counted.
     setLogVerbosity(logVerbosity.NONE);
     this.#server = new Server({
       'grpc.max_receive_message_length': limits.grpcMessageBytes,
       'grpc.max_send_message_length': limits.grpcMessageBytes,
       'grpc.max_concurrent_streams': limits.grpcStreams,
+      'grpc.keepalive_time_ms': keepaliveMs,
+      'grpc.keepalive_timeout_ms': keepaliveMs,
     });
   }
 
   async listen(address: string, services: Services): Promise<string> {
     this.#services = services;
-    this.#server.addService(service, { Process: (call: Call) => this.#process(call, services) });
+    const { processor, accessLog, all } = loadServices();
+    this.#server.addService(processor, { Process: (call: Call) => this.#process(call, services) });
     this.#server.addService(accessLog, {
       StreamAccessLogs: (call: AccessLogCall, done: (error: null, reply: Buffer) => void) =>
         this.#accessLog(call, services, () => done(null, Buffer.alloc(0))),
     });
     this.#health.addToServer(this.#server);
+    new ReflectionService(all).addToServer(this.#server);
     const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
-    const restore = watchSessions(this.#peers, (error) => {
+    watchSessions(this.#server, this.#peers, (error) => {
       // What a drain cuts at its end is no fault of the connection.
       if (!this.#forced) services.told(brokeRules(error) ? 'connection-cut' : 'connection-lost', error);
     });
@@ -100,7 +77,7 @@ export class GrpcTransport implements Transport {
         if (error !== null) reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error }));
         else resolve(bound);
       });
-    }).finally(restore);
+    });
     if (path !== null) {
       // In most pods, Envoy runs as another user of the same group.
       chmodSync(path, 0o770);
@@ -135,7 +112,7 @@ export class GrpcTransport implements Transport {
 
   #setHealth(value: 'SERVING' | 'NOT_SERVING'): void {
     this.#health.setStatus('', value);
-    this.#health.setStatus(serviceName, value);
+    this.#health.setStatus(processorName, value);
   }
 
   #accessLog(call: AccessLogCall, services: Services, done: () => void): void {
@@ -217,27 +194,6 @@ export class GrpcTransport implements Transport {
 /** The host of an `address:port`; all connections of a Unix socket count as one. */
 function peerOf(peer: string): string {
   return peer.replace(/:\d+$/, '');
-}
-
-/**
- * grpc-js has no option for the number of accepted resets and does not report connections. This patches the server that it creates while
- * binding: sets the option, reports connections to `peers`, and calls `onError` when one fails. Returns a function that undoes the patch.
- */
-function watchSessions(peers: Peers, onError: (error: unknown) => void): () => void {
-  const { createServer } = http2;
-  http2.createServer = ((options: http2.ServerOptions, listener?: never) => {
-    const server = createServer({ ...options, ...resetAllowance }, listener);
-    server.on('session', (session) => {
-      const peer = session.socket.remoteAddress ?? 'unknown';
-      peers.connected(peer);
-      session.on('error', onError);
-      session.on('close', () => peers.disconnected(peer));
-    });
-    return server;
-  }) as typeof createServer;
-  return () => {
-    http2.createServer = createServer;
-  };
 }
 
 /** Whether a connection failed by an HTTP/2 error, not a socket error. */

@@ -1,17 +1,27 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeAccessLog, headerMap, ScriptedEnvoy, struct, type Message } from '../../test/support/ext-proc.ts';
+import fc from 'fast-check';
+import { runs } from '../../test/support/fuzz.ts';
+import { frameOf, preface, settingsFrame } from './h2/frames.ts';
+import { encodeAccessLog, encodeRequest, headerMap, ScriptedEnvoy, struct, type Message } from '../../test/support/ext-proc.ts';
 import { GrpcTransport } from './grpc-transport.ts';
-import { SocketTransport } from './socket-transport.ts';
+import { FramesTransport } from './frames-transport.ts';
+import { socketPath } from './socket.ts';
 import type { ProtocolEvent, TellEvent } from './events.ts';
 import { Session } from './session.ts';
 import type { Later } from '../lib/later.ts';
 import type { LoggedExchange, BodyPlan, Gateway, RequestPlan, ResponsePlan } from '../exchange/plans.ts';
 import type { Services, Transport } from './types.ts';
+
+/** A raw connection to `unix:/path` or `host:port`. */
+function connectTo(address: string): Socket {
+  const path = socketPath(address);
+  return path === null ? connect(Number(address.split(':')[1]), '127.0.0.1') : connect(path);
+}
 
 /** A gateway that notes what it is told. */
 class NotingGateway implements Gateway {
@@ -64,10 +74,14 @@ const phases: Readonly<Record<string, Message>> = {
   responseTrailers: { response_trailers: {} },
 };
 
+const encodedPhase = fc.constantFrom(...Object.values(phases)).map((phase) => encodeRequest(phase));
+
 describe.each([
-  ['grpc-js', GrpcTransport],
-  ['own frames', SocketTransport],
-])('over %s', (_name, Kind) => {
+  { title: 'grpc on a Unix socket', Kind: GrpcTransport, tcp: false },
+  { title: 'grpc on TCP', Kind: GrpcTransport, tcp: true },
+  { title: 'frames on a Unix socket', Kind: FramesTransport, tcp: false },
+  { title: 'frames on TCP', Kind: FramesTransport, tcp: true },
+])('over $title', ({ Kind, tcp }) => {
   let folder: string;
   let gateway: NotingGateway;
   let events: ProtocolEvent[];
@@ -99,7 +113,7 @@ describe.each([
     awaited = 0;
     peers = [];
     transport = new Kind();
-    address = await transport.listen(`unix:${join(folder, 's.sock')}`, {
+    address = await transport.listen(tcp ? '127.0.0.1:0' : `unix:${join(folder, 's.sock')}`, {
       process: (stream, _role, _traceparent, peer) => {
         peers.push(peer);
         return new Session(stream, gateway, told);
@@ -119,7 +133,7 @@ describe.each([
   });
 
   it('tells why it cut a connection that is not HTTP/2', async () => {
-    const socket = connect(address.slice('unix:'.length));
+    const socket = connectTo(address);
     socket.on('error', () => undefined);
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(3));
     await expect.poll(() => events, { timeout: 10_000 }).toContain('connection-cut');
@@ -128,24 +142,28 @@ describe.each([
     expect((errors[0] as Error).message).not.toBe('');
   });
 
-  it('tells when the last connection of an Envoy has been closed for a while', { timeout: 15_000 }, async () => {
-    const ask = async (one: ScriptedEnvoy): Promise<void> => {
-      const stream = one.open();
-      stream.send(phases['requestHeaders']!);
-      await stream.until(1);
-      stream.cancel();
-    };
-    await ask(envoy);
-    const [peer] = peers;
-    envoy.close();
-    // It has come back before it counts as gone.
-    const again = new ScriptedEnvoy(address);
-    await ask(again);
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
-    expect(peers).toEqual([peer, peer]);
-    again.close();
-    await expect.poll(() => peers.at(-1), { timeout: 8_000 }).toBe(`${peer!} gone`);
-  });
+  it.runIf(tcp === (Kind === GrpcTransport))(
+    'tells when the last connection of an Envoy has been closed for a while',
+    { timeout: 15_000 },
+    async () => {
+      const ask = async (one: ScriptedEnvoy): Promise<void> => {
+        const stream = one.open();
+        stream.send(phases['requestHeaders']!);
+        await stream.until(1);
+        stream.cancel();
+      };
+      await ask(envoy);
+      const [peer] = peers;
+      envoy.close();
+      // It has come back before it counts as gone.
+      const again = new ScriptedEnvoy(address);
+      await ask(again);
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
+      expect(peers).toEqual([peer, peer]);
+      again.close();
+      await expect.poll(() => peers.at(-1), { timeout: 8_000 }).toBe(`${peer!} gone`);
+    },
+  );
 
   describe('a request stream', () => {
     it('asks for the body, changes it, and is ended by Sluice', async () => {
@@ -415,9 +433,9 @@ describe.each([
       await second.drain(0);
     });
 
-    it('refuses a socket on which somebody listens', async () => {
+    it('refuses an address on which somebody listens', async () => {
       const second = new Kind();
-      await expect(second.listen(address, quiet)).rejects.toThrow(/another process/);
+      await expect(second.listen(address, quiet)).rejects.toThrow(/another process|EADDRINUSE/);
     });
 
     it('tells which exchanges are over, from Envoy’s access log', async () => {
@@ -459,7 +477,7 @@ describe.each([
       client.close();
     });
 
-    it.runIf(Kind === SocketTransport)('drains once it has heard of all that it awaits', async () => {
+    it('drains once it has heard of all that it awaits', async () => {
       awaited = 2;
       const client = new Client(address, credentials.createInsecure());
       const call = client.makeClientStreamRequest(
@@ -482,16 +500,45 @@ describe.each([
       client.close();
     });
 
-    it('listens on TCP as well', async () => {
-      const second = new Kind();
-      const bound = await second.listen('127.0.0.1:0', quiet);
-      const other = new ScriptedEnvoy(bound);
-      const stream = other.open();
-      stream.send(phases['requestHeaders']!);
-      await stream.until(1);
-      stream.cancel();
-      other.close();
-      await second.drain(0);
+    it('never throws and serves on, whatever bytes come in a call', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.oneof(fc.uint8Array({ maxLength: 60 }), encodedPhase), { maxLength: 6 }), async (messages) => {
+          const stream = envoy.open();
+          for (const bytes of messages) stream.sendBytes(Buffer.from(bytes));
+          stream.halfClose();
+          expect([0, 3]).toContain(await stream.over());
+        }),
+        runs(60),
+      );
+      const good = envoy.open();
+      good.send(phases['requestHeaders']!);
+      await good.until(1);
+      good.cancel();
+      expect(events.filter((event) => event === 'gateway-error')).toEqual([]);
+    });
+
+    it('never throws and serves on, whatever bytes come on a connection', async () => {
+      const piece = fc.oneof(
+        fc.uint8Array({ maxLength: 60 }),
+        fc
+          .tuple(fc.nat(10), fc.nat(255), fc.nat(9), fc.uint8Array({ maxLength: 30 }))
+          .map(([type, flags, id, payload]) => frameOf(type, flags, id, payload)),
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.boolean(), fc.array(piece, { maxLength: 8 }), async (greets, pieces) => {
+          const socket = connectTo(address);
+          const over = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+          socket.on('error', () => undefined);
+          socket.resume();
+          socket.end(Buffer.concat([...(greets ? [preface, settingsFrame([])] : []), ...pieces]));
+          await over;
+        }),
+        runs(40),
+      );
+      const good = envoy.open();
+      good.send(phases['requestHeaders']!);
+      await good.until(1);
+      good.cancel();
     });
   });
 });

@@ -24,7 +24,3 @@ export async function clearStaleSocket(path: string): Promise<void> {
   if (alive) throw new SluiceError('SLUICE_LISTEN', 'another process listens on this socket.', { where: `unix:${path}` });
   rmSync(path, { force: true });
 }
-
-/** Envoy resets every stream that its processor ends first, and always the streams of copies. Node treats more than 33 resets a second as
- * an attack and drops the whole connection with all its requests; the peer here is our own Envoy. */
-export const resetAllowance = { streamResetBurst: 1_000_000, streamResetRate: 1_000_000 } as const;

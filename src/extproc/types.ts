@@ -84,7 +84,7 @@ export interface Services {
   readonly told: TellEvent;
 }
 
-/** A transport accepts Envoy's streams: over our own HTTP/2 frames on a Unix socket, over grpc-js on TCP. */
+/** A transport accepts Envoy's streams, on a Unix socket or TCP. */
 export interface Transport {
   /** `address`: `unix:/path` or `host:port` (port 0: any free one). Resolves with the bound address. */
   listen(address: string, services: Services): Promise<string>;

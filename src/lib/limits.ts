@@ -32,8 +32,12 @@ export const limits = {
   collectedTailBytes: 8 * 1024,
   /** One HTTP/2 header block on that connection, names, values and 32 bytes for each, in bytes. */
   http2HeaderListBytes: 16 * 1024,
-  /** Answers that a peer leaves unread on a connection, in bytes; beyond it the connection is closed. */
-  http2UnsentBytes: 256 * 1024 * 1024,
+  /** What Envoy may send on one stream before any of it is read, in bytes; a longer message waits until the memory below has room for it. */
+  http2StreamWindowBytes: 1024 * 1024,
+  /** Messages from Envoy that are incomplete or undecided and answers that Envoy has not read, on all connections together, in bytes. */
+  transportMemoryBytes: 512 * 1024 * 1024,
+  /** How long a TCP connection from Envoy may be silent before it is asked for a sign of life, and then before it is cut, in ms. */
+  keepaliveMs: 30_000,
   /**
    * HTTP/2 frames per second without payload (ping, settings, priority, reset, window update, empty data, trailers). Envoy resets a stream
    * per request.

@@ -472,7 +472,7 @@ export const metricTable = {
     name: 'llm_proxy_protocol_events_total',
     type: 'counter',
     labels: ['kind'],
-    help: 'What went wrong between Envoy and Sluice: `decode-error` (a message cannot be read), `unexpected-phase`, `partial-body`, `request-aborted` (the client left first), `gateway-error` (Sluice failed inside a stream), `connection-cut` (Sluice cut a connection that broke the rules or limits of HTTP/2), `connection-lost` (a connection broke). The log has the errors.',
+    help: 'What went wrong between Envoy and Sluice: `decode-error` (a message cannot be read), `unexpected-phase`, `partial-body`, `request-aborted` (the client left first), `gateway-error` (Sluice failed inside a stream), `too-many-bytes` (no memory was left for a message: its request passed undecided), `connection-cut` (Sluice cut a connection that broke the rules or limits of HTTP/2), `connection-lost` (a connection broke). The log has the errors.',
   },
   pending: {
     name: 'llm_proxy_pending_exchanges',

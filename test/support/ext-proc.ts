@@ -103,7 +103,7 @@ export class ScriptedStream {
     this.#call.cancel();
   }
 
-  /** Resolves when `count` replies are there or the stream is over; throws after two seconds of neither. */
+  /** Resolves when `count` replies are there or the stream is over; throws after twenty seconds of neither. */
   async until(count: number): Promise<void> {
     await this.#wait(() => this.replies.length >= count || this.status !== null, `${count} replies, got ${this.replies.length}`);
   }
@@ -114,7 +114,7 @@ export class ScriptedStream {
   }
 
   async #wait(done: () => boolean, what: string): Promise<void> {
-    const deadline = Date.now() + 2_000;
+    const deadline = Date.now() + 20_000;
     while (!done()) {
       if (Date.now() > deadline) throw new Error(`waited for ${what}`);
       await new Promise<void>((resolve) => {

@@ -1,6 +1,7 @@
 import { defaultEnvoyMemory } from '../../attach/overload.ts';
 import { usageChoices } from '../../attach/usage.ts';
 import { chainStyleOf, defaultEnvoyVersion, envoyVersions } from '../../attach/versions.ts';
+import { transportNames } from '../../extproc/transports.ts';
 import { limits } from '../../lib/limits.ts';
 import { logLevels } from '../../record/log-sink.ts';
 import { fileAlways, fileOrOff } from '../file-flag.ts';
@@ -80,6 +81,18 @@ const models = {
 
 const envoy = {
   listen: { value: '<address>', about: 'unix:/path or host:port for Envoy', fallback: 'unix:/tmp/sluice.sock', read: text },
+  transport: {
+    value: '<name>',
+    about: `how Envoy's calls are read: ${transportNames.join(' or ')}; grpc costs several times the CPU and answers server reflection`,
+    fallback: 'frames',
+    read: word(transportNames),
+  },
+  transportMemory: {
+    value: '<megabytes>',
+    about: 'bound of what frames holds: messages that are incomplete or undecided, and answers that Envoy has not read',
+    fallback: String(limits.transportMemoryBytes / megabyte),
+    read: number('the size is no number of megabytes from 160 to 65536.', (size) => size >= 160 && size <= 65_536, megabyte),
+  },
   envoyConfig: {
     value: '<folder>',
     about: "write Envoy's config there and keep it as the policy has it; Envoy runs with -c FOLDER/bootstrap.json",

@@ -1,10 +1,11 @@
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../../lib/limits.ts';
 import { Http2Connection } from './connection.ts';
 import { errorCode, flag, frameOf, frameType, numbersFrame, preface, settingsFrame } from './frames.ts';
+import { MemoryInFlight } from './memory.ts';
 import { CompressionError, encodeHeaders, HeaderDecoder, type Header } from './hpack.ts';
 import { runs } from '../../../test/support/fuzz.ts';
 
@@ -13,15 +14,21 @@ class EchoServer {
   readonly seen: (readonly Header[])[] = [];
   readonly ends: boolean[] = [];
   readonly connections = new Set<Http2Connection>();
+  readonly errors: unknown[] = [];
+  memory = new MemoryInFlight(limits.transportMemoryBytes);
+  consumes = true;
+  streams: number = limits.grpcStreams;
   closed = 0;
   readonly server: Server = createServer((socket) => {
-    const connection: Http2Connection = new Http2Connection(
-      socket,
-      (stream, headers) => {
+    const connection: Http2Connection = new Http2Connection(socket, {
+      accept: (stream, headers) => {
         this.seen.push(headers);
         const pieces: Buffer[] = [];
         return {
-          data: (bytes) => pieces.push(Buffer.from(bytes)) > 0,
+          data: (bytes) => {
+            if (this.consumes) stream.consumed(bytes.length);
+            return pieces.push(Buffer.from(bytes)) > 0;
+          },
           closed: (cancelled) => {
             this.ends.push(cancelled);
             if (cancelled) return;
@@ -31,8 +38,11 @@ class EchoServer {
           },
         };
       },
-      () => this.closed++,
-    );
+      closed: () => this.closed++,
+      failed: (error) => this.errors.push(error),
+      memory: this.memory,
+      streams: this.streams,
+    });
     this.connections.add(connection);
   });
 
@@ -67,6 +77,7 @@ async function talk(port: number, bytes: Buffer, pieces = 1): Promise<(readonly 
 const hello = Buffer.concat([preface, settingsFrame([])]);
 const request = encodeHeaders([
   [':method', 'POST'],
+  [':scheme', 'http'],
   [':path', '/x'],
 ]);
 const headers = (id: number, flags: number, block: Buffer = request): Buffer => frameOf(frameType.headers, flags, id, block);
@@ -77,9 +88,9 @@ function goAway(frames: readonly (readonly [number, number, number, Buffer])[]):
   return frame === undefined ? null : frame[3].readUInt32BE(4);
 }
 
-/** More of one frame than a second may hold, however the seconds fall. */
+/** More of one frame than a second may hold. */
 const flood = (frame: Buffer, first: Buffer = Buffer.alloc(0)): Buffer =>
-  Buffer.concat([hello, first, ...Array<Buffer>(2 * limits.http2ControlFrames + 2).fill(frame)]);
+  Buffer.concat([hello, first, ...Array<Buffer>(limits.http2ControlFrames + 2).fill(frame)]);
 
 describe('an HTTP/2 connection', () => {
   let echo: EchoServer;
@@ -92,6 +103,7 @@ describe('an HTTP/2 connection', () => {
   });
 
   afterEach(async () => {
+    vi.restoreAllMocks();
     session?.destroy();
     session = null;
     for (const connection of echo.connections) connection.destroy();
@@ -211,9 +223,9 @@ describe('an HTTP/2 connection', () => {
     ['a flood of resets', flood(numbersFrame(frameType.resetStream, 1, errorCode.cancel), headers(1, flag.endHeaders)), errorCode.calm],
     ['a flood of empty data', flood(frameOf(frameType.data, 0, 1, Buffer.alloc(0)), headers(1, flag.endHeaders)), errorCode.calm],
     [
-      'a flood of trailers for what has ended',
-      flood(headers(1, flag.endHeaders | flag.endStream), headers(1, flag.endHeaders | flag.endStream)),
-      errorCode.calm,
+      'trailers for what has ended',
+      Buffer.concat([hello, headers(1, flag.endHeaders | flag.endStream), headers(1, flag.endHeaders | flag.endStream)]),
+      errorCode.streamClosed,
     ],
     [
       'a flood of window updates',
@@ -221,8 +233,88 @@ describe('an HTTP/2 connection', () => {
       errorCode.calm,
     ],
   ])('ends the connection over %s', async (_what, bytes, code) => {
+    // However long it takes here, it comes within a second.
+    vi.spyOn(performance, 'now').mockReturnValue(1_000);
     expect(goAway(await talk(port, bytes))).toBe(code);
+    expect(echo.errors).toHaveLength(1);
     await expect.poll(() => echo.closed).toBe(1);
+  });
+
+  it('gives a stream’s window back as bytes are consumed, and cuts a connection whose stream exceeds it', async () => {
+    const block = frameOf(frameType.data, 0, 1, Buffer.alloc(16_384));
+    const blocks = (count: number): Buffer => Buffer.concat([hello, headers(1, flag.endHeaders), ...Array<Buffer>(count).fill(block)]);
+    const windows = limits.http2StreamWindowBytes / 16_384;
+    // Consumed at once: three windows come, and each half of one is given back.
+    const frames = await talk(port, blocks(3 * windows));
+    const given = frames
+      .filter(([type, , id]) => type === frameType.windowUpdate && id === 1)
+      .map(([, , , payload]) => payload.readUInt32BE(0));
+    expect(given.length).toBeGreaterThanOrEqual(5);
+    expect(given.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(3 * limits.http2StreamWindowBytes);
+    expect(goAway(frames)).toBeNull();
+    echo.consumes = false;
+    const refused = await talk(port, blocks(windows + 1));
+    expect(refused.filter(([type, , id]) => type === frameType.windowUpdate && id === 1)).toEqual([]);
+    expect(goAway(refused)).toBe(errorCode.flowControl);
+  });
+
+  it('refuses streams above its limit, ended ones that the peer left half open included', async () => {
+    echo.streams = 2;
+    const frames = await talk(
+      port,
+      Buffer.concat([
+        hello,
+        ...[1, 3, 5].map((id) => headers(id, flag.endHeaders)),
+        numbersFrame(frameType.resetStream, 1, 8),
+        headers(7, flag.endHeaders),
+      ]),
+    );
+    const resets = frames.filter(([type]) => type === frameType.resetStream).map(([, , id, payload]) => [id, payload.readUInt32BE(0)]);
+    // The refused stream 5 is half open too, and counts.
+    expect(resets).toEqual([
+      [5, errorCode.refused],
+      [7, errorCode.refused],
+    ]);
+  });
+
+  it('asks a silent peer for a sign of life, and cuts it when none comes', async () => {
+    const socket = connect(port, '127.0.0.1');
+    const got: Buffer[] = [];
+    socket.on('data', (bytes: Buffer) => got.push(bytes));
+    socket.write(hello);
+    await expect.poll(() => Buffer.concat(got).length).toBeGreaterThan(40);
+    const [connection] = echo.connections;
+    const pings = (): number => Buffer.concat(got).toString('latin1').split('alive').length - 1;
+    connection!.checkAlive();
+    expect(pings()).toBe(0);
+    connection!.checkAlive();
+    await expect.poll(pings).toBe(1);
+    socket.write(frameOf(frameType.ping, flag.ack, 0, Buffer.from('alive\0\0\0')));
+    // Its answer to another ping shows that the first one was read.
+    socket.write(frameOf(frameType.ping, 0, 0, Buffer.from('question')));
+    await expect.poll(() => Buffer.concat(got).includes('question')).toBe(true);
+    connection!.checkAlive();
+    connection!.checkAlive();
+    await expect.poll(pings).toBe(2);
+    expect(echo.errors).toEqual([]);
+    const over = new Promise((resolve) => socket.once('close', resolve));
+    connection!.checkAlive();
+    await over;
+    expect(echo.errors).toMatchObject([{ message: 'no answer to a ping' }]);
+  });
+
+  it('cuts a connection that reads none of its answers', async () => {
+    const unread = new MemoryInFlight(16 * 1024 * 1024);
+    echo.memory = unread;
+    // No window for answers: they wait here.
+    const peer = client({ initialWindowSize: 0 });
+    const streams = Array.from({ length: 4 }, () => peer.request({ ':method': 'POST', ':path': '/echo' }));
+    for (const stream of streams) {
+      stream.on('error', () => undefined);
+      stream.end(Buffer.alloc(2 * 1024 * 1024));
+    }
+    await expect.poll(() => echo.closed, { timeout: 20_000 }).toBe(1);
+    expect(echo.errors).toMatchObject([{ message: expect.stringMatching(/^too many bytes/) as string }]);
   });
 
   it('never throws and always lets go, whatever comes', async () => {

@@ -10,24 +10,28 @@ import {
   frameOf,
   frameType,
   maxFramePayload,
+  maxFramePayloadSetting,
   maxWindow,
   numbersFrame,
-  preface,
   setting,
   settingsFrame,
   unpadded,
   type ErrorCode,
 } from './frames.ts';
-import { CompressionError, HeaderDecoder, headerTableBytes, tableOfNothing, type Header } from './hpack.ts';
-import { Http2Stream, refusal, type StreamOwner } from './stream.ts';
+import { FrameCutter, type FrameSink } from './frame-cutter.ts';
+import { CompressionError, emptyTableSizeUpdate, HeaderDecoder, headerTableBytes, type Header } from './hpack.ts';
+import { MemoryInFlight, type Unsent } from './memory.ts';
+import { contentLength, isMalformed } from './request-headers.ts';
+import { Http2Stream, type StreamOwner } from './stream.ts';
 
 /** Called once per stream; returns its owner. */
 export type AcceptStream = (stream: Http2Stream, headers: readonly Header[]) => StreamOwner;
 
-/** Receive window of one stream: a whole message, so that no body waits for a window update. */
-const streamWindow = limits.grpcMessageBytes;
-/** One connection carries all requests: its window must not be the bottleneck. */
-const connectionWindow = 2 * limits.grpcMessageBytes;
+/**
+ * One connection carries all requests: its window must never be the bottleneck. It is given back on arrival, since the windows of the
+ * streams and `MemoryInFlight` bound what is held.
+ */
+const connectionWindow = 16 * 1024 * 1024;
 
 /** Frames that cost the peer nothing to send but cost us an answer. */
 const controlFrames: ReadonlySet<number> = new Set([
@@ -42,6 +46,10 @@ const nothing: Buffer = Buffer.alloc(0);
 const settingsAck: Buffer = frameOf(frameType.settings, flag.ack, 0, nothing);
 /** The answer to this ping shows that the peer has read our GOAWAY. */
 const drainPing: Buffer = Buffer.from('draining');
+/** The answer to this one shows that the peer is there. */
+const alivePing: Buffer = Buffer.from('alive\0\0\0');
+/** Fewer unread bytes than this are not worth a look at the other connections. */
+const notableUnsentBytes = 1024 * 1024;
 
 /** From this size on, memory is released explicitly. */
 const releasedBytes = 16_384;
@@ -55,20 +63,33 @@ function release(chunk: Buffer): void {
   if (chunk.length >= releasedBytes && buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length) buffer.transfer(0);
 }
 
+/** What a connection needs besides its socket. */
+export interface ConnectionOptions {
+  readonly accept: AcceptStream;
+  /** The connection is over. */
+  readonly closed: () => void;
+  /** Why the connection ends early; `ours`: Sluice cut it, otherwise it broke. */
+  readonly failed?: (error: unknown, ours: boolean) => void;
+  /** Shared by all connections of a transport. */
+  readonly memory: MemoryInFlight;
+  /** Most concurrent streams. */
+  readonly streams?: number;
+}
+
 /**
  * One HTTP/2 server connection (RFC 9113). All answers to one read are sent in one write. It limits what a peer can make it hold or do:
  * header blocks, streams, control frames, and answers that the peer does not read.
  */
-export class Http2Connection {
+export class Http2Connection implements FrameSink, Unsent {
+  readonly streamWindow = limits.http2StreamWindowBytes;
   readonly #socket: Socket;
-  readonly #accept: AcceptStream;
+  readonly #options: ConnectionOptions;
+  readonly #maxStreams: number;
+  readonly #frames = new FrameCutter(this);
   readonly #headers = new HeaderDecoder(limits.http2HeaderListBytes);
   readonly #streams = new Map<number, Http2Stream>();
-  /** Bytes of an incomplete frame (or preface). */
-  #held: Buffer = nothing;
-  /** A DATA frame whose first part was already passed on. */
-  #rest: { readonly id: number; readonly flags: number; left: number } | null = null;
-  #sawPreface = false;
+  /** Streams that ended here before the peer ended its half: frames of them are late, not wrong. */
+  readonly #lingering = new Set<number>();
   #sawSettings = false;
   /** A header block that waits for its CONTINUATION: no other frame may come first. */
   #block: { readonly id: number; readonly ends: boolean; readonly pieces: Buffer[]; bytes: number } | null = null;
@@ -83,6 +104,11 @@ export class Http2Connection {
   #peerStreamWindow = defaultWindow;
   #out: Buffer[] = [];
   #outBytes = 0;
+  /** Bytes of answers that wait for the peer's windows. */
+  #waitingBytes = 0;
+  /** Something came since the last `checkAlive`, and whether that one sent a ping. */
+  #heard = true;
+  #asked = false;
   /** Some bytes of the current read are needed later. */
   #kept = false;
   /** True during a read, whose end flushes. */
@@ -93,31 +119,23 @@ export class Http2Connection {
   #closed = false;
   /** Streams whose answers wait for the connection's window. */
   readonly #starved = new Set<Http2Stream>();
-  readonly #onClose: () => void;
-  readonly #onError: (error: unknown, ours: boolean) => void;
 
-  /** `onError`: why the connection ends early; `ours`: Sluice cut it, otherwise it broke. */
-  constructor(
-    socket: Socket,
-    accept: AcceptStream,
-    onClose: () => void,
-    onError: (error: unknown, ours: boolean) => void = () => undefined,
-  ) {
+  constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
-    this.#accept = accept;
-    this.#onClose = onClose;
-    this.#onError = onError;
+    this.#options = options;
+    this.#maxStreams = options.streams ?? limits.grpcStreams;
+    options.memory.add(this);
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
     socket.on('error', (error) => {
-      if (!this.#closed) this.#onError(error, false);
+      if (!this.#closed) options.failed?.(error, false);
       socket.destroy();
     });
     socket.on('close', () => this.#gone());
     this.write(
       settingsFrame([
-        [setting.maxConcurrentStreams, limits.grpcStreams],
-        [setting.initialWindowSize, streamWindow],
+        [setting.maxConcurrentStreams, this.#maxStreams],
+        [setting.initialWindowSize, this.streamWindow],
         [setting.maxHeaderListSize, limits.http2HeaderListBytes],
       ]),
     );
@@ -138,9 +156,49 @@ export class Http2Connection {
     this.write(frameOf(frameType.ping, 0, 0, drainPing));
   }
 
+  /** Whether no more frames are read. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get unsent(): number {
+    return this.#waitingBytes + this.#socket.writableLength;
+  }
+
   /** Cuts the connection and all its streams. */
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  unread(): void {
+    this.#fail(new ConnectionError(errorCode.calm, 'too many bytes of answers that the peer does not read'));
+  }
+
+  /**
+   * Called at regular intervals: cuts a connection from which nothing came for two of them, although it was asked for a sign of life in
+   * between.
+   */
+  checkAlive(): void {
+    if (this.#closed) return;
+    if (this.#heard) this.#asked = false;
+    else if (this.#asked) {
+      this.#options.failed?.(new Error('no answer to a ping'), false);
+      this.#socket.destroy();
+      return;
+    } else {
+      this.#asked = true;
+      this.write(frameOf(frameType.ping, 0, 0, alivePing));
+    }
+    this.#heard = false;
+  }
+
+  waits(bytes: number): void {
+    this.#waitingBytes += bytes;
+    if (bytes > 0 && this.#waitingBytes > notableUnsentBytes) this.#options.memory.checkUnsent();
+  }
+
+  takesParts(): boolean {
+    return this.#sawSettings && this.#block === null;
   }
 
   /** Queues whole frames; they are sent together at the end of this turn or of the read that caused them. */
@@ -160,7 +218,7 @@ export class Http2Connection {
   headerBlock(block: Buffer): Buffer {
     if (this.#table !== 'to-close') return block;
     this.#table = 'closed';
-    return Buffer.concat([tableOfNothing, block]);
+    return Buffer.concat([emptyTableSizeUpdate, block]);
   }
 
   /** Takes up to `wanted` bytes from the connection's window and returns how many. If fewer, the stream is called again later. */
@@ -174,21 +232,25 @@ export class Http2Connection {
   /** A stream that has ended on our side, or was reset. */
   forget(stream: Http2Stream): void {
     this.#streams.delete(stream.id);
+    if (!stream.peerEnded) this.#linger(stream.id);
     this.#starved.delete(stream);
     this.#closeIfDrained();
   }
 
   #flush(): void {
     if (this.#out.length === 0 || this.#closed) return;
+    if (this.#socket.writableLength > notableUnsentBytes) {
+      this.#options.memory.checkUnsent();
+      if (this.#closed) return;
+    }
+    this.#send();
+  }
+
+  #send(): void {
     const frames = this.#out;
     const bytes = this.#outBytes;
     this.#out = [];
     this.#outBytes = 0;
-    if (this.#socket.writableLength > limits.http2UnsentBytes) {
-      // The peer sends but never reads.
-      this.#socket.destroy();
-      return;
-    }
     if (frames.length === 1) this.#socket.write(frames[0]!);
     else if (bytes <= maxFramePayload) this.#socket.write(Buffer.concat(frames, bytes));
     else {
@@ -201,86 +263,19 @@ export class Http2Connection {
   #read(chunk: Buffer): void {
     this.#reading = true;
     this.#kept = false;
+    this.#heard = true;
     try {
-      this.#parse(chunk);
+      this.#frames.push(chunk);
       if (!this.#kept) release(chunk);
     } catch (error) {
-      this.#onError(error, true);
-      this.#fail(
-        error instanceof ConnectionError ? error.code : error instanceof CompressionError ? errorCode.compression : errorCode.internal,
-      );
+      this.#fail(error);
     }
     this.#reading = false;
     this.#flush();
   }
 
-  #parse(chunk: Buffer): void {
-    let at = this.#goOn(chunk);
-    // Only a frame that came in parts is assembled; all others are read in place.
-    while (this.#held.length > 0) {
-      const missing = this.#length(this.#held, 0) - this.#held.length;
-      if (missing <= 0) {
-        const frame = this.#held;
-        this.#held = nothing;
-        this.#consume(frame);
-        continue;
-      }
-      if (at === chunk.length) return;
-      const part = chunk.subarray(at, at + missing);
-      this.#held = Buffer.concat([this.#held, part]);
-      at += part.length;
-    }
-    while (at < chunk.length && !this.#closed) {
-      const length = this.#length(chunk, at);
-      if (chunk.length - at < length) {
-        if (this.#begin(chunk, at, length)) return;
-        // Copied because the read's own buffer is far larger.
-        this.#held = Buffer.from(chunk.subarray(at));
-        return;
-      }
-      this.#consume(chunk.subarray(at, at + length));
-      at += length;
-    }
-  }
-
-  /** Passes on the first part of an incomplete DATA frame; false if it is not a DATA frame, or not a valid one. */
-  #begin(chunk: Buffer, at: number, length: number): boolean {
-    const payload = at + frameHeaderBytes;
-    if (!this.#sawSettings || this.#block !== null || chunk.length <= payload || chunk[at + 3] !== frameType.data) return false;
-    const flags = chunk[at + 4]!;
-    if ((flags & flag.padded) !== 0) return false;
-    const id = chunk.readUInt32BE(at + 5) & 0x7fff_ffff;
-    this.#data(id, 0, chunk.subarray(payload));
-    this.#rest = { id, flags, left: length - (chunk.length - at) };
-    return true;
-  }
-
-  /** Passes on more of such a frame. Returns where the next frame begins. */
-  #goOn(chunk: Buffer): number {
-    const rest = this.#rest;
-    if (rest === null) return 0;
-    const taken = Math.min(rest.left, chunk.length);
-    rest.left -= taken;
-    if (rest.left === 0) this.#rest = null;
-    this.#data(rest.id, rest.left === 0 ? rest.flags : 0, chunk.subarray(0, taken));
-    return taken;
-  }
-
-  /** The length of the frame or preface at `at`, as far as it is known from the available bytes. */
-  #length(bytes: Buffer, at: number): number {
-    if (!this.#sawPreface) return preface.length;
-    if (bytes.length - at < frameHeaderBytes) return frameHeaderBytes;
-    const payload = bytes.readUIntBE(at, 3);
-    if (payload > maxFramePayload) throw new ConnectionError(errorCode.frameSize, 'frame too large');
-    return frameHeaderBytes + payload;
-  }
-
-  #consume(frame: Buffer): void {
-    if (!this.#sawPreface) {
-      if (!frame.equals(preface)) throw new ConnectionError(errorCode.protocol, 'no HTTP/2 preface');
-      this.#sawPreface = true;
-      return;
-    }
+  /** One whole frame. Throws ConnectionError. */
+  consume(frame: Buffer): void {
     const type = frame[3]!;
     const flags = frame[4]!;
     const id = frame.readUInt32BE(5) & 0x7fff_ffff;
@@ -297,7 +292,7 @@ export class Http2Connection {
       this.#countControl();
     switch (type) {
       case frameType.data:
-        this.#data(id, flags, payload);
+        this.data(id, flags, payload);
         return;
       case frameType.headers:
         this.#headersFrame(id, flags, payload);
@@ -308,7 +303,11 @@ export class Http2Connection {
       case frameType.resetStream:
         if (payload.length !== 4) throw new ConnectionError(errorCode.frameSize, 'RST_STREAM of a wrong size');
         this.#known(id);
+        this.#lingering.delete(id);
         this.#end(id, true);
+        return;
+      case frameType.priority:
+        this.#priority(id, payload);
         return;
       case frameType.settings:
         this.#settings(id, flags, payload);
@@ -321,13 +320,18 @@ export class Http2Connection {
         return;
       case frameType.pushPromise:
         throw new ConnectionError(errorCode.protocol, 'a client cannot push');
+      case frameType.goAway:
+        // A client that goes away needs no answer.
+        if (id !== 0) throw new ConnectionError(errorCode.protocol, 'GOAWAY of a stream');
+        return;
       default:
-        // A client's GOAWAY needs no answer; PRIORITY is deprecated; unknown types must be ignored.
+        // Unknown types must be ignored.
         return;
     }
   }
 
-  #data(id: number, flags: number, payload: Buffer): void {
+  /** A DATA frame, or a part of one. Throws ConnectionError. */
+  data(id: number, flags: number, payload: Buffer): void {
     this.#known(id);
     // Padding counts towards the window, and so does data for a stream that has ended here.
     this.#received += payload.length;
@@ -337,15 +341,15 @@ export class Http2Connection {
       this.#received = 0;
     }
     const stream = this.#streams.get(id);
-    if (stream === undefined) return;
     const ends = (flags & flag.endStream) !== 0;
-    stream.received += payload.length;
-    if (stream.received > streamWindow) throw new ConnectionError(errorCode.flowControl, 'more than the stream’s window');
-    if (!ends && stream.received > streamWindow / 2) {
-      this.write(numbersFrame(frameType.windowUpdate, id, stream.received));
-      stream.received = 0;
+    if (stream === undefined) {
+      if (!this.#lingering.has(id)) throw new ConnectionError(errorCode.streamClosed, 'data of a closed stream');
+      if (ends) this.#lingering.delete(id);
+      return;
     }
-    if (!stream.arrived(unpadded(payload, flags))) this.#kept = true;
+    if (stream.peerEnded) throw new ConnectionError(errorCode.streamClosed, 'data after the end of a stream');
+    const content = unpadded(payload, flags);
+    if (!stream.arrived(content, payload.length - content.length)) this.#kept = true;
     if (ends) this.#end(id, false);
   }
 
@@ -354,6 +358,7 @@ export class Http2Connection {
     let block = unpadded(payload, flags);
     if ((flags & flag.priority) !== 0) {
       if (block.length < 5) throw new ConnectionError(errorCode.frameSize, 'priority cut short');
+      if ((block.readUInt32BE(0) & 0x7fff_ffff) === id) throw new ConnectionError(errorCode.protocol, 'a stream that depends on itself');
       block = block.subarray(5);
     }
     const ends = (flags & flag.endStream) !== 0;
@@ -377,46 +382,98 @@ export class Http2Connection {
   #opened(id: number, ends: boolean, block: Buffer): void {
     // Always decoded: the tables of both sides must stay in sync.
     const headers = this.#headers.decode(block);
+    const { invalidName } = this.#headers;
     if (id <= this.#lastStream) {
-      this.#countControl();
-      if (!ends) throw new ConnectionError(errorCode.protocol, 'headers inside a stream');
-      this.#end(id, false);
+      this.#trailers(id, ends, invalidName || isMalformed(headers, true));
       return;
     }
     this.#lastStream = id;
-    if (id > this.#goAwayAt || this.#streams.size >= limits.grpcStreams) {
-      this.write(refusal(id));
+    if (id > this.#goAwayAt || this.#streams.size + this.#lingering.size >= this.#maxStreams) {
+      this.#refuse(id, ends, errorCode.refused);
       return;
     }
-    const stream = new Http2Stream(this, id, this.#peerStreamWindow);
+    const announced = contentLength(headers);
+    if (invalidName || isMalformed(headers, false) || (ends && announced !== null && announced !== 0)) {
+      this.#refuse(id, ends, errorCode.protocol);
+      return;
+    }
+    const stream = new Http2Stream(this, id, this.#peerStreamWindow, announced);
     this.#streams.set(id, stream);
-    stream.own(this.#accept(stream, headers));
+    stream.own(this.#options.accept(stream, headers));
     if (ends) this.#end(id, false);
+  }
+
+  #trailers(id: number, ends: boolean, malformed: boolean): void {
+    this.#countControl();
+    const stream = this.#streams.get(id);
+    if (stream === undefined) {
+      if (this.#lingering.has(id)) {
+        if (ends) this.#lingering.delete(id);
+        return;
+      }
+      throw new ConnectionError(id === this.#lastStream ? errorCode.streamClosed : errorCode.protocol, 'headers of a closed stream');
+    }
+    if (stream.peerEnded) throw new ConnectionError(errorCode.streamClosed, 'headers after the end of a stream');
+    if (!ends) throw new ConnectionError(errorCode.protocol, 'headers inside a stream');
+    if (malformed) stream.reset(errorCode.protocol);
+    else this.#end(id, false);
+  }
+
+  /** Resets a stream that was not opened. */
+  #refuse(id: number, ended: boolean, code: ErrorCode): void {
+    this.write(numbersFrame(frameType.resetStream, id, code));
+    if (!ended) this.#linger(id);
+  }
+
+  #linger(id: number): void {
+    this.#lingering.add(id);
+    if (this.#lingering.size > 2 * this.#maxStreams) this.#fail(new ConnectionError(errorCode.calm, 'too many streams that never end'));
   }
 
   /** The peer's half of a stream, or the whole stream, ended. It is kept for our half unless it was reset. */
   #end(id: number, cancelled: boolean): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
+    if (!cancelled && !stream.hasAnnouncedLength()) {
+      stream.peerEnded = true;
+      stream.reset(errorCode.protocol);
+      return;
+    }
     stream.closed(cancelled);
     if (cancelled) this.forget(stream);
   }
 
+  #priority(id: number, payload: Buffer): void {
+    if (id === 0) throw new ConnectionError(errorCode.protocol, 'priority of the connection');
+    if (payload.length !== 5) throw new ConnectionError(errorCode.frameSize, 'PRIORITY of a wrong size');
+    // Otherwise deprecated, and ignored.
+    if ((payload.readUInt32BE(0) & 0x7fff_ffff) === id) throw new ConnectionError(errorCode.protocol, 'a stream that depends on itself');
+  }
+
   #settings(id: number, flags: number, payload: Buffer): void {
     if (id !== 0) throw new ConnectionError(errorCode.protocol, 'settings of a stream');
-    if ((flags & flag.ack) !== 0) return;
+    if ((flags & flag.ack) !== 0) {
+      if (payload.length > 0) throw new ConnectionError(errorCode.frameSize, 'acknowledged settings with a payload');
+      return;
+    }
     if (payload.length % 6 !== 0) throw new ConnectionError(errorCode.frameSize, 'settings of a wrong size');
+    let window = this.#peerStreamWindow;
     for (let at = 0; at < payload.length; at += 6) {
       const key = payload.readUInt16BE(at);
       const to = payload.readUInt32BE(at + 2);
       if (key === setting.headerTableSize && to < headerTableBytes && this.#table === 'unused') this.#table = 'to-close';
+      if (key === setting.enablePush && to > 1) throw new ConnectionError(errorCode.protocol, 'push neither on nor off');
+      if (key === setting.maxFrameSize && (to < maxFramePayload || to > maxFramePayloadSetting))
+        throw new ConnectionError(errorCode.protocol, 'frame size out of range');
       if (key !== setting.initialWindowSize) continue;
       if (to > maxWindow) throw new ConnectionError(errorCode.flowControl, 'window too large');
-      const change = to - this.#peerStreamWindow;
-      this.#peerStreamWindow = to;
-      for (const stream of [...this.#streams.values()]) this.#grow(stream, change);
+      window = to;
     }
+    // Before what a larger window lets go.
     this.write(settingsAck);
+    const change = window - this.#peerStreamWindow;
+    this.#peerStreamWindow = window;
+    if (change !== 0) for (const stream of [...this.#streams.values()]) this.#grow(stream, change);
   }
 
   #ping(id: number, flags: number, payload: Buffer): void {
@@ -435,13 +492,15 @@ export class Http2Connection {
   #windowUpdate(id: number, payload: Buffer): void {
     if (payload.length !== 4) throw new ConnectionError(errorCode.frameSize, 'WINDOW_UPDATE of a wrong size');
     const bytes = payload.readUInt32BE(0) & 0x7fff_ffff;
-    if (bytes === 0) throw new ConnectionError(errorCode.protocol, 'a window that grows by nothing');
     if (id !== 0) {
       this.#known(id);
       const stream = this.#streams.get(id);
-      if (stream !== undefined) this.#grow(stream, bytes);
+      if (stream === undefined) return;
+      if (bytes === 0) stream.reset(errorCode.protocol);
+      else this.#grow(stream, bytes);
       return;
     }
+    if (bytes === 0) throw new ConnectionError(errorCode.protocol, 'a window that grows by nothing');
     this.#sendWindow += bytes;
     if (this.#sendWindow > maxWindow) throw new ConnectionError(errorCode.flowControl, 'window too large');
     const starved = [...this.#starved];
@@ -467,9 +526,17 @@ export class Http2Connection {
     if (++this.#controlCount > limits.http2ControlFrames) throw new ConnectionError(errorCode.calm, 'too many frames that only cost');
   }
 
-  #fail(code: ErrorCode): void {
-    this.write(numbersFrame(frameType.goAway, 0, this.#lastStream, code));
-    this.#flush();
+  /** Cuts the connection and says why. */
+  #fail(error: unknown): void {
+    if (this.#closed) return;
+    this.#options.failed?.(error, true);
+    const code =
+      error instanceof ConnectionError ? error.code : error instanceof CompressionError ? errorCode.compression : errorCode.internal;
+    // Not flushed as usual: that would look at the unread answers again.
+    const last = numbersFrame(frameType.goAway, 0, this.#lastStream, code);
+    this.#out.push(last);
+    this.#outBytes += last.length;
+    this.#send();
     this.#socket.destroySoon();
     this.#gone();
   }
@@ -483,10 +550,11 @@ export class Http2Connection {
   #gone(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#options.memory.remove(this);
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     this.#starved.clear();
     for (const stream of streams) stream.closed(true);
-    this.#onClose();
+    this.#options.closed();
   }
 }

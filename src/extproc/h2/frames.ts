@@ -3,6 +3,8 @@
 export const frameHeaderBytes = 9;
 /** The largest payload accepted here, which is also the default before a peer has read our settings. */
 export const maxFramePayload = 16_384;
+/** The largest that a peer may ask for (RFC 9113, 6.5.2). */
+export const maxFramePayloadSetting = 0xff_ffff;
 export const preface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 export const defaultWindow = 65_535;
 export const maxWindow = 0x7fff_ffff;

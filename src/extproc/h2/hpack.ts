@@ -19,10 +19,13 @@ const staticTable: readonly (readonly [string, string])[] = (
 export const headerTableBytes = 4096;
 
 /** A table size update to zero, at the start of a block (RFC 7541, 6.3). */
-export const tableOfNothing: Buffer = Buffer.from([0x20]);
+export const emptyTableSizeUpdate: Buffer = Buffer.from([0x20]);
 
 /** Overhead per entry beyond its name and value (RFC 7541, 4.1). */
 const entryOverhead = 32;
+
+/** A field name of HTTP/2, or a pseudo-header. */
+const validName = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
 /** An invalid header block; the connection cannot continue, since both sides' tables must stay in sync. */
 export class CompressionError extends Error {
@@ -36,6 +39,10 @@ export type Header = readonly [name: string, value: string];
  * `maxListBytes` (names, values and 32 bytes each).
  */
 export class HeaderDecoder {
+  /** Whether the last block has a name that HTTP/2 does not allow: upper case, or no token. */
+  invalidName = false;
+  /** Such a name is in the table: later blocks may use it by its index. */
+  #tainted = false;
   readonly #maxListBytes: number;
   /** Newest first. */
   #entries: Header[] = [];
@@ -52,6 +59,7 @@ export class HeaderDecoder {
   decode(block: Buffer): Header[] {
     this.#bytes = block;
     this.#at = 0;
+    this.invalidName = false;
     const headers: Header[] = [];
     let total = 0;
     while (this.#at < block.length) {
@@ -60,6 +68,7 @@ export class HeaderDecoder {
       if ((first & 0x80) !== 0) header = this.#entry(this.#integer(7));
       else if ((first & 0xc0) === 0x40) {
         header = this.#literal(6);
+        if (this.invalidName) this.#tainted = true;
         this.#insert(header);
       } else if ((first & 0xe0) === 0x20) {
         if (headers.length > 0) throw new CompressionError('table size change after a header');
@@ -71,12 +80,15 @@ export class HeaderDecoder {
       headers.push(header);
     }
     this.#bytes = Buffer.alloc(0);
+    if (this.#tainted) this.invalidName ||= headers.some(([name]) => !validName.test(name));
     return headers;
   }
 
   #literal(prefixBits: number): Header {
     const index = this.#integer(prefixBits);
-    const name = index === 0 ? this.#string() : this.#entry(index)[0];
+    if (index > 0) return [this.#entry(index)[0], this.#string()];
+    const name = this.#string();
+    if (!validName.test(name)) this.invalidName = true;
     return [name, this.#string()];
   }
 

@@ -7,6 +7,8 @@ import { runs } from '../../../test/support/fuzz.ts';
 import { Http2Connection } from './connection.ts';
 import { errorCode, flag, frameOf, frameType, numbersFrame, preface, settingsFrame } from './frames.ts';
 import { encodeHeaders, HeaderDecoder, type Header } from './hpack.ts';
+import { MemoryInFlight } from './memory.ts';
+import { limits } from '../../lib/limits.ts';
 
 /** A socket whose peer is the test: it gets exactly the chunks that it is given. */
 class GivenSocket extends EventEmitter {
@@ -38,7 +40,10 @@ interface Told {
   closed: boolean | null;
 }
 
-const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,12}$/);
+/** Names that no rule of HTTP/2 forbids or gives a meaning. */
+const name = fc
+  .stringMatching(/^[a-z][a-z0-9-]{0,12}$/)
+  .filter((text) => !/^(te|upgrade|connection|keep-alive|content-length)$/.test(text));
 const value = fc.stringMatching(/^([!-~]([ -~]{0,30}[!-~])?)?$/);
 const bytes = fc.uint8Array({ maxLength: 60 }).map((array) => Buffer.from(array));
 const padding = fc.option(fc.nat(20), { nil: null });
@@ -49,9 +54,16 @@ function padded(payload: Buffer, pad: number | null): { readonly flags: number; 
     : { flags: flag.padded, payload: Buffer.concat([Buffer.from([pad]), payload, Buffer.alloc(pad)]) };
 }
 
+/** Headers that every request has. */
+const opening: readonly Header[] = [
+  [':method', 'POST'],
+  [':scheme', 'http'],
+  [':path', '/x'],
+];
+
 /** One stream as frames, in order; nothing may come between those of one group. */
 const conversation = fc.record({
-  headers: fc.array(fc.tuple(name, value), { maxLength: 5 }),
+  headers: fc.array(fc.tuple(name, value), { maxLength: 5 }).map((own) => [...opening, ...own]),
   blockCuts: fc.array(fc.nat(200), { maxLength: 3 }),
   pad: padding,
   priority: fc.boolean(),
@@ -141,15 +153,21 @@ describe('frames of several streams', () => {
 
           const told: Told[] = [];
           const socket = new GivenSocket();
-          const connection = new Http2Connection(
-            socket as unknown as Socket,
-            (_stream, headers) => {
+          const connection = new Http2Connection(socket as unknown as Socket, {
+            accept: (stream, headers) => {
               const one: Told = { headers, data: '', closed: null };
               told.push(one);
-              return { data: (got) => (one.data += got.toString('latin1')) !== '', closed: (cancelled) => (one.closed = cancelled) };
+              return {
+                data: (got) => {
+                  stream.consumed(got.length);
+                  return (one.data += got.toString('latin1')) !== '';
+                },
+                closed: (cancelled) => (one.closed = cancelled),
+              };
             },
-            () => undefined,
-          );
+            closed: () => undefined,
+            memory: new MemoryInFlight(limits.transportMemoryBytes),
+          });
           for (const [index, place] of places.slice(1).entries()) socket.emit('data', all.subarray(places[index], place));
           expect(socket.destroyed).toBe(false);
           expect(told).toEqual(streams.map((stream) => stream.told));
@@ -253,14 +271,16 @@ describe('against nghttp2', () => {
     const connections = new Set<Http2Connection>();
     const server = createServer((socket) => {
       connections.add(
-        new Http2Connection(
-          socket,
-          (stream, headers) => {
+        new Http2Connection(socket, {
+          accept: (stream, headers) => {
             seen.push(headers);
             const own = headers.filter(([key]) => key.startsWith('x-'));
             const pieces: Buffer[] = [];
             return {
-              data: (got) => pieces.push(Buffer.from(got)) > 0,
+              data: (got) => {
+                stream.consumed(got.length);
+                return pieces.push(Buffer.from(got)) > 0;
+              },
               closed: (cancelled) => {
                 if (cancelled) return;
                 stream.respond(encodeHeaders([[':status', '200'], ...own]), false);
@@ -269,8 +289,9 @@ describe('against nghttp2', () => {
               },
             };
           },
-          () => undefined,
-        ),
+          closed: () => undefined,
+          memory: new MemoryInFlight(limits.transportMemoryBytes),
+        }),
       );
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

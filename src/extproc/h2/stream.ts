@@ -1,4 +1,5 @@
 import {
+  ConnectionError,
   errorCode,
   flag,
   frameHeaderBytes,
@@ -24,7 +25,11 @@ const copyBelow = 4_096;
 
 /** The part of a connection that a stream uses. */
 export interface StreamConnection {
+  /** What a peer may send on a stream before any of it is consumed, in bytes. */
+  readonly streamWindow: number;
   write(frames: Buffer): void;
+  /** `bytes` more (or fewer) bytes of answers wait for the peer's windows. */
+  waits(bytes: number): void;
   headerBlock(block: Buffer): Buffer;
   /** How many of `wanted` bytes may be sent now; the stream is called when more may be. */
   take(stream: Http2Stream, wanted: number): number;
@@ -37,18 +42,27 @@ export class Http2Stream {
   readonly #connection: StreamConnection;
   #owner: StreamOwner | null = null;
   #sendWindow: number;
-  /** Received since our last WINDOW_UPDATE. */
-  received = 0;
+  /** What the peer may still send, and what it sent that is not consumed, in bytes. */
+  #window: number;
+  #unconsumed = 0;
+  /** Bytes of the body that the request's headers announce, and those that came; null: not announced. */
+  #announced: number | null;
+  #came = 0;
+  /** The peer's half has ended. */
+  peerEnded = false;
   /** DATA that waits for the flow-control window, and the trailers after it. */
   #waiting: Buffer[] = [];
   #trailers: Buffer | null = null;
   #ended = false;
   #over = false;
 
-  constructor(connection: StreamConnection, id: number, sendWindow: number) {
+  /** `announced`: the length that the request's headers give its body; null if they do not. */
+  constructor(connection: StreamConnection, id: number, sendWindow: number, announced: number | null) {
     this.#connection = connection;
     this.id = id;
     this.#sendWindow = sendWindow;
+    this.#window = connection.streamWindow;
+    this.#announced = announced;
   }
 
   /** Our half, or the whole stream, has ended. */
@@ -72,7 +86,7 @@ export class Http2Stream {
   /** Sends `payload`, now or when the peer's windows allow it. */
   data(payload: Buffer): void {
     if (this.over) return;
-    if (this.#waiting.length > 0) this.#waiting.push(payload);
+    if (this.#waiting.length > 0) this.#wait(payload);
     else this.#push(payload);
   }
 
@@ -84,10 +98,13 @@ export class Http2Stream {
     else this.#sendTrailers(block);
   }
 
+  /** Ends the whole stream over an error of the peer; its owner is told as of a reset. */
   reset(code: ErrorCode): void {
     if (this.#over) return;
+    const owner = this.#ended ? null : this.#owner;
     this.#connection.write(numbersFrame(frameType.resetStream, this.id, code));
     this.#finish();
+    owner?.closed(true);
   }
 
   /** The peer's window grew; false if it exceeds the allowed maximum. */
@@ -104,6 +121,7 @@ export class Http2Stream {
     if (waiting.length === 0 || this.#over) return;
     this.#waiting = [];
     for (const [index, payload] of waiting.entries()) {
+      this.#connection.waits(-payload.length);
       if (!this.#push(payload)) {
         this.#waiting.push(...waiting.slice(index + 1));
         return;
@@ -112,14 +130,51 @@ export class Http2Stream {
     if (this.#trailers !== null) this.#sendTrailers(this.#trailers);
   }
 
-  /** Called by the connection with the peer's bytes. Returns whether they are no longer needed. */
-  arrived(bytes: Buffer): boolean {
-    return this.over || this.#owner === null || this.#owner.data(bytes);
+  /**
+   * Called by the connection with the peer's bytes, of which `padding` more count towards the window. Returns whether they are no longer
+   * needed. Throws ConnectionError if they are more than the window allows.
+   */
+  arrived(bytes: Buffer, padding: number): boolean {
+    this.#window -= bytes.length + padding;
+    if (this.#window < 0) throw new ConnectionError(errorCode.flowControl, 'more than the stream’s window');
+    if (this.over || this.#owner === null) return true;
+    this.#unconsumed += bytes.length + padding;
+    this.#came += bytes.length;
+    if (padding > 0) this.consumed(padding);
+    return this.#owner.data(bytes);
+  }
+
+  /** Called by the connection when the peer's half ends: whether its body has the length that was announced. */
+  hasAnnouncedLength(): boolean {
+    return this.#announced === null || this.#announced === this.#came;
+  }
+
+  /** `bytes` of what came are not held any more: the peer may send as much again. */
+  consumed(bytes: number): void {
+    this.#unconsumed -= bytes;
+    const room = this.#connection.streamWindow - this.#unconsumed - this.#window;
+    // In larger steps, since most streams end first.
+    if (room * 2 >= this.#connection.streamWindow) this.#grant(room);
+  }
+
+  /** `bytes` more must arrive before anything can be consumed: the caller has the memory for them. */
+  needs(bytes: number): void {
+    if (bytes > this.#window) this.#grant(bytes - this.#window);
+  }
+
+  #grant(bytes: number): void {
+    if (this.over || this.peerEnded) return;
+    this.#window += bytes;
+    this.#connection.write(numbersFrame(frameType.windowUpdate, this.id, bytes));
   }
 
   /** Called by the connection: the peer's half, or the whole stream, ended. */
   closed(cancelled: boolean): void {
-    if (cancelled) this.#over = true;
+    this.peerEnded = true;
+    if (cancelled) {
+      this.#over = true;
+      this.#dropWaiting();
+    }
     const owner = this.#owner;
     this.#owner = null;
     if (!this.#ended) owner?.closed(cancelled);
@@ -132,7 +187,7 @@ export class Http2Stream {
       const wanted = Math.min(payload.length - at, maxFramePayload, Math.max(0, this.#sendWindow));
       const granted = wanted === 0 ? 0 : this.#connection.take(this, wanted);
       if (granted === 0) {
-        this.#waiting.push(payload.subarray(at));
+        this.#wait(payload.subarray(at));
         return false;
       }
       this.#sendWindow -= granted;
@@ -149,6 +204,16 @@ export class Http2Stream {
     return true;
   }
 
+  #wait(payload: Buffer): void {
+    this.#waiting.push(payload);
+    this.#connection.waits(payload.length);
+  }
+
+  #dropWaiting(): void {
+    for (const payload of this.#waiting) this.#connection.waits(-payload.length);
+    this.#waiting = [];
+  }
+
   #sendTrailers(block: Buffer): void {
     this.#connection.write(frameOf(frameType.headers, flag.endHeaders | flag.endStream, this.id, this.#connection.headerBlock(block)));
     this.#finish();
@@ -158,9 +223,7 @@ export class Http2Stream {
     this.#ended = true;
     this.#over = true;
     this.#owner = null;
+    this.#dropWaiting();
     this.#connection.forget(this);
   }
 }
-
-/** The only frame sent for a refused stream. */
-export const refusal = (id: number): Buffer => numbersFrame(frameType.resetStream, id, errorCode.refused);

@@ -2,8 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Tools that the Kubernetes tests run. `testkube` is etcd and all of Kubernetes in one binary. */
+/** Tools that tests run. `testkube` is etcd and all of Kubernetes in one binary. */
 export type Tool =
+  | 'h2spec'
+  | 'grpcurl'
   | 'testkube'
   | 'helm'
   | 'envoy-gateway'

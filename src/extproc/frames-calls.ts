@@ -1,0 +1,206 @@
+import { limits } from '../lib/limits.ts';
+import { roleHeader } from '../attach/names.ts';
+import { decodeAccessLog } from './access-log.ts';
+import { decodeRequest, encodeReplyPieces } from './codec.ts';
+import { fillPrefix, frame, prefixBytes } from './grpc-frames.ts';
+import { encodeHeaders, type Header } from './h2/hpack.ts';
+import type { MemoryInFlight } from './h2/memory.ts';
+import type { Http2Stream, StreamOwner } from './h2/stream.ts';
+import { MessageIntake } from './message-intake.ts';
+import { roleOf } from './roles.ts';
+import { wantsBody } from './session.ts';
+import type { ProcessingRequest, ProcStream, Reply, Services, StreamHandler } from './types.ts';
+import { WireError } from './wire.ts';
+
+/** gRPC calls over streams of our own HTTP/2. */
+
+const status = { ok: '0', invalidArgument: '3', resourceExhausted: '8', unimplemented: '12' } as const;
+type Status = keyof typeof status;
+
+const answer: readonly Header[] = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+];
+export const answerBlock: Buffer = encodeHeaders(answer);
+export const trailerBlock = Object.fromEntries(
+  Object.entries(status).map(([name, code]) => [name, encodeHeaders([['grpc-status', code]])]),
+) as Record<Status, Buffer>;
+/** Response headers and trailers in one block, for calls that get no message. */
+export const endBlock = Object.fromEntries(
+  Object.entries(status).map(([name, code]) => [name, encodeHeaders([...answer, ['grpc-status', code]])]),
+) as Record<Status, Buffer>;
+
+/** HealthCheckResponse{status}: 1 is SERVING, 2 is NOT_SERVING. */
+export const healthReply = (serving: boolean): Buffer => frame(Buffer.from([0x08, serving ? 1 : 2]));
+
+function framed(reply: Reply): Buffer[] {
+  const pieces = encodeReplyPieces(reply, prefixBytes);
+  fillPrefix(pieces);
+  return pieces;
+}
+
+const wantsBodyMessage: Buffer = Buffer.concat(framed(wantsBody));
+
+/** What the calls of one transport share. */
+export interface CallContext {
+  readonly services: Services;
+  readonly memory: MemoryInFlight;
+}
+
+const noMemory = (): WireError => new WireError('too many bytes of messages in flight');
+
+/** One Process call: gRPC messages in, replies out. */
+export class ProcessCall implements StreamOwner, ProcStream {
+  readonly #stream: Http2Stream;
+  readonly #services: Services;
+  readonly #handler: StreamHandler;
+  readonly #intake: MessageIntake;
+  readonly #over: () => void;
+  #responded = false;
+  #told = false;
+  /** A reply came, or the end, since the last message. */
+  #replied = false;
+
+  /** `peer`: the Envoy that called. `over`: called once, when the stream is closed. */
+  constructor(stream: Http2Stream, { services, memory }: CallContext, headers: readonly Header[], peer: string, over: () => void) {
+    this.#over = over;
+    this.#stream = stream;
+    this.#services = services;
+    this.#intake = new MessageIntake(stream, memory, limits.grpcMessageBytes);
+    const value = (header: string): string | undefined => headers.find(([name]) => name === header)?.[1];
+    this.#handler = services.process(this, roleOf(value(roleHeader)), value('traceparent'), peer);
+  }
+
+  send(reply: Reply): void {
+    if (this.#stream.over) return;
+    if (!this.#responded) {
+      this.#responded = true;
+      this.#stream.respond(answerBlock, false);
+    }
+    if (reply === wantsBody) this.#stream.data(wantsBodyMessage);
+    else for (const piece of framed(reply)) this.#stream.data(piece);
+    if (reply.kind === 'wait') return;
+    this.#replied = true;
+    this.#intake.release();
+  }
+
+  end(): void {
+    this.#end('ok');
+  }
+
+  data(bytes: Buffer): boolean {
+    const messages = this.#intake.push(bytes);
+    if (messages === null) {
+      this.#refuse(new WireError('no gRPC message'));
+      return false;
+    }
+    const { copied } = this.#intake;
+    let inUse = 0;
+    for (const message of messages) {
+      // After we ended the stream, a message from Envoy may still be in flight; it needs no reply.
+      if (this.#stream.over) return copied;
+      let request: ProcessingRequest;
+      try {
+        request = decodeRequest(message);
+      } catch (error) {
+        this.#refuse(error);
+        return copied;
+      }
+      this.#replied = false;
+      this.#handler.message(request);
+      inUse = this.#waits(request) ? message.length : 0;
+    }
+    if (this.#stream.over || this.#intake.settle(bytes.length, messages.length, inUse))
+      return messages.length === 0 ? this.#intake.copied : copied;
+    this.#services.told('too-many-bytes', noMemory());
+    this.#end('resourceExhausted');
+    this.#handler.closed(true);
+    return false;
+  }
+
+  closed(cancelled: boolean): void {
+    this.#handler.closed(cancelled);
+    if (!cancelled) this.end();
+    this.#tell();
+  }
+
+  /** A whole body without a reply: its bytes are needed until the decision. */
+  #waits({ phase, observability }: ProcessingRequest): boolean {
+    if (this.#replied || observability) return false;
+    return (phase.kind === 'request-body' || phase.kind === 'response-body') && phase.endOfStream;
+  }
+
+  #tell(): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.#intake.close();
+    this.#over();
+  }
+
+  #refuse(error: unknown): void {
+    this.#services.told('decode-error', error);
+    this.#end('invalidArgument');
+    this.#handler.closed(true);
+  }
+
+  #end(how: Status): void {
+    this.#replied = true;
+    this.#tell();
+    if (this.#responded) this.#stream.trailers(trailerBlock[how]);
+    else this.#stream.respond(endBlock[how], true);
+  }
+}
+
+/** The long-lived call in which Envoy reports ended exchanges. The only reply is its end. */
+export class AccessLogCall implements StreamOwner {
+  readonly #stream: Http2Stream;
+  readonly #services: Services;
+  readonly #on: { readonly read: () => void; readonly closed: () => void };
+  readonly #intake: MessageIntake;
+
+  /** `on.read`: called after each message. `on.closed`: called when the call is over. */
+  constructor(stream: Http2Stream, { services, memory }: CallContext, on: { readonly read: () => void; readonly closed: () => void }) {
+    this.#stream = stream;
+    this.#services = services;
+    this.#on = on;
+    this.#intake = new MessageIntake(stream, memory, limits.accessLogMessageBytes);
+  }
+
+  /** Envoy opens another call when it has more entries. */
+  end(): void {
+    this.#intake.close();
+    this.#stream.respond(endBlock.ok, true);
+  }
+
+  data(bytes: Buffer): boolean {
+    const messages = this.#intake.push(bytes);
+    try {
+      if (messages === null) throw new WireError('no gRPC message');
+      for (const message of messages) for (const entry of decodeAccessLog(message)) this.#services.logged(entry);
+    } catch (error) {
+      this.#services.told('decode-error', error);
+      this.#refuse('invalidArgument');
+      return false;
+    }
+    if (!this.#intake.settle(bytes.length, messages.length, 0)) {
+      this.#services.told('too-many-bytes', noMemory());
+      this.#refuse('resourceExhausted');
+      return false;
+    }
+    this.#on.read();
+    // Entries may be kept as views of these bytes, and are small.
+    return false;
+  }
+
+  closed(cancelled: boolean): void {
+    this.#intake.close();
+    this.#on.closed();
+    if (!cancelled) this.#stream.respond(endBlock.ok, true);
+  }
+
+  #refuse(how: Status): void {
+    this.#intake.close();
+    this.#stream.respond(endBlock[how], true);
+    this.#on.closed();
+  }
+}

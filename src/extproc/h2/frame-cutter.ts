@@ -1,0 +1,100 @@
+import { ConnectionError, errorCode, flag, frameHeaderBytes, frameType, maxFramePayload, preface } from './frames.ts';
+
+/** The receiver of a connection's frames. */
+export interface FrameSink {
+  /** One whole frame. */
+  consume(frame: Buffer): void;
+  /** Whether a DATA frame may be passed on in parts now. */
+  takesParts(): boolean;
+  /** A part of a DATA frame; `flags` hold for the last part only. */
+  data(id: number, flags: number, payload: Buffer): void;
+  /** Whether no more frames are wanted. */
+  readonly closed: boolean;
+}
+
+const nothing: Buffer = Buffer.alloc(0);
+
+/** Cuts a connection's bytes into frames. Holds at most one incomplete frame. */
+export class FrameCutter {
+  readonly #sink: FrameSink;
+  /** Bytes of an incomplete frame (or preface). */
+  #held: Buffer = nothing;
+  /** A DATA frame whose first part was already passed on. */
+  #rest: { readonly id: number; readonly flags: number; left: number } | null = null;
+  #sawPreface = false;
+
+  constructor(sink: FrameSink) {
+    this.#sink = sink;
+  }
+
+  /** Passes on what `chunk` completes. Throws ConnectionError. */
+  push(chunk: Buffer): void {
+    let at = this.#goOn(chunk);
+    // Only a frame that came in parts is assembled; all others are read in place.
+    while (this.#held.length > 0) {
+      const missing = this.#length(this.#held, 0) - this.#held.length;
+      if (missing <= 0) {
+        const frame = this.#held;
+        this.#held = nothing;
+        this.#pass(frame);
+        continue;
+      }
+      if (at === chunk.length) return;
+      const part = chunk.subarray(at, at + missing);
+      this.#held = Buffer.concat([this.#held, part]);
+      at += part.length;
+    }
+    while (at < chunk.length && !this.#sink.closed) {
+      const length = this.#length(chunk, at);
+      if (chunk.length - at < length) {
+        if (this.#begin(chunk, at, length)) return;
+        // Copied because the read's own buffer is far larger.
+        this.#held = Buffer.from(chunk.subarray(at));
+        return;
+      }
+      this.#pass(chunk.subarray(at, at + length));
+      at += length;
+    }
+  }
+
+  #pass(frame: Buffer): void {
+    if (!this.#sawPreface) {
+      if (!frame.equals(preface)) throw new ConnectionError(errorCode.protocol, 'no HTTP/2 preface');
+      this.#sawPreface = true;
+      return;
+    }
+    this.#sink.consume(frame);
+  }
+
+  /** Passes on the first part of an incomplete DATA frame; false if it is not a DATA frame, or not a valid one. */
+  #begin(chunk: Buffer, at: number, length: number): boolean {
+    const payload = at + frameHeaderBytes;
+    if (!this.#sink.takesParts() || chunk.length <= payload || chunk[at + 3] !== frameType.data) return false;
+    const flags = chunk[at + 4]!;
+    if ((flags & flag.padded) !== 0) return false;
+    const id = chunk.readUInt32BE(at + 5) & 0x7fff_ffff;
+    this.#sink.data(id, 0, chunk.subarray(payload));
+    this.#rest = { id, flags, left: length - (chunk.length - at) };
+    return true;
+  }
+
+  /** Passes on more of such a frame. Returns where the next frame begins. */
+  #goOn(chunk: Buffer): number {
+    const rest = this.#rest;
+    if (rest === null) return 0;
+    const taken = Math.min(rest.left, chunk.length);
+    rest.left -= taken;
+    if (rest.left === 0) this.#rest = null;
+    this.#sink.data(rest.id, rest.left === 0 ? rest.flags : 0, chunk.subarray(0, taken));
+    return taken;
+  }
+
+  /** The length of the frame or preface at `at`, as far as it is known from the available bytes. */
+  #length(bytes: Buffer, at: number): number {
+    if (!this.#sawPreface) return preface.length;
+    if (bytes.length - at < frameHeaderBytes) return frameHeaderBytes;
+    const payload = bytes.readUIntBE(at, 3);
+    if (payload > maxFramePayload) throw new ConnectionError(errorCode.frameSize, 'frame too large');
+    return frameHeaderBytes + payload;
+  }
+}
