@@ -39,6 +39,10 @@ export const kinds: Readonly<Record<Kind, Readonly<Record<string, Measure>>>> = 
     tamper: { file: 'bench/tamper-drill.ts', about: 'ways to tamper with a ledger (docs/tamper-drill.md)' },
     fallback: { file: 'bench/fallback-drill.ts', about: 'ways in which a target can fail (docs/fallback-drills.md)' },
     flap: { file: 'bench/flap-drill.ts', about: 'many clients while providers flap' },
+    kubernetes: {
+      file: 'bench/kubernetes-drill.ts',
+      about: 'faults on a real node: Sluice killed, no API server, leave and come back (docs/kubernetes.md)',
+    },
     endurance: {
       file: 'bench/endurance.ts',
       about: 'kills, pauses, full disks, floods and long runs: endurance [NAME…] (docs/endurance.md)',

@@ -91,7 +91,7 @@ async function start(ground: Ground): Promise<Pick<Sluice, 'address' | 'adminUrl
   stack.defer(() => admin.close());
   const scraped = options.metrics === null ? null : createMetricsServer({ registry: metrics.registry, ready: isReady });
   if (scraped !== null) stack.defer(() => scraped.close());
-  const webhooks = await openWebhooks(ground, policyParts.configMaps, records.recent);
+  const webhooks = await openWebhooks(ground, policyParts.configMaps, records.recent, metrics);
   const pipeline = openPipeline(parts);
   const transport = await openTransport(options, stack, () => state.graceMs ?? 0);
   const adminUrl = await urlOf(admin, options.admin, '--admin');

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { missingKeyFiles } from '../exchange/credentials.ts';
 import type { ConfigMapPolicyStore } from '../kubernetes/policy-store.ts';
 import type { WebhookServer } from '../kubernetes/webhook-server.ts';
+import type { Metrics } from '../record/metrics.ts';
 import type { RecentRecords } from '../record/recent.ts';
 import type { Ground } from './ground.ts';
 
@@ -10,6 +11,7 @@ export async function openWebhooks(
   { options, logger, stack }: Ground,
   policy: ConfigMapPolicyStore | null,
   recent: RecentRecords,
+  metrics: Pick<Metrics, 'egressPod'>,
 ): Promise<WebhookServer | null> {
   if (options.webhook === null) return null;
   const { listen, tls, egress, sidecar } = options.webhook;
@@ -43,6 +45,7 @@ export async function openWebhooks(
                     },
                   },
           },
+    onPod: (mode, result) => metrics.egressPod(mode, result),
     onError: (failure) => logger.error({ failure }, 'a webhook failed'),
   });
   stack.defer(() => webhooks.close());

@@ -9,6 +9,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   serve: async () => (await import('./serve.ts')).registerServe,
   status: async () => (await import('./status.ts')).registerStatus,
+  egress: async () => (await import('./egress.ts')).registerEgress,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
   probe: async () => (await import('./probe.ts')).registerProbe,
   demo: async () => (await import('./demo.ts')).registerDemo,

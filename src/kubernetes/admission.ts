@@ -31,6 +31,8 @@ export interface AdmissionAnswer {
   /** kubectl prints each on its own line. */
   readonly warnings?: readonly string[];
   readonly patch?: readonly PatchOperation[];
+  /** What was done with a pod's egress, for the metric. */
+  readonly egress?: { readonly mode: 'base-url' | 'names' | 'sidecar'; readonly result: 'governed' | 'skipped' };
 }
 
 /** Parses an AdmissionReview; null if it is not one. */

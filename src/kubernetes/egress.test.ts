@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { egressText } from '../cli/egress.ts';
 import type { AdmissionAnswer } from './admission.ts';
 import { caVariables, injectBaseUrl, injectNames, type EgressOptions } from './egress.ts';
+import { egressPod, type SeenPod, type SeenService } from './egress-pods.ts';
 import { baseUrlVariables } from './pod-patch.ts';
 
 const options: EgressOptions = { url: 'http://sluice.llm', names: { hosts: ['api.openai.com'], ca: 'PEM', image: 'sluice:1' } };
@@ -26,9 +28,12 @@ interface Pod {
 
 /** Applies the patch as the API server does; every path must exist. */
 function patched(spec: object, { patch = [] }: AdmissionAnswer): Pod {
-  const object = structuredClone({ spec }) as Record<string, unknown>;
+  const object = structuredClone({ metadata: {}, spec }) as Record<string, unknown>;
   for (const { path, value } of patch) {
-    const keys = path.slice(1).split('/');
+    const keys = path
+      .slice(1)
+      .split('/')
+      .map((key) => key.replaceAll('~1', '/'));
     const last = keys.pop()!;
     const parent = keys.reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], object);
     if (Array.isArray(parent)) parent.splice(last === '-' ? parent.length : Number(last), 0, structuredClone(value));
@@ -63,6 +68,70 @@ describe('base-URL variables', () => {
   });
 });
 
+describe('the mark on a pod', () => {
+  const spec = { containers: [{ name: 'app' }] };
+
+  it('says how it is governed and by which Service, beside its own labels, and is written once', () => {
+    const object = { metadata: { labels: { app: 'shop' }, annotations: { team: 'a' } }, spec };
+    const { patch, egress } = injectNames({ uid: 'u', operation: 'CREATE', namespace: 'shop', object }, options, '10.96.0.9');
+    expect(egress).toEqual({ mode: 'names', result: 'governed' });
+    expect(patch!.filter(({ path }) => path.startsWith('/metadata'))).toEqual([
+      { op: 'add', path: '/metadata/labels/sluice.dev~1governed', value: 'names' },
+      { op: 'add', path: '/metadata/annotations/sluice.dev~1egress-status', value: 'governed' },
+      { op: 'add', path: '/metadata/annotations/sluice.dev~1egress-gateway', value: 'llm/sluice 10.96.0.9' },
+    ]);
+    const again = { metadata: { annotations: { 'sluice.dev/egress-status': 'governed' } }, spec };
+    const second = injectBaseUrl({ uid: 'u', operation: 'CREATE', namespace: 'shop', object: again }, options);
+    expect([second.egress, second.patch!.filter(({ path }) => path.startsWith('/metadata'))]).toEqual([undefined, []]);
+  });
+
+  it('says that a pod sets all base URLs itself', () => {
+    const env = Object.keys(baseUrlVariables).map((name) => ({ name, value: 'mine' }));
+    expect(injectBaseUrl(review({ containers: [{ name: 'app', env }] }), options).patch).toContainEqual({
+      op: 'add',
+      path: '/metadata/annotations',
+      value: { 'sluice.dev/egress-status': 'skipped: every container sets its base URLs itself' },
+    });
+  });
+});
+
+describe('a pod that was marked', () => {
+  const pod = (labels: Record<string, string>, annotations: Record<string, string>): SeenPod => ({
+    metadata: { namespace: 'shop', name: 'app', labels, annotations },
+  });
+  const named = pod(
+    { 'sluice.dev/governed': 'names' },
+    { 'sluice.dev/egress-status': 'governed', 'sluice.dev/egress-gateway': 'llm/sluice 10.96.0.9' },
+  );
+  const at = (service: SeenService | null, of = named): unknown => {
+    const { state, why } = egressPod(of, new Map([['llm/sluice', service]]));
+    return [state, why];
+  };
+
+  it.each([
+    [{ spec: { clusterIP: '10.96.0.9', ports: [{ port: 80 }, { port: 443 }] } }, ['governed', null]],
+    [
+      { spec: { clusterIP: '10.96.0.9', ports: [{ port: 80 }] } },
+      ['stale', "Service llm/sluice serves the providers' names no more (port 443)"],
+    ],
+    [
+      { spec: { clusterIP: '10.96.0.4', ports: [{ port: 443 }] } },
+      ['stale', 'Service llm/sluice has the address 10.96.0.4 now, the pod calls 10.96.0.9'],
+    ],
+    [null, ['stale', 'Service llm/sluice is gone']],
+  ])('is governed as long as its gateway is there: %j', (service, expected) => {
+    expect(at(service)).toEqual(expected);
+  });
+
+  it('is listed with what is to be done', () => {
+    const skipped = pod({ 'sluice.dev/governed': 'skipped' }, { 'sluice.dev/egress-status': 'skipped: container app sets SSL_CERT_FILE' });
+    const own = pod({ 'sluice.dev/governed': 'sidecar' }, { 'sluice.dev/egress-status': 'governed' });
+    const text = egressText([named, skipped, own].map((each) => egressPod(each, new Map([['llm/sluice', null]]))));
+    expect(text).toMatch(/shop\/app +stale +names +llm\/sluice +Service llm\/sluice is gone\nshop\/app +skipped/);
+    expect(text).toContain('3 pods: 1 stale, 1 skipped, 1 governed\n! stale pods call a gateway that is not there');
+  });
+});
+
 describe('the providers’ own names', () => {
   it('point at the gateway, whose CA every container trusts before it begins', () => {
     const spec = {
@@ -92,6 +161,11 @@ describe('the providers’ own names', () => {
     expect(injectNames(review(spec), options, '10.96.0.9')).toEqual({
       allowed: true,
       warnings: [expect.stringContaining('app sets SSL_CERT_FILE') as string],
+      egress: { mode: 'names', result: 'skipped' },
+      patch: [
+        { op: 'add', path: '/metadata/labels', value: { 'sluice.dev/governed': 'skipped' } },
+        { op: 'add', path: '/metadata/annotations', value: { 'sluice.dev/egress-status': 'skipped: container app sets SSL_CERT_FILE' } },
+      ],
     });
   });
 

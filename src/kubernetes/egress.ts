@@ -1,4 +1,5 @@
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
+import { serviceOf, withMark } from './egress-mark.ts';
 import { append, baseUrlPatch, containersOf, eachContainer, missingEnv, prependAll, readPod, type PodSpec } from './pod-patch.ts';
 
 export interface EgressOptions {
@@ -33,26 +34,33 @@ export const caVariables: readonly string[] = [
 export function injectBaseUrl({ object }: AdmissionRequest, { url }: EgressOptions): AdmissionAnswer {
   const spec = readPod(object);
   if (spec === null) return { allowed: true };
-  return { allowed: true, patch: baseUrlPatch(spec, url) };
+  const patch = baseUrlPatch(spec, url);
+  const skipped = patch.length > 0 ? null : 'every container sets its base URLs itself';
+  return withMark(object, { allowed: true, patch }, { mode: 'base-url', skipped, gateway: serviceOf(new URL(url).hostname) });
 }
 
 /**
  * Resolves the providers' own names to the gateway (`address`) and makes every container trust its CA in addition to public ones. A pod
  * with its own CA bundle is not changed: its calls would fail.
  */
-export function injectNames({ object }: AdmissionRequest, { names }: EgressOptions, address: string): AdmissionAnswer {
+export function injectNames({ object }: AdmissionRequest, { names, url }: EgressOptions, address: string): AdmissionAnswer {
   const spec = readPod(object);
   if (spec === null || names === null || spec.volumes?.some(({ name }) => name === volumeName) === true) return { allowed: true };
   const own = containersOf(spec).flatMap(([, container]) =>
     (container.env ?? []).filter(({ name }) => caVariables.includes(name)).map(({ name }) => `${container.name} sets ${name}`),
   );
+  const gateway = `${serviceOf(new URL(url).hostname)} ${address}`;
   if (own.length > 0)
-    return {
-      allowed: true,
-      warnings: [
-        `Sluice leaves this pod's egress as it is: container ${own.join(', ')}. Without that variable its calls would go through the gateway.`,
-      ],
-    };
+    return withMark(
+      object,
+      {
+        allowed: true,
+        warnings: [
+          `Sluice leaves this pod's egress as it is: container ${own.join(', ')}. Without that variable its calls would go through the gateway.`,
+        ],
+      },
+      { mode: 'names', skipped: `container ${own.join(', ')}`, gateway },
+    );
   const mount = { name: volumeName, mountPath: bundleFolder, readOnly: true };
   const patch = [
     ...append('/spec/hostAliases', spec.hostAliases, [{ ip: address, hostnames: names.hosts }]),
@@ -68,7 +76,7 @@ export function injectNames({ object }: AdmissionRequest, { names }: EgressOptio
     ),
     ...prependAll('/spec/initContainers', spec.initContainers, [bundleContainer(names, spec)]),
   ];
-  return { allowed: true, patch };
+  return withMark(object, { allowed: true, patch }, { mode: 'names', skipped: null, gateway });
 }
 
 /**

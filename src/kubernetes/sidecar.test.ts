@@ -37,8 +37,10 @@ describe('a gateway in the app’s own pod', () => {
     return file;
   };
   const inject = async (spec: object): Promise<readonly PatchOperation[]> =>
-    injectSidecar({ uid: 'u', operation: 'CREATE', namespace: 'shop', object: { spec } }, await readSidecarTemplate(write(template)))
-      .patch ?? [];
+    injectSidecar(
+      { uid: 'u', operation: 'CREATE', namespace: 'shop', object: { metadata: {}, spec } },
+      await readSidecarTemplate(write(template)),
+    ).patch ?? [];
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-sidecar-'));

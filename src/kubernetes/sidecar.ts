@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { AdmissionAnswer, AdmissionRequest, PatchOperation } from './admission.ts';
+import { withMark } from './egress-mark.ts';
 import { append, baseUrlPatch, prependAll, readPod } from './pod-patch.ts';
 
 const probeSchema = z.looseObject({
@@ -49,7 +50,7 @@ export function injectSidecar({ object }: AdmissionRequest, template: SidecarTem
     ...baseUrlPatch(spec, template.url),
     ...prependAll('/spec/initContainers', spec.initContainers, containers),
   ];
-  return { allowed: true, patch };
+  return withMark(object, { allowed: true, patch }, { mode: 'sidecar', skipped: null, gateway: null });
 }
 
 const withPrefix = (name: string): string => (name.startsWith('sluice') ? name : `sluice-${name}`);

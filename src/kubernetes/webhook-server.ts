@@ -23,6 +23,8 @@ export interface WebhookOptions {
   /** Template file for pods that ask for their own gateway; null to disable. */
   readonly sidecar: string | null;
   readonly onError: (failure: string) => void;
+  /** Called for every pod that was asked about for the first time. */
+  readonly onPod?: (mode: string, result: string) => void;
 }
 
 export interface WebhookServer {
@@ -104,7 +106,9 @@ async function respond(options: WebhookOptions, request: IncomingMessage, respon
     const text = await readBody(request);
     const review = text === null ? null : readReview(text);
     if (review === null) return send(400, '{"error":"this is no AdmissionReview"}');
-    send(200, writeReview(review.uid, await answer(review)));
+    const decided = await answer(review);
+    if (decided.egress !== undefined && review.dryRun !== true) options.onPod?.(decided.egress.mode, decided.egress.result);
+    send(200, writeReview(review.uid, decided));
   } catch (error) {
     options.onError(error instanceof Error ? error.message : String(error));
     // The webhook configuration's failurePolicy decides the effect.

@@ -444,6 +444,12 @@ export const metricTable = {
     labels: [],
     help: 'Files that the policy takes keys from and that hold none here: absent, unreadable or empty.',
   },
+  egressPods: {
+    name: 'llm_proxy_egress_pods_total',
+    type: 'counter',
+    labels: ['mode', 'result'],
+    help: 'Pods that the webhooks saw when they were created: `governed`, or `skipped` as the annotation sluice.dev/egress-status says.',
+  },
   claimsIgnored: {
     name: 'llm_proxy_caller_claim_ignored_total',
     type: 'counter',

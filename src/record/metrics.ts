@@ -236,6 +236,11 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.keyProblems, kind);
   }
 
+  /** Counts a pod that a webhook led to Sluice, or left as it was. */
+  egressPod(mode: string, result: string): void {
+    this.#inc(metricTable.egressPods, mode, result);
+  }
+
   /** Counts a caller's claim that was ignored. */
   claimIgnored(claim: CallerClaim, why: IgnoredClaim['why']): void {
     this.#inc(metricTable.claimsIgnored, claim, why);
