@@ -1,14 +1,5 @@
 import { limits } from '../lib/limits.ts';
-
-/**
- * A body's share of Envoy's memory. Envoy holds it several times while Sluice reads it, and once, for a retry, until the answer begins.
- */
-export interface HeldBody {
-  /** The request leaves for its provider. `observed`: `release` is called when its answer begins. */
-  forwarded(observed: boolean): void;
-  /** Idempotent. */
-  release(): void;
-}
+import type { HeldBody } from './open.ts';
 
 /** For bodies that are not counted. */
 export const uncounted: HeldBody = { forwarded: () => undefined, release: () => undefined };

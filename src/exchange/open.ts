@@ -7,7 +7,16 @@ import type { JudgePolicy } from '../policy/types.ts';
 import type { RequestFacts } from '../record/record.ts';
 import type { AnswerSource } from '../record/types.ts';
 import type { ChainRun } from './chain/run.ts';
-import type { HeldBody } from './memory-gate.ts';
+
+/**
+ * A body's share of Envoy's memory. Envoy holds it several times while Sluice reads it, and once, for a retry, until the answer begins.
+ */
+export interface HeldBody {
+  /** The request leaves for its provider. `observed`: `release` is called when its answer begins. */
+  forwarded(observed: boolean): void;
+  /** Idempotent. */
+  release(): void;
+}
 
 /**
  * An exchange whose answer has not ended. It holds facts only, no prompt text and no body, so that a slow answer costs a few hundred bytes

@@ -20,8 +20,8 @@ import { decidesSensitive, type ReadRequest, type RequestContext } from './conte
 import { questionOf, type Question } from './decide.ts';
 import { decodeBody, withoutMark } from './decode.ts';
 import { maskedIn, readWish, rulesMasked, unmaskedMessage } from './masking.ts';
-import { uncounted, type HeldBody } from './memory-gate.ts';
-import { noAdmission, uncached, type CacheFacts, type OpenExchange } from './open.ts';
+import { uncounted } from './memory-gate.ts';
+import { noAdmission, uncached, type CacheFacts, type HeldBody, type OpenExchange } from './open.ts';
 import { verifyName, type Shadowed } from './mirror.ts';
 import { openExchange } from './opening.ts';
 import type { BodyHandler, BodyPlan } from './plans.ts';
