@@ -1,3 +1,4 @@
+import { allAbilities } from '../src/attach/abilities.ts';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -178,7 +179,7 @@ export class Stage {
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       otlp: null,
       memoryBytes: null,
-      chains: 'groups',
+      abilities: allAbilities,
       usage: usageOf(variant),
     });
     const file = join(this.folder, `${listenPort!}.json`);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { checkEnvoy, configOfFile } from '../src/attach/check/index.ts';
-import { chainStyleOf } from '../src/attach/versions.ts';
+import { abilitiesOf } from '../src/attach/abilities.ts';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { Stack } from '../src/demo/stack.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
@@ -64,7 +64,7 @@ function check(config: Any, version = '1.40'): string[] {
     caFile: '/etc/ssl/certs/ca-certificates.crt',
     otlp: null,
     memoryBytes: null,
-    chains: chainStyleOf(version),
+    abilities: abilitiesOf(version),
     usage: 'collect' as const,
   };
   return checkEnvoy(configOfFile(stringify(config, { aliasDuplicateObjects: false }), 'envoy.yaml'), options).findings.map(

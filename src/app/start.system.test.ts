@@ -1,3 +1,4 @@
+import { allAbilities } from '../attach/abilities.ts';
 import { createHook } from 'node:async_hooks';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
@@ -221,7 +222,7 @@ function envoyOptions(): NonNullable<SluiceOptions['envoy']> {
     listen: '127.0.0.1:10000',
     admin: '127.0.0.1:9901',
     caFile: '/etc/ssl/certs/ca-certificates.crt',
-    chains: 'groups',
+    abilities: allAbilities,
     usage: 'observe',
     status: null,
     otlp: null,

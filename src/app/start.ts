@@ -2,7 +2,7 @@ import { bodyRoom } from '../attach/overload.ts';
 import type { Admin } from '../admin/listen.ts';
 import { createMetricsServer } from '../admin/metrics-server.ts';
 import { createAdmin } from '../admin/server.ts';
-import { chainWarning } from '../attach/versions.ts';
+import { chainWarning } from '../attach/abilities.ts';
 import { BodyReader } from '../exchange/body-reader.ts';
 import { Pipeline } from '../exchange/gateway.ts';
 import { Grader } from '../exchange/grading.ts';
@@ -202,9 +202,9 @@ function adminOf(parts: Parts, isReady: () => boolean): Admin {
 /** Writes Envoy's config, now and whenever the policy changes. */
 async function followFiles({ options, logger, files, policy }: Parts): Promise<void> {
   if (options.envoy === null || files === null) return;
-  const { chains } = options.envoy;
+  const { abilities } = options.envoy;
   const warnOfChains = (generation: PolicyGeneration): void => {
-    const warning = chainWarning(chains, generation);
+    const warning = chainWarning(abilities, generation);
     if (warning !== null) logger.warn(warning);
   };
   warnOfChains(policy.current());

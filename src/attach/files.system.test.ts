@@ -1,3 +1,4 @@
+import { allAbilities } from './abilities.ts';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -71,7 +72,7 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
       status,
       otlp: null,
       memoryBytes: null,
-      chains: 'groups',
+      abilities: allAbilities,
       usage: 'collect',
       tls: { listen: tls, folder: join(folder, 'tls') },
     });
@@ -182,7 +183,7 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
       status: null,
       otlp: null,
       memoryBytes: null,
-      chains: 'groups',
+      abilities: allAbilities,
       usage: 'collect',
       tls: null,
     });

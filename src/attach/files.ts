@@ -61,7 +61,7 @@ export class EnvoyFiles {
     const again = (): void => {
       if (this.#newest !== null) this.#enqueue(this.#newest).catch(onError);
     };
-    this.#rollout = new Rollout({ admin: options.admin, chains: options.chains, onRetired: again });
+    this.#rollout = new Rollout({ admin: options.admin, abilities: options.abilities, onRetired: again });
   }
 
   /** Whether Envoy has loaded a provider added by a policy: until then nothing may be sent there. */
@@ -153,7 +153,7 @@ function bootstrap(options: EnvoyFilesOptions, clusters: readonly Json[]): Json 
   const { status } = options;
   return {
     node: { id: 'sluice', cluster: 'sluice' },
-    ...(options.chains === 'hosts' ? internalListeners : {}),
+    ...(options.abilities.attemptEndpoints ? internalListeners : {}),
     admin: { address: socket(options.admin) },
     ...(options.memoryBytes === null ? {} : { overload_manager: overloadManager(options.memoryBytes) }),
     dynamic_resources: { cds_config: watched(options.folder, 'clusters.json'), lds_config: watched(options.folder, 'listeners.json') },

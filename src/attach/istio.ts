@@ -1,3 +1,4 @@
+import { allAbilities } from './abilities.ts';
 import type { Provider } from '../policy/types.ts';
 import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest } from './manifests.ts';
 import { attemptStates, decidedClusters, decidedRoutes, hostSettings } from './matched-chains.ts';
@@ -173,7 +174,7 @@ function sharedPatches(context: string, options: IstioOptions): Json[] {
       typed_config: {
         '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
         access_log: [answerLog(options.usage)],
-        early_header_mutation_extensions: [earlyMutation({ chains: 'groups', usage: options.usage }, [attemptCountHeader])],
+        early_header_mutation_extensions: [earlyMutation({ abilities: allAbilities, usage: options.usage }, [attemptCountHeader])],
       },
     }),
     // Disabled by default, because other hosts share the listener.

@@ -29,8 +29,8 @@ export function clusterName(provider: string, role: FilterRole = 'listener'): st
   return role === 'listener' ? `provider_${provider}` : `provider_${provider}_${role}`;
 }
 
-/** Set by Envoy on every request where chains are given as endpoints (see ChainStyle); read by Sluice and removed for everybody else. */
-export const chainStyleHeader = 'x-sluice-chains';
+/** Set by Envoy on every request where chains are given as endpoints (see EnvoyAbilities); read by Sluice and removed for everybody else. */
+export const abilitiesHeader = 'x-sluice-chains';
 
 /**
  * Set by Envoy on every request where answers reach Sluice other than by copies (see UsageMode); read by Sluice and removed for everybody

@@ -1,3 +1,4 @@
+import { abilitiesOf } from './abilities.ts';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +14,7 @@ const envoy = await findEnvoy();
 describe('the rendered bootstrap', () => {
   it.skipIf(envoy === null).each([
     ['a Unix socket, fail-open', options],
-    ['chains as endpoints', { ...options, chains: 'hosts' as const }],
+    ['chains as endpoints', { ...options, abilities: abilitiesOf('1.38') }],
     [
       'requests signed for AWS',
       {

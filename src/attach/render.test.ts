@@ -1,3 +1,4 @@
+import { abilitiesOf } from './abilities.ts';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../lib/limits.ts';
 import { streamsOfRequest } from './breakers.ts';
@@ -29,12 +30,12 @@ describe('the rendered bootstrap', () => {
     );
   });
 
-  it.each(['groups', 'hosts', 'none'] as const)(
+  it.each(['1.40', '1.38', '1.36'])(
     'has breakers of one size for all providers, and room at Sluice for every stream of their requests (%s)',
-    (chains) => {
+    (version) => {
       const {
         static_resources: { clusters },
-      } = renderEnvoy({ ...options, chains }) as unknown as Bootstrap;
+      } = renderEnvoy({ ...options, abilities: abilitiesOf(version) }) as unknown as Bootstrap;
       for (const { name, circuit_breakers } of clusters) {
         const most = name === 'sluice' ? limits.grpcStreams : limits.envoyRequests;
         expect(circuit_breakers.thresholds, name).toEqual([

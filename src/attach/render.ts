@@ -6,7 +6,7 @@ import {
   shadowHeader,
   type FilterRole,
   chainHeader,
-  chainStyleHeader,
+  abilitiesHeader,
   clusterHeader,
   clusterName,
   mirrorHeader,
@@ -22,7 +22,7 @@ import { grpcService, requestFilter } from './ext-proc.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
 import { overloadManager } from './overload.ts';
 import { signedOnly, signingFilters } from './signing.ts';
-import type { ChainStyle } from './versions.ts';
+import { allAbilities, type EnvoyAbilities } from './abilities.ts';
 
 export interface EnvoyOptions {
   readonly providers: readonly Provider[];
@@ -42,8 +42,8 @@ export interface EnvoyOptions {
   readonly otlp: string | null;
   /** Memory that Envoy may use in all, bytes; null: not bounded here. */
   readonly memoryBytes: number | null;
-  /** Chain support of this Envoy's version; see chainStyleOf. */
-  readonly chains: ChainStyle;
+  /** Of this Envoy's version; see abilitiesOf. */
+  readonly abilities: EnvoyAbilities;
   /** How Sluice receives answers; see usageModeOf. */
   readonly usage: UsageMode;
 }
@@ -67,7 +67,7 @@ function provenanceHeader(name: string, key: string): Json {
 export function renderEnvoy(options: EnvoyOptions): Json {
   const { providers } = options;
   const reached = [...providers, ...(options.retired ?? [])];
-  const byHosts = options.chains === 'hosts';
+  const byHosts = options.abilities.attemptEndpoints;
   return {
     ...(byHosts ? internalListeners : {}),
     ...(options.admin === null ? {} : { admin: { address: socket(options.admin) } }),
@@ -131,12 +131,12 @@ export const reservedHeaders = [
   shadowHeader,
   retryHeader,
   hedgeHeader,
-  chainStyleHeader,
+  abilitiesHeader,
   usageHeader,
 ] as const;
 
 /** Removes them from client requests, before any filter or route sees the request. */
-export function earlyMutation({ chains, usage }: Pick<EnvoyOptions, 'chains' | 'usage'>, more: readonly string[] = []): Json {
+export function earlyMutation({ abilities, usage }: Pick<EnvoyOptions, 'abilities' | 'usage'>, more: readonly string[] = []): Json {
   const set = (key: string, value: string): Json => ({ append: { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } });
   return {
     name: 'envoy.http.early_header_mutation.header_mutation',
@@ -144,7 +144,7 @@ export function earlyMutation({ chains, usage }: Pick<EnvoyOptions, 'chains' | '
       '@type': `${http}.http.early_header_mutation.header_mutation.v3.HeaderMutation`,
       mutations: [
         ...[...reservedHeaders, ...more].map((remove) => ({ remove })),
-        ...(chains === 'groups' ? [] : [set(chainStyleHeader, chains)]),
+        ...(abilities === allAbilities ? [] : [set(abilitiesHeader, abilities.name)]),
         ...(usage === 'observe' ? [] : [set(usageHeader, usage)]),
       ],
     },
@@ -198,11 +198,15 @@ export function provenanceHeaders(): Json[] {
   ];
 }
 
-function virtualHosts({ providers, chains, usage }: EnvoyOptions): Json[] {
-  const onlyOurs = [...privateHeaders, ...(chains === 'groups' ? [] : [chainStyleHeader]), ...(usage === 'observe' ? [] : [usageHeader])];
+function virtualHosts({ providers, abilities, usage }: EnvoyOptions): Json[] {
+  const onlyOurs = [
+    ...privateHeaders,
+    ...(abilities === allAbilities ? [] : [abilitiesHeader]),
+    ...(usage === 'observe' ? [] : [usageHeader]),
+  ];
   // Older versions cannot mark the original of a copy.
-  const mirrors = chains === 'groups' ? { request_mirror_policies: mirrorPolicies } : {};
-  const chained = { groups: () => [chainRoute(providers)], hosts: hostChainRoutes, none: () => [] }[chains]();
+  const mirrors = abilities.mirrors ? { request_mirror_policies: mirrorPolicies } : {};
+  const chained = abilities.attemptClusters ? [chainRoute(providers)] : abilities.attemptEndpoints ? hostChainRoutes() : [];
   const headers = provenanceHeaders();
   const hosts = providers
     .filter((provider) => provider.hosts.length > 0)
@@ -329,8 +333,8 @@ function escape(text: string): string {
 }
 
 /** A provider's cluster for a single attempt, and those for attempts of a chain, which have a filter of their own. */
-function clustersOf(provider: Provider, { caFile, chains }: Pick<EnvoyOptions, 'caFile' | 'chains'>): Json[] {
-  return clustersFor(provider, chains === 'groups' ? ['listener', 'gate', 'next', 'stream', 'shadow'] : ['listener'], caFile);
+function clustersOf(provider: Provider, { caFile, abilities }: Pick<EnvoyOptions, 'caFile' | 'abilities'>): Json[] {
+  return clustersFor(provider, abilities.attemptClusters ? ['listener', 'gate', 'next', 'stream', 'shadow'] : ['listener'], caFile);
 }
 
 /** A provider's clusters for some roles; `sluice`: name of Sluice's cluster. */

@@ -1,11 +1,11 @@
 import type { Provider } from '../policy/types.ts';
 import { chainHost, clusterName, hostListener } from './names.ts';
-import type { ChainStyle } from './versions.ts';
+import type { EnvoyAbilities } from './abilities.ts';
 
 export interface RolloutOptions {
   /** Envoy's admin: `host:port`. */
   readonly admin: string;
-  readonly chains: ChainStyle;
+  readonly abilities: EnvoyAbilities;
   /** Called when clusters of providers that have left the policy may be removed. */
   readonly onRetired: () => void;
 }
@@ -85,7 +85,7 @@ export class Rollout {
 
   /** The clusters that Envoy reports; null if it does not answer. */
   async #shown(): Promise<((provider: string) => boolean) | null> {
-    const byHosts = this.#options.chains === 'hosts';
+    const byHosts = this.#options.abilities.attemptEndpoints;
     try {
       const [clusters, routes, listeners] = await Promise.all([
         this.#get('/clusters'),
@@ -96,7 +96,9 @@ export class Rollout {
       return (name) => {
         if (!has(clusterName(name)) || !routes.includes(`"${clusterName(name)}"`)) return false;
         if (byHosts) return clusters.includes(`::${chainHost(name)}::`) && listeners.includes(`${hostListener(name)}::`);
-        return this.#options.chains === 'none' || (['gate', 'next', 'stream'] as const).every((role) => has(clusterName(name, role)));
+        return (
+          !this.#options.abilities.attemptClusters || (['gate', 'next', 'stream'] as const).every((role) => has(clusterName(name, role)))
+        );
       };
     } catch {
       return null;

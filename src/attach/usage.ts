@@ -3,7 +3,7 @@ import { limits } from '../lib/limits.ts';
 import { collectScript } from './collect-script.ts';
 import { grpcService, responseFilter } from './ext-proc.ts';
 import { sluiceClusterName, type UsageMode } from './names.ts';
-import { minorOf } from './versions.ts';
+import { abilitiesOf } from './abilities.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -21,7 +21,7 @@ const flushInterval = '0.05s';
  * log is one long call and may reach another replica than its requests. Throws SLUICE_CLI_USAGE if `version` does not support the choice.
  */
 export function usageModeOf(choice: UsageChoice, version: string, sluice: string): UsageMode {
-  if (choice === 'protocol-manager' && minorOf(version) < 40) {
+  if (choice === 'protocol-manager' && !abilitiesOf(version).protocolManager) {
     throw new SluiceError('SLUICE_CLI_USAGE', `Envoy ${version} has no AI Protocol Manager.`, {
       where: '--usage',
       fix: 'Say auto, collect or observe, or use Envoy 1.40.',

@@ -1,13 +1,4 @@
 import { SluiceError } from '../lib/errors.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
-
-/**
- * How an Envoy receives the targets of a chain.
- * - `groups`: clusters, by its priority-group cluster specifier (1.40)
- * - `hosts`: endpoints of one cluster, by its override-host load balancer (1.37 to 1.39, where retries cannot use per-request clusters)
- * - `none`: not supported (1.36, which crashes on a retry requested by a filter in a cluster)
- */
-export type ChainStyle = 'groups' | 'hosts' | 'none';
 
 const oldest = 36;
 const newest = 40;
@@ -22,8 +13,8 @@ export function minorOf(version: string): number {
   return Number(/^v?1\.(\d{1,3})(\.\d+(\.post\d+)?)?$/.exec(version)?.[1] ?? 0);
 }
 
-/** Chain support of a version. `version`: `1.38`, with or without patch level. Throws SLUICE_CLI_USAGE if it is not supported. */
-export function chainStyleOf(version: string): ChainStyle {
+/** The minor version, if Sluice has been tried on it or it is newer. Throws SLUICE_CLI_USAGE otherwise. */
+export function requireSupported(version: string): number {
   const minor = minorOf(version);
   if (minor < oldest) {
     throw new SluiceError('SLUICE_CLI_USAGE', `${version} is no version of Envoy that Sluice has been tried on.`, {
@@ -31,18 +22,5 @@ export function chainStyleOf(version: string): ChainStyle {
       fix: `Say one of ${envoyVersions.join(', ')}; a newer one counts as ${defaultEnvoyVersion}.`,
     });
   }
-  if (minor === oldest) return 'none';
-  return minor < newest ? 'hosts' : 'groups';
-}
-
-/** Parses a request header's value; absent means groups, which need no header. */
-export function chainStyleOfHeader(value: string | undefined): ChainStyle {
-  return value === 'hosts' || value === 'none' ? value : 'groups';
-}
-
-/** The warning for a user whose policy has chains that their Envoy does not support; null if none is needed. */
-export function chainWarning(chains: ChainStyle, { hasChains }: Pick<PolicyGeneration, 'hasChains'>): string | null {
-  return chains === 'none' && hasChains
-    ? 'the policy has fallback chains, which this version of Envoy cannot carry out: every request gets one attempt. Envoy 1.37 can.'
-    : null;
+  return minor;
 }

@@ -10,7 +10,8 @@ import { defaultEnvoyMemory } from '../attach/overload.ts';
 import { renderEnvoy } from '../attach/render.ts';
 import { snippetYaml } from '../attach/snippet.ts';
 import { usageChoices, usageModeOf, type UsageChoice } from '../attach/usage.ts';
-import { chainStyleOf, chainWarning, defaultEnvoyVersion, envoyVersions } from '../attach/versions.ts';
+import { abilitiesOf, chainWarning } from '../attach/abilities.ts';
+import { defaultEnvoyVersion, envoyVersions } from '../attach/versions.ts';
 import { defaultRunbooks, rulesYaml } from '../monitoring/alerts.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
@@ -159,8 +160,8 @@ function registerAlerts(render: Command): void {
 
 async function renderForEnvoy(flags: EnvoyFlags): Promise<void> {
   const generation = await policyOf(flags);
-  const chains = chainStyleOf(flags.envoyVersion);
-  const warning = chainWarning(chains, generation);
+  const abilities = abilitiesOf(flags.envoyVersion);
+  const warning = chainWarning(abilities, generation);
   if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
   const options = {
     ...attachOptions(flags, generation),
@@ -168,7 +169,7 @@ async function renderForEnvoy(flags: EnvoyFlags): Promise<void> {
     admin: flags.admin,
     otlp: flags.otlp ?? null,
     memoryBytes: envoyMemory(flags.memory, '--memory') || null,
-    chains,
+    abilities,
     usage: usageModeOf(flags.usage, flags.envoyVersion, flags.sluice),
   };
   if (flags.check !== undefined) checkEnvoyFile(flags.check, options, flags.json === true);

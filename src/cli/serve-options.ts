@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { SluiceOptions } from '../app/options.ts';
 import type { EnvoyFilesOptions } from '../attach/files.ts';
 import { usageModeOf } from '../attach/usage.ts';
-import { chainStyleOf } from '../attach/versions.ts';
+import { abilitiesOf } from '../attach/abilities.ts';
 import { SluiceError } from '../lib/errors.ts';
 import type { FlagValues } from './flags/flag.ts';
 import type { serveFlags } from './flags/serve.ts';
@@ -107,7 +107,7 @@ function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
     listen: flags.envoyListen,
     admin: flags.envoyAdmin,
     caFile: flags.envoyCa,
-    chains: chainStyleOf(flags.envoyVersion),
+    abilities: abilitiesOf(flags.envoyVersion),
     usage: usageModeOf(flags.envoyUsage, flags.envoyVersion, flags.listen),
     status: flags.envoyStatus,
     otlp: flags.envoyOtlp,

@@ -12,7 +12,8 @@ import { dialects } from '../apis/registry.ts';
 import { requireEnvoy } from '../attach/binary.ts';
 import { renderEnvoy } from '../attach/render.ts';
 import { usageModeOf, type UsageChoice } from '../attach/usage.ts';
-import { chainStyleOf, defaultEnvoyVersion } from '../attach/versions.ts';
+import { abilitiesOf } from '../attach/abilities.ts';
+import { defaultEnvoyVersion } from '../attach/versions.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
@@ -169,7 +170,7 @@ export class Stack {
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       otlp: this.#options.otlp ?? null,
       memoryBytes: this.#options.envoyMemoryBytes ?? null,
-      chains: chainStyleOf(version),
+      abilities: abilitiesOf(version),
       usage: usageModeOf(this.#options.usage ?? 'auto', version, this.#address),
     });
     const file = join(this.folder, 'envoy.json');

@@ -1,5 +1,6 @@
 import { checkEnvoy, configOfDump, type EnvoyCheck } from '../attach/check/index.ts';
-import { chainStyleOf, defaultEnvoyVersion, envoyVersions, minorOf } from '../attach/versions.ts';
+import { abilitiesOf, fewestAbilities } from '../attach/abilities.ts';
+import { defaultEnvoyVersion, envoyVersions, minorOf } from '../attach/versions.ts';
 import { mergeProviders } from '../policy/providers.ts';
 import { reasonOf } from '../lib/errors.ts';
 import { listens, certificateCheck } from './sluice-checks.ts';
@@ -82,7 +83,7 @@ function optionsOf(facts: SelfFacts | null, version: string): Parameters<typeof 
     caFile: '',
     otlp: null,
     memoryBytes: null,
-    chains: minorOf(version) < minorOf(envoyVersions[0]!) ? 'none' : chainStyleOf(version),
+    abilities: minorOf(version) < minorOf(envoyVersions[0]!) ? fewestAbilities : abilitiesOf(version),
     usage: 'observe',
   };
 }

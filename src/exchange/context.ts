@@ -1,7 +1,7 @@
 import type { Inspection } from '../apis/inspect/patterns.ts';
 import type { Exchange, Recognition } from '../apis/types.ts';
 import type { UsageMode } from '../attach/names.ts';
-import type { ChainStyle } from '../attach/versions.ts';
+import type { EnvoyAbilities } from '../attach/abilities.ts';
 import type { CacheControls } from '../cache/controls.ts';
 import type { Shadowed } from '../experiments/trials.ts';
 import type { HeaderMap } from '../lib/headers.ts';
@@ -50,8 +50,8 @@ export interface RequestContext extends Omit<Arrived, 'method'> {
   readonly replaced: boolean;
   /** Null if answers are not cached. */
   readonly cache: CacheScope | null;
-  /** How a chain's targets are passed to Envoy. */
-  readonly chainStyle: ChainStyle;
+  /** What the Envoy that calls can do. */
+  readonly envoy: EnvoyAbilities;
   /** Headers meant only for the app's own provider and API, including its keys. */
   readonly ownHeaders: { readonly list: readonly (readonly [string, string])[] };
   /** The experiment arm of the request; null if none. */

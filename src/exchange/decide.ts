@@ -42,7 +42,7 @@ export function questionOf(request: ReadRequest, services: RequestServices, sess
     hasCredential: (name) => credentials.has(name, section),
     // If a chain's targets are endpoints of one cluster, no provider-specific filter can sign.
     inEnvoy:
-      context.chainStyle === 'hosts' && anySigned(generation)
+      context.envoy.attemptEndpoints && anySigned(generation)
         ? (name) => generation.providers.get(name)?.signing === null && inEnvoy?.(name) !== false
         : inEnvoy,
     pools,
@@ -153,7 +153,7 @@ function translatableFrom({ context, exchange, body }: ReadRequest): (target: Ta
   const {
     section: { fallback },
     generation: { providers },
-    chainStyle,
+    envoy,
   } = context;
   const known = new Map<string, boolean>();
   return ({ provider, model }, family) => {
@@ -161,7 +161,7 @@ function translatableFrom({ context, exchange, body }: ReadRequest): (target: Ta
     let can = known.get(key);
     if (can === undefined) {
       const to = { family, model, drop: fallback?.drop ?? [], provider: providers.get(provider)?.catalogProvider };
-      known.set(key, (can = chainStyle !== 'none' && translatableTo(exchange, body, to)));
+      known.set(key, (can = envoy.chains && translatableTo(exchange, body, to)));
     }
     return can;
   };

@@ -19,7 +19,7 @@ import type { ExchangeRecord } from '../record/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { Pools } from '../route/pools.ts';
 import { explainRecord } from '../route/explain.ts';
-import { chainStyleHeader } from '../attach/names.ts';
+import { abilitiesHeader } from '../attach/names.ts';
 import { LoadGate } from './load-gate.ts';
 import { Credentials } from './credentials.ts';
 import { limits } from '../lib/limits.ts';
@@ -202,7 +202,7 @@ describe('the pipeline', () => {
   it('adds stream_options where the policy asks for usage and the app said nothing', async () => {
     const { pipeline } = await pipelineOf(`version: 1\ndefaults: {streamUsage: ask, ${candidates}}\n`);
     const ask = (more: string) =>
-      forwarded(bodyOf(pipeline.requestHeaders(headersOf({ ...chatHeaders, [chainStyleHeader]: 'none' }), false), chatBody(more))).body;
+      forwarded(bodyOf(pipeline.requestHeaders(headersOf({ ...chatHeaders, [abilitiesHeader]: 'none' }), false), chatBody(more))).body;
     expect(ask('"stream":true,')).toBe(
       chatBody('"stream":true,').replace('{"model":"gpt-5.1"', '{"stream_options":{"include_usage":true},"model":"gpt-5-nano"'),
     );
@@ -524,7 +524,7 @@ describe('a processor that is behind', () => {
 
 describe('a parameter that a chosen model refuses', () => {
   const policy = `version: 1\ndefaults: {${candidates}}\n`;
-  const withChains = { ...chatHeaders, [chainStyleHeader]: 'groups' };
+  const withChains = { ...chatHeaders, [abilitiesHeader]: 'groups' };
   /** Its table entry is gone on purpose: what the model refuses is what nobody knew. */
   const body = chatBody('"odd_setting":1,');
 
@@ -712,7 +712,7 @@ describe('every attempt counts', () => {
 
   async function begun(body: string, role: 'gate' | 'stream') {
     const bench = await pipelineOf(policy);
-    const plan = bodyOf(bench.pipeline.requestHeaders(headersOf({ ...chatHeaders, [chainStyleHeader]: 'groups' }), false), body);
+    const plan = bodyOf(bench.pipeline.requestHeaders(headersOf({ ...chatHeaders, [abilitiesHeader]: 'groups' }), false), body);
     const next = (): Attempt => {
       const attempt = bench.pipeline.attempt(role, plan.metadata ?? null, null);
       if (attempt === null) throw new Error('unknown');

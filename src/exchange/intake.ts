@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import { canonicalPath, recognise } from '../apis/index.ts';
 import type { Recognition, RequestHead } from '../apis/types.ts';
-import { chainStyleHeader, usageHeader } from '../attach/names.ts';
+import { abilitiesHeader, usageHeader } from '../attach/names.ts';
 import { usageModeOfHeader } from '../attach/usage.ts';
-import { chainStyleOfHeader, type ChainStyle } from '../attach/versions.ts';
+import { abilitiesNamed, type EnvoyAbilities } from '../attach/abilities.ts';
 import { feedbackPath } from '../grades/request.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
@@ -72,8 +72,8 @@ export class Intake {
     const head = headOf(headers, path, authority);
     const claims = new Claims(headers, generation.callers, known);
     const caller = callerOf(headers, generation, claims, this.#options.requestIdHeader ?? null);
-    const chainStyle = chainStyleOfHeader(headers.get(chainStyleHeader));
-    const section = sectionFor(generation.section(caller.workspace, provider.name), chainStyle);
+    const envoy = abilitiesNamed(headers.get(abilitiesHeader));
+    const section = sectionFor(generation.section(caller.workspace, provider.name), envoy);
     const closed = isClosed(section);
     const recognition = recognise(head, provider.family, closed);
     if (section.mode === 'off') return undecided.pass(recognition.kind === 'pass' ? recognition.reason : 'policy-off');
@@ -106,14 +106,14 @@ export class Intake {
       return closed ? undecided.refuse(arrived, recognition, why) : undecided.passKeyed(arrived, why, recognition);
     }
     const encoding = closed ? head.contentEncoding : '';
-    const run = new Run(this.#context(arrived, recognition, claims, chainStyle), { encoding, held }, this.#services);
+    const run = new Run(this.#context(arrived, recognition, claims, envoy), { encoding, held }, this.#services);
     // A client that leaves while its request is decided must release its slot: Envoy reports only requests that have an id.
     return generation.limitsConcurrent
       ? { kind: 'read-body', metadata: { id: arrived.id }, handler: run }
       : { kind: 'read-body', handler: run };
   }
 
-  #context(arrived: Arrived, recognition: RequestContext['recognition'], claims: Claims, chainStyle: ChainStyle): RequestContext {
+  #context(arrived: Arrived, recognition: RequestContext['recognition'], claims: Claims, envoy: EnvoyAbilities): RequestContext {
     const { generation, section, caller, path } = arrived;
     const headers = arrived.headers!;
     const { trials, metrics } = this.#services;
@@ -145,7 +145,7 @@ export class Intake {
       forced: null,
       shadow: null,
       sessionName,
-      chainStyle,
+      envoy,
       usage: arrived.usage,
       peer: arrived.peer,
       ownHeaders: new OwnHeaders(headers),
@@ -206,6 +206,6 @@ function countsBodies({ budgets, rateLimits }: PolicyGeneration, call: ObservedC
 }
 
 /** Removes the fallback for an Envoy that does not support chains. */
-function sectionFor(section: PolicySection, chainStyle: ChainStyle): PolicySection {
-  return chainStyle === 'none' && section.fallback !== null ? { ...section, fallback: null } : section;
+function sectionFor(section: PolicySection, envoy: EnvoyAbilities): PolicySection {
+  return !envoy.chains && section.fallback !== null ? { ...section, fallback: null } : section;
 }

@@ -132,7 +132,7 @@ export class Shadows {
     const { verdict } = input;
     const provider = generation.providers.get(target.provider);
     // An Envoy before 1.40 cannot tell which request a copy belongs to.
-    if (context.chainStyle !== 'groups') return 'envoy';
+    if (!context.envoy.mirrors) return 'envoy';
     // Text that matches a sensitive-data pattern is sent to no other model.
     if (decision.reason === 'sensitivity') return 'sensitive';
     if (provider === undefined || disqualify(input, target, entryOf(input, target), expectedAnswerTokens(exchange, verdict)) !== null)

@@ -1,4 +1,4 @@
-import { chainStyleHeader, usageHeader, type UsageMode } from '../names.ts';
+import { abilitiesHeader, usageHeader, type UsageMode } from '../names.ts';
 import { limits } from '../../lib/limits.ts';
 import { seconds } from '../breakers.ts';
 import { at, listOf, msOf, objectOf, textOf, type Json, type Path } from './config.ts';
@@ -243,12 +243,12 @@ export function checkManager(findings: Findings, manager: Json, path: Path, { us
       `Envoy tells Sluice that answers come by \`${textOf(said)}\`, and its filters do \`${usage}\`: no answer is read.`,
       `Take early_header_mutation_extensions and http_filters from one snippet (--usage ${usage}).`,
     );
-  const { chains } = findings.options;
-  const style = set(chainStyleHeader) ?? 'groups';
-  if (style !== chains)
+  const { name } = findings.options.abilities;
+  const style = set(abilitiesHeader) ?? 'groups';
+  if (style !== name)
     findings.error(
       path,
-      `Envoy tells Sluice that it takes chains as \`${textOf(style)}\`; this version takes them as \`${chains}\`.`,
+      `Envoy tells Sluice that it takes chains as \`${textOf(style)}\`; this version takes them as \`${name}\`.`,
       'Take the snippet for the Envoy that runs: --envoy-version.',
     );
   const logs = listOf(manager['access_log']).map(objectOf);

@@ -35,7 +35,7 @@ export function checkEnvoy(config: EnvoyConfig, options: EnvoyOptions): EnvoyChe
   for (const manager of attached) checkAttached(findings, manager, manager.filters!);
   for (const name of new Set(attached.map(({ filters }) => filters!.cluster))) checkSluiceCluster(findings, name);
   if (attached.length > 0) checkProviderClusters(findings);
-  if (attached.length > 0 && options.chains === 'hosts' && !config.partial) checkInside(findings);
+  if (attached.length > 0 && options.abilities.attemptEndpoints && !config.partial) checkInside(findings);
   checkAround(
     findings,
     managers.filter(({ filters }) => filters === null),

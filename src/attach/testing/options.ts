@@ -1,3 +1,4 @@
+import { allAbilities } from '../abilities.ts';
 import { mergeProviders } from '../../policy/providers.ts';
 import type { EnvoyOptions } from '../render.ts';
 
@@ -11,6 +12,6 @@ export const envoyOptions: EnvoyOptions = {
   caFile: '/etc/ssl/certs/ca-certificates.crt',
   otlp: null,
   memoryBytes: null,
-  chains: 'groups',
+  abilities: allAbilities,
   usage: 'observe',
 };

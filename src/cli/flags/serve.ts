@@ -1,6 +1,6 @@
 import { defaultEnvoyMemory } from '../../attach/overload.ts';
 import { usageChoices } from '../../attach/usage.ts';
-import { chainStyleOf, defaultEnvoyVersion, envoyVersions } from '../../attach/versions.ts';
+import { defaultEnvoyVersion, envoyVersions, requireSupported } from '../../attach/versions.ts';
 import { transportNames } from '../../extproc/transports.ts';
 import { limits } from '../../lib/limits.ts';
 import { logLevels } from '../../record/log-sink.ts';
@@ -111,7 +111,7 @@ const envoy = {
     about: `with --envoy-config: the Envoy that it is for, one of ${envoyVersions.join(', ')}`,
     fallback: defaultEnvoyVersion,
     read: (version: string): string => {
-      chainStyleOf(version);
+      requireSupported(version);
       return version;
     },
   },

@@ -39,7 +39,7 @@ export function planChain(request: ReadRequest, decision: Decision, services: Ch
   const [first] = decision.chain;
   if (first === undefined) return null;
   // The stale answer's provider must still exist, since Envoy needs a cluster for the attempt; and Envoy must support chains of groups.
-  const rescue = old !== null && context.chainStyle === 'groups' && context.generation.providers.has(old.entry.provider) ? old : null;
+  const rescue = old !== null && context.envoy.attemptClusters && context.generation.providers.has(old.entry.provider) ? old : null;
   const spare = mayBeRefused(context, exchange, decision);
   const stripUsage = strips(context, exchange);
   const restoring = restoringOf(context, exchange);
@@ -59,10 +59,9 @@ export function planChain(request: ReadRequest, decision: Decision, services: Ch
   return {
     run,
     headers: chainHeaders(facts, roles[0] ?? '', perTryMs, totalMs),
-    metadata:
-      context.chainStyle === 'hosts'
-        ? { hosts: chainHosts(targets) }
-        : attemptClusters(targets.map((target, index) => clusterName(target.provider, roles[index]))),
+    metadata: context.envoy.attemptEndpoints
+      ? { hosts: chainHosts(targets) }
+      : attemptClusters(targets.map((target, index) => clusterName(target.provider, roles[index]))),
     firstIsReady,
   };
 }
@@ -119,7 +118,7 @@ function attemptClusters(clusters: readonly string[]): SluiceMetadata {
 /** If a chain's targets are endpoints, all attempts run in one cluster and share one role: the most capable of those needed. */
 function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, targets: readonly TargetRef[]): FilterRole[] {
   const roles = targets.map((target, index) => roleFor(context, fallback, exchange, target, index));
-  if (context.chainStyle === 'groups') return roles;
+  if (context.envoy.attemptClusters) return roles;
   const role = roles.includes('stream') ? 'stream' : 'next';
   return roles.map(() => role);
 }
@@ -135,17 +134,17 @@ function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 
 /** Whether the usage chunk that the policy asked for must be removed; this needs an Envoy that supports chains. */
 function strips(context: RequestContext, exchange: Exchange): boolean {
-  return context.chainStyle !== 'none' && asksForUsage(context, exchange);
+  return context.envoy.chains && asksForUsage(context, exchange);
 }
 
 /** What the answer tells its app; null if nothing or if this Envoy does not support it. */
-function tellsOf({ section, chainStyle }: RequestContext, { operation }: Exchange): InAnswer | null {
-  return section.mode === 'enabled' && chainStyle !== 'none' && operation === 'generate' ? section.inAnswer : null;
+function tellsOf({ section, envoy }: RequestContext, { operation }: Exchange): InAnswer | null {
+  return section.mode === 'enabled' && envoy.chains && operation === 'generate' ? section.inAnswer : null;
 }
 
 /** Originals to restore in place of mask tokens in the answer; null if there are none or this Envoy does not support it. */
-function restoringOf({ masked, chainStyle }: RequestContext, { api, operation, jsonOutput }: Exchange): Restoring | null {
-  if (masked === null || masked.restored.size === 0 || operation !== 'generate' || chainStyle === 'none') return null;
+function restoringOf({ masked, envoy }: RequestContext, { api, operation, jsonOutput }: Exchange): Restoring | null {
+  if (masked === null || masked.restored.size === 0 || operation !== 'generate' || !envoy.chains) return null;
   return { reading: apis[api].answer.deltas, originals: masked.restored, jsonOutput: jsonOutput !== 'none' };
 }
 
@@ -172,8 +171,8 @@ const refusalsOnly: FallbackPolicy = {
 const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier', 'learned', 'models', 'experiment', 'default', 'budget']);
 
 /** Whether a model chosen by Sluice may refuse a parameter that the requested model accepts, so that the latter may answer. */
-function mayBeRefused({ chainStyle }: RequestContext, exchange: Exchange, { action, reason, chain, requested }: Decision): boolean {
-  if (action !== 'route' || !open.has(reason) || exchange.parameters.length === 0 || chainStyle === 'none') return false;
+function mayBeRefused({ envoy }: RequestContext, exchange: Exchange, { action, reason, chain, requested }: Decision): boolean {
+  if (action !== 'route' || !open.has(reason) || exchange.parameters.length === 0 || !envoy.chains) return false;
   return (
     chain.length < limits.fallbackAttempts &&
     !chain.some(({ provider, model }) => provider === requested.provider && model === requested.model)

@@ -1,3 +1,4 @@
+import { allAbilities } from '../../attach/abilities.ts';
 import { readExchange } from '../../apis/index.ts';
 import type { BodyMember } from '../../apis/types.ts';
 import type { HeaderMap } from '../../lib/headers.ts';
@@ -86,7 +87,7 @@ function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, o
     routeOff: options.routeOff ?? false,
     trace: null,
     cache: scope,
-    chainStyle: 'groups',
+    envoy: allAbilities,
     usage: 'observe',
     ownHeaders: { list: [] },
     headers: null,
