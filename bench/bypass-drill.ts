@@ -2,16 +2,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { bypassDrill, tableOf, type Tried } from './bypass/drill.ts';
 
 /** `npm run drill -- bypass [--write]`: tries every known way around a block, a budget, a rate limit and a mask, and writes the tables into docs/security.md. */
-const { block, budget, limit, mask, allowed } = await bypassDrill();
+const { block, budget, limit, mask, kept, allowed } = await bypassDrill();
 const stopped = allowed.filter(({ through, recorded }) => !through || !recorded);
 for (const { way, status } of stopped) process.stdout.write(`should have passed: ${way.what} (${status})\n`);
 const all = [block, budget, limit, mask];
 const failed = (tried: readonly Tried[]): readonly Tried[] => tried.filter(({ through }) => through);
 for (const { way, status, recorded } of all.flatMap(failed))
   process.stdout.write(`got through: ${way.kind}: ${way.what} (${status}${recorded ? '' : ', not recorded'})\n`);
+for (const file of kept) process.stdout.write(`kept in ${file}\n`);
 const page = new URL('../docs/security.md', import.meta.url);
 const text = `Around a block (a pattern, or a banned model):\n\n${tableOf(block)}\n\nAround a hard budget that is used up:\n\n${tableOf(budget)}\n\nAround a rate limit that is reached:\n\n${tableOf(limit)}\n\nAround a mask; those that hold the text to be masked:\n\n${tableOf(mask, true)}\n`;
 process.stdout.write(`${text}\n`);
 if (process.argv.includes('--write'))
   writeFileSync(page, readFileSync(page, 'utf8').replace(/(<!-- bypass -->\n)[\s\S]*(<!-- \/bypass -->)/, `$1${text}$2`));
-process.exitCode = all.flatMap(failed).length + stopped.length === 0 && block.length >= 150 && budget.length >= 40 ? 0 : 1;
+process.exitCode = all.flatMap(failed).length + stopped.length + kept.length === 0 && block.length >= 150 && budget.length >= 40 ? 0 : 1;

@@ -199,6 +199,12 @@ const cut = (page: Page): Promise<string[]> =>
     `[...document.querySelectorAll('table')].filter((table) => table.getClientRects().length > 0 && table.scrollWidth > table.parentElement.clientWidth + 1).map((table) => table.parentElement.id + ' ' + table.scrollWidth + ' > ' + table.parentElement.clientWidth)`,
   );
 
+/** What reaches beyond the right edge of the page. */
+const wider = (page: Page): Promise<string[]> =>
+  page.evaluate(
+    `document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')].filter((element) => element.getBoundingClientRect().right > innerWidth + 1).map((element) => element.tagName + ' ' + element.id + ' ' + element.className)`,
+  );
+
 const shoot = async (page: Page, name: string, whole = true): Promise<void> => {
   const to = process.env['SLUICE_SCREENSHOTS'];
   if (to === undefined) return;
@@ -498,6 +504,45 @@ describe.skipIf(chromiumPath === null)('what is shown', () => {
     expect(await page.evaluate(`document.getElementById('by-key-card').hidden`)).toBe(!records.some(({ key }) => key !== undefined));
     await page.context().close();
   });
+});
+
+describe.skipIf(chromiumPath === null)('each view of the page', () => {
+  it.each([
+    ['tablet', { width: 768, height: 1024, dark: false }],
+    ['narrow', { width: 320, height: 700, dark: true }],
+  ] as const)(
+    'fits and is accessible: a decision, a tried prompt, a workspace, no ledger, a server that is gone (%s)',
+    async (name, size) => {
+      const check = async (page: Page, view: string): Promise<void> => {
+        await shoot(page, `${view}-${name}`, false);
+        expect([view, await wider(page)]).toEqual([view, []]);
+        expect([view, await cut(page)]).toEqual([view, []]);
+        expect([view, await faults(page)]).toEqual([view, []]);
+      };
+      const { page } = await open(url, size, '/?workspace=research');
+      await until(page, `document.querySelectorAll('#decisions tbody tr button').length > 0`);
+      await check(page, 'workspace');
+      await page.locator('#decisions tbody tr button').first().click();
+      await until(page, `document.querySelector('dialog').open && document.querySelector('dialog').textContent.includes('The call')`);
+      await check(page, 'explain');
+      await page.keyboard.press('Escape');
+      await page.locator('textarea[name=prompt]').fill('What is a CDN?');
+      await page.locator('textarea[name=policy]').fill('version: 1\nnothing: here\n');
+      await page.locator('#try-form button[type=submit]').click();
+      await until(page, `document.getElementById('tried').textContent.includes('not valid')`);
+      await page.locator('#tried').scrollIntoViewIfNeeded();
+      await check(page, 'try');
+      await page.context().setOffline(true);
+      await until(page, `document.body.classList.contains('stale')`);
+      await page.locator('#stale').scrollIntoViewIfNeeded();
+      await check(page, 'stale');
+      await page.context().close();
+      const bare = await open(bareUrl, size);
+      await until(bare.page, `!document.getElementById('notice').hidden`);
+      await check(bare.page, 'no-ledger');
+      await bare.page.context().close();
+    },
+  );
 });
 
 describe.skipIf(chromiumPath === null)('shadow mode’s card', () => {

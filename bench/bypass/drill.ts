@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { Stack } from '../../src/demo/stack.ts';
 import { type Got, ScriptedProvider } from '../../test/support/scripted-provider.ts';
 import { members } from './members.ts';
@@ -22,6 +24,8 @@ export interface DrillResult {
   readonly limit: readonly Tried[];
   /** Around a mask: `through` if the provider could read the text. */
   readonly mask: readonly Tried[];
+  /** Files of Sluice and Envoy that hold the text: log, ledger, counters. */
+  readonly kept: readonly string[];
   /** Permitted requests: all must get through. */
   readonly allowed: readonly Tried[];
 }
@@ -52,7 +56,7 @@ export async function bypassDrill(): Promise<DrillResult> {
       for (const way of ways) tried.push(await tryOne(stack, provider, way, workspace, bad));
       return tried;
     };
-    return {
+    const result = {
       block: await tryAll([...waysAroundBlock(), ...members(), ...wire()], 'dlp'),
       budget: await tryAll(waysAroundBudget(), 'spent'),
       limit: (await tryAll([...allowed().slice(0, 1), ...waysAroundBudget().filter(({ kind }) => kind !== 'number')], 'reached')).slice(1),
@@ -63,10 +67,21 @@ export async function bypassDrill(): Promise<DrillResult> {
       ),
       allowed: await tryAll(allowed(), 'dlp'),
     };
+    await stack.stopSluice('SIGTERM');
+    return { ...result, kept: filesWith(stack.folder) };
   } finally {
     await stack.stop();
     await provider.close();
   }
+}
+
+/** Files in a stack's folder, policies aside, that hold the text in any spelling that a reader can see. */
+function filesWith(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('policy'))
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .filter((file) => /project[\s%]{0,3}(?:20)?zeus/i.test(readFileSync(file, 'latin1')))
+    .map((file) => file.slice(folder.length + 1));
 }
 
 async function tryOne(stack: Stack, provider: ScriptedProvider, way: Way, workspace: string, bad: (got: Got) => boolean): Promise<Tried> {

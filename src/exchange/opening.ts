@@ -105,9 +105,17 @@ function requestFacts(context: RequestContext, exchange: Exchange): ExchangeReco
       audioOutput: exchange.audioOutput,
       files: exchange.files,
       reasoning: exchange.reasoning,
-      ...(exchange.parameters.length === 0 ? {} : { parameters: exchange.parameters.map(({ name, value }) => [name, value] as const) }),
+      ...(exchange.parameters.length === 0 ? {} : { parameters: parametersOf(exchange, holdsSensitive(context)) }),
     },
   };
+}
+
+/** Parameters with their values; texts are left out if the request holds sensitive data, which may be one of them. */
+function parametersOf(
+  { parameters }: Exchange,
+  sensitive: boolean,
+): NonNullable<NonNullable<ExchangeRecord['request']['asks']>['parameters']> {
+  return parameters.map(({ name, value }) => [name, sensitive && typeof value === 'string' ? null : value] as const);
 }
 
 const unadapted: readonly string[] = [];
