@@ -4,6 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 export const targetApis = ['openai-chat', 'anthropic-messages', 'gemini-generate', 'cohere-chat'] as const;
 export type TargetApi = (typeof targetApis)[number];
 export type CallerApi = TargetApi | 'openai-responses';
+/** All APIs whose answers are recorded: those that others are translated to, and those that are only called. */
+export const recordedApis = [...targetApis, 'openai-responses', 'openai-completions', 'openai-embeddings'] as const;
+export type RecordedApi = (typeof recordedApis)[number];
 
 /** One provider's answer in its wire format: JSON, or a stream's text. */
 export interface ProviderAnswer {
@@ -31,24 +34,24 @@ export const counted = { input: 100, cached: 30, output: 50 } as const;
 const recordings = new URL('../../../test/recorded/', import.meta.url);
 
 /** The file of a recorded answer: JSON, or a stream. */
-function fileOf(api: TargetApi, scenario: Scenario, stream: boolean): URL {
+function fileOf(api: RecordedApi, scenario: Scenario, stream: boolean): URL {
   return new URL(`${api}/${scenario}.${stream ? 'sse' : 'json'}`, recordings);
 }
 
-function statusOf(api: TargetApi, scenario: Scenario): number {
+function statusOf(api: RecordedApi, scenario: Scenario): number {
   const statuses = JSON.parse(readFileSync(new URL(`${api}/statuses.json`, recordings), 'utf8')) as Readonly<
     Partial<Record<Scenario, number>>
   >;
   return statuses[scenario] ?? 200;
 }
 
-/** Whether this answer of an API was recorded. */
-export function isRecorded(api: TargetApi, scenario: Scenario): boolean {
-  return existsSync(fileOf(api, scenario, scenario === 'error-inside'));
+/** Whether this answer of an API was recorded. `stream`: in its streamed form; absent: in the form that the scenario has everywhere. */
+export function isRecorded(api: RecordedApi, scenario: Scenario, stream = scenario === 'error-inside'): boolean {
+  return existsSync(fileOf(api, scenario, stream));
 }
 
 /** A provider's recorded answer. An error is JSON, even if a stream was requested. */
-export function answerOf(api: TargetApi, scenario: Scenario, stream: boolean): ProviderAnswer {
+export function answerOf(api: RecordedApi, scenario: Scenario, stream: boolean): ProviderAnswer {
   const status = statusOf(api, scenario);
   return { status, body: readFileSync(fileOf(api, scenario, stream && status === 200), 'utf8') };
 }
