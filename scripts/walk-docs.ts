@@ -23,7 +23,7 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/\b(podman|docker|pack\.sh|rootfs\.sh)\b|^cd deploy\/compose|policy\.yaml$(?<=^cp .*)|^mkdir -p keys/, 'needs a container engine'],
   [/^(useradd|systemctl|install -[dm]|cp -a|cp deploy\/systemd|cp \.tools|\/opt\/)/, 'needs root'],
   [/\bserve\b/, 'goes on until it is stopped: a Sluice runs already'],
-  [/postgres:|rediss:|policies\.example|10\.0\.0\.7|http:\/\/…/, 'needs a server of your own'],
+  [/postgres:|clickhouse:|rediss:|policies\.example|10\.0\.0\.7|http:\/\/…/, 'needs a server of your own'],
   [/\bnpm (run|test|install)\b|^nice|ENVOY_BIN=|setup\.sh/, 'takes minutes, and has a test or a job of its own'],
   [/\.tools\/envoy\/envoy/, 'an Envoy runs already'],
   [/simulate-learning|\btrain\b/, 'takes minutes, and has a test of its own'],

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
-import type { DoubledRow, LedgerReader } from '../ledger/backend.ts';
+import type { LedgerReader, OpenedRows } from '../ledger/backend.ts';
 import { backendOf } from '../ledger/backends.ts';
 import type { Db } from '../ledger/sqlite/database.ts';
 import { fileOrOff } from './file-flag.ts';
@@ -48,14 +48,14 @@ export async function withReader<T>(place: string | undefined, work: (reader: Le
 export async function withRows<T>(
   place: string | undefined,
   from: number | null,
-  work: (db: Db, doubled: readonly DoubledRow[]) => T | Promise<T>,
+  work: (db: Db, opened: OpenedRows) => T | Promise<T>,
 ): Promise<T> {
   const target = ledgerTarget(place);
-  const { db, doubled, close } = await backendOf(target.place).openRows(target, from);
+  const opened = await backendOf(target.place).openRows(target, from);
   try {
-    return await work(db, doubled ?? []);
+    return await work(opened.db, opened);
   } finally {
-    close();
+    opened.close();
   }
 }
 

@@ -73,5 +73,7 @@ export interface OpenedRows {
   readonly db: Db;
   /** Absent if the tables exclude them. */
   readonly doubled?: readonly DoubledRow[];
+  /** Hours whose sums were written while the rows were read; ms since the epoch. Absent if all is of one moment. */
+  readonly moving?: readonly number[];
   readonly close: () => void;
 }

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { backendOf, shownPlace } from './backends.ts';
 
-it('takes a URL of PostgreSQL for a database, and all else for a file', () => {
+it('takes URLs of PostgreSQL and ClickHouse for databases, and all else for a file', () => {
   expect(
-    ['postgres://h/d', 'postgresql://u:p@h/d', '/var/lib/ledger.db', 'postgres', './postgres://x'].map((place) => backendOf(place).name),
-  ).toEqual(['PostgreSQL', 'PostgreSQL', 'SQLite', 'SQLite', 'SQLite']);
+    ['postgres://h/d', 'postgresql://u:p@h/d', 'clickhouse://u:p@h:8123/d', '/var/lib/ledger.db', 'postgres', './postgres://x'].map(
+      (place) => backendOf(place).name,
+    ),
+  ).toEqual(['PostgreSQL', 'PostgreSQL', 'ClickHouse', 'SQLite', 'SQLite', 'SQLite']);
 });
 
 it('shows no password', () => {
@@ -23,8 +25,11 @@ it('a file cannot be away, a database that refuses connections is', () => {
 
 it('is the only one that knows which kinds there are', () => {
   const source = join(import.meta.dirname, '..');
-  const named = globSync('**/*.ts', { cwd: source, exclude: ['**/*.test.ts', 'ledger/backends.ts', 'ledger/postgres/**'] }).filter((file) =>
-    /ledger\/postgres|'\.\/postgres\/|isPostgres/.test(readFileSync(join(source, file), 'utf8')),
+  const named = globSync('**/*.ts', {
+    cwd: source,
+    exclude: ['**/*.test.ts', 'ledger/backends.ts', 'ledger/postgres/**', 'ledger/clickhouse/**'],
+  }).filter((file) =>
+    /ledger\/(?:postgres|clickhouse)|'\.\/(?:postgres|clickhouse)\/|isPostgres/.test(readFileSync(join(source, file), 'utf8')),
   );
   expect(named).toEqual([]);
 });

@@ -1,9 +1,10 @@
 import type { LedgerBackend } from './backend.ts';
+import { clickhouse } from './clickhouse/backend.ts';
 import { postgres } from './postgres/backend.ts';
 import { sqlite } from './sqlite/backend.ts';
 
 /** The first backend that handles a place is used. A file may have any name, so SQLite comes last. */
-const backends: readonly LedgerBackend[] = [postgres, sqlite];
+const backends: readonly LedgerBackend[] = [postgres, clickhouse, sqlite];
 
 /** The backend that handles a place. */
 export function backendOf(place: string): LedgerBackend {

@@ -202,6 +202,8 @@ export interface EraseEntry {
   /** Absent in entries of earlier versions. */
   readonly settled?: SettledHead;
   readonly rows: readonly { readonly writer: string; readonly seqs: readonly number[] }[];
+  /** In ClickHouse: the name of the removal, by which one that was killed is finished. */
+  readonly run?: string;
 }
 
 /** The last rows removed as too old: the remaining chains continue from their hashes. */

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openDatabase, rollupKeys, rollupSums, type Db } from '../sqlite/database.ts';
+import { rollupKeys, rollupSums, type Db } from '../sqlite/database.ts';
+import { openTemporary } from '../sqlite/temporary.ts';
 import type { DoubledRow, OpenedRows } from '../backend.ts';
 import type { LedgerTarget } from '../target.ts';
 import { columnNames } from '../types.ts';
@@ -12,29 +10,16 @@ import { openPostgres } from './tables.ts';
 const fetched = 2_000;
 
 /**
- * Copies a PostgreSQL ledger into a temporary SQLite file, as of one moment, so that verification, exports and replays work on both kinds.
- * `from` (ms since the epoch) leaves older exchanges out; the chain is only complete if it is null. Closing deletes the file.
+ * Copies a PostgreSQL ledger into a temporary SQLite file, as of one moment. `from` (ms since the epoch) leaves older exchanges out; the
+ * chain is only complete if it is null.
  */
-export async function openCopy(target: LedgerTarget, from: number | null): Promise<OpenedRows> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
-  const db = openDatabase(join(folder, 'ledger.db'), 'write');
-  const close = (): void => {
-    db.close();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    return { db, doubled: await fill(db, target, from), close };
-  } catch (error) {
-    close();
-    throw error;
-  }
+export function openCopy(target: LedgerTarget, from: number | null): Promise<OpenedRows> {
+  return openTemporary((db) => fill(db, target, from));
 }
 
-async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<readonly DoubledRow[]> {
+async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<{ readonly doubled: readonly DoubledRow[] }> {
   const client = await openPostgres(target, 'readonly');
   try {
-    // A temporary copy need not survive a power cut.
-    db.pragma('synchronous = OFF');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await copyTable(client, db, { table: 'writers', columns: ['n', 'id', 'host', 'pid', 'started', 'closed'] });
     const twice: unknown[][] = [];
@@ -53,7 +38,7 @@ async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<
         await copyTable(client, db, { table, columns: ['at', ...rollupKeys, ...rollupSums], from: summed(view) });
     }
     await client.query('COMMIT');
-    return twice.map(([writer, seq]) => ({ writer: Number(writer), seq: Number(seq) }));
+    return { doubled: twice.map(([writer, seq]) => ({ writer: Number(writer), seq: Number(seq) })) };
   } finally {
     await client.end().catch(() => undefined);
   }
