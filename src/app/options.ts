@@ -77,10 +77,12 @@ export interface SluiceOptions {
   /** Share of the successful exchanges that is logged, 0 to 1. */
   readonly logShare: number;
   readonly ledger: LedgerSettings;
+  /** Where records go besides log and ledger. */
+  readonly records: 'otlp' | 'off';
 }
 
 export interface LedgerSettings {
-  /** SQLite file, or `postgres://…`; null if there is no ledger. */
+  /** SQLite file, `postgres://…` or `clickhouse://…`; null if there is no ledger. */
   readonly file: string | null;
   /** File with the database's password. */
   readonly passwordFile: string | null;

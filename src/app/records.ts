@@ -5,7 +5,7 @@ import { GradeBook } from '../grades/book.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { fanout } from '../record/fanout.ts';
 import { gradeLog, logSink } from '../record/log-sink.ts';
-import { spansAskedFor } from '../record/otel-settings.ts';
+import { recordsWanted, spansAskedFor } from '../record/otel-settings.ts';
 import { RecentRecords } from '../record/recent.ts';
 import type { RecordSink } from '../record/types.ts';
 import { LearningHub } from '../router/online/hub.ts';
@@ -45,6 +45,13 @@ export async function openRecords(ground: Ground, policyParts: PolicyParts): Pro
     stack.defer(() => spans.sink.close());
     metrics.watchSpans(() => spans.sink.counts);
   }
+  const otlp = recordsWanted(options.records, process.env)
+    ? new (await import('../record/otlp-records.ts')).OtlpRecords(process.env, version)
+    : null;
+  if (otlp !== null) {
+    stack.defer(() => otlp.close());
+    metrics.watchOtlpRecords(() => otlp.counts);
+  }
   const ledger = await openLedger(ground);
   if (ledger !== null) metrics.watchLedger(() => ledger.counts);
   const sessions = await openSessions(ground, policyParts);
@@ -65,7 +72,16 @@ export async function openRecords(ground: Ground, policyParts: PolicyParts): Pro
     onError: (err) => logger.error({ err }, 'a grade sink failed'),
   });
   const sink = fanout(
-    [metrics, recent, book, trials, ...(spans === null ? [] : [spans.sink]), ...kept, logSink(log, options.logShare)],
+    [
+      metrics,
+      recent,
+      book,
+      trials,
+      ...(spans === null ? [] : [spans.sink]),
+      ...(otlp === null ? [] : [otlp]),
+      ...kept,
+      logSink(log, options.logShare),
+    ],
     (err) => logger.error({ err }, 'a record sink failed'),
   );
   return { recent, ledger, traceRatio: spans?.ratio ?? null, sessions, trials, seen, learner, learning, book, sink };

@@ -45,6 +45,7 @@ function options(changes: Partial<SluiceOptions> = {}): SluiceOptions {
     logLevel: 'info',
     logShare: 1,
     ledger: { file: join(folder, 'ledger.db'), passwordFile: null, required: true, retentionDays: 7, keyFile: null },
+    records: 'off',
     ...changes,
   };
 }

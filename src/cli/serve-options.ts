@@ -52,6 +52,7 @@ export function serveOptions(flags: ServeFlags, given: Readonly<Record<string, s
       retentionDays: flags.ledgerRetention,
       keyFile: flags.ledgerKey,
     },
+    records: flags.records,
   };
 }
 

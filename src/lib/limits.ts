@@ -136,6 +136,9 @@ export const limits = {
   priceListBytes: 32 * 1024 * 1024,
   /** Spans waiting for the collector; beyond it the spans of whole requests are dropped and counted. */
   spanQueue: 8_192,
+  /** Records waiting for the collector, and UTF-16 units of their JSON; beyond them records are dropped and counted. */
+  otlpRecords: 16_384,
+  otlpRecordBytes: 32 * 1024 * 1024,
   /** Records waiting for the ledger's disk, in bytes of their JSON; beyond it they are dropped and the gap is recorded. */
   ledgerQueueBytes: 64 * 1024 * 1024,
   /** Queries to the ledger waiting for a result. */

@@ -492,6 +492,12 @@ export const metricTable = {
     labels: ['result'],
     help: 'Spans for the collector: `exported`, or `dropped` because it did not take them or took them too slowly.',
   },
+  otlpRecords: {
+    name: 'llm_proxy_otlp_records_total',
+    type: 'counter',
+    labels: ['result'],
+    help: 'Records for the collector (`--records otlp`): `exported`, or `dropped` because it did not take them or took them too slowly.',
+  },
   logDropped: {
     name: 'llm_proxy_log_dropped_lines_total',
     type: 'counter',

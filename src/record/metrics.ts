@@ -35,6 +35,7 @@ export interface LedgerFigures {
 /** Metrics counted elsewhere and copied at each scrape. */
 const mirrored: ReadonlySet<string> = new Set([
   metricTable.spans.name,
+  metricTable.otlpRecords.name,
   metricTable.ledgerRecords.name,
   metricTable.ledgerFailures.name,
   metricTable.logDropped.name,
@@ -89,6 +90,7 @@ export class Metrics implements RecordSink, GradeSink {
   #ledger: () => LedgerFigures = () => noLedger;
   #log: () => LogCounts = () => ({ dropped: 0 });
   #cooling: () => readonly { readonly target: TargetRef; readonly state: TargetState }[] = () => [];
+  #otlpRecords: () => { readonly exported: number; readonly dropped: number } = () => ({ exported: 0, dropped: 0 });
   #spans: () => { readonly exported: number; readonly dropped: number } = () => ({ exported: 0, dropped: 0 });
 
   constructor(options: MetricsOptions) {
@@ -101,6 +103,10 @@ export class Metrics implements RecordSink, GradeSink {
     this.#mirror(metricTable.ledgerRecords, (counter) => {
       counter.inc({ result: 'written' }, this.#ledger().written);
       counter.inc({ result: 'dropped' }, this.#ledger().dropped);
+    });
+    this.#mirror(metricTable.otlpRecords, (counter) => {
+      counter.inc({ result: 'exported' }, this.#otlpRecords().exported);
+      counter.inc({ result: 'dropped' }, this.#otlpRecords().dropped);
     });
     this.#mirror(metricTable.spans, (counter) => {
       counter.inc({ result: 'exported' }, this.#spans().exported);
@@ -168,6 +174,11 @@ export class Metrics implements RecordSink, GradeSink {
   /** Source of the targets in cool-down, read at each scrape. */
   watchCooldowns(states: () => readonly { readonly target: TargetRef; readonly state: TargetState }[]): void {
     this.#cooling = states;
+  }
+
+  /** Source of the counts of records for a collector, read at each scrape. */
+  watchOtlpRecords(counts: () => { readonly exported: number; readonly dropped: number }): void {
+    this.#otlpRecords = counts;
   }
 
   /** Source of the span counts, read at each scrape. */

@@ -45,3 +45,15 @@ export function samplingRatio(env: NodeJS.ProcessEnv): number {
       );
   }
 }
+
+/** Whether records go to a collector: asked for by a flag, and not taken back by OpenTelemetry's own variables. */
+export function recordsWanted(asked: 'otlp' | 'off', env: NodeJS.ProcessEnv): boolean {
+  return asked === 'otlp' && env['OTEL_SDK_DISABLED']?.toLowerCase() !== 'true' && env['OTEL_LOGS_EXPORTER'] !== 'none';
+}
+
+/** The protocol of a signal's exporter. Throws SluiceError SLUICE_OTEL_SETTING. */
+export function otlpProtocol(env: NodeJS.ProcessEnv, signal: 'TRACES' | 'LOGS'): 'grpc' | 'http/protobuf' {
+  const protocol = env[`OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf';
+  if (protocol === 'grpc' || protocol === 'http/protobuf') return protocol;
+  throw new SluiceError('SLUICE_OTEL_SETTING', `${protocol} is neither grpc nor http/protobuf.`, { where: 'OTEL_EXPORTER_OTLP_PROTOCOL' });
+}

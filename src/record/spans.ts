@@ -26,10 +26,9 @@ import {
   type ReadableSpan,
   type SpanExporter,
 } from '@opentelemetry/sdk-trace';
-import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { genAiSchemaUrl } from './genai-names.ts';
-import { samplingRatio } from './otel-settings.ts';
+import { otlpProtocol, samplingRatio } from './otel-settings.ts';
 import { attemptAttributes, attemptName, exchangeAttributes } from './span-attributes.ts';
 import type { TraceFacts } from './trace.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
@@ -104,11 +103,7 @@ export class SpanSink implements RecordSink {
   /** Settings come from OpenTelemetry's variables in `env`; the exporters read most of them themselves. */
   constructor(env: NodeJS.ProcessEnv, version: string, endpointOf: (provider: string) => string | undefined) {
     this.#endpointOf = endpointOf;
-    const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf';
-    if (protocol !== 'grpc' && protocol !== 'http/protobuf')
-      throw new SluiceError('SLUICE_OTEL_SETTING', `${protocol} is neither grpc nor http/protobuf.`, {
-        where: 'OTEL_EXPORTER_OTLP_PROTOCOL',
-      });
+    const protocol = otlpProtocol(env, 'TRACES');
     this.#exporter = new CountingExporter(protocol === 'grpc' ? new GrpcExporter() : new HttpExporter());
     this.#withContent = env['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT']?.toLowerCase() === 'true';
     const named = env['OTEL_SERVICE_NAME'] === undefined ? { 'service.name': 'sluice' } : {};

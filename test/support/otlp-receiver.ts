@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall, type ServiceDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
-type Value = { readonly value?: 'string_value' | 'bool_value' | 'int_value' | 'double_value' | 'array_value' } & Record<string, unknown>;
-interface KeyValue {
+export type Value = { readonly value?: 'string_value' | 'bool_value' | 'int_value' | 'double_value' | 'array_value' } & Record<
+  string,
+  unknown
+>;
+export interface KeyValue {
   readonly key: string;
   readonly value: Value;
 }
@@ -120,7 +123,7 @@ export class OtlpReceiver {
   }
 }
 
-function plain(attributes: readonly KeyValue[]): Record<string, unknown> {
+export function plain(attributes: readonly KeyValue[]): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, valueOf(value)]));
 }
 

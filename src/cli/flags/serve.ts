@@ -207,9 +207,15 @@ const state = {
   state: { value: '<file>', about: 'where rollouts and stopped experiments survive a restart', read: orOff },
   ledger: {
     value: '<file>',
-    about: 'where every record is kept: a file, postgres://… for a fleet, or off',
+    about: 'where every record is kept: a file, postgres://… or clickhouse://… for a fleet, or off',
     otherwise: "ledger.db in the user's state folder",
     read: orOff,
+  },
+  records: {
+    value: '<kind>',
+    about: 'otlp: every record also goes to a collector as a log record; OTEL_EXPORTER_OTLP_ENDPOINT says where',
+    fallback: 'off',
+    read: word(['otlp', 'off']),
   },
   ledgerPasswordFile: { value: '<file>', about: 'password of the database', read: text },
   ledgerRetention: {
