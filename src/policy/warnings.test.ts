@@ -89,6 +89,16 @@ describe('validate warns of what harms or does nothing', () => {
       /^warning 4 unknown-workspace: workspaces\.known has no biling\. Did you mean billing\?/,
     ],
     [
+      'a budget for a workspace that nearly has a section',
+      'version: 1\ncallers: { believe: { workspace: gateway } }\nbudgets: [{ name: b, match: { workspace: [serach, team-b] }, period: day, usd: 1 }]\nsections:\n  - { name: s, match: { workspace: [search, team-a] }, mode: off }\n',
+      /^warning 3 unknown-workspace: no section is for serach, but one is for search\. Did you mean search\?/,
+    ],
+    [
+      'a rate limit for one',
+      'version: 1\ncallers: { believe: { workspace: gateway } }\nlimits: [{ name: l, match: { workspace: [serach] }, concurrent: 1 }]\nsections:\n  - { name: s, match: { workspace: [search] }, mode: off }\n',
+      /^warning 3 unknown-workspace: no section is for serach, but one is for search\./,
+    ],
+    [
       'a price in another unit',
       `version: 1\ncatalog: { overrides: { openai: { gpt-5-nano: { input: 50 } } } }\ndefaults: { mode: off }\n`,
       /^warning 2 price: 50 is 1,000 times the catalog's 0\.05\. Prices are US dollars for a million tokens/,

@@ -122,9 +122,11 @@ export function checkKeyFile(file: string, say: Say): void {
     );
 }
 
-/** Warns about workspace names that nearly match a known one. */
+/** Warns about workspace names that nearly match a known one: of workspaces.known, or without that list, of a section. */
 export function checkWorkspaceNames(loaded: readonly LoadedFile[], problems: Problem[]): void {
-  const known = new Set(loaded.flatMap(({ document }) => document.workspaces?.known ?? []));
+  const listed = new Set(loaded.flatMap(({ document }) => document.workspaces?.known ?? []));
+  const inSections = loaded.flatMap(({ document }) => (document.sections ?? []).flatMap(({ match }) => match?.workspace ?? []));
+  const known = listed.size > 0 ? listed : new Set(inSections.filter((name) => !name.endsWith('*')));
   if (known.size === 0) return;
   for (const { source, document } of loaded) {
     const named: [readonly PropertyKey[], readonly string[] | undefined][] = [
@@ -135,6 +137,10 @@ export function checkWorkspaceNames(loaded: readonly LoadedFile[], problems: Pro
       ...(document.budgets ?? []).map((budget, at): [PropertyKey[], readonly string[] | undefined] => [
         ['budgets', at, 'match', 'workspace'],
         budget.match?.workspace,
+      ]),
+      ...(document.limits ?? []).map((limit, at): [PropertyKey[], readonly string[] | undefined] => [
+        ['limits', at, 'match', 'workspace'],
+        limit.match?.workspace,
       ]),
     ];
     for (const [path, names] of named) {
@@ -147,8 +153,10 @@ export function checkWorkspaceNames(loaded: readonly LoadedFile[], problems: Pro
               'warning',
               'unknown-workspace',
               [...path, at],
-              `workspaces.known has no ${name}`,
-              `Did you mean ${likely}? Otherwise add it there.`,
+              listed.size > 0 ? `workspaces.known has no ${name}` : `no section is for ${name}, but one is for ${likely}`,
+              listed.size > 0
+                ? `Did you mean ${likely}? Otherwise add it there.`
+                : `Did you mean ${likely}? Otherwise list both in workspaces.known.`,
             ),
           );
       }
