@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { accessLogPath } from './access-log.ts';
@@ -104,12 +105,17 @@ export class FramesTransport implements Transport {
       watcher.trailers(trailerBlock.ok);
     }
     const server = this.#server;
+    const begun = performance.now();
+    await this.#logsOpen(graceMs / 2);
     if (server !== null) {
       let looks: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
-        const cut = setTimeout(() => {
-          for (const connection of this.#connections) connection.destroy();
-        }, graceMs);
+        const cut = setTimeout(
+          () => {
+            for (const connection of this.#connections) connection.destroy();
+          },
+          Math.max(0, graceMs - (performance.now() - begun)),
+        );
         server.close(() => {
           clearTimeout(cut);
           resolve();
@@ -145,6 +151,16 @@ export class FramesTransport implements Transport {
     const call: AccessLogCall = new AccessLogCall(stream, context, { read: () => this.#endLogs(), closed: () => this.#logs.delete(call) });
     this.#logs.add(call);
     return call;
+  }
+
+  /**
+   * Each of Envoy's threads opens its log stream with its first entry, and could not on a connection that is drained: while entries are
+   * expected, connections without one stay open to it.
+   */
+  async #logsOpen(mostMs: number): Promise<void> {
+    const until = performance.now() + mostMs;
+    while (this.#services?.awaitsLog() === true && this.#logs.size < this.#connections.size && performance.now() < until)
+      await sleep(lookMs);
   }
 
   /** Envoy's log streams never end by themselves: a drain ends them when no more entries are expected. */

@@ -1,4 +1,5 @@
 import { rmSync, chmodSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   logVerbosity,
   Server,
@@ -89,17 +90,23 @@ export class GrpcTransport implements Transport {
 
   async drain(graceMs: number): Promise<void> {
     this.#setHealth('NOT_SERVING');
+    const begun = performance.now();
+    // Each of Envoy's threads opens its log stream with its first entry, and could not on a connection that is drained.
+    while (this.#services?.awaitsLog() === true && this.#logs.size === 0 && performance.now() - begun < graceMs / 2) await sleep(lookMs);
     // Envoy's log streams never end by themselves: they are ended when no open call can produce entries.
     const told = setInterval(() => {
       if (this.#calls > 0 || this.#services?.awaitsLog() === true) return;
       for (const end of this.#logs) end();
     }, lookMs);
     await new Promise<void>((resolve) => {
-      const cut = setTimeout(() => {
-        this.#forced = true;
-        this.#server.forceShutdown();
-        resolve();
-      }, graceMs);
+      const cut = setTimeout(
+        () => {
+          this.#forced = true;
+          this.#server.forceShutdown();
+          resolve();
+        },
+        Math.max(0, graceMs - (performance.now() - begun)),
+      );
       this.#server.tryShutdown(() => {
         clearTimeout(cut);
         resolve();
