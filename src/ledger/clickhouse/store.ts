@@ -19,6 +19,7 @@ import {
   type LedgerColumns,
   type OpenEntry,
 } from '../types.ts';
+import type { Chain } from './chain.ts';
 import { unusable, type ClickHouse } from './connect.ts';
 import { erase, prune } from './removal.ts';
 import { settle, settledHead } from './settle.ts';
@@ -52,7 +53,7 @@ export interface ClickHouseWriterOptions {
  * One writer of a ledger in ClickHouse: the same chain, rows and sums as in SQLite. There are no transactions: a batch is one insert, which
  * is repeated with the same bytes and the same token until it is confirmed, so that it counts once, in the sums too.
  */
-export class ClickHouseWriter {
+export class ClickHouseWriter implements Chain {
   readonly id = uuidv7();
   readonly client: ClickHouse;
   readonly now: () => number;

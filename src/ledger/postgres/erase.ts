@@ -1,10 +1,10 @@
 import { rollupKeys, rollupSums } from '../sqlite/database.ts';
 import { eraseConditions, sumsOf, type DoomedRow, type Whose } from '../sqlite/store.ts';
 import { columnNames, type EraseEntry } from '../types.ts';
+import type { Chain } from './chain.ts';
 import { numbered, type PgClient } from './connect.ts';
 import { fold } from './fold.ts';
 import { settle } from './settle.ts';
-import type { Chain } from './store.ts';
 import { locks } from './tables.ts';
 
 /** Rows per transaction. */

@@ -2,9 +2,9 @@ import { dayMs, hourMs } from '../rollup.ts';
 import { oldestSums, sumsOf, type DoomedRow, type Retention } from '../sqlite/store.ts';
 import { addCells, cellsOf, cellsSql, HourSums, type Cell, type CellRow, type Cells } from '../sums.ts';
 import type { ChainHead, PruneEntry } from '../types.ts';
+import type { Chain } from './chain.ts';
 import type { PgClient } from './connect.ts';
 import { settle, settledHead } from './settle.ts';
-import type { Chain } from './store.ts';
 import { dayTables, earlierTable, locks } from './tables.ts';
 
 /** Rows per transaction where there is no table a day. */

@@ -18,6 +18,7 @@ import {
   type LedgerColumns,
   type OpenEntry,
 } from '../types.ts';
+import type { Chain } from './chain.ts';
 import type { PgClient } from './connect.ts';
 import { erase } from './erase.ts';
 import { foldIfFree } from './fold.ts';
@@ -31,22 +32,6 @@ const foldMs = 10_000;
 
 /** Whether a transaction appends the worker's batch, which would be sent again after a failure. */
 type Work = 'append' | 'other';
-
-/** One chain as `prune` and `erase` use it. */
-export interface Chain {
-  readonly id: string;
-  /** The ends of other chains that this chain's rows have recorded. */
-  readonly said: Map<string, number>;
-  /** The day whose table takes this chain's rows; in days since the epoch. */
-  readonly day: number;
-  /** Ms since the epoch. */
-  now(): number;
-  connected(): Promise<PgClient>;
-  /** Runs in one transaction, with the rows that `work` says. */
-  atomic<T>(work: (client: PgClient) => T | Promise<T>): Promise<T>;
-  /** Appends a row of the ledger's own; only within `atomic`. */
-  say(kind: EntryKind, at: number, body: string): void;
-}
 
 export interface PostgresWriterOptions {
   readonly version: string;
