@@ -29,6 +29,10 @@ export const kinds: Readonly<Record<Kind, Readonly<Record<string, Measure>>>> = 
       file: 'bench/fleet.ts',
       about: 'what one PostgreSQL takes from several replicas, and its CPU a record: fleet [SECONDS] [WRITERS] [WORKSPACES]',
     },
+    scale: {
+      file: 'bench/scale.ts',
+      about: "what each shared server sees of a request, a fleet's figures from it, a month's sums (docs/scale.md): scale [REQUESTS]",
+    },
     router: { file: 'bench/router.ts', about: 'one scoring by the learned router' },
     sequential: { file: 'bench/sequential.ts', about: 'false alarms and drops found by the test of experiments' },
     configmap: { file: 'bench/configmap-edits.ts', about: 'from an edit of a ConfigMap to a decision by it' },
