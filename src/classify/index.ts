@@ -1,5 +1,4 @@
 import type { Exchange } from '../apis/types.ts';
-import { languageOf } from './language.ts';
 import { textModel } from './text/file.ts';
 import { textFields, textTasks } from './text/heads.ts';
 import type { TextModel, TextVerdict } from './text/model.ts';
@@ -39,7 +38,7 @@ export function classifyRequest(
   taught?.about(exchange);
   const text = model.read(exchange.lastUser, exchange.system, taught?.nudge ?? null);
   const confirmed = exchange.userTurns > 1 && exchange.lastUser.length <= shortTurn && confirms(model.grams.text.words);
-  const language = languageOf(exchange.lastUser, model.grams.text.words);
+  const { language } = text;
   // Taken before the model reads anything else, because its tables are reused.
   const tasks = shown(textTasks, text.tasks);
   const domains = shown(textFields, text.fields);

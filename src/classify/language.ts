@@ -12,16 +12,51 @@ const scripts: readonly (readonly [string, RegExp])[] = [
 
 /** Short words that are frequent in one language and rare in the others. */
 const common: readonly (readonly [string, string])[] = [
-  ['en', 'the is of and what how with to for this write'],
-  ['de', 'der die das und ist wie ein eine für nicht mit zwischen von'],
-  ['fr', 'le la les des est une pour dans et avec du entre qu'],
-  ['es', 'el los las una qué cómo para con del por entre es y'],
+  [
+    'en',
+    "the is of and a i what how with to for this write in that my it you please can are be not from when should do does did on an at as or if by your have has there but we they will all any about me no so just was were which who why give make need it's im don't",
+  ],
+  [
+    'de',
+    'der das und ist wie ein eine einen für nicht mit zwischen von ich wir mir bitte auf den dem zu im kann wenn bei sie es noch aus nach mein meine zum zur oder als wird',
+  ],
+  [
+    'fr',
+    'le la les des est une pour dans et avec du entre qu que je il elle pas sur au aux ce cette ma un en quel quelle comment vous nous mes moi deux',
+  ],
+  ['es', 'el la los las una un qué cómo para con del por entre es y que en mi su al más está si cuál le esta este se lo sin muy'],
+  [
+    'it',
+    'il gli una che di e è per con della dei delle mi non come cosa sono nel nella ho ma più questo questa al alla un la le si da ed mio mia',
+  ],
+  ['pt', 'um uma que de da dos das em na para com não é como por meu minha se eu mais isso ao qual você foi e o os ou está pra pro nos'],
+  ['pl', 'w na z nie się jak co jest że dla czy od mi ma mam za przez jaki jaka jakie mój moja tego jej ale już być oraz aby'],
+  [
+    'tr',
+    've bir bu için ne mi mı mu mü nasıl ile da de çok var yok olan gibi daha bana ama şu kaç ben hangi kadar neden misin değil her o',
+  ],
+];
+
+/** Letters of the Latin alphabet that one of these languages has and most others lack. */
+const letters: readonly (readonly [string, RegExp])[] = [
+  ['de', /[ßä]/],
+  ['fr', /[œùêîûë]/],
+  ['es', /[ñ¿¡]/],
+  ['it', /[ìò]/],
+  ['pt', /[ãõ]/],
+  ['pl', /[łąężśźćń]/],
+  ['tr', /[ğışİ]/],
 ];
 
 const tagsOf = new Map<string, number[]>();
 for (const [number, [, words]] of common.entries()) {
   for (const word of words.split(' ')) tagsOf.set(word, [...(tagsOf.get(word) ?? []), number]);
 }
+
+const tagNumber = new Map(common.map(([tag], number) => [tag, number]));
+
+/** Words that a letter of one language is worth. */
+const letterWorth = 3;
 
 /** Hits per language in the text that is read. */
 const hits = new Uint8Array(common.length);
@@ -31,11 +66,16 @@ const mostTokens = 80;
 
 /** BCP-47 primary tag of a text's main language; `und` if it cannot be determined. `tokens`: the text's lower-case words, in order. */
 export function languageOf(text: string, tokens: readonly string[]): string {
-  if (!asciiOnly(text)) {
+  const ascii = asciiOnly(text);
+  if (!ascii) {
     const part = text.slice(0, window);
     for (const [tag, script] of scripts) if (script.test(part)) return tag;
   }
   hits.fill(0);
+  if (!ascii) {
+    const part = text.slice(0, window);
+    for (const [tag, mark] of letters) if (mark.test(part)) hits[tagNumber.get(tag)!]! += letterWorth;
+  }
   for (let i = 0; i < tokens.length && i < mostTokens; i++) {
     const tags = tagsOf.get(tokens[i]!);
     if (tags !== undefined) for (const number of tags) hits[number]!++;

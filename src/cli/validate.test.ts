@@ -43,6 +43,24 @@ test('text, JSON and workflow annotations say file, line and what would be right
   expect(github.stdout).toMatch(new RegExp(`^::error file=${file},line=2,col=18,title=schema::.+enabled.+\n$`));
 });
 
+test('text says what share of which kind of prompt goes to which tier, for each decision table', async () => {
+  const file = join(folder, 'tables.yaml');
+  const candidates = '{ simple: [gpt-5-nano], standard: [gpt-5-mini], complex: [gpt-5.1] }';
+  const strict = 'thresholds: { simple: { score: 0 }, standard: { score: 0 } }';
+  writeFileSync(
+    file,
+    `version: 1\ndefaults: { candidates: ${candidates} }\nsections:\n  - { name: same, match: { workspace: [a] }, upgrades: never }\n  - { name: all-complex, match: { workspace: [b] }, ${strict} }\n`,
+  );
+  const { stdout } = await validate(file);
+  expect(stdout).toMatch(
+    /\nTiers of defaults, same by score, on [\d,]+ labelled prompts: simple \d+%, standard \d+%, complex \d+%\.\n {2}classification \d+\/\d+\/\d+, /,
+  );
+  expect(stdout).toMatch(
+    /\nTiers of all-complex by score, .*: simple 0%, standard 0%, complex 100%\.\n.* code 0\/0\/100, .*\n {2}medical 0\/0\/100, /,
+  );
+  expect((await validate('--format', 'github', file)).stdout).not.toContain('Tiers of');
+});
+
 test('what a namespace may not write is refused, by the delegations of the manifests or as --trusted says', async () => {
   const manifest = (namespace: string, policy: string): string =>
     `---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: policy\n  namespace: ${namespace}\ndata:\n  policy.yaml: |\n${policy.replaceAll(/^/gm, '    ')}\n`;

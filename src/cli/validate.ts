@@ -1,10 +1,12 @@
 import { counted } from '../lib/counted.ts';
 import { Option, type Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
+import { percents, scoreCounts, tierShares } from '../classify/tier-shares.ts';
+import type { TierThresholds } from '../classify/types.ts';
 import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
-import type { PolicyFile, Problem } from '../policy/types.ts';
+import type { PolicyFile, PolicyGeneration, Problem } from '../policy/types.ts';
 import { shared } from './flags/shared.ts';
 import { fileOf } from './stdin.ts';
 
@@ -39,7 +41,9 @@ export function registerValidate(program: Command): void {
       const files = paths.flatMap((path) => readPolicyFiles(fileOf(path)));
       const { generation, problems } = compilePolicy(files, { catalog, ...trustedOf(files, flags.trusted) });
       const bad = generation === null || (flags.strict === true && problems.length > 0);
-      process.stdout.write(render(flags.json === true ? 'json' : flags.format, problems, bad, files.length));
+      const format = flags.json === true ? 'json' : flags.format;
+      process.stdout.write(render(format, problems, bad, files.length));
+      if (format === 'text' && generation !== null) process.stdout.write(tierLines(generation.tierTables));
       process.exitCode = bad ? 1 : 0;
     });
 }
@@ -69,6 +73,32 @@ function render(format: ValidateFlags['format'], problems: readonly Problem[], b
       return `${problems.length === 0 ? '' : `${renderProblems(problems)}\n`}${summary}\n`;
     }
   }
+}
+
+/** What share of which kind of prompt each decision table sends to which tier; sections with the same table share the lines. */
+function tierLines(tables: PolicyGeneration['tierTables']): string {
+  const same = new Map<string, { readonly thresholds: TierThresholds; readonly names: string[] }>();
+  for (const [name, thresholds] of tables) {
+    const key = [thresholds.simple.score, thresholds.standard.score, thresholds.margin].join();
+    const group = same.get(key) ?? { thresholds, names: [] };
+    group.names.push(name);
+    same.set(key, group);
+  }
+  return [...same.values()].map(({ thresholds, names }) => tableLines(names, thresholds)).join('');
+}
+
+function tableLines(names: readonly string[], thresholds: TierThresholds): string {
+  const { prompts, all, tasks, domains } = scoreCounts();
+  const { simple, standard, complex } = tierShares(all, thresholds);
+  const percent = (share: number): string => `${Math.round(100 * share)}%`;
+  const kinds = (of: Readonly<Record<string, readonly number[]>>): string =>
+    Object.entries(of)
+      .map(([kind, counts]) => `${kind} ${percents(tierShares(counts, thresholds))}`)
+      .join(', ');
+  return `Tiers of ${names.join(', ')} by score, on ${prompts.toLocaleString('en')} labelled prompts: simple ${percent(simple)}, standard ${percent(standard)}, complex ${percent(complex)}.
+  ${kinds(tasks)}
+  ${kinds(domains)}
+`;
 }
 
 /** Escapes of GitHub's runner: without them a line break would end the command. */

@@ -294,6 +294,11 @@ function* build(
       ({ failClosed, sensitivity, mode, credentials }) =>
         mode === 'enabled' && (failClosed || sensitivity.length > 0 || credentials === 'gateway'),
     ),
+    tierTables: new Map(
+      [...compiled.values()]
+        .filter(({ mode, routedTiers }) => mode !== 'off' && routedTiers.size > 0)
+        .map(({ name, classifier }) => [name, classifier.thresholds]),
+    ),
     resolveProvider: providerResolver(providers),
     section(workspace, provider) {
       const key = `${workspace}\n${provider}`;

@@ -1,3 +1,4 @@
+import type { TierThresholds } from '../classify/types.ts';
 import type { RateLimit } from './rate-types.ts';
 import type { Budget, Webhook } from './budget-types.ts';
 import type { Catalog } from '../catalog/types.ts';
@@ -67,6 +68,8 @@ export interface PolicyGeneration {
   readonly keyFiles: readonly string[];
   /** Whether any section forbids requests to pass unread, undecided or with the app's own key. */
   readonly hasClosedSections: boolean;
+  /** The decision table of each section that routes by tier, by the section's name. */
+  readonly tierTables: ReadonlyMap<string, TierThresholds>;
   /** Finds a request's provider from its authority, path and headers, and its path without the provider's prefix. */
   resolveProvider(authority: string, path: string, head?: HeadView): Resolved;
   /** The most specific section for the pair; always exists. */

@@ -26,7 +26,7 @@ function plainly({ lastUser }: Exchange, verdict: Verdict, { userTier, quality }
   if (['classification', 'extraction', 'translation'].includes(verdict.task)) return 'simple';
   if (userTier === 'free') return 'simple';
   if (/\b(why|explain|compare|analy[sz]e)\b/i.test(lastUser)) return 'complex';
-  if (lastUser.split(/\s+/).filter((word) => word !== '').length < 30 && !lastUser.includes('?')) return 'simple';
+  if (lastUser.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length < 30 && !lastUser.includes('?')) return 'simple';
   return verdict.tier;
 }
 

@@ -164,6 +164,7 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
     workspaces: ['red'],
     hasChains: false,
     hasClosedSections: false,
+    tierTables: new Map(),
     keyFiles: [],
     hasMasks: false,
     resolveProvider: (_authority, path) => ({ provider: openai, path }),

@@ -15,17 +15,18 @@ export const textModelFile = fileURLToPath(new URL('../../../models/text-1.model
  * A model file: the magic, the header's length in bytes (32 bits, little-endian), the header as JSON, then hashes, frequencies and weights,
  * little-endian, without padding, packed by Brotli. The model card is in the header, so `head -c` shows it.
  */
-const magic = Buffer.from('SLUICETEXT2\n');
+const magic = Buffer.from('SLUICETEXT3\n');
 
 const numbers = (count: number) => z.array(z.number()).length(count);
 const headerSchema = () =>
   z.strictObject({
-    format: z.literal(2),
+    format: z.literal(3),
     tasks: z.array(z.string()),
     fields: z.array(z.string()),
     rows: z.int().min(0).max(1_000_000),
     steps: numbers(outputs),
     bias: numbers(outputs),
+    odds: z.strictObject({ languages: z.array(z.string()), elsewhere: z.number().min(0).max(1), add: numbers(textTasks.length) }),
     kindScale: numbers(kinds),
     temperature: z.strictObject({ task: z.number().positive(), field: z.number().positive(), tier: z.number().positive() }),
     score: z

@@ -1,8 +1,10 @@
 import { rankCorrelation } from '../../lib/rank-correlation.ts';
+import { languageOf } from '../language.ts';
 import type { Hashed, TextRow } from './example.ts';
 import { head, textFields, textTasks } from './heads.ts';
 import { delicateOf, levelOf, rawScore, routineOf } from './model.ts';
 import { taskBiases, type Judged } from './pack.ts';
+import { TextWords } from './scan.ts';
 import { outputsOf, type TextWeights } from './train.ts';
 import { scoreShape, taskOdds } from './training-set.ts';
 
@@ -17,18 +19,22 @@ export function judgedOf(row: TextRow, weights: TextWeights, grams: Hashed): Jud
   };
 }
 
-/** The task that the model would say of an output. */
-export function saidTask({ z }: Pick<Judged, 'z'>, temperature: number): number {
-  const more = taskBiases(taskOdds, temperature);
+const words = new TextWords();
+
+/** The index of the task that the model would give a prompt with these outputs. */
+function saidTask({ z }: Pick<Judged, 'z'>, temperature: number, prompt: string): number {
+  const known = taskOdds.languages.includes(languageOf(prompt, words.read(prompt).words));
+  const share = known ? 1 : taskOdds.elsewhere;
+  const more = taskBiases(taskOdds.of, temperature);
   return highest(
-    z.map((value, k) => value + (more[k - head.task] ?? 0)),
+    z.map((value, k) => value + share * (more[k - head.task] ?? 0)),
     head.task,
     textTasks.length,
   );
 }
 
 /** The index within a head of its highest output. */
-export function highest(z: Float64Array, from: number, count: number): number {
+function highest(z: Float64Array, from: number, count: number): number {
   let best = 0;
   for (let k = 1; k < count; k++) if (z[from + k]! > z[from + best]!) best = k;
   return best;
@@ -43,11 +49,13 @@ interface MeasureInput {
 
 /** Shares and the rank correlation of score and level, rounded to thousandths, over rows that did not train. */
 export function measureHeldOut({ judged, rows, meanLevel, temperature }: MeasureInput): Record<string, number> {
+  const ownRows = rows.filter(({ level }) => level !== null);
   const own = judged.filter((_, at) => rows[at]!.level !== null);
-  const languages = rows.filter(({ level }) => level !== null).map(({ group }) => group.split('/')[0]!);
-  const taskRight = (row: Judged): boolean => saidTask(row, temperature.task) === row.task;
+  const right = new Set(own.filter((row, at) => saidTask(row, temperature.task, ownRows[at]!.prompt) === row.task));
+  const languages = ownRows.map(({ group }) => group.split('/')[0]!);
+  const taskRight = (row: Judged): boolean => right.has(row);
   const tierRight = ({ z, tier }: Judged): boolean => highest(z, head.tier, 3) === tier;
-  const scores = own.map(({ z }) => scoreOf(z, meanLevel, temperature));
+  const scores = own.map(({ z }) => rawScoreOf(z, meanLevel, temperature));
   return {
     rowsLeftOut: own.length,
     taskAccuracy: share(own, taskRight),
@@ -78,7 +86,8 @@ export function measureHeldOut({ judged, rows, meanLevel, temperature }: Measure
   };
 }
 
-function scoreOf(z: Float64Array, meanLevel: number, temperature: MeasureInput['temperature']): number {
+/** The score before the curve. */
+export function rawScoreOf(z: Float64Array, meanLevel: number, temperature: MeasureInput['temperature']): number {
   const softmax = (from: number, count: number, t: number): number[] => {
     const e = Array.from({ length: count }, (_, k) => Math.exp(z[from + k]! / t));
     const sum = e.reduce((total, value) => total + value, 0);

@@ -1,3 +1,4 @@
+import { languageOf } from '../language.ts';
 import { head, levels, outputs, textFields, textTasks, type TextField, type TextTask } from './heads.ts';
 import { Lanes } from './lanes.ts';
 import { mostWords, wordTable } from './scan.ts';
@@ -6,7 +7,7 @@ import { askHash, kind, kinds, lettersOf, materialHash, mostSpelt, PromptGrams }
 
 /** Contents of a model file besides its weights. */
 export interface TextModelHeader {
-  readonly format: 2;
+  readonly format: 3;
   readonly tasks: readonly string[];
   readonly fields: readonly string[];
   /** n-grams that have weights. */
@@ -14,6 +15,11 @@ export interface TextModelHeader {
   /** The value of one step of each output's integer weights. */
   readonly steps: readonly number[];
   readonly bias: readonly number[];
+  /**
+   * What is added to the outputs of the tasks, because people ask for these tasks more or less often than the training rows do: all of it
+   * for prompts in `languages` (primary tags; `und`: not determined), the share `elsewhere` of it for others.
+   */
+  readonly odds: { readonly languages: readonly string[]; readonly elsewhere: number; readonly add: readonly number[] };
   /** Weight of each kind of n-gram. */
   readonly kindScale: readonly number[];
   /** Temperature: divides a head's outputs before they become probabilities. */
@@ -80,6 +86,8 @@ export interface TextVerdict {
   readonly score: number;
   /** Share of the ask's words that the model has seen in training, 0 to 1. */
   readonly familiarity: number;
+  /** BCP-47 primary tag of the ask's language; `und` if it cannot be determined. */
+  readonly language: string;
 }
 
 /** Adjusts a head's outputs with a team's examples before they become probabilities. */
@@ -159,6 +167,10 @@ export class TextModel {
         if (grams.counts[of]! > 0) value += (kindScale[of]! / Math.sqrt(grams.counts[of]!)) * this.#sums[of]![k]!;
       z[k] = bias[k]! + value * steps[k]!;
     }
+    const language = languageOf(user, grams.text.words);
+    const { languages, elsewhere, add } = this.header.odds;
+    const share = languages.includes(language) ? 1 : elsewhere;
+    for (let k = 0; k < textTasks.length; k++) z[head.task + k]! += share * add[k]!;
     if (nudge !== null) nudge(grams, z);
     softmax(z, head.task, temperature.task, this.#tasks);
     softmax(z, head.tier, temperature.tier, this.#tiers);
@@ -184,6 +196,7 @@ export class TextModel {
         }),
       ),
       familiarity: asked === 0 ? 0 : known / asked,
+      language,
     };
   }
 

@@ -83,13 +83,21 @@ function surprise(z: Float64Array, from: number, count: number, truth: number, t
 }
 
 /** What the odds of tasks add to the task outputs, in the order of textTasks; the outputs are divided by `temperature` afterwards. */
-export function taskBiases(odds: NonNullable<PackOptions['odds']>, temperature: number): number[] {
+export function taskBiases(odds: TaskOdds['of'], temperature: number): number[] {
   return textTasks.map((task) => temperature * Math.log(odds[task] ?? 1));
 }
 
+/** How much more often (below 1: less often) people send a task than the training rows contain it: its odds change by this factor. */
+export interface TaskOdds {
+  /** Languages of the prompts for which that is known; primary tags. */
+  readonly languages: readonly string[];
+  /** How much of it, on the scale of logarithms, is assumed for other languages: 0 to 1. */
+  readonly elsewhere: number;
+  readonly of: Readonly<Partial<Record<TextTask, number>>>;
+}
+
 export interface PackOptions {
-  /** How much more often (below 1: less often) people send a task than the training rows contain it: its odds change by this factor. */
-  readonly odds?: Readonly<Partial<Record<TextTask, number>>>;
+  readonly odds: TaskOdds;
   readonly temperature: TextModelHeader['temperature'];
   readonly score: ScoreCurve;
   readonly card: TextModelCard;
@@ -98,19 +106,20 @@ export interface PackOptions {
 /** The header and tables of a model file. */
 export function packModel(
   trained: TextWeights,
-  { odds = {}, temperature, score, card }: PackOptions,
+  { odds: { languages, elsewhere, of }, temperature, score, card }: PackOptions,
 ): { readonly header: TextModelHeader; readonly tables: TextModelTables } {
   const { tables, steps } = packWeights(trained);
-  const more = taskBiases(odds, temperature.task);
+  const more = taskBiases(of, temperature.task);
   const round = (value: number): number => Number(value.toPrecision(6));
   return {
     header: {
-      format: 2,
+      format: 3,
       tasks: textTasks,
       fields: textFields,
       rows: tables.hashes.length,
       steps: steps.map(round),
-      bias: [...trained.bias].map((bias, k) => round(bias + (more[k - head.task] ?? 0))),
+      bias: [...trained.bias].map(round),
+      odds: { languages, elsewhere, add: more.map(round) },
       kindScale: trained.kindScale,
       temperature: { task: round(temperature.task), field: round(temperature.field), tier: round(temperature.tier) },
       score,

@@ -1,8 +1,8 @@
 import { readCorpus, readSecond, withOpinions, type LabelledPrompt } from './corpus.ts';
 import type { Hashed, TextRow } from './example.ts';
 import { foldVectors } from './fold.ts';
-import type { TextTask } from './heads.ts';
 import type { ScoreCurve } from './model.ts';
+import type { TaskOdds } from './pack.ts';
 import { subjectRows, tierRows } from './public-rows.ts';
 import { hashRows, randomOf, trainText, type TextWeights } from './train.ts';
 import { readVectors, type WordVectors } from './vectors.ts';
@@ -57,20 +57,20 @@ export function trainOn({ rows, hashed, vectors }: TrainingSet, keep: (at: numbe
  */
 export const scoreShape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = {
   slope: 1.2,
-  cuts: [0.42, 0.57],
-  power: 120,
-  house: { power: 0.5, bias: 2, steep: 2 },
-  routine: 0.25,
+  cuts: [0.42, 0.565],
+  power: 1_000,
+  house: { power: 0.1, bias: 2.25, steep: 2 },
+  routine: 0.2,
   routineFrom: 0.25,
   routineUnless: 0.9,
-  delicate: 0.25,
+  delicate: 0.2,
 };
 
 /**
  * People ask for more finished texts and fewer answers than the corpus does: on prompts of others, read without labels, writing is a third
- * and questions a fifth.
+ * and questions a fifth. Nearly all of those prompts are English; for other languages half of it is assumed.
  */
-export const taskOdds: Readonly<Partial<Record<TextTask, number>>> = { writing: 2.7, question: 0.67 };
+export const taskOdds: TaskOdds = { languages: ['en', 'und'], elsewhere: 0.5, of: { writing: 2.7, question: 0.67 } };
 
 /** The score's curve over a mean level. */
 export function scoreCurve(meanLevel: number): ScoreCurve {
