@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|clickhouse|faketime|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus, postgres and clickhouse, which tests alone need.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|faketime|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus, postgres and clickhouse, which tests alone need.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -76,6 +76,26 @@ setup_clickhouse() {
     return
   fi
   touch ".tools/clickhouse/$version"
+}
+
+# The libraries and coding agents of `npm run test:clients`: pinned in test/clients, more than a gigabyte.
+setup_clients() {
+  stamp=.tools/clients/stamp
+  want=$(cat test/clients/requirements.txt test/clients/aider.txt test/clients/javascript.json test/clients/agents.json | cksum)
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then return; fi
+  say 'installing client libraries and coding agents (PyPI, npm) …'
+  for one in python:requirements aider:aider; do
+    folder=.tools/clients/${one%%:*}
+    [ -x "$folder/bin/pip" ] || python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check -r "test/clients/${one#*:}.txt" >&2
+  done
+  for one in js:javascript agents:agents; do
+    folder=.tools/clients/${one%%:*}
+    mkdir -p "$folder"
+    cp "test/clients/${one#*:}.json" "$folder/package.json"
+    npm install --prefix "$folder" --no-audit --no-fund --no-package-lock --loglevel=error >&2
+  done
+  printf '%s\n' "$want" >"$stamp"
 }
 
 # Redis, for tests: the binary of Debian's redis-tools, which is the server under another name; no service is started.
@@ -181,6 +201,7 @@ case $what in
   deps) setup_deps ;;
   envoy) setup_envoy ;;
   envoy-versions) setup_envoy_versions ;;
+  clients) setup_clients ;;
   redis) setup_redis ;;
   valkey) setup_valkey ;;
   prometheus) setup_prometheus ;;
@@ -190,5 +211,5 @@ case $what in
   chromium) setup_chromium ;;
   faketime) setup_faketime ;;
   all) setup_deps; setup_redis; setup_node; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|redis|valkey|prometheus|node|chromium|postgres|clickhouse|faketime|all]'; exit 2 ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|faketime|all]'; exit 2 ;;
 esac

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { canTranslate, neutralDrops } from './translate.ts';
+import { namesOf } from './openai/translate-read.ts';
+import { canTranslate, neutralDrops, translateRequest } from './translate.ts';
 import { refused, translate, translated } from './testing/requests.ts';
 
 const haiku = { model: 'claude-haiku-4-5' };
@@ -186,5 +187,50 @@ describe('OpenAI responses to Anthropic', () => {
     expect(canTranslate('openai-responses', 'gemini-generate')).toBe(true);
     expect(canTranslate('openai-chat', 'openai-responses')).toBe(false);
     expect(translated('anthropic-messages', 'openai-responses', '{}', gpt).ok).toBe(false);
+  });
+});
+
+describe('functions in a namespace, as Codex groups them', () => {
+  const close = { type: 'function', name: 'close', description: 'Closes', strict: false, parameters: closed };
+  const asked = {
+    model: 'gpt-5.1',
+    input: [
+      { type: 'function_call', call_id: 'call_1', namespace: 'agents', name: 'close', arguments: '{"city":"a"}' },
+      { type: 'function_call_output', call_id: 'call_1', output: 'done' },
+      { role: 'user', content: 'And?' },
+    ],
+    tools: [close, { type: 'namespace', name: 'agents', description: 'Agents', tools: [close] }, { type: 'web_search' }],
+  };
+
+  it('get names that the target takes, and are found by them in its answer', () => {
+    const result = translateRequest('openai-responses', 'anthropic-messages', Buffer.from(JSON.stringify(asked)), {
+      ...haiku,
+      stream: false,
+      drop: [],
+    });
+    if (!result.ok) throw new Error(JSON.stringify(result.unsupported));
+    expect(result.dropped).toEqual(['tools.web_search']);
+    const written = JSON.parse(result.body.toString()) as {
+      readonly tools: readonly { readonly name: string }[];
+      readonly messages: readonly { readonly content: readonly { readonly name?: string }[] }[];
+    };
+    const [plain, grouped] = written.tools.map(({ name }) => name);
+    expect(plain).toBe('close');
+    expect(grouped).toMatch(/^[a-zA-Z0-9_-]{1,64}$/);
+    expect(grouped).not.toBe(plain);
+    expect(written.messages[0]?.content[0]?.name).toBe(grouped);
+    expect(namesOf(result.names.get(grouped!)!)).toEqual({ namespace: 'agents', name: 'close' });
+    expect(namesOf('close')).toEqual({ name: 'close' });
+  });
+
+  it('are lost if they are no functions', () => {
+    const custom = { ...asked, tools: [{ type: 'namespace', name: 'agents', description: 'x', tools: [{ type: 'custom', name: 'y' }] }] };
+    expect(
+      translateRequest('openai-responses', 'anthropic-messages', Buffer.from(JSON.stringify(custom)), {
+        ...haiku,
+        stream: false,
+        drop: neutralDrops,
+      }),
+    ).toMatchObject({ ok: false, unsupported: [{ path: 'tools[].tools[]' }] });
   });
 });

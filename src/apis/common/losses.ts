@@ -39,7 +39,9 @@ export const neutralDrops: readonly string[] = [
   'messages[].reasoning_content',
   'messages[].reasoning_details',
   'extra_content',
-  // Sent by coding agents: context management, client identity, and style settings that only their own models have.
+  // Sent by coding agents: a system message after other turns (it becomes a user's), context management, client identity, and style settings that only their own models have.
+  'messages[].role',
+  'input[].role',
   'context_management',
   'client_metadata',
   'thread',

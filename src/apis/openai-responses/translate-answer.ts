@@ -6,6 +6,7 @@ import { failureOf, streamFailure } from '../common/failure.ts';
 import type { Failure } from '../common/failure.ts';
 import { writeJson } from '../common/json.ts';
 import type { JsonObject } from '../common/json.ts';
+import { namesOf } from '../openai/translate-read.ts';
 import { openaiResponsesUsage } from '../openai/usage.ts';
 import { responsesErrors } from './errors.ts';
 
@@ -22,7 +23,7 @@ function partOf(kind: 'text' | 'refusal', words: string): JsonObject {
 
 function itemOf(block: AnswerBlock, index: number, response: string, status: string): JsonObject {
   const id = itemId(block, index, response);
-  if (block.kind === 'call') return { id, type: 'function_call', status, call_id: block.id, name: block.name, arguments: block.args };
+  if (block.kind === 'call') return { id, type: 'function_call', status, call_id: block.id, ...namesOf(block.name), arguments: block.args };
   return { id, type: 'message', status, role: 'assistant', content: status === 'in_progress' ? [] : [partOf(block.kind, block.text)] };
 }
 
@@ -149,7 +150,7 @@ export class OpenAiResponsesEncoder extends StreamEncoder {
     const text = this.#pieces.join('');
     const place = this.#place;
     if (this.#block.kind === 'call') {
-      this.#event('response.function_call_arguments.done', { ...place, name: this.#block.name, arguments: text });
+      this.#event('response.function_call_arguments.done', { ...place, ...namesOf(this.#block.name), arguments: text });
     } else {
       const { kind } = this.#block;
       if (kind === 'text') this.#event('response.output_text.done', { ...place, content_index: 0, text, logprobs: [] });

@@ -5,6 +5,7 @@ import { Malformed } from '../common/losses.ts';
 import type { Losses } from '../common/losses.ts';
 import { mimeOfUrl, sourceOfUrl } from '../common/media.ts';
 import { Members } from '../common/members.ts';
+import { nameIn } from '../openai/translate-read.ts';
 
 /** Groups items into turns: consecutive texts and calls of the assistant are one turn, results start the user's next turn. */
 class Turns {
@@ -101,10 +102,10 @@ function readMessage(item: Members, turns: Turns, losses: Losses): void {
 function readCall(item: Members, losses: Losses): CallPart {
   const { path: at } = item;
   const id = item.string('call_id');
-  const name = item.string('name');
+  const called = item.string('name');
   const args = item.string('arguments') ?? '';
-  if (id === null || name === null) throw new Malformed(at, 'has no call_id or no name');
-  item.lose('only OpenAI has it', 'namespace');
+  if (id === null || called === null) throw new Malformed(at, 'has no call_id or no name');
+  const name = nameIn(item.string('namespace'), called);
   if (args.trim() === '') return { kind: 'call', id, name, args: '{}', at };
   if (!isObject(parseJson(args))) losses.refuse(`${at}.arguments`, 'is no JSON object, which the other APIs demand');
   return { kind: 'call', id, name, args, at };

@@ -104,19 +104,20 @@ function responses(model: string, body: Buffer, parsed: Fields): SimulatedAnswer
   };
   if (parsed['stream'] !== true) return json(200, response);
   const begun = { ...response, status: 'in_progress', output: [], usage: null };
+  const [part] = item.content;
+  const at = { item_id: item.id, output_index: 0, content_index: 0 };
   let sequence = 0;
-  const event = (value: { readonly type: string }): string => named({ ...value, sequence_number: sequence++ } as { readonly type: string });
+  const event = (type: string, more: object): string => named({ ...more, sequence_number: sequence++, type } as { readonly type: string });
   return sse([
-    event({ type: 'response.created', response: begun } as { readonly type: string }),
-    event({ type: 'response.output_item.added', output_index: 0, item: { ...item, status: 'in_progress', content: [] } } as {
-      readonly type: string;
-    }),
-    ...pieces(counted.text).map((delta) =>
-      event({ type: 'response.output_text.delta', item_id: item.id, output_index: 0, content_index: 0, delta } as {
-        readonly type: string;
-      }),
-    ),
-    event({ type: 'response.completed', response } as { readonly type: string }),
+    event('response.created', { response: begun }),
+    event('response.in_progress', { response: begun }),
+    event('response.output_item.added', { output_index: 0, item: { ...item, status: 'in_progress', content: [] } }),
+    event('response.content_part.added', { ...at, part: { ...part, text: '' } }),
+    ...pieces(counted.text).map((delta) => event('response.output_text.delta', { ...at, delta, logprobs: [] })),
+    event('response.output_text.done', { ...at, text: counted.text, logprobs: [] }),
+    event('response.content_part.done', { ...at, part }),
+    event('response.output_item.done', { output_index: 0, item }),
+    event('response.completed', { response }),
   ]);
 }
 

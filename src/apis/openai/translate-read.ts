@@ -60,11 +60,18 @@ export function functionsOf(
   read: (tool: Members) => Omit<ToolDefinition, 'at'>,
 ): readonly ToolDefinition[] {
   const functions: ToolDefinition[] = [];
-  const own = tools.some((tool) => member(tool, 'type') === 'function');
+  const own = tools.some((tool) => {
+    const type = member(tool, 'type');
+    return type === 'function' || type === 'namespace';
+  });
   for (const [index, value] of tools.entries()) {
     const at = `tools[${index}]`;
     const tool = new Members(value, at, losses);
     const type = tool.string('type');
+    if (type === 'namespace') {
+      functions.push(...inNamespace(tool, losses, read));
+      continue;
+    }
     if (type !== 'function') {
       // The agent still has its own functions; the tools that the provider runs are optional.
       if (own && type !== null && besides.has(type)) losses.note(`tools.${type}`);
@@ -75,6 +82,41 @@ export function functionsOf(
     tool.done();
   }
   return functions;
+}
+
+/** Joins a namespace and the name of a function in it; no name holds it, and no target accepts it, so that the pair comes back whole. */
+const namespaceMark = '\u001f';
+
+/** A function's name in a namespace, as the conversation has it. */
+export function nameIn(namespace: string | null, name: string): string {
+  return namespace === null ? name : `${namespace}${namespaceMark}${name}`;
+}
+
+/** The members that name a called function in a response. */
+export function namesOf(name: string): { readonly name: string; readonly namespace?: string } {
+  const at = name.indexOf(namespaceMark);
+  return at === -1 ? { name } : { name: name.slice(at + 1), namespace: name.slice(0, at) };
+}
+
+/** The functions that are grouped in a namespace, as coding agents do. */
+function inNamespace(group: Members, losses: Losses, read: (tool: Members) => Omit<ToolDefinition, 'at'>): readonly ToolDefinition[] {
+  const namespace = group.string('name') ?? '';
+  group.ignore('description');
+  const found: ToolDefinition[] = [];
+  for (const [index, value] of (group.list('tools') ?? []).entries()) {
+    const at = `${group.path}.tools[${index}]`;
+    const tool = new Members(value, at, losses);
+    const type = tool.string('type');
+    if (type !== 'function') {
+      losses.lose(at, `tools of the type ${type ?? '(none)'} exist at OpenAI only`);
+      continue;
+    }
+    const definition = read(tool);
+    found.push({ ...definition, name: nameIn(namespace, definition.name), at });
+    tool.done();
+  }
+  group.done();
+  return found;
 }
 
 /**
