@@ -63,7 +63,9 @@ export async function tryRequest(input: string, generation: PolicyGeneration, se
   });
   const outcome = async (by: PolicyGeneration): Promise<TryOutcome> => {
     const { record, passed } = await dryRun({ generation: by, ...services, headers, body });
-    return record === null ? { kind: 'passed', reason: passed } : { kind: 'decided', text: explainRecord(record), record };
+    // A request that passes without a decision has a record where it counts in a budget or limit.
+    if (record === null || record.passReason !== null) return { kind: 'passed', reason: record?.passReason ?? passed };
+    return { kind: 'decided', text: explainRecord(record), record };
   };
   const running = await outcome(generation);
   if (policy === undefined) return { running, edited: null };

@@ -15,7 +15,7 @@ export function registerEgress(program: Command): void {
   program
     .command('egress')
     .description('pods in Kubernetes whose calls go to Sluice, that were skipped, or whose gateway is gone; exit 1 if there are stale ones')
-    .option('--context <name>', 'of the kubeconfig (default: the current one)')
+    .option(...shared.context)
     .option('--namespace <name>', 'only these pods (default: of all namespaces)')
     .option(...shared.json)
     .action(async ({ context, namespace, json }: EgressFlags) => {

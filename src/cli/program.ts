@@ -5,7 +5,7 @@ import { exitCodeOf } from './exit-code.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
-/** Commands by name, in the order of the help. Each is one file, which is loaded, with all that it needs, when it is run. */
+/** Commands by name, in the order of the help. The file of each is loaded, with all that it needs, when the command is run. */
 const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
   serve: async () => (await import('./serve.ts')).registerServe,
   status: async () => (await import('./status.ts')).registerStatus,
@@ -32,7 +32,9 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   drain: async () => (await import('./drain.ts')).registerDrain,
   'ca-bundle': async () => (await import('./ca-bundle.ts')).registerCaBundle,
   train: async () => (await import('./train.ts')).registerTrain,
-  trials: async () => (await import('./trials.ts')).registerTrials,
+  rollout: async () => (await import('./trials.ts')).registerRollout,
+  rollback: async () => (await import('./trials.ts')).registerRollback,
+  experiments: async () => (await import('./trials.ts')).registerExperiments,
   classify: async () => (await import('./classify.ts')).registerClassify,
   label: async () => (await import('./label.ts')).registerLabel,
   score: async () => (await import('./score.ts')).registerScore,

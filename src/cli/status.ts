@@ -22,7 +22,7 @@ export function registerStatus(program: Command): void {
     .command('status')
     .description('replicas of a release in Kubernetes, or at addresses: their policies, fallbacks and savings')
     .option('--admin <url...>', 'ask these admin addresses instead of a cluster')
-    .option('--context <name>', 'of the kubeconfig (default: the current one)')
+    .option(...shared.context)
     .option('--namespace <name>', "where the release is (default: the context's)")
     .option('--release <name>', 'a helm release (default: all pods of Sluice in the namespace)')
     .option(...shared.json)

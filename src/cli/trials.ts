@@ -14,13 +14,14 @@ interface Flags {
 
 const jsonOption = ['--json', 'print JSON'] as const;
 
-/** `sluice rollout`, `sluice rollback`, `sluice experiments`: query and control a running server. */
-export function registerTrials(program: Command): void {
+async function showRollout(flags: Flags, method: 'GET' | 'POST', path: string): Promise<void> {
+  const status = (await askAdmin(flags.admin, path, question(flags, method))) as RolloutStatus;
+  process.stdout.write(flags.json === true ? `${JSON.stringify(status, null, 2)}\n` : rolloutText(status));
+}
+
+/** `sluice rollout`: how far a running server has come with a new policy. */
+export function registerRollout(program: Command): void {
   const rollout = program.command('rollout').description('how far a new policy has come');
-  const showRollout = async (flags: Flags, method: 'GET' | 'POST', path: string): Promise<void> => {
-    const status = (await askAdmin(flags.admin, path, question(flags, method))) as RolloutStatus;
-    process.stdout.write(flags.json === true ? `${JSON.stringify(status, null, 2)}\n` : rolloutText(status));
-  };
   rollout
     .command('status', { isDefault: true })
     .description('the policies in force, rolling out, and kept')
@@ -34,6 +35,10 @@ export function registerTrials(program: Command): void {
     .option(...shared.adminToken)
     .option(...jsonOption)
     .action((flags: Flags) => showRollout(flags, 'POST', '/rollout/promote'));
+}
+
+/** `sluice rollback`: a running server goes back to the policy before. */
+export function registerRollback(program: Command): void {
   program
     .command('rollback')
     .description('takes the policy that rolls out back, or brings back the one before, at once')
@@ -41,6 +46,10 @@ export function registerTrials(program: Command): void {
     .option(...shared.adminToken)
     .option(...jsonOption)
     .action((flags: Flags) => showRollout(flags, 'POST', '/rollout/rollback'));
+}
+
+/** `sluice experiments`: queries and controls the experiments of a running server. */
+export function registerExperiments(program: Command): void {
   const experiments = program.command('experiments').description('A/B and shadow experiments: what they show');
   const showExperiments = async (flags: Flags, method: 'GET' | 'POST', path: string): Promise<void> => {
     const { experiments: found } = (await askAdmin(flags.admin, path, question(flags, method))) as {

@@ -8,6 +8,7 @@ export const shared = {
   admin: ['--admin <url>', "a running server's admin address", defaultAdmin],
   adminInstead: ['--admin <url>', 'ask a running server instead'],
   adminToken: ['--admin-token <file>', 'file with the admin token, where the server has one'],
+  context: ['--context <name>', 'of the kubeconfig (default: the current one)'],
   ledger: ['--ledger <file>', 'the ledger: a file, or postgres://… (default: $SLUICE_LEDGER, or where serve keeps it)'],
   catalog: [
     '--catalog <file>',
