@@ -23,7 +23,7 @@ const gateway: Gateway = {
 const transport =
   name === 'http2'
     ? new Http2Transport()
-    : await makeTransport(transportNames.find((each) => each === name) as TransportName, limits.transportMemoryBytes);
+    : await makeTransport(transportNames.find((each) => each === name) as TransportName, { memoryBytes: limits.transportMemoryBytes });
 await transport.listen(`unix:${socket!}`, {
   process: (stream) => new Session(stream, gateway, () => undefined),
   logged: () => undefined,

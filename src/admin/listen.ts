@@ -13,7 +13,8 @@ export interface Admin {
 export function listenAt(server: Server, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: `${host}:${port}`, cause: error })));
-    server.listen(port, host, () => {
+    // Exclusive: not an address that several workers share.
+    server.listen({ port, host, exclusive: true }, () => {
       const bound = server.address() as AddressInfo;
       resolve(`${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`);
     });

@@ -79,6 +79,8 @@ export interface SluiceOptions {
   readonly ledger: LedgerSettings;
   /** Where records go besides log and ledger. */
   readonly records: 'otlp' | 'off';
+  /** The number of this process, if it is one of several workers that share the address for Envoy; else absent. */
+  readonly worker?: number;
 }
 
 export interface LedgerSettings {

@@ -31,6 +31,9 @@ import { openWebhooks } from './webhooks.ts';
 export interface Sluice {
   readonly address: string;
   readonly adminUrl: string;
+  /** Envoy's connections, and how to have it open one again, so that another worker gets it. */
+  connections(): number;
+  renew(): void;
   /** Drains for up to `graceMs`, then writes the open records and stops. */
   close(graceMs: number): Promise<void>;
 }
@@ -64,6 +67,8 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   return {
     address: sluice.address,
     adminUrl: sluice.adminUrl,
+    connections: sluice.connections,
+    renew: sluice.renew,
     async close(graceMs) {
       sluice.state.ready = false;
       sluice.state.graceMs = graceMs;
@@ -72,7 +77,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   };
 }
 
-async function start(ground: Ground): Promise<Pick<Sluice, 'address' | 'adminUrl'> & { readonly state: State }> {
+async function start(ground: Ground): Promise<Omit<Sluice, 'close'> & { readonly state: State }> {
   const { options, version, logger, stack } = ground;
   const state: State = { ready: false, listensAt: options.listen, graceMs: null };
   // The log's last line before it is closed.
@@ -113,9 +118,9 @@ async function start(ground: Ground): Promise<Pick<Sluice, 'address' | 'adminUrl
       policy: policy.current().hash,
       catalog: policy.current().catalog.version,
     },
-    'ready',
+    options.worker === undefined ? 'ready' : `worker ${options.worker} ready`,
   );
-  return { address, adminUrl, state };
+  return { address, adminUrl, connections: () => transport.connections(), renew: () => transport.renew(), state };
 }
 
 function openPipeline(parts: Parts): Pipeline {

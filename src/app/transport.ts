@@ -11,19 +11,30 @@ export interface OpenTransport {
   listen(pipeline: Pipeline, told: TellEvent): Promise<string>;
   /** Whether an Envoy has sent a request since the start. */
   used(): boolean;
+  /** Connections on which requests may come. */
+  connections(): number;
+  /** Has Envoy open one of them again. */
+  renew(): void;
 }
 
 /** `listen` is `unix:/path` or `host:port`. `graceMs`: the drain timeout, read when the transport closes. */
 export async function openTransport(
-  { listen, transport: name, transportMemoryBytes }: Pick<SluiceOptions, 'listen' | 'transport' | 'transportMemoryBytes'>,
+  {
+    listen,
+    transport: name,
+    transportMemoryBytes,
+    worker,
+  }: Pick<SluiceOptions, 'listen' | 'transport' | 'transportMemoryBytes' | 'worker'>,
   stack: AsyncDisposableStack,
   graceMs: () => number,
 ): Promise<OpenTransport> {
-  const transport = await makeTransport(name, transportMemoryBytes);
+  const transport = await makeTransport(name, { memoryBytes: transportMemoryBytes, shared: worker !== undefined });
   stack.defer(() => transport.drain(graceMs()));
   let used = false;
   return {
     used: () => used,
+    connections: () => transport.connections ?? 0,
+    renew: () => transport.renew?.(),
     listen: (pipeline, told) =>
       transport.listen(listen, {
         process: (stream, role, traceparent, peer) => {

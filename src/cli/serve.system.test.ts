@@ -34,3 +34,17 @@ it('ends with code 1 and one sentence when it cannot listen', async () => {
   }
   taken.close();
 }, 120_000);
+
+it('starts no workers where they cannot share an address or the first one cannot start, and says why', () => {
+  const tcp = serve('--workers', '2');
+  expect([tcp.status, tcp.stderr]).toEqual([
+    1,
+    expect.stringContaining('SLUICE_CLI_USAGE --workers: several workers share a Unix socket by'),
+  ]);
+  const policy = serve('--workers', '2', '--listen', `unix:${folder}/w.sock`, '--policy', `${folder}/none`, '--policy-kept', 'off');
+  expect([policy.status, policy.stdout]).toEqual([1, '']);
+  expect(policy.stderr.trim().split('\n')).toEqual([
+    expect.stringContaining('SLUICE_FILE_UNREADABLE'),
+    expect.stringContaining('SLUICE_NOT_STARTED worker 0: it ended before it was ready'),
+  ]);
+}, 60_000);

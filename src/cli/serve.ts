@@ -1,4 +1,7 @@
 import type { Command } from 'commander';
+import type { SluiceOptions } from '../app/options.ts';
+import type { Sluice } from '../app/start.ts';
+import { balanceMs, renewMessage, secretVariable, workerVariable, type WorkerMessage } from '../app/workers/messages.ts';
 import { sentenceOf } from '../lib/errors.ts';
 import { readFlags, takeFlags } from './flags/flag.ts';
 import { serveFlags } from './flags/serve.ts';
@@ -12,9 +15,7 @@ export function registerServe(program: Command): void {
   takeFlags(program.command('serve').description("run the external processor for Envoy's ext_proc filters"), serveFlags).action(
     async (given: Readonly<Record<string, string | undefined>>) => {
       const flags = readFlags(serveFlags, given);
-      const options = serveOptions(flags, given);
-      const { startSluice } = await import('../app/start.ts');
-      const sluice = await orExit(startSluice(options));
+      const sluice = await orExit(started(serveOptions(flags, given), flags.workers));
       let closing = false;
       const stop = (): void => {
         if (closing) return;
@@ -25,6 +26,38 @@ export function registerServe(program: Command): void {
       process.on('SIGINT', stop);
     },
   );
+}
+
+/** One process, or the parent of several, or one of these. Each loads only its own part. */
+async function started(options: SluiceOptions, workers: number): Promise<Pick<Sluice, 'close'>> {
+  const number = process.env[workerVariable];
+  if (number === undefined && workers > 1) {
+    const { superviseWorkers } = await import('../app/workers/supervise.ts');
+    return superviseWorkers(options, workers, (line) => {
+      process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
+    });
+  }
+  const { startSluice } = await import('../app/start.ts');
+  if (number === undefined || process.send === undefined) return startSluice(options);
+  const { optionsOfWorker } = await import('../app/workers/options.ts');
+  const sluice = await startSluice(optionsOfWorker(options, Number(number), process.env[secretVariable] ?? ''));
+  tellParent(sluice);
+  return sluice;
+}
+
+/** Tells the parent of this worker that it is ready, and of its connections, and does what the parent says. */
+function tellParent(sluice: Sluice): void {
+  const tell = (message: WorkerMessage): void => {
+    if (process.connected) process.send?.(message);
+  };
+  process.on('message', (message) => {
+    if (message === renewMessage) sluice.renew();
+  });
+  tell({ address: sluice.address, adminUrl: sluice.adminUrl });
+  let told = 0;
+  setInterval(() => {
+    if (sluice.connections() !== told) tell({ connections: (told = sluice.connections()) });
+  }, balanceMs).unref();
 }
 
 /** A failed start ends the process, even if something is already open, so that nothing appears to serve. */

@@ -20,6 +20,9 @@ const watchPath = '/grpc.health.v1.Health/Watch';
 /** During a drain: interval between checks for open calls, in ms. */
 const lookMs = 20;
 
+/** Until a renewed connection's log ends: for the entries of requests that were in progress. In ms. */
+const renewMs = 250;
+
 /** A Unix socket is in one pod or on one machine: all connections are from one Envoy. */
 const socketPeer = 'socket';
 
@@ -33,6 +36,8 @@ export interface FramesOptions {
   readonly streams?: number;
   /** How long a TCP connection may be silent before it is asked for a sign of life, and then before it is cut, in ms. */
   readonly keepaliveMs?: number;
+  /** Several processes serve the address, and their parent looks after the socket's file. */
+  readonly shared?: boolean;
 }
 
 /**
@@ -43,6 +48,8 @@ export class FramesTransport implements Transport {
   readonly #options: FramesOptions;
   readonly #memory: MemoryInFlight;
   readonly #connections = new Set<Http2Connection>();
+  /** Connections that Envoy was asked to open again. */
+  readonly #leaving = new Set<Http2Connection>();
   readonly #watchers = new Set<Http2Stream>();
   readonly #logs = new Set<AccessLogCall>();
   #services: Services | null = null;
@@ -69,7 +76,7 @@ export class FramesTransport implements Transport {
     this.#services = services;
     this.#peers = new Peers((peer) => services.gone?.(peer));
     const path = socketPath(address);
-    if (path !== null) await clearStaleSocket(path);
+    if (path !== null && this.#options.shared !== true) await clearStaleSocket(path);
     const server = createServer({ allowHalfOpen: false }, (socket) =>
       this.#connected(socket, services, path === null ? (socket.remoteAddress ?? 'unknown') : socketPeer),
     );
@@ -86,7 +93,7 @@ export class FramesTransport implements Transport {
     if (path !== null) {
       // In most pods, Envoy runs as another user of the same group.
       chmodSync(path, 0o770);
-      this.#socket = path;
+      if (this.#options.shared !== true) this.#socket = path;
     } else {
       // A process at the other end of a Unix socket cannot vanish without its end.
       this.#keepalive = setInterval(() => {
@@ -132,11 +139,28 @@ export class FramesTransport implements Transport {
     if (this.#socket !== null) rmSync(this.#socket, { force: true });
   }
 
+  get connections(): number {
+    return this.#connections.size - this.#leaving.size;
+  }
+
+  renew(): void {
+    const connection = [...this.#connections].find((each) => !this.#leaving.has(each));
+    if (connection === undefined) return;
+    this.#leaving.add(connection);
+    connection.drain();
+    // Envoy's log of an answer has to come to the worker that has the request: a log stream must not outlive its connection's use.
+    const logs = [...this.#logs];
+    setTimeout(() => {
+      for (const log of logs) if (this.#logs.delete(log)) log.end();
+    }, renewMs).unref();
+  }
+
   #connected(socket: Socket, services: Services, peer: string): void {
     const context: CallContext = { services, memory: this.#memory };
     const connection: Http2Connection = new Http2Connection(socket, {
       accept: (stream, headers) => this.#accept(stream, headers, context, peer),
       closed: () => {
+        this.#leaving.delete(connection);
         if (this.#connections.delete(connection)) this.#peers?.disconnected(peer);
       },
       failed: (error, ours) => services.told(ours ? 'connection-cut' : 'connection-lost', error),

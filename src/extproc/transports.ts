@@ -5,8 +5,11 @@ import type { Transport } from './types.ts';
 export const transportNames = ['frames', 'grpc'] as const;
 export type TransportName = (typeof transportNames)[number];
 
-/** `memoryBytes`: bound of what `frames` holds of all connections together. */
-export async function makeTransport(name: TransportName, memoryBytes: number): Promise<Transport> {
+/** The options are for `frames` alone. */
+export async function makeTransport(
+  name: TransportName,
+  options: { readonly memoryBytes: number; readonly shared?: boolean },
+): Promise<Transport> {
   // Loaded only where it is asked for: it takes a good part of a start.
-  return name === 'grpc' ? new (await import('./grpc-transport.ts')).GrpcTransport() : new FramesTransport({ memoryBytes });
+  return name === 'grpc' ? new (await import('./grpc-transport.ts')).GrpcTransport() : new FramesTransport(options);
 }

@@ -90,4 +90,8 @@ export interface Transport {
   listen(address: string, services: Services): Promise<string>;
   /** Sets health to NOT_SERVING, waits up to `graceMs` for open streams to end, then cuts the rest. */
   drain(graceMs: number): Promise<void>;
+  /** Connections on which requests may come. */
+  readonly connections?: number;
+  /** Has Envoy open one of them again, which another worker may then get. Requests in progress end where they are. */
+  renew?(): void;
 }

@@ -141,6 +141,8 @@ export const limits = {
   otlpRecordBytes: 32 * 1024 * 1024,
   /** Records waiting for the ledger's disk, in bytes of their JSON; beyond it they are dropped and the gap is recorded. */
   ledgerQueueBytes: 64 * 1024 * 1024,
+  /** A line of a worker's log that its parent holds until it is whole. */
+  workerLineBytes: 1024 * 1024,
   /** Queries to the ledger waiting for a result. */
   ledgerQuestions: 64,
   /**

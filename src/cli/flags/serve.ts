@@ -228,6 +228,12 @@ const state = {
 } as const satisfies FlagTable;
 
 const running = {
+  workers: {
+    value: '<count>',
+    about: 'processes that share the address for Envoy, one per core; their parent starts them again and joins metrics and admin',
+    fallback: '1',
+    read: number('the count is no whole number from 1 to 64.', (count) => Number.isInteger(count) && count >= 1 && count <= 64),
+  },
   admin: { value: '<host:port>', about: 'admin server: metrics, health, decisions', fallback: '127.0.0.1:9901', read: text },
   metrics: {
     value: '<host:port>',
