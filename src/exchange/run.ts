@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { BodyMember, Exchange, PassReason } from '../apis/types.ts';
+import type { BodyMember, Exchange } from '../apis/types.ts';
 import type { Admission } from '../budgets/budgets.ts';
 import type { Lookup, PendingLookup } from '../cache/cache.ts';
 import type { Later } from '../lib/later.ts';
@@ -20,130 +20,63 @@ import { decidesSensitive, type ReadRequest, type RequestContext } from './conte
 import { questionOf, type Question } from './decide.ts';
 import { decodeBody, withoutMark } from './decode.ts';
 import { maskedIn, readWish, rulesMasked, unmaskedMessage } from './masking.ts';
-import { uncounted } from './memory-gate.ts';
 import { noAdmission, uncached, type CacheFacts, type HeldBody, type OpenExchange } from './open.ts';
 import { verifyName, type Shadowed } from './mirror.ts';
 import { openExchange } from './opening.ts';
-import type { BodyHandler, BodyPlan } from './plans.ts';
+import type { BodyPlan } from './plans.ts';
 import { blockPlan, rewritePlan } from './rewrite.ts';
+import { RunLife, type Plan } from './run-life.ts';
 import type { RunServices } from './services.ts';
 import { withTrace } from './undecided.ts';
 
-type Plan = BodyPlan | Later<BodyPlan>;
-
 const nothing: Buffer = Buffer.alloc(0);
 const bypassed: CacheFacts = { ...uncached, cache: 'bypass' };
-/** The plan when the client has left. */
-const forNobody: BodyPlan = { kind: 'forward' };
 
 /**
  * One decided request, from its body to the reply to Envoy. Each step calls the next one, immediately or later; `context`, `exchange` and
  * `body` hold the state.
  */
-export class Run implements BodyHandler, ReadRequest {
+export class Run extends RunLife implements ReadRequest {
   context: RequestContext;
   /** Set once the body was read. */
   exchange!: Exchange;
   /** The request's bytes; after reading, the bytes that `exchange` was read from. */
   body: Buffer = nothing;
-  readonly #services: RunServices;
   readonly #encoding: string;
-  readonly #held: HeldBody;
-  #cache: CacheFacts = uncached;
   #session: SessionView | null = null;
-  /** Start of Sluice's own work: time spent waiting for others does not count. */
-  #enteredAt = 0;
-  #awaited = true;
-  #clientLeft = false;
-  /** Whether the answer is waited for. */
-  #opened = false;
-  /** Called when the client leaves, to cancel what is pending; null if nothing is. */
-  #leave: (() => void) | null = null;
-
   /** `encoding`: the body's content-encoding, decoded before reading; `held`: its share of Envoy's memory. */
   constructor(context: RequestContext, body: { readonly encoding: string; readonly held: HeldBody }, services: RunServices) {
+    super(services, body.held);
     this.context = context;
     this.#encoding = body.encoding;
-    this.#held = body.held;
-    this.#services = services;
-    services.admission.entered();
   }
 
-  take(body: Buffer): Plan {
-    return this.#leaving(this.#take(body));
-  }
-
-  /** Envoy holds the body until its request is answered, by Sluice or by the provider. */
-  #leaving(plan: Plan): Plan {
-    if (plan.kind === 'later') return { ...plan, result: plan.result.then((later) => this.#leaving(later)) };
-    if (plan.kind === 'respond') this.#held.release();
-    // With an open exchange it was told already.
-    else if (!this.#opened) this.#held.forwarded(false);
-    return plan;
-  }
-
-  #take(body: Buffer): Plan {
-    this.#awaited = false;
-    this.#services.admission.left();
-    this.#enteredAt = performance.now();
-    try {
-      if (body.length > limits.requestBodyBytes) return this.#unread('too-large');
-      // The body waited in the queue too; Envoy may have given up on the request.
-      if (!this.#services.admission.admits()) return this.#unread('overload');
-      return this.#decode(body);
-    } catch (error) {
-      return this.#failed(error);
-    }
-  }
-
-  /** Nothing was decided, so nothing is recorded. */
-  aborted(): void {
-    if (this.#awaited) this.#services.admission.left();
-    this.#awaited = false;
-    this.#clientLeft = true;
-    this.#held.release();
-    this.#leave?.();
-  }
-
-  /** Continues when the awaited value arrives, unless the client has left by then; `unused` then releases the value. */
-  #after<T>(coming: Promise<T>, ms: number, next: (value: T) => Plan, unused?: (value: T) => void): Later<BodyPlan> {
-    const result = coming
-      .then((value): Plan => {
-        if (!this.#clientLeft) return next(value);
-        unused?.(value);
-        this.#cache.fill?.abandon();
-        return forNobody;
-      })
-      .catch((error: unknown) => this.#failed(error));
-    return { kind: 'later', ms, result };
-  }
-
-  #decode(body: Buffer): Plan {
+  protected decode(body: Buffer): Plan {
     const { recognition, section } = this.context;
     const decoded = this.#encoding === '' ? body : decodeBody(body, this.#encoding);
-    if (decoded === null) return this.#services.undecided.refuse(this.context, recognition, 'encoded-body');
+    if (decoded === null) return this.services.undecided.refuse(this.context, recognition, 'encoded-body');
     this.body = isClosed(section) ? withoutMark(decoded) : decoded;
     if (this.body !== body) this.context = { ...this.context, replaced: true };
-    const { bodies, maskKeys } = this.#services;
+    const { bodies, maskKeys } = this.services;
     const wish = readWish(this.context, maskKeys);
     const read = bodies === null ? readHere(recognition, this.body, wish) : bodies.read(recognition, this.body, wish);
     if (!(read instanceof Promise)) return this.#read(read);
     // Reading a large body on the thread, and the steps after it, may exceed Envoy's timeout: Envoy is asked once for more time.
     const ms = Math.min(limits.bodyWaitMs, limits.bodyReadMs + section.cache.coalesce * 1_000);
-    return this.#after(read, ms, (here) => this.#read(here));
+    return this.after(read, ms, (here) => this.#read(here));
   }
 
   #read(here: ReadBody): Plan {
     const { read, inspection } = here;
     if (inspection !== null) this.context = { ...this.context, inspection };
-    if (!read.ok) return this.#unread(read.reason);
+    if (!read.ok) return this.unread(read.reason);
     this.exchange = read.exchange;
     this.body = here.body;
     const { sensitivity } = this.context.section;
-    const { trials, maskKeys, undecided } = this.#services;
+    const { trials, maskKeys, undecided } = this.services;
     const context = assigned(this, trials);
     this.context = context;
-    if (context.inspection?.unread === true && !decidesSensitive(context) && isClosed(context.section)) return this.#unread('unread');
+    if (context.inspection?.unread === true && !decidesSensitive(context) && isClosed(context.section)) return this.unread('unread');
     const masked = maskedIn(here, context, context.section.sensitivity === sensitivity, maskKeys);
     // Data that must be masked and cannot be is not sent.
     if (masked === 'failed') return undecided.refuse(context, context.recognition, 'unmasked', unmaskedMessage(context));
@@ -167,41 +100,41 @@ export class Run implements BodyHandler, ReadRequest {
       return this.#converse();
     const query = cacheQuery(this, cache, members);
     if (query === null) {
-      this.#cache = bypassed;
+      this.cacheFacts = bypassed;
       return this.#converse();
     }
     const lookedAt = trace === null ? 0 : performance.now();
-    const found = this.#services.cache.lookup(query, nearOf(this, cache, members));
+    const found = this.services.cache.lookup(query, nearOf(this, cache, members));
     trace?.steps.push({ name: 'cache', startMs: lookedAt - context.startedAt, endMs: performance.now() - context.startedAt });
     return found.kind === 'later' ? this.#wait(found) : this.#found(found);
   }
 
   /** Waits for another request's answer or for the cache backend, whose reply may be to wait for another request. */
   #wait({ ms, result, leave }: PendingLookup): Later<BodyPlan> {
-    this.#leave = leave;
+    this.leave = leave;
     const next = (found: Lookup | PendingLookup): Plan => {
       if (found.kind === 'later') return this.#wait(found);
       const looked = this.context.trace?.steps.at(-1);
       if (looked !== undefined) looked.endMs = performance.now() - this.context.startedAt;
-      this.#enteredAt = performance.now();
+      this.enteredAt = performance.now();
       return this.#found(found);
     };
-    return this.#after(result, ms, next, letGo);
+    return this.after(result, ms, next, letGo);
   }
 
   #found(found: Lookup): Plan {
     if (found.kind === 'miss') {
-      this.#cache = { cache: found.state, cacheEntry: null, fill: found.fill, rescue: found.rescue };
+      this.cacheFacts = { cache: found.state, cacheEntry: null, fill: found.fill, rescue: found.rescue };
       return this.#converse();
     }
-    const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(this, found, this.#enteredAt) : notCachedAnswer(this, this.#enteredAt);
-    this.#services.closing.soon(open, ending);
+    const { plan, open, ending } = found.kind === 'hit' ? hitAnswer(this, found, this.enteredAt) : notCachedAnswer(this, this.enteredAt);
+    this.services.closing.soon(open, ending);
     return plan;
   }
 
   /** Looks up the conversation, if there is one: in memory, or asynchronously in Redis. */
   #converse(): Plan {
-    const { sessions } = this.#services;
+    const { sessions } = this.services;
     const { context, exchange, body } = this;
     const { section, caller } = context;
     if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#decide();
@@ -212,9 +145,9 @@ export class Run implements BodyHandler, ReadRequest {
       this.#session = { ...key, state: found };
       return this.#decide();
     }
-    const ownMs = performance.now() - this.#enteredAt;
-    return this.#after(found, 0, (state) => {
-      this.#enteredAt = performance.now() - ownMs;
+    const ownMs = performance.now() - this.enteredAt;
+    return this.after(found, 0, (state) => {
+      this.enteredAt = performance.now() - ownMs;
       this.#session = { ...key, state };
       return this.#decide();
     });
@@ -223,10 +156,10 @@ export class Run implements BodyHandler, ReadRequest {
   /** Classifies and decides, and asks the budgets if there are any. */
   #decide(): Plan {
     const { context } = this;
-    const { budgets } = this.#services;
+    const { budgets } = this.services;
     const { generation, trace } = context;
     const classifyAt = trace === null ? 0 : performance.now();
-    const question = questionOf(this, this.#services, this.#session);
+    const question = questionOf(this, this.services, this.#session);
     const decideAt = trace === null ? 0 : performance.now();
     const decision = decide(question);
     this.#remember(question, decision);
@@ -243,13 +176,13 @@ export class Run implements BodyHandler, ReadRequest {
     });
     const admitted = (found: Admission): BodyPlan => this.#finish(question, found.decision, found, times);
     return admission instanceof Promise
-      ? this.#after(admission, 0, admitted, ({ reservation }) => reservation !== null && budgets.release(reservation))
+      ? this.after(admission, 0, admitted, ({ reservation }) => reservation !== null && budgets.release(reservation))
       : admitted(admission);
   }
 
   /** Stores what the conversation's next turn and similar requests will use. */
   #remember({ compared, verdict, learned }: Question, decision: Decision): void {
-    const { learner, sessions } = this.#services;
+    const { learner, sessions } = this.services;
     const { section, caller } = this.context;
     const session = this.#session;
     if (compared !== undefined && learner !== null) rememberModels(compared, decision, caller.workspace, learner);
@@ -266,12 +199,12 @@ export class Run implements BodyHandler, ReadRequest {
     times: { readonly classifyAt: number; readonly decideAt: number } | null,
   ): BodyPlan {
     const { context } = this;
-    const { budgets, grader, shadows, credentials } = this.#services;
+    const { budgets, grader, shadows, credentials } = this.services;
     const { trace, startedAt } = context;
     let open: OpenExchange;
     let plan: BodyPlan;
     try {
-      const chain = planChain(this, decision, this.#services, context.routeOff ? null : (this.#cache.rescue ?? null));
+      const chain = planChain(this, decision, this.services, context.routeOff ? null : (this.cacheFacts.rescue ?? null));
       const shadow = decision.action === 'block' ? null : this.#shadow(decision);
       const mirrored = shadow === null ? null : (shadows?.begin(this, shadow, question, decision) ?? null);
       const verify = mirrored === null || shadow?.verify === undefined ? null : ({ ...shadow.verify, side: 'served' } as const);
@@ -296,8 +229,8 @@ export class Run implements BodyHandler, ReadRequest {
   /** The target of a mirrored copy: an experiment's model, otherwise the model that verifies this answer; null if none. */
   #shadow(decision: Decision): Shadowed | null {
     const { shadow, section } = this.context;
-    if (shadow !== null || section.verify === null || this.#services.shadows === null) return shadow;
-    const verify = this.#services.grader?.verifies(this, decision) ?? null;
+    if (shadow !== null || section.verify === null || this.services.shadows === null) return shadow;
+    const verify = this.services.grader?.verifies(this, decision) ?? null;
     return verify === null
       ? null
       : {
@@ -320,11 +253,11 @@ export class Run implements BodyHandler, ReadRequest {
       verdict,
       decision,
       template: outputKey?.template ?? null,
-      cache: this.#cache,
+      cache: this.cacheFacts,
       chain,
       grading,
       admission,
-      enteredAt: this.#enteredAt,
+      enteredAt: this.enteredAt,
     });
   }
 
@@ -332,24 +265,12 @@ export class Run implements BodyHandler, ReadRequest {
   #leaves(plan: BodyPlan, open: OpenExchange): BodyPlan {
     const { trace, usage } = this.context;
     const now = performance.now();
-    if (plan.kind === 'respond') this.#services.closing.now(open, blocked(plan.status, now - open.startedAt));
+    if (plan.kind === 'respond') this.services.closing.now(open, blocked(plan.status, now - open.startedAt));
     else {
-      this.#opened = true;
-      this.#held.forwarded(true);
-      if (this.#held !== uncounted) open.held = this.#held;
-      this.#services.answers.add(open, usage, now);
+      this.forwards(open);
+      this.services.answers.add(open, usage, now);
     }
     return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
-  }
-
-  #unread(reason: PassReason): BodyPlan {
-    return this.#services.undecided.unread(this.context, reason);
-  }
-
-  #failed(error: unknown): BodyPlan {
-    // Other requests may wait for this answer, which will not arrive here.
-    this.#cache.fill?.abandon();
-    return this.#services.undecided.failed(this.context, error);
   }
 }
 
