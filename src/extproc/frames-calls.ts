@@ -2,7 +2,7 @@ import { limits } from '../lib/limits.ts';
 import { roleHeader } from '../attach/names.ts';
 import { decodeAccessLog } from './access-log.ts';
 import { decodeRequest, encodeReplyPieces } from './codec.ts';
-import { fillPrefix, frame, prefixBytes } from './grpc-frames.ts';
+import { fillPrefix, frame, FrameReader, prefixBytes } from './grpc-frames.ts';
 import { encodeHeaders, type Header } from './h2/hpack.ts';
 import type { MemoryInFlight } from './h2/memory.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
@@ -54,7 +54,10 @@ export class ProcessCall implements StreamOwner, ProcStream {
   readonly #stream: Http2Stream;
   readonly #services: Services;
   readonly #handler: StreamHandler;
-  readonly #intake: MessageIntake;
+  readonly #memory: MemoryInFlight;
+  readonly #reader = new FrameReader(limits.grpcMessageBytes);
+  /** Made for the first message that does not come whole and is not replied to at once: most calls need none. */
+  #intake: MessageIntake | null = null;
   readonly #over: () => void;
   #responded = false;
   #told = false;
@@ -66,7 +69,7 @@ export class ProcessCall implements StreamOwner, ProcStream {
     this.#over = over;
     this.#stream = stream;
     this.#services = services;
-    this.#intake = new MessageIntake(stream, memory, limits.grpcMessageBytes);
+    this.#memory = memory;
     const value = (header: string): string | undefined => headers.find(([name]) => name === header)?.[1];
     this.#handler = services.process(this, roleOf(value(roleHeader)), value('traceparent'), peer);
   }
@@ -81,7 +84,7 @@ export class ProcessCall implements StreamOwner, ProcStream {
     else for (const piece of framed(reply)) this.#stream.data(piece);
     if (reply.kind === 'wait') return;
     this.#replied = true;
-    this.#intake.release();
+    this.#intake?.release();
   }
 
   end(): void {
@@ -89,12 +92,12 @@ export class ProcessCall implements StreamOwner, ProcStream {
   }
 
   data(bytes: Buffer): boolean {
-    const messages = this.#intake.push(bytes);
+    const messages = this.#reader.push(bytes);
     if (messages === null) {
       this.#refuse(new WireError('no gRPC message'));
       return false;
     }
-    const { copied } = this.#intake;
+    const { copied } = this.#reader;
     let inUse = 0;
     for (const message of messages) {
       // After we ended the stream, a message from Envoy may still be in flight; it needs no reply.
@@ -110,8 +113,8 @@ export class ProcessCall implements StreamOwner, ProcStream {
       this.#handler.message(request);
       inUse = this.#waits(request) ? message.length : 0;
     }
-    if (this.#stream.over || this.#intake.settle(bytes.length, messages.length, inUse))
-      return messages.length === 0 ? this.#intake.copied : copied;
+    if (this.#stream.over || this.#settle(bytes.length, messages.length, inUse))
+      return messages.length === 0 ? this.#reader.copied : copied;
     this.#services.told('too-many-bytes', noMemory());
     this.#end('resourceExhausted');
     this.#handler.closed(true);
@@ -124,6 +127,15 @@ export class ProcessCall implements StreamOwner, ProcStream {
     this.#tell();
   }
 
+  #settle(bytes: number, messages: number, inUse: number): boolean {
+    if (this.#intake === null && inUse === 0 && this.#reader.unfinished === 0) {
+      this.#stream.consumed(bytes);
+      return true;
+    }
+    this.#intake ??= new MessageIntake(this.#stream, this.#memory, this.#reader);
+    return this.#intake.settle(bytes, messages, inUse);
+  }
+
   /** A whole body without a reply: its bytes are needed until the decision. */
   #waits({ phase, observability }: ProcessingRequest): boolean {
     if (this.#replied || observability) return false;
@@ -133,7 +145,7 @@ export class ProcessCall implements StreamOwner, ProcStream {
   #tell(): void {
     if (this.#told) return;
     this.#told = true;
-    this.#intake.close();
+    this.#intake?.close();
     this.#over();
   }
 
@@ -163,7 +175,7 @@ export class AccessLogCall implements StreamOwner {
     this.#stream = stream;
     this.#services = services;
     this.#on = on;
-    this.#intake = new MessageIntake(stream, memory, limits.accessLogMessageBytes);
+    this.#intake = new MessageIntake(stream, memory, new FrameReader(limits.accessLogMessageBytes));
   }
 
   /** Envoy opens another call when it has more entries. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runs } from '../../test/support/fuzz.ts';
 import { limits } from '../lib/limits.ts';
-import { frame, prefixBytes } from './grpc-frames.ts';
+import { frame, FrameReader, prefixBytes } from './grpc-frames.ts';
 import { frameType } from './h2/frames.ts';
 import { MemoryInFlight } from './h2/memory.ts';
 import { Http2Stream } from './h2/stream.ts';
@@ -41,7 +41,7 @@ class PeerCall {
       window,
       null,
     );
-    this.intake = new MessageIntake(this.#stream, memory, longest);
+    this.intake = new MessageIntake(this.#stream, memory, new FrameReader(longest));
     this.#stream.own({ data: (bytes) => this.#data(bytes), closed: () => undefined });
   }
 

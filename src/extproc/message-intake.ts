@@ -1,5 +1,5 @@
 import { limits } from '../lib/limits.ts';
-import { FrameReader, prefixBytes } from './grpc-frames.ts';
+import { prefixBytes, type FrameReader } from './grpc-frames.ts';
 import type { MemoryInFlight } from './h2/memory.ts';
 
 /** The part of an HTTP/2 stream that gives its window back. */
@@ -28,19 +28,13 @@ export class MessageIntake {
   #slot: Slot | null = null;
   /** Bytes of whole messages that are still in use, and the memory for them. */
   #inUse = 0;
-  #used: Slot[] = [];
+  #used: Slot[] | null = null;
   #closed = false;
 
-  /** `max`: longest message in bytes. */
-  constructor(stream: Windowed, memory: MemoryInFlight, max: number) {
+  constructor(stream: Windowed, memory: MemoryInFlight, reader: FrameReader) {
     this.#stream = stream;
     this.#memory = memory;
-    this.#reader = new FrameReader(max);
-  }
-
-  /** Whether nothing holds a view of the bytes that were pushed last. */
-  get copied(): boolean {
-    return this.#reader.copied;
+    this.#reader = reader;
   }
 
   /** The messages that `bytes` completes; null if they are no gRPC messages. After the messages were handled, call `settle`. */
@@ -73,7 +67,7 @@ export class MessageIntake {
     if (this.#inUse === 0) return;
     const bytes = this.#inUse;
     this.#inUse = 0;
-    for (const slot of this.#used.splice(0)) this.#free(slot);
+    this.#freeUsed();
     this.#stream.consumed(bytes);
   }
 
@@ -82,7 +76,7 @@ export class MessageIntake {
     if (this.#closed) return;
     this.#closed = true;
     this.#inUse = 0;
-    for (const slot of this.#used.splice(0)) this.#free(slot);
+    this.#freeUsed();
     this.#freeSlot();
   }
 
@@ -90,14 +84,14 @@ export class MessageIntake {
   #completed(messages: number, used: number): boolean {
     this.#inUse += used;
     if (used > 0 && messages === 1 && this.#slot !== null) {
-      this.#used.push(this.#slot);
+      (this.#used ??= []).push(this.#slot);
       this.#slot = null;
       return true;
     }
     this.#freeSlot();
     if (used === 0) return true;
     if (!this.#memory.take(used)) return false;
-    this.#used.push({ large: false, bytes: used, leave: null });
+    (this.#used ??= []).push({ large: false, bytes: used, leave: null });
     return true;
   }
 
@@ -138,6 +132,11 @@ export class MessageIntake {
     this.#slot = null;
     leave();
     return false;
+  }
+
+  #freeUsed(): void {
+    for (const slot of this.#used ?? []) this.#free(slot);
+    this.#used = null;
   }
 
   #freeSlot(): void {

@@ -15,7 +15,9 @@ export function isMalformed(headers: readonly Header[], trailers: boolean): bool
   let path = false;
   let authority = false;
   let regular = false;
-  for (const [name, value] of headers) {
+  for (const header of headers) {
+    const name = header[0];
+    const value = header[1];
     if (name.charCodeAt(0) === colon) {
       if (trailers || regular || !requestPseudo.has(name)) return true;
       if (name === ':method') {
@@ -41,7 +43,6 @@ export function isMalformed(headers: readonly Header[], trailers: boolean): bool
 
 /** The declared length of a request's body in bytes; null if there is none, NaN if it is not a number. */
 export function contentLength(headers: readonly Header[]): number | null {
-  const value = headers.find(([name]) => name === 'content-length')?.[1];
-  if (value === undefined) return null;
-  return /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+  for (const header of headers) if (header[0] === 'content-length') return /^\d{1,15}$/.test(header[1]) ? Number(header[1]) : Number.NaN;
+  return null;
 }
