@@ -19,7 +19,7 @@ const program = await sluiceProgram();
 
 /** Commands that are not run, and why. The first match counts. */
 const notRun: readonly (readonly [RegExp, string])[] = [
-  [/\b(kubectl|helm|kubernetes-tools)\b|^sluice status --context|--policy-configmaps/, 'needs a cluster'],
+  [/\b(kubectl|helm|kubernetes-tools)\b|^sluice (status --context|egress\b)|--policy-configmaps/, 'needs a cluster'],
   [/\b(podman|docker|pack\.sh|rootfs\.sh)\b|^cd deploy\/compose|policy\.yaml$(?<=^cp .*)|^mkdir -p keys/, 'needs a container engine'],
   [/^(useradd|systemctl|install -[dm]|cp -a|cp deploy\/systemd|cp \.tools|\/opt\/)/, 'needs root'],
   [/\bserve\b/, 'goes on until it is stopped: a Sluice runs already'],

@@ -44,6 +44,7 @@ export const reasonNames = {
   'policy-off': 'untouched: switched off by policy',
   draining: 'untouched: Sluice was stopping',
   overload: 'untouched: Sluice was busy',
+  memory: "no room for its body in Envoy's memory",
   unread: 'untouched: body was not read',
   unmasked: 'untouched: could not be masked',
   'no-gateway-key': 'no key of the gateway',
