@@ -29,7 +29,7 @@ it('starts with the last good policy when the file is bad or gone, and says so',
   expect(second.lastRefusal()?.problems[0]?.message).toMatch(/perhaps|mode/);
   // The edit that mends it is taken as any other.
   writeFileSync(path, `${good}# mended\n`);
-  second.refresh();
+  await second.refresh();
   expect(second.lastRefusal()).toBeNull();
   await second.close();
   rmSync(path);
