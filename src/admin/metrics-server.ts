@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { Registry } from 'prom-client';
 import { exposition } from '../record/exposition.ts';
-import { failure, json, type Answer } from './answer.ts';
+import { failure, json, type AdminAnswer } from './answer.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { closeServer, listenAt, type Admin } from './listen.ts';
 
@@ -30,7 +30,7 @@ export function createMetricsServer({ registry, ready }: { readonly registry: Re
   return { listen: (host, port) => listenAt(server, host, port), close: () => closeServer(server) };
 }
 
-async function answerTo(url: string, accept: string | undefined, registry: Registry, ready: () => boolean): Promise<Answer> {
+async function answerTo(url: string, accept: string | undefined, registry: Registry, ready: () => boolean): Promise<AdminAnswer> {
   switch (url.replace(/\?.*$/, '')) {
     case '/metrics':
       return { status: 200, ...(await exposition(registry, accept)) };
@@ -44,6 +44,6 @@ async function answerTo(url: string, accept: string | undefined, registry: Regis
 }
 
 /** The response of /readyz. */
-export function readiness(ready: boolean): Answer {
+export function readiness(ready: boolean): AdminAnswer {
   return ready ? json(200, { status: 'ready' }) : failure(503, 'not-ready', 'Sluice is starting or draining.');
 }

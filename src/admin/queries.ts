@@ -5,7 +5,7 @@ import { limits } from '../lib/limits.ts';
 import type { RecentRecords } from '../record/recent.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { explainRecord } from '../route/explain.ts';
-import { failure, json, type Answer } from './answer.ts';
+import { failure, json, type AdminAnswer } from './answer.ts';
 
 /** Sources of records. */
 export interface Records {
@@ -20,7 +20,7 @@ export interface Records {
 const defaultLimit = 50;
 
 /** GET /decisions: the newest of this process; with conditions or a window, from the ledger. */
-export async function decisions({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
+export async function decisions({ recent, ledger }: Records, query: URLSearchParams): Promise<AdminAnswer> {
   const limit = limitOf(query, limits.recentDecisions);
   if (limit === null) return badLimit(limits.recentDecisions);
   const where = query.getAll('where');
@@ -55,16 +55,16 @@ export function limitOf(query: URLSearchParams, most: number): number | null {
   return !/^\d{1,6}$/.test(asked) || limit < 1 || limit > most ? null : limit;
 }
 
-export function badLimit(most: number): Answer {
+export function badLimit(most: number): AdminAnswer {
   return failure(400, 'bad-limit', `limit must be a whole number from 1 to ${most}.`);
 }
 
-function noLedger(): Answer {
+function noLedger(): AdminAnswer {
   return failure(404, 'no-ledger', 'This server keeps no ledger: start it with --ledger FILE.');
 }
 
 /** GET /decisions/{id}. */
-export async function decision({ recent, ledger, grades }: Records, id: string, format: string | null): Promise<Answer> {
+export async function decision({ recent, ledger, grades }: Records, id: string, format: string | null): Promise<AdminAnswer> {
   const record = recent.get(id) ?? (await ledger?.find(id)) ?? theOnly(recent.joined(id));
   if (record === null)
     return failure(
@@ -81,7 +81,7 @@ export async function decision({ recent, ledger, grades }: Records, id: string, 
 /**
  * GET /savings. Without parameters: since the process started, from memory. With any: from the ledger, for a window, a month or a range.
  */
-export async function savings({ recent, ledger }: Records, query: URLSearchParams): Promise<Answer> {
+export async function savings({ recent, ledger }: Records, query: URLSearchParams): Promise<AdminAnswer> {
   const unknown = [...query.keys()].find((name) => !['window', 'month', 'from', 'to', 'by', 'where', 'limit', 'shadow'].includes(name));
   if (unknown !== undefined)
     return failure(

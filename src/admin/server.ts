@@ -18,7 +18,7 @@ import type { LivePolicyStore } from '../policy/types.ts';
 import { exposition } from '../record/exposition.ts';
 import { metricTable } from '../record/metric-table.ts';
 import { logLevels } from '../record/log-sink.ts';
-import { failure, json, type Answer } from './answer.ts';
+import { failure, json, type AdminAnswer } from './answer.ts';
 import { isRebound, refusalOf } from './guard.ts';
 import { contentPolicy, pageAsset, runbook } from './page.ts';
 import { IdleConnections } from './idle-connections.ts';
@@ -65,7 +65,7 @@ const maxConnections = 256;
 const open: ReadonlySet<string> = new Set(['/metrics', '/healthz', '/readyz']);
 
 async function respond(options: AdminOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  let answer: Answer;
+  let answer: AdminAnswer;
   try {
     answer = await route(options, request);
   } catch (error) {
@@ -89,7 +89,7 @@ async function respond(options: AdminOptions, request: IncomingMessage, response
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
 
-async function route(options: AdminOptions, request: IncomingMessage): Promise<Answer> {
+async function route(options: AdminOptions, request: IncomingMessage): Promise<AdminAnswer> {
   const target = request.url ?? '/';
   if (!URL.canParse(target, 'http://admin')) return failure(400, 'bad-request', 'The URL cannot be read.');
   const url = new URL(target, 'http://admin');
@@ -155,7 +155,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
 }
 
 /** The state-changing action of a request; null if it only reads or is unknown. */
-function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): (() => Answer | Promise<Answer>) | null {
+function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): (() => AdminAnswer | Promise<AdminAnswer>) | null {
   switch (`${request.method ?? ''} ${url.pathname}`) {
     case 'POST /try':
       return () => tried(options, request);
@@ -176,12 +176,12 @@ function actionOf(options: AdminOptions, request: IncomingMessage, url: URL): ((
   }
 }
 
-async function runbookOf(alert: string): Promise<Answer> {
+async function runbookOf(alert: string): Promise<AdminAnswer> {
   const page = await runbook(alert);
   return page === null ? failure(404, 'no-runbook', 'There is no alert of this name.') : { status: 200, ...page };
 }
 
-async function pageFile(path: string): Promise<Answer> {
+async function pageFile(path: string): Promise<AdminAnswer> {
   const asset = await pageAsset(path);
   return asset === null
     ? failure(
@@ -193,7 +193,7 @@ async function pageFile(path: string): Promise<Answer> {
 }
 
 /** Reads slightly more than the maximum size of feedback, so that too large a body gets its own error. */
-async function feedback({ feedback: take }: AdminOptions, request: IncomingMessage): Promise<Answer> {
+async function feedback({ feedback: take }: AdminOptions, request: IncomingMessage): Promise<AdminAnswer> {
   // A web page of another origin can post text without permission, but not JSON.
   if (!isJson(request)) return notJson();
   const chunks: Buffer[] = [];
@@ -211,12 +211,12 @@ function isJson(request: IncomingMessage): boolean {
   return /^application\/json\b/i.test(request.headers['content-type'] ?? '');
 }
 
-function notJson(): Answer {
+function notJson(): AdminAnswer {
   return failure(415, 'content-type', 'Send application/json.');
 }
 
 /** The action of a POST to one of the trials' paths; null for other paths. */
-function trialsOrder(trials: TrialsAdmin, path: string): (() => Answer) | null {
+function trialsOrder(trials: TrialsAdmin, path: string): (() => AdminAnswer) | null {
   if (path === '/rollout/rollback')
     return () =>
       trials.rollback() ? json(200, trials.rollout()) : failure(409, 'no-rollback', 'No policy rolls out, and none from before is kept.');
@@ -242,13 +242,13 @@ function plainName(encoded: string): string | null {
 }
 
 /** Learning from grades: inspect, freeze, reset. */
-function learned(learning: LearningAdmin, request: IncomingMessage, url: URL): Answer {
+function learned(learning: LearningAdmin, request: IncomingMessage, url: URL): AdminAnswer {
   const answer = learningAnswer(learning, request.method ?? '', url, Date.now());
   if (answer === null) return failure(404, 'not-found', 'Known paths: /learning, /learning/state, /learning/frozen.');
   return 'error' in answer.body ? failure(answer.status, answer.body.error, answer.body.message) : json(answer.status, answer.body);
 }
 
-async function tried({ policyStore, credentials, router }: AdminOptions, request: IncomingMessage): Promise<Answer> {
+async function tried({ policyStore, credentials, router }: AdminOptions, request: IncomingMessage): Promise<AdminAnswer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -260,7 +260,7 @@ async function tried({ policyStore, credentials, router }: AdminOptions, request
   return typeof result === 'string' ? failure(400, 'bad-request', result) : json(200, result);
 }
 
-async function budgets({ policyStore, budgets: store }: AdminOptions, query: URLSearchParams): Promise<Answer> {
+async function budgets({ policyStore, budgets: store }: AdminOptions, query: URLSearchParams): Promise<AdminAnswer> {
   const limit = limitOf(query, limits.budgetAnswers);
   if (limit === null) return badLimit(limits.budgetAnswers);
   const generation = policyStore.current();
@@ -270,7 +270,7 @@ async function budgets({ policyStore, budgets: store }: AdminOptions, query: URL
   return json(200, await viewBudgets(generation, store, { budget, limit, now: Date.now() }));
 }
 
-async function rateLimits({ policyStore, budgets: store }: AdminOptions, query: URLSearchParams): Promise<Answer> {
+async function rateLimits({ policyStore, budgets: store }: AdminOptions, query: URLSearchParams): Promise<AdminAnswer> {
   const rows = limitOf(query, limits.budgetAnswers);
   if (rows === null) return badLimit(limits.budgetAnswers);
   const generation = policyStore.current();
@@ -280,7 +280,7 @@ async function rateLimits({ policyStore, budgets: store }: AdminOptions, query: 
   return json(200, await viewLimits(generation, store, { limit, rows, now: Date.now() }));
 }
 
-async function purge(cache: ResponseCache, query: URLSearchParams): Promise<Answer> {
+async function purge(cache: ResponseCache, query: URLSearchParams): Promise<AdminAnswer> {
   const filter = purgeFilterOf(query);
   return typeof filter === 'string' ? failure(400, 'bad-filter', filter) : json(200, { purged: await cache.purge(filter) });
 }
@@ -291,12 +291,12 @@ async function byResult(registry: Registry, name: string): Promise<Record<string
   return Object.fromEntries((metric?.values ?? []).map(({ labels, value }) => [String(Object.values(labels)[0]), value]));
 }
 
-async function entry(cache: ResponseCache, id: string): Promise<Answer> {
+async function entry(cache: ResponseCache, id: string): Promise<AdminAnswer> {
   const found = await inspectEntry(cache, id);
   return found === null ? failure(404, 'no-entry', `no entry, or more than one, begins with ${id.slice(0, 64)}.`) : json(200, found);
 }
 
-function logLevel(log: AdminOptions['log'], level: string | null): Answer {
+function logLevel(log: AdminOptions['log'], level: string | null): AdminAnswer {
   if (level === null || !(logLevels as readonly string[]).includes(level))
     return failure(400, 'bad-level', `level must be one of ${logLevels.join(', ')}.`);
   log.level = level;

@@ -10,7 +10,7 @@ import { loadCatalog } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { Credentials } from '../exchange/credentials.ts';
 import { PolicyHistory } from '../policy/history.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
 import { RecentRecords } from '../record/recent.ts';
 import type { Admin } from './listen.ts';
@@ -25,7 +25,7 @@ const elsewhere = Object.values(networkInterfaces())
   .find((found) => found !== undefined && !found.internal && found.family === 'IPv4')?.address;
 const admins: Admin[] = [];
 let catalog: Catalog;
-let policy: PolicyGeneration;
+let policy: PolicySnapshot;
 let history: PolicyHistory;
 let open: string;
 let guarded: string;

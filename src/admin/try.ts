@@ -5,7 +5,7 @@ import type { Credentials } from '../exchange/credentials.ts';
 import { dryRun } from '../exchange/dry-run.ts';
 import type { PipelineOptions } from '../exchange/gateway.ts';
 import { PolicyCompiler } from '../policy/compiler.ts';
-import type { PolicyGeneration, Problem } from '../policy/types.ts';
+import type { PolicySnapshot, Problem } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { explainRecord } from '../route/explain.ts';
 
@@ -42,7 +42,7 @@ export interface TryServices {
 /**
  * Decides a request by the policy in force, and by an edited one. Nothing is sent or stored. Returns a string if the question is invalid.
  */
-export async function tryRequest(input: string, generation: PolicyGeneration, services: TryServices): Promise<TryResult | string> {
+export async function tryRequest(input: string, generation: PolicySnapshot, services: TryServices): Promise<TryResult | string> {
   let json: unknown;
   try {
     json = JSON.parse(input);
@@ -61,7 +61,7 @@ export async function tryRequest(input: string, generation: PolicyGeneration, se
     'content-type': 'application/json',
     'content-length': String(body.length),
   });
-  const outcome = async (by: PolicyGeneration): Promise<TryOutcome> => {
+  const outcome = async (by: PolicySnapshot): Promise<TryOutcome> => {
     const { record, passed } = await dryRun({ generation: by, ...services, headers, body });
     // A request that passes without a decision has a record where it counts in a budget or limit.
     if (record === null || record.passReason !== null) return { kind: 'passed', reason: record?.passReason ?? passed };

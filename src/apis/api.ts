@@ -1,5 +1,5 @@
 import type { FinishClass } from './answer-forms.ts';
-import type { ModelMode, BodyMember, Exchange, Recognition, RequestHead, Usage } from './types.ts';
+import type { ModelMode, BodyMember, ParsedRequest, Recognition, RequestHead, Usage } from './types.ts';
 import type { EventReading } from './common/answer-facts.ts';
 import type { ViewReader } from './common/answer-view.ts';
 import type { Conversation, WriteOptions, Written } from './common/conversation.ts';
@@ -120,7 +120,7 @@ export interface Decoder {
 }
 
 /** The facts of a request that are needed before its body is parsed. */
-export type TranslationFacts = Pick<Exchange, 'n' | 'audioInputs' | 'audioOutput' | 'jsonOutput'>;
+export type TranslationFacts = Pick<ParsedRequest, 'n' | 'audioInputs' | 'audioOutput' | 'jsonOutput'>;
 
 /** An API as a provider speaks it. */
 export interface TargetSide {

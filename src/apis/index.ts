@@ -37,7 +37,7 @@ export function readExchange(
     else cursor.object((key) => readMember(cursor, members, key, () => read(key)));
     cursor.finish();
     if (recognition.stream !== null) draft.stream = recognition.stream;
-    const exchange = draft.exchange(api, operation, body, pathModel, bodyOpen);
+    const exchange = draft.request(api, operation, body, pathModel, bodyOpen);
     return typeof exchange === 'string' ? { ok: false, reason: exchange } : { ok: true, exchange };
   } catch (error) {
     const reason: PassReason = error instanceof ScanError ? error.fault : 'internal-error';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { limits } from '../lib/limits.ts';
 import { readExchange } from './index.ts';
-import type { Exchange, Recognition } from './types.ts';
+import type { ParsedRequest, Recognition } from './types.ts';
 
 type Readable = Recognition & { readonly kind: 'readable' };
 
@@ -9,7 +9,7 @@ const chat: Readable = { kind: 'readable', api: 'openai-chat', operation: 'gener
 const claude: Readable = { ...chat, api: 'anthropic-messages' };
 const gemini: Readable = { ...chat, api: 'gemini-generate', pathModel: { model: 'g', span: { start: 0, end: 1 } } };
 
-function read(recognition: Readable, body: string): Exchange {
+function read(recognition: Readable, body: string): ParsedRequest {
   const result = readExchange(recognition, Buffer.from(body));
   if (!result.ok) throw new Error(result.reason);
   return result.exchange;

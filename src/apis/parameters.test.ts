@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { readExchange, spliceRequest } from './index.ts';
-import type { ApiName, Exchange, Recognition } from './types.ts';
+import type { ApiName, ParsedRequest, Recognition } from './types.ts';
 import { askedModel, differences, LearntRefusals, limitNameFor, refusedParameter, tableOf } from './parameters.ts';
 import { limits } from '../lib/limits.ts';
 
-function read(api: ApiName, body: object | string, pathModel: string | null = null): Exchange {
+function read(api: ApiName, body: object | string, pathModel: string | null = null): ParsedRequest {
   const recognition: Recognition & { kind: 'readable' } = {
     kind: 'readable',
     api,
@@ -17,11 +17,11 @@ function read(api: ApiName, body: object | string, pathModel: string | null = nu
   return result.exchange;
 }
 
-const chat = (body: object): Exchange => read('openai-chat', { model: 'm', messages: [{ role: 'user', content: 'x' }], ...body });
-const responses = (body: object): Exchange => read('openai-responses', { model: 'm', input: 'x', ...body });
-const messages = (body: object): Exchange =>
+const chat = (body: object): ParsedRequest => read('openai-chat', { model: 'm', messages: [{ role: 'user', content: 'x' }], ...body });
+const responses = (body: object): ParsedRequest => read('openai-responses', { model: 'm', input: 'x', ...body });
+const messages = (body: object): ParsedRequest =>
   read('anthropic-messages', { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'x' }], ...body });
-const gemini = (body: object): Exchange => read('gemini-generate', { contents: [{ parts: [{ text: 'x' }] }], ...body }, 'm');
+const gemini = (body: object): ParsedRequest => read('gemini-generate', { contents: [{ parts: [{ text: 'x' }] }], ...body }, 'm');
 
 describe('what OpenAI’s models refuse', () => {
   it.each([

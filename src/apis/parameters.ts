@@ -2,7 +2,7 @@ import { askedModel, limitNameIn, refusedIn, type AskedParameters } from './comm
 import type { ParameterTable } from './common/parameter-types.ts';
 import { dialectNames, type DialectFamily } from './names.ts';
 import { apis, dialects } from './registry.ts';
-import type { Exchange } from './types.ts';
+import type { ParsedRequest } from './types.ts';
 
 export { adaptedLimit, askedModel, differences, LearntRefusals } from './common/parameters.ts';
 export type { AskedModel, ParameterRule, ParameterTable } from './common/parameter-types.ts';
@@ -16,7 +16,7 @@ export function tableOf(family: DialectFamily): ParameterTable | null {
 }
 
 /** The parts of an exchange that the table needs. */
-export type Asking = AskedParameters & Pick<Exchange, 'api'>;
+export type Asking = AskedParameters & Pick<ParsedRequest, 'api'>;
 
 /**
  * The first parameter of a request that a model refuses, in the request's own API; null if none is known. `provider`: the catalog's name.

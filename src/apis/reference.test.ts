@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runs } from '../../test/support/fuzz.ts';
 import { readExchange, spliceRequest } from './index.ts';
 import { limits } from '../lib/limits.ts';
-import type { ApiName, Exchange, Recognition } from './types.ts';
+import type { ApiName, ParsedRequest, Recognition } from './types.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -133,7 +133,7 @@ function counted(asked: number): number | null {
   return asked > 0 ? Math.min(limits.outputTokens, Math.ceil(asked)) : null;
 }
 
-function exchangeOf(api: ApiName, bytes: Buffer): Exchange {
+function exchangeOf(api: ApiName, bytes: Buffer): ParsedRequest {
   const recognition: Recognition & { kind: 'readable' } = { kind: 'readable', api, operation: 'generate', pathModel: null, stream: null };
   const read = readExchange(recognition, bytes);
   if (!read.ok) throw new Error(`${read.reason}: ${bytes.toString()}`);
@@ -141,7 +141,7 @@ function exchangeOf(api: ApiName, bytes: Buffer): Exchange {
 }
 
 /** What there is to know of a chat, from JSON.parse. */
-function chatFacts(parsed: { readonly [key: string]: Json }): Partial<Exchange> {
+function chatFacts(parsed: { readonly [key: string]: Json }): Partial<ParsedRequest> {
   const messages = parsed['messages'] as {
     readonly role: string;
     readonly content: string | null | (string | { readonly type: string; readonly text?: string })[];

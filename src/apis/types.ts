@@ -69,7 +69,7 @@ export type Recognition =
 export type JsonOutput = 'none' | 'object' | 'schema';
 
 /** One view for requests of all APIs. Only fields that are used are read; the bytes are unchanged. */
-export interface Exchange {
+export interface ParsedRequest {
   readonly api: ApiName;
   readonly operation: Operation;
   /** The requested model, decoded. */
@@ -154,7 +154,7 @@ export interface BodyMember extends Span {
   readonly spaced: boolean;
 }
 
-export type ReadResult = { readonly ok: true; readonly exchange: Exchange } | { readonly ok: false; readonly reason: PassReason };
+export type ReadResult = { readonly ok: true; readonly exchange: ParsedRequest } | { readonly ok: false; readonly reason: PassReason };
 
 /**
  * How a provider counts: `subset` = the class is already inside the total, `on-top` = it must be added to it.

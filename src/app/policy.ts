@@ -11,7 +11,7 @@ import { KeptPolicy } from '../policy/kept.ts';
 import { PairPolicyStore } from '../policy/pair-store.ts';
 import { defaultPolicyFile } from '../policy/source.ts';
 import { FilePolicyStore } from '../policy/store.ts';
-import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
+import type { LivePolicyStore, PolicySnapshot } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
 import type { Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
@@ -144,7 +144,7 @@ async function openSources({ options, logger, stack }: Ground, { keptAs, ...shar
 }
 
 function sayChanges(policy: RolloutPolicies, options: SluiceOptions, logger: Logger, failedRules: Set<string>): void {
-  const sayMaskKey = ({ hasMasks }: PolicyGeneration): void => {
+  const sayMaskKey = ({ hasMasks }: PolicySnapshot): void => {
     if (hasMasks && options.maskKey === null)
       logger.warn('the policy masks data and there is no --mask-key: tokens change with each start and differ between replicas');
   };

@@ -15,7 +15,7 @@ import { takeFeedback, type FeedbackReply } from '../grades/request.ts';
 import { checkListen, hostAndPort } from '../lib/address.ts';
 import { collectWhenUnused } from '../lib/collect.ts';
 import { samplesByParent } from '../record/otel-settings.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { Pools } from '../route/pools.ts';
 import { openGround, type Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
@@ -208,7 +208,7 @@ function adminOf(parts: Parts, isReady: () => boolean): Admin {
 async function followFiles({ options, logger, files, policy }: Parts): Promise<void> {
   if (options.envoy === null || files === null) return;
   const { abilities } = options.envoy;
-  const warnOfChains = (generation: PolicyGeneration): void => {
+  const warnOfChains = (generation: PolicySnapshot): void => {
     const warning = chainWarning(abilities, generation);
     if (warning !== null) logger.warn(warning);
   };

@@ -1,4 +1,4 @@
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { requireSupported } from './versions.ts';
 
 /** What an Envoy can do for Sluice. Decided once, by its version; everything else asks by name. */
@@ -44,7 +44,7 @@ export function abilitiesNamed(value: string | undefined): EnvoyAbilities {
 }
 
 /** The warning for a user whose policy has chains that their Envoy does not support; null if none is needed. */
-export function chainWarning({ chains }: EnvoyAbilities, { hasChains }: Pick<PolicyGeneration, 'hasChains'>): string | null {
+export function chainWarning({ chains }: EnvoyAbilities, { hasChains }: Pick<PolicySnapshot, 'hasChains'>): string | null {
   return !chains && hasChains
     ? 'the policy has fallback chains, which this version of Envoy cannot carry out: every request gets one attempt. Envoy 1.37 can.'
     : null;

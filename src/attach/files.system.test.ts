@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compiled } from '../../test/support/policy.ts';
 import { ProviderSimulator } from '../demo/simulator.ts';
 import { freePorts } from '../demo/stack.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { findEnvoy } from './binary.ts';
 import { drainEnvoy } from './drain.ts';
 import { EnvoyFiles } from './files.ts';
@@ -25,7 +25,7 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
   let ports: number[];
   const simulator = new ProviderSimulator({ eventMs: 30 });
 
-  const policy = (more = ''): PolicyGeneration =>
+  const policy = (more = ''): PolicySnapshot =>
     compiled(`version: 1\nproviders:\n  openai: { endpoint: "${endpoint}" }\n${more}defaults: { mode: off }\n`);
 
   /** A new certificate for the providers' names, put in place as a mounted Secret's is. */

@@ -1,7 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
-import type { PolicyGeneration, Provider } from '../policy/types.ts';
+import type { PolicySnapshot, Provider } from '../policy/types.ts';
 import { internalListeners } from './host-chains.ts';
 import { overloadManager } from './overload.ts';
 import { renderEnvoy, type EnvoyOptions } from './render.ts';
@@ -53,7 +53,7 @@ export class EnvoyFiles {
   readonly #written = new Map<string, string>();
   readonly #rollout: Rollout;
   #last: Promise<void> = Promise.resolve();
-  #newest: PolicyGeneration | null = null;
+  #newest: PolicySnapshot | null = null;
 
   /** `onError`: called when writing files failed and no caller waits for it. */
   constructor(options: EnvoyFilesOptions, onError: (error: unknown) => void = () => undefined) {
@@ -80,19 +80,19 @@ export class EnvoyFiles {
   }
 
   /** Writes changed files, each by one rename. Rejects with SLUICE_ENVOY_FILES. */
-  write(generation: PolicyGeneration): Promise<void> {
+  write(generation: PolicySnapshot): Promise<void> {
     this.#newest = generation;
     this.#rollout.change(generation.providers);
     return this.#enqueue(generation);
   }
 
-  #enqueue(generation: PolicyGeneration): Promise<void> {
+  #enqueue(generation: PolicySnapshot): Promise<void> {
     // Sequential: an older policy must not overwrite a newer one.
     this.#last = this.#last.catch(() => undefined).then(() => this.#write(generation));
     return this.#last;
   }
 
-  async #write(generation: PolicyGeneration): Promise<void> {
+  async #write(generation: PolicySnapshot): Promise<void> {
     try {
       await mkdir(this.#options.folder, { recursive: true });
       for (const [name, content] of Object.entries(renderEnvoyFiles(this.#options, generation, this.#rollout.retired))) {
@@ -118,7 +118,7 @@ export class EnvoyFiles {
  */
 export function renderEnvoyFiles(
   options: EnvoyFilesOptions,
-  generation: PolicyGeneration,
+  generation: PolicySnapshot,
   retired: readonly Provider[] = [],
 ): Readonly<Record<string, Json>> {
   const providers = [...generation.providers.values()];

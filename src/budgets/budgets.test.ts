@@ -9,11 +9,11 @@ import { compile, compiled, short } from '../../test/support/policy.ts';
 import { redisBinary, TestRedis } from '../../test/support/redis.ts';
 import { redisClient } from '../lib/redis/connect.ts';
 import type { Cost } from '../catalog/types.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { AttemptRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
 import type { DecideInput } from '../route/types.ts';
-import { Budgets, type Admission, type BudgetEvent, type Reservation } from './budgets.ts';
+import { Budgets, type BudgetAdmission, type BudgetEvent, type Reservation } from './budgets.ts';
 import { BudgetFile } from './file.ts';
 import { MemoryBudgetStore } from './memory.ts';
 import { RedisBudgetStore } from './redis.ts';
@@ -23,7 +23,7 @@ import { budgetFigures, viewBudgets } from './view.ts';
 
 const noon = Date.UTC(2026, 10, 21, 12);
 const routed = 'defaults: {candidates: {simple: [gpt-small], standard: [gpt-middle], complex: [gpt-large]}}\n';
-const policyOf = (budgets: string): PolicyGeneration => compiled(`version: 1\n${routed}budgets: ${budgets}\n`);
+const policyOf = (budgets: string): PolicySnapshot => compiled(`version: 1\n${routed}budgets: ${budgets}\n`);
 
 interface Bench {
   readonly budgets: Budgets;
@@ -59,7 +59,7 @@ interface Asked {
 let asked = 0;
 
 function inputOf(
-  generation: PolicyGeneration,
+  generation: PolicySnapshot,
   { model = 'gpt-large', tier = 'complex', workspace = 'red', tokens = 1_000 }: Asked,
 ): DecideInput {
   const base = input({ generation, provider: generation.providers.get('openai') ?? provider('openai') });
@@ -73,7 +73,7 @@ function inputOf(
 }
 
 /** gpt-large costs 10 dollars a million tokens: 1,000 prompt tokens are a cent. */
-function admit({ budgets }: Bench, generation: PolicyGeneration, what: Asked = {}): Admission | Promise<Admission> {
+function admit({ budgets }: Bench, generation: PolicySnapshot, what: Asked = {}): BudgetAdmission | Promise<BudgetAdmission> {
   const decided = inputOf(generation, what);
   return budgets.admit({
     id: `request-${++asked}`,
@@ -102,11 +102,11 @@ const ended = (workspace: string, ...attempts: AttemptRecord[]): Parameters<Budg
   cost: attempts.at(-1)?.cost ?? usd(0),
   status: 200,
 });
-const held = ({ reservation }: Admission): Reservation => {
+const held = ({ reservation }: BudgetAdmission): Reservation => {
   if (reservation === null) throw new Error('nothing is reserved');
   return reservation;
 };
-const left = async (store: BudgetStore, generation: PolicyGeneration, at = noon) =>
+const left = async (store: BudgetStore, generation: PolicySnapshot, at = noon) =>
   (await viewBudgets(generation, store, { budget: null, limit: 100, now: at })).budgets.map(
     ({ budget, of, spentUsd, reservedUsd, state }) => [
       budget,
@@ -153,7 +153,7 @@ const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetSto
 
 type CallRequest = Parameters<Budgets['admitCall']>[0];
 const callOf = (
-  generation: PolicyGeneration,
+  generation: PolicySnapshot,
   what: Partial<Omit<CallRequest, 'caller'>> & { readonly workspace?: string } = {},
 ): CallRequest => ({
   id: `request-${++asked}`,
@@ -411,7 +411,7 @@ describe.each(stores)('a budget in %s', (kind, open) => {
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: kind === 'Redis' ? 60 : 150 }), async (steps) => {
         if (kind === 'Redis') await flush();
         const own = bench(kind === 'Redis' ? made.budgets.store : await open());
-        const onTheirWay: { admission: Admission }[] = [];
+        const onTheirWay: { admission: BudgetAdmission }[] = [];
         let beyond = 0;
         // Asked for at once, as many requests are.
         for (let from = 0; from < steps.length; from += 5) {

@@ -1,5 +1,5 @@
 import type { Tier } from '../classify/types.ts';
-import type { CallerContext, PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { CallerContext, PolicySnapshot, TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import type { BudgetStep, DecideInput, Decision } from '../route/types.ts';
 import { callPlans, callSettlement, fitting, spentAnswer, type CallPlan, type ObservedUnits, type SpentLimit } from './calls.ts';
@@ -36,7 +36,7 @@ export interface BudgetEvent {
 export interface BudgetsOptions {
   readonly store: BudgetStore;
   /** Called once for each event, counter and period, across all replicas that share the store. */
-  readonly onEvent: (event: BudgetEvent, generation: PolicyGeneration) => void;
+  readonly onEvent: (event: BudgetEvent, generation: PolicySnapshot) => void;
   /** Called when a request was moved or refused, or an amount was assumed; for metrics. */
   readonly onAction: (budget: string, action: 'cheaper' | 'refused' | 'assumed') => void;
   /** Called when a request was over a rate limit; for metrics. */
@@ -58,7 +58,7 @@ export interface AdmitRequest {
 }
 
 /** How the budgets decided on a request. */
-export interface Admission {
+export interface BudgetAdmission {
   readonly decision: Decision;
   readonly facts: readonly BudgetFacts[];
   readonly limits: readonly LimitFacts[];
@@ -70,7 +70,7 @@ export interface Admission {
 /** The amounts reserved for one request until it is settled. */
 export interface Reservation {
   readonly id: string;
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
   /** See Served. */
   readonly countedAs: string;
   readonly user: string | null;
@@ -88,7 +88,7 @@ export interface Reservation {
 /** A call that Sluice only observes. */
 export interface CallRequest extends ObservedUnits {
   readonly id: string;
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
   readonly caller: Asking;
   /** Null if its model is unknown. */
   readonly target: TargetRef | null;
@@ -125,7 +125,7 @@ interface BudgetPlan {
 
 type Plan = BudgetPlan | RatePlan;
 
-const nothing: Omit<Admission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };
+const nothing: Omit<BudgetAdmission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };
 
 /**
  * Budgets in money, and rate limits. Before a request proceeds, its expected cost and usage are reserved in all of them at once; afterwards
@@ -152,7 +152,7 @@ export class Budgets {
   }
 
   /** Synchronous if the store is this process's memory. */
-  admit(request: AdmitRequest): Admission | Promise<Admission> {
+  admit(request: AdmitRequest): BudgetAdmission | Promise<BudgetAdmission> {
     const { decision, input } = request;
     // Counting tokens is free, and a refused request is not sent.
     if (
@@ -173,7 +173,7 @@ export class Budgets {
   }
 
   /** The first reservation did not fit: try a cheaper tier, then the rest of the budget, then refuse. */
-  #cheaper(request: AdmitRequest, full: BudgetPlan, state: CounterState): Admission | Promise<Admission> {
+  #cheaper(request: AdmitRequest, full: BudgetPlan, state: CounterState): BudgetAdmission | Promise<BudgetAdmission> {
     const { decision } = request;
     const { cheaper: tier = null, shape = null } = full.budget.hard ?? {};
     const moved =
@@ -305,7 +305,7 @@ export class Budgets {
   }
 
   /** Whether a model's own budget is used up, as far as this process knows. Null if no budget matches by model. */
-  overBudget(generation: PolicyGeneration, caller: Asking): ((target: TargetRef, tier: Tier) => boolean) | null {
+  overBudget(generation: PolicySnapshot, caller: Asking): ((target: TargetRef, tier: Tier) => boolean) | null {
     const byModel = generation.budgets.filter((budget) => budget.hard !== null && (budget.models !== null || budget.per.includes('model')));
     if (byModel.length === 0) return null;
     const now = this.#now();
@@ -357,7 +357,7 @@ export class Budgets {
     return { refused: null, reservation, ...facts };
   }
 
-  #refusedCall(plan: CallPlan, plans: readonly CallPlan[], state: CounterState, generation: PolicyGeneration): CallAdmission {
+  #refusedCall(plan: CallPlan, plans: readonly CallPlan[], state: CounterState, generation: PolicySnapshot): CallAdmission {
     const { store } = this.#options;
     const now = this.#now();
     if (plan.kind === 'budget') {
@@ -373,7 +373,7 @@ export class Budgets {
   }
 
   /** The same for rate limits. Null if none matches by model. */
-  overLimit(generation: PolicyGeneration, caller: Asking): ((target: TargetRef, tier: Tier) => boolean) | null {
+  overLimit(generation: PolicySnapshot, caller: Asking): ((target: TargetRef, tier: Tier) => boolean) | null {
     const byModel = generation.rateLimits.filter((limit) => !limit.soft && (limit.models !== null || limit.per.includes('model')));
     if (byModel.length === 0) return null;
     const now = this.#now();
@@ -392,7 +392,7 @@ export class Budgets {
     };
   }
 
-  #crossed(crossings: readonly Crossing[], generation: PolicyGeneration): void {
+  #crossed(crossings: readonly Crossing[], generation: PolicySnapshot): void {
     for (const { counter, percent, state } of crossings) {
       const budget = generation.budgets.find(({ name }) => name === counter.budget);
       if (budget !== undefined) this.#options.onEvent({ kind: 'threshold', budget, counter, percent, state }, generation);
@@ -446,7 +446,7 @@ export class Budgets {
     plans: readonly Plan[],
     result: (ReserveResult & { readonly ok: true }) | null,
     cheaper: BudgetFacts | null,
-  ): Admission {
+  ): BudgetAdmission {
     const facts: BudgetFacts[] = cheaper === null ? [] : [cheaper];
     const { caller, generation } = request.input;
     const countedAs = this.#unnamed.countedAs(caller, generation);
@@ -497,7 +497,7 @@ export class Budgets {
   }
 
   /** A rate limit refuses; its capacity returns with the next window. */
-  #limited(decision: Decision, failed: RatePlan, plans: readonly Plan[], state: CounterState): Admission {
+  #limited(decision: Decision, failed: RatePlan, plans: readonly Plan[], state: CounterState): BudgetAdmission {
     const { limit, measure } = failed;
     this.#options.onLimit(limit.name, measure.kind, 'refused');
     const { message, retryAfterSeconds, refusal } = limitAnswer(
@@ -517,7 +517,7 @@ export class Budgets {
   }
 
   /** `state` is null if the reason is that the price is unknown, not the amount. */
-  #refuse({ input }: AdmitRequest, decision: Decision, { budget, charge }: BudgetPlan, state: CounterState | null): Admission {
+  #refuse({ input }: AdmitRequest, decision: Decision, { budget, charge }: BudgetPlan, state: CounterState | null): BudgetAdmission {
     const { counter } = charge;
     this.#options.onAction(budget.name, 'refused');
     this.#tell(
@@ -553,7 +553,7 @@ export class Budgets {
     };
   }
 
-  #tell(event: BudgetEvent, generation: PolicyGeneration): void {
+  #tell(event: BudgetEvent, generation: PolicySnapshot): void {
     void then(this.#options.store.mark(event.counter, event.kind), (first) => {
       if (first) this.#options.onEvent(event, generation);
     });

@@ -1,6 +1,6 @@
 import type { Budget } from '../policy/budget-types.ts';
 import { nanoUsd } from '../policy/budget-types.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { matchesServed, type Served } from './match.ts';
 import { rateCounter, type RatePlan } from './rate-charges.ts';
@@ -41,7 +41,7 @@ export interface CallToPlan extends ObservedUnits {
 
 /** What a call reserves in the budgets and rate limits that can apply to it. `of`: tier and, if unknown, target mean nothing. */
 export function callPlans(
-  { budgets, rateLimits }: Pick<PolicyGeneration, 'budgets' | 'rateLimits'>,
+  { budgets, rateLimits }: Pick<PolicySnapshot, 'budgets' | 'rateLimits'>,
   of: Served,
   { target, free, contains, endless, enforce, counter }: CallToPlan,
   now: number,

@@ -1,6 +1,6 @@
 import type { RedisTarget } from '../lib/redis/connect.ts';
 import { SluiceError } from '../lib/errors.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { Budgets } from './budgets.ts';
 import { BudgetFile } from './file.ts';
 import { MemoryBudgetStore } from './memory.ts';
@@ -43,7 +43,7 @@ export async function openBudgets(settings: BudgetSettings, told: BudgetTold): P
     onAction: told.action,
     onLimit: told.limit,
     onShared: told.shared,
-    onEvent: (event, generation: PolicyGeneration) => {
+    onEvent: (event, generation: PolicySnapshot) => {
       told.event({ budget: event.budget.name, event: event.kind, percent: event.percent });
       notifier.send(event, generation.webhooks);
     },

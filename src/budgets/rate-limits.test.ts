@@ -6,11 +6,11 @@ import { compile, compiled } from '../../test/support/policy.ts';
 import { redisBinary, TestRedis } from '../../test/support/redis.ts';
 import { limits } from '../lib/limits.ts';
 import { redisClient } from '../lib/redis/connect.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { AttemptRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
 import type { DecideInput } from '../route/types.ts';
-import { Budgets, type Admission, type Reservation } from './budgets.ts';
+import { Budgets, type BudgetAdmission, type Reservation } from './budgets.ts';
 import { MemoryBudgetStore } from './memory.ts';
 import { limitFigures, viewLimits } from './rate-view.ts';
 import { RedisBudgetStore } from './redis.ts';
@@ -18,7 +18,7 @@ import type { BudgetStore } from './types.ts';
 
 const noon = Date.UTC(2026, 10, 21, 12);
 const routed = 'defaults: {candidates: {simple: [gpt-small], standard: [gpt-middle, gpt-small], complex: [gpt-large]}}\n';
-const policyOf = (limit: string, more = ''): PolicyGeneration => compiled(`version: 1\n${routed}limits: ${limit}\n${more}`);
+const policyOf = (limit: string, more = ''): PolicySnapshot => compiled(`version: 1\n${routed}limits: ${limit}\n${more}`);
 
 interface Bench {
   readonly budgets: Budgets;
@@ -55,7 +55,7 @@ interface Asked {
 let asked = 0;
 
 function inputOf(
-  generation: PolicyGeneration,
+  generation: PolicySnapshot,
   { model = 'gpt-large', tier = 'complex', workspace = 'red', tokens = 100, answer = 0 }: Asked,
 ): DecideInput {
   const base = input({ generation, provider: generation.providers.get('openai') ?? provider('openai') });
@@ -68,7 +68,7 @@ function inputOf(
   };
 }
 
-async function admit({ budgets }: Bench, generation: PolicyGeneration, what: Asked = {}): Promise<Admission> {
+async function admit({ budgets }: Bench, generation: PolicySnapshot, what: Asked = {}): Promise<BudgetAdmission> {
   const decided = inputOf(generation, what);
   return budgets.admit({
     id: `request-${++asked}`,
@@ -97,12 +97,12 @@ const ended = (used: Ended['usage'], ...attempts: AttemptRecord[]): Ended => ({
   cost: attempts.at(-1)?.cost ?? { known: true, usd: 0 },
   status: 200,
 });
-const held = ({ reservation }: Admission): Reservation => {
+const held = ({ reservation }: BudgetAdmission): Reservation => {
   if (reservation === null) throw new Error('nothing is reserved');
   return reservation;
 };
 /** Used of each counter, those that nobody has used left out. */
-const used = async (store: BudgetStore, generation: PolicyGeneration): Promise<Record<string, number>> =>
+const used = async (store: BudgetStore, generation: PolicySnapshot): Promise<Record<string, number>> =>
   Object.fromEntries(
     (await viewLimits(generation, store, { limit: null, rows: 100, now: clock.at })).limits
       .filter((view) => view.used !== 0)
@@ -158,7 +158,7 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
     if (kind === 'Redis') await inRedis((client) => client.flushall());
     made = bench(await open());
   });
-  const settled = (generation: PolicyGeneration, what: Record<string, number>): Promise<void> =>
+  const settled = (generation: PolicySnapshot, what: Record<string, number>): Promise<void> =>
     expect.poll(() => used(made.budgets.store, generation), { timeout: 5_000 }).toEqual(what);
 
   it('takes so many requests a minute and refuses the next one until the minute is over', async () => {
@@ -346,7 +346,7 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: kind === 'Redis' ? 60 : 200 }), async (steps) => {
         if (kind === 'Redis') await inRedis((client) => client.flushall());
         const own = bench(kind === 'Redis' ? made.budgets.store : await open());
-        const onTheirWay: { admission: Admission; tokens: number }[] = [];
+        const onTheirWay: { admission: BudgetAdmission; tokens: number }[] = [];
         let beyond = 0;
         for (let from = 0; from < steps.length; from += 6) {
           const some = steps.slice(from, from + 6);
@@ -358,7 +358,7 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
                 onTheirWay.push({ admission, tokens: each.tokens });
             } else if (onTheirWay.length > 0) {
               const [{ admission: over, tokens }] = onTheirWay.splice(each.which % onTheirWay.length, 1) as [
-                { admission: Admission; tokens: number },
+                { admission: BudgetAdmission; tokens: number },
               ];
               beyond += Math.max(0, tokens * each.times - tokens);
               own.budgets.settle(held(over), ended(usage(tokens * each.times, 0)));

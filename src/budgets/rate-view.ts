@@ -1,4 +1,4 @@
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { valuesOf } from './facts.ts';
 import type { RateKind, RateLimit, RateMeasure, RatePeriod } from '../policy/rate-types.ts';
 import type { BudgetKey } from '../policy/budget-types.ts';
@@ -22,7 +22,7 @@ export interface LimitView {
   readonly resetsAt: string | null;
 }
 
-type Limited = Pick<PolicyGeneration, 'rateLimits'>;
+type Limited = Pick<PolicySnapshot, 'rateLimits'>;
 
 /** All counters of the current windows, fullest first; unused limits are listed with zero usage. */
 export async function viewLimits(

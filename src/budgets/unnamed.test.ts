@@ -4,7 +4,7 @@ import { compiled } from '../../test/support/policy.ts';
 import { limits } from '../lib/limits.ts';
 import type { CallerTrust } from '../policy/types.ts';
 import { decide } from '../route/decide.ts';
-import { Budgets, type Admission } from './budgets.ts';
+import { Budgets, type BudgetAdmission } from './budgets.ts';
 import { MemoryBudgetStore } from './memory.ts';
 import { UnnamedWorkspaces } from './unnamed.ts';
 
@@ -18,7 +18,7 @@ const generation = compiled(policy);
 const vouched: CallerTrust = { identity: null, rule: null, workspaceVouched: true, ignored: [], believesBody: () => true };
 
 function bench(): {
-  readonly admit: (workspace: string, trust?: CallerTrust) => Admission;
+  readonly admit: (workspace: string, trust?: CallerTrust) => BudgetAdmission;
   readonly budgets: Budgets;
   readonly shared: () => number;
 } {
@@ -31,7 +31,7 @@ function bench(): {
     onLimit: () => undefined,
     onShared: () => shared++,
   });
-  const admit = (workspace: string, trust?: CallerTrust): Admission => {
+  const admit = (workspace: string, trust?: CallerTrust): BudgetAdmission => {
     const base = input({ generation, provider: generation.providers.get('openai') ?? provider('openai') });
     const asking = {
       ...base,
@@ -47,12 +47,12 @@ function bench(): {
       user: null,
       enforce: true,
       cheaper: null,
-    }) as Admission;
+    }) as BudgetAdmission;
   };
   return { admit, budgets, shared: () => shared };
 }
 
-const action = ({ decision }: Admission): string => decision.reason;
+const action = ({ decision }: BudgetAdmission): string => decision.reason;
 
 describe('workspaces that nobody names', () => {
   it('have a budget each up to the bound, and share one beyond it', () => {

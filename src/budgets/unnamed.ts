@@ -1,5 +1,5 @@
 import { limits } from '../lib/limits.ts';
-import type { CallerContext, PolicyGeneration } from '../policy/types.ts';
+import type { CallerContext, PolicySnapshot } from '../policy/types.ts';
 
 /** The name under which workspaces over the bound are counted together. */
 export const otherWorkspaces = 'other';
@@ -24,7 +24,7 @@ export class UnnamedWorkspaces {
   /** The workspace name under which budgets and rate limits count a caller. */
   countedAs(
     { workspace, trust }: Pick<CallerContext, 'workspace' | 'trust'>,
-    { namedWorkspaces }: Pick<PolicyGeneration, 'namedWorkspaces'>,
+    { namedWorkspaces }: Pick<PolicySnapshot, 'namedWorkspaces'>,
   ): string {
     if (namedWorkspaces === null || namedWorkspaces.has(workspace) || trust?.workspaceVouched === true || this.#seen.has(workspace))
       return workspace;

@@ -1,4 +1,4 @@
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { valuesOf } from './facts.ts';
 import { nano, type Budget, type BudgetKey } from '../policy/budget-types.ts';
 import { type BudgetStore, type CounterState } from './types.ts';
@@ -25,7 +25,7 @@ export interface BudgetView {
 
 /** All counters of the current periods, fullest first; unused budgets are listed with zero spent. */
 export async function viewBudgets(
-  generation: Pick<PolicyGeneration, 'budgets'>,
+  generation: Pick<PolicySnapshot, 'budgets'>,
   store: BudgetStore,
   options: { readonly budget: string | null; readonly limit: number; readonly now: number },
 ): Promise<{ readonly store: string; readonly up: boolean; readonly counters: number; readonly budgets: readonly BudgetView[] }> {
@@ -71,7 +71,7 @@ export interface BudgetFigures {
   readonly counters: number;
 }
 
-export function budgetFigures(generation: Pick<PolicyGeneration, 'budgets'>, store: BudgetStore, now: number): BudgetFigures[] {
+export function budgetFigures(generation: Pick<PolicySnapshot, 'budgets'>, store: BudgetStore, now: number): BudgetFigures[] {
   type Sums = { -readonly [K in keyof BudgetFigures]: BudgetFigures[K] } & { readonly start: number; readonly limit: number };
   const figures = new Map<string, Sums>(
     generation.budgets.map((budget) => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BodyMember, Exchange, Span } from '../apis/types.ts';
+import type { BodyMember, ParsedRequest, Span } from '../apis/types.ts';
 import { isList, isNumber, isObject, parseJson, writeJson, type Json } from '../apis/common/json.ts';
 import { limits } from '../lib/limits.ts';
 import type { HeaderMap } from '../lib/headers.ts';
@@ -74,7 +74,7 @@ function keysInQuery(path: string): string[] {
 }
 
 export interface KeyInput {
-  readonly exchange: Exchange;
+  readonly exchange: ParsedRequest;
   readonly body: Buffer;
   readonly members: readonly BodyMember[];
   /** The provider's own path with its query. */

@@ -1,4 +1,4 @@
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import { textModel } from './text/file.ts';
 import { textFields, textTasks } from './text/heads.ts';
 import type { TextModel, TextVerdict } from './text/model.ts';
@@ -32,7 +32,7 @@ export interface ClassifyOptions {
  * read.
  */
 export function classifyRequest(
-  exchange: Exchange,
+  exchange: ParsedRequest,
   { thresholds = defaultThresholds, taught = null, model = textModel() }: ClassifyOptions = {},
 ): Verdict {
   taught?.about(exchange);
@@ -112,7 +112,7 @@ function confidenceOf(score: number, { familiarity }: TextVerdict, { simple, sta
   return hundredths(Math.min(1, 0.5 + nearest * 2.5) * (0.7 + 0.3 * Math.min(1, familiarity * 1.5)));
 }
 
-function taskOf(exchange: Exchange, text: TextVerdict): TaskType {
+function taskOf(exchange: ParsedRequest, text: TextVerdict): TaskType {
   if (exchange.lastIsToolResult || (exchange.tools > 0 && exchange.userTurns > 1)) return 'agent';
   return exchange.lastUser.trim() === '' ? 'unknown' : text.task;
 }
@@ -139,7 +139,7 @@ function confirms(words: readonly string[]): boolean {
   return hits[confirmation]! > 0;
 }
 
-function requestSignals(exchange: Exchange, signals: Signal[]): void {
+function requestSignals(exchange: ParsedRequest, signals: Signal[]): void {
   const add = (name: string, value: Signal['value'], share: number): void => {
     if (share !== 0) signals.push({ name, value, share });
   };

@@ -21,7 +21,7 @@ export interface Labels {
 }
 
 /** A parsed answer: labels, a command, or an error. */
-export type Answer =
+export type LabelAnswer =
   | { readonly kind: 'labels'; readonly labels: Labels }
   | { readonly kind: 'back' | 'skip' | 'quit' }
   | { readonly kind: 'unclear'; readonly message: string };
@@ -107,7 +107,7 @@ async function askAll(items: readonly Item[], labelled: LabelledFile, desk: Desk
 }
 
 /** Parses an answer: words in the order tier, task, domain; each in full, abbreviated, or a dot to accept the shown value. */
-export function readAnswer(line: string, shown: Labels): Answer {
+export function readAnswer(line: string, shown: Labels): LabelAnswer {
   const words = line
     .trim()
     .toLowerCase()

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readExchange, recogniseByPath } from '../apis/index.ts';
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import { domains, taskTypes, tiers } from '../classify/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { parseLine } from '../router/training/rows.ts';
@@ -29,7 +29,7 @@ export function rowOf(line: string, where: string, labelled: boolean): PromptRow
 }
 
 /** Parses the row as the server would. Throws SLUICE_ROWS_INVALID. */
-export function exchangeOf(row: PromptRow, where: string): Exchange {
+export function exchangeOf(row: PromptRow, where: string): ParsedRequest {
   const { path, body } = requestOf(row);
   const bytes = Buffer.from(JSON.stringify(body));
   const recognition = recogniseByPath({

@@ -3,15 +3,15 @@ import { SluiceError } from '../lib/errors.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
-import type { PolicyFile, PolicyGeneration } from '../policy/types.ts';
+import type { PolicyFile, PolicySnapshot } from '../policy/types.ts';
 
 /** Compiles the policy of a file or folder. Throws SluiceError SLUICE_POLICY_INVALID with its problems, or the error of reading it. */
-export function readPolicy(path: string, catalog: Catalog): PolicyGeneration {
+export function readPolicy(path: string, catalog: Catalog): PolicySnapshot {
   return compiledPolicy(path, readPolicyFiles(path), catalog);
 }
 
 /** The same for texts already read; `where` names them. */
-export function compiledPolicy(where: string, files: readonly PolicyFile[], catalog: Catalog): PolicyGeneration {
+export function compiledPolicy(where: string, files: readonly PolicyFile[], catalog: Catalog): PolicySnapshot {
   const { generation, problems } = compilePolicy(files, { catalog });
   if (generation === null)
     throw new SluiceError('SLUICE_POLICY_INVALID', `\n${renderProblems(problems.filter(({ level }) => level === 'error'))}`, { where });

@@ -20,7 +20,7 @@ import { envoyMemory } from './flags/read.ts';
 import { shared } from './flags/shared.ts';
 import { writeText } from './write-text.ts';
 import { FilePolicyStore } from '../policy/store.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 
 interface RenderFlags {
   readonly policy?: string;
@@ -190,11 +190,11 @@ function common(command: Command, sluice: string, where: string): Command {
     .option(...shared.out);
 }
 
-async function policyOf({ policy }: RenderFlags): Promise<PolicyGeneration> {
+async function policyOf({ policy }: RenderFlags): Promise<PolicySnapshot> {
   return new FilePolicyStore({ path: policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(), watch: false }).current();
 }
 
-function attachOptions(flags: RenderFlags, generation: PolicyGeneration): Omit<AttachOptions, 'namespace' | 'usage'> {
+function attachOptions(flags: RenderFlags, generation: PolicySnapshot): Omit<AttachOptions, 'namespace' | 'usage'> {
   return {
     providers: [...generation.providers.values()],
     sluice: flags.sluice,

@@ -6,7 +6,7 @@ import type { TierThresholds } from '../classify/types.ts';
 import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
 import { renderProblems } from '../policy/store.ts';
-import type { PolicyFile, PolicyGeneration, Problem } from '../policy/types.ts';
+import type { PolicyFile, PolicySnapshot, Problem } from '../policy/types.ts';
 import { shared } from './flags/shared.ts';
 import { fileOf } from './stdin.ts';
 
@@ -76,7 +76,7 @@ function render(format: ValidateFlags['format'], problems: readonly Problem[], b
 }
 
 /** What share of which kind of prompt each decision table sends to which tier; sections with the same table share the lines. */
-function tierLines(tables: PolicyGeneration['tierTables']): string {
+function tierLines(tables: PolicySnapshot['tierTables']): string {
   const same = new Map<string, { readonly thresholds: TierThresholds; readonly names: string[] }>();
   for (const [name, thresholds] of tables) {
     const key = [thresholds.simple.score, thresholds.standard.score, thresholds.margin].join();

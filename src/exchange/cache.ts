@@ -9,11 +9,11 @@ import { type WantedForm } from '../apis/answer-forms.ts';
 import { renderError } from '../apis/index.ts';
 import { apis } from '../apis/registry.ts';
 import { toldJson } from '../apis/told-json.ts';
-import type { ApiName, BodyMember, Exchange } from '../apis/types.ts';
+import type { ApiName, BodyMember, ParsedRequest } from '../apis/types.ts';
 import type { BodyPlan } from './plans.ts';
 import type { HeaderMap } from '../lib/headers.ts';
-import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
-import type { AnswerFacts as Ending } from '../record/record.ts';
+import type { PolicySnapshot, PolicySection } from '../policy/types.ts';
+import type { AnswerEnding } from '../record/record.ts';
 import type { CacheEntryFacts } from '../record/types.ts';
 import type { Claims } from './claims.ts';
 import { costHeader } from './chain/told.ts';
@@ -24,7 +24,7 @@ import { metadataOf, openExchange, refusedMetadata } from './opening.ts';
 /** Null if the policy has no cache for this request. `workspace`: the one the policy trusts. */
 export function cacheScope(
   headers: HeaderMap,
-  { workspaceHeaders, callers }: PolicyGeneration,
+  { workspaceHeaders, callers }: PolicySnapshot,
   section: PolicySection,
   path: string,
   { claims, workspace }: { readonly claims: Claims; readonly workspace: string },
@@ -63,7 +63,7 @@ const statefulMembers: ReadonlySet<string> = new Set([
 const appTools = /^tools\.(?:custom$|function|bash_|text_editor_|memory_|computer|local_shell$|shell$|apply_patch$)/;
 
 /** Whether the provider does more than answer: it searches, runs code, or acts on other systems. */
-function actsElsewhere({ api, model, parameters }: Exchange, members: readonly BodyMember[], body: Buffer): boolean {
+function actsElsewhere({ api, model, parameters }: ParsedRequest, members: readonly BodyMember[], body: Buffer): boolean {
   if (parameters.some(({ name }) => name.startsWith('tools.') && !appTools.test(name))) return true;
   return searchesByItself(model) || apis[api].request.tied?.(members, body) === true;
 }
@@ -118,7 +118,7 @@ export function nearOf(request: ReadRequest, scope: CacheScope, members: readonl
   return () => nearKey(keyInput(request, scope, members), canonicalQuestion(exchange.lastUser, semantic));
 }
 
-function wantedForm({ api, stream, includeUsage }: Exchange, path: string): WantedForm {
+function wantedForm({ api, stream, includeUsage }: ParsedRequest, path: string): WantedForm {
   if (!stream) return { form: 'json', includeUsage: true };
   const array = apis[api].answer.arrayStreams && !/[?&]alt=sse(?:&|$)/.test(path);
   return { form: array ? 'array' : 'sse', includeUsage: includeUsage === true };
@@ -128,7 +128,7 @@ function wantedForm({ api, stream, includeUsage }: Exchange, path: string): Want
 export interface OwnAnswer {
   readonly plan: BodyPlan;
   readonly open: OpenExchange;
-  readonly ending: Ending;
+  readonly ending: AnswerEnding;
 }
 
 /** Fields of a request that was not decided. */

@@ -1,10 +1,10 @@
 import { userHash } from '../budgets/user.ts';
-import type { Exchange, RequestHead } from '../apis/types.ts';
+import type { ParsedRequest, RequestHead } from '../apis/types.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 import { traceIdOf } from '../record/trace.ts';
 import type { ExchangeRecord } from '../record/types.ts';
-import type { CallerContext, PolicyGeneration } from '../policy/types.ts';
+import type { CallerContext, PolicySnapshot } from '../policy/types.ts';
 import type { Claims } from './claims.ts';
 
 /** The facts in a request's method, path and headers. */
@@ -31,7 +31,7 @@ const sessionHeaders = ['x-sluice-session'];
 /** The caller, from Envoy's facts and the headers that the policy names. `requestIdHeader`: the header with the app's own request id. */
 export function callerOf(
   headers: HeaderMap,
-  generation: PolicyGeneration,
+  generation: PolicySnapshot,
   claims: Claims,
   requestIdHeader: string | null = null,
 ): CallerContext {
@@ -88,6 +88,6 @@ export function callerFacts({ userTier, quality, task, trust }: CallerContext): 
 }
 
 /** The user: from the header, which the gateway's side may have set, otherwise from the app's body. */
-export function userOf(caller: CallerContext, exchange: Exchange): string | null {
+export function userOf(caller: CallerContext, exchange: ParsedRequest): string | null {
   return caller.user ?? (exchange.user === null || caller.trust?.believesBody('user') === false ? null : userHash(exchange.user));
 }

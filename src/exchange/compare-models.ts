@@ -1,4 +1,4 @@
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import type { TextFeatures } from '../classify/features.ts';
 import type { PolicySection, TargetRef } from '../policy/types.ts';
 import type { Decision } from '../route/types.ts';
@@ -30,14 +30,14 @@ export interface CompareInput {
 }
 
 /** Whether a section compares several models for a request. */
-export function compares({ models }: PolicySection, exchange: Exchange): boolean {
+export function compares({ models }: PolicySection, exchange: ParsedRequest): boolean {
   return models !== null && exchange.operation === 'generate' && models.for.has(exchange.model);
 }
 
 /** Compares the candidate models of one request. Null if there is nothing to compare. */
 export function compareModels(
   { section, caller, provider, generation }: Pick<RequestContext, 'section' | 'caller' | 'provider' | 'generation'>,
-  exchange: Exchange,
+  exchange: ParsedRequest,
   { verdict, features, template, learner }: CompareInput,
 ): Compared | null {
   if (section.models === null) return null;

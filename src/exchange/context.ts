@@ -1,11 +1,11 @@
 import type { Inspection } from '../apis/inspect/patterns.ts';
-import type { Exchange, Recognition } from '../apis/types.ts';
+import type { ParsedRequest, Recognition } from '../apis/types.ts';
 import type { UsageMode } from '../attach/names.ts';
 import type { EnvoyAbilities } from '../attach/abilities.ts';
 import type { CacheControls } from '../cache/controls.ts';
 import type { Shadowed } from '../experiments/trials.ts';
 import type { HeaderMap } from '../lib/headers.ts';
-import type { CallerContext, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
+import type { CallerContext, PolicySnapshot, PolicySection, Provider } from '../policy/types.ts';
 import type { TraceFacts } from '../record/trace.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import type { Forced } from '../route/types.ts';
@@ -15,7 +15,7 @@ export interface Arrived {
   readonly id: string;
   /** performance.now() at its headers. */
   readonly startedAt: number;
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
   readonly provider: Provider;
   readonly section: PolicySection;
   readonly caller: CallerContext;
@@ -78,7 +78,7 @@ export interface CacheScope {
 /** A request that was read. */
 export interface ReadRequest {
   readonly context: RequestContext;
-  readonly exchange: Exchange;
+  readonly exchange: ParsedRequest;
   /** The bytes that `exchange` was read from: decoded, and masked if the policy masks. */
   readonly body: Buffer;
 }

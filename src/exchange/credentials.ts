@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { appKeyHeaders } from '../apis/key-headers.ts';
 import { dialects } from '../apis/registry.ts';
 import type { HeaderMutation } from '../lib/headers.ts';
-import type { PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
+import type { PolicySnapshot, PolicySection, Provider } from '../policy/types.ts';
 
 /** Rest time in ms of a key that was rate-limited (unless its provider gives a time), and of one that was refused. */
 const limitedMs = 20_000;
@@ -48,7 +48,7 @@ export class Credentials {
   async refresh({
     providers,
     keyFiles = [],
-  }: Pick<PolicyGeneration, 'providers'> & { readonly keyFiles?: readonly string[] }): Promise<void> {
+  }: Pick<PolicySnapshot, 'providers'> & { readonly keyFiles?: readonly string[] }): Promise<void> {
     this.#providers = providers;
     const files = new Set(keyFilesOf({ providers, keyFiles }));
     this.#asked = files;
@@ -132,12 +132,12 @@ function filesOf({ credential }: Provider): readonly string[] {
 }
 
 /** All files with gateway keys in a policy. */
-function keyFilesOf({ providers, keyFiles }: Pick<PolicyGeneration, 'providers' | 'keyFiles'>): readonly string[] {
+function keyFilesOf({ providers, keyFiles }: Pick<PolicySnapshot, 'providers' | 'keyFiles'>): readonly string[] {
   return [...[...providers.values()].flatMap(filesOf), ...keyFiles];
 }
 
 /** The policy's key files that hold no key here. */
-export async function missingKeyFiles(policy: Pick<PolicyGeneration, 'providers' | 'keyFiles'>): Promise<readonly string[]> {
+export async function missingKeyFiles(policy: Pick<PolicySnapshot, 'providers' | 'keyFiles'>): Promise<readonly string[]> {
   const files = [...new Set(keyFilesOf(policy))];
   const keys = await Promise.all(files.map(readKey));
   return files.filter((_file, at) => keys[at] === '');

@@ -1,9 +1,9 @@
-import type { DialectFamily, Exchange } from '../apis/types.ts';
+import type { DialectFamily, ParsedRequest } from '../apis/types.ts';
 import type { Budgets } from '../budgets/budgets.ts';
 import { textFeatures, type TextFeatures } from '../classify/features.ts';
 import { classifyRequest, withSaidTask } from '../classify/index.ts';
 import type { Verdict } from '../classify/types.ts';
-import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import type { DecideInput } from '../route/types.ts';
 import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
 import type { RouterView } from '../router/online/learner.ts';
@@ -56,7 +56,7 @@ export function questionOf(request: ReadRequest, services: RequestServices, sess
 /** Budgets and limits that exclude a target; empty if none is set. */
 function overOf(
   { generation, caller }: RequestContext,
-  exchange: Exchange,
+  exchange: ParsedRequest,
   budgets: Budgets,
 ): Pick<DecideInput, 'overBudget' | 'overLimit'> {
   if (generation.budgets.length === 0 && generation.rateLimits.length === 0) return nothingOver;
@@ -112,13 +112,17 @@ function withModels(learning: LearningMark, { verdict, request: { known, candida
 }
 
 /** Answer length of each target for the request's template; empty if it is not learnt. */
-function outputsOf(exchange: Exchange, kind: string, outputs: OutputTokens | undefined): Pick<DecideInput, 'outputTokens' | 'outputKey'> {
+function outputsOf(
+  exchange: ParsedRequest,
+  kind: string,
+  outputs: OutputTokens | undefined,
+): Pick<DecideInput, 'outputTokens' | 'outputKey'> {
   if (outputs === undefined || exchange.operation !== 'generate') return {};
   const outputKey = { template: templateOf(exchange, kind), kind, units: exchange.lastUser.length };
   return { outputKey, outputTokens: ({ provider, model }, assumed) => outputs.expected(`${provider}/${model}`, outputKey, assumed) };
 }
 
-function anySigned({ providers }: PolicyGeneration): boolean {
+function anySigned({ providers }: PolicySnapshot): boolean {
   for (const { signing } of providers.values()) if (signing !== null) return true;
   return false;
 }
@@ -126,7 +130,7 @@ function anySigned({ providers }: PolicyGeneration): boolean {
 /** Grades of the request's template; null if nothing is learnt from grades. */
 function learn(
   { section, caller, provider, wallTime }: RequestContext,
-  exchange: Exchange,
+  exchange: ParsedRequest,
   { features, kind }: { readonly features: TextFeatures | null; readonly kind: string },
   learned: LearnedVerdict | null,
   learner: RequestServices['learner'],

@@ -2,7 +2,7 @@ import { emptyBudgets } from '../budgets/open.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
@@ -12,7 +12,7 @@ import type { Credentials } from './credentials.ts';
 import { Pipeline, type PipelineOptions } from './gateway.ts';
 
 export interface DryRun {
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
   readonly credentials: Credentials;
   /** The learned router; null if there is none. */
   readonly router: PipelineOptions['router'];

@@ -13,7 +13,7 @@ import { openModel, type LiveModel } from '../router/model/live.ts';
 import type { Attempt, BodyPlan, RequestPlan } from './plans.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { compilePolicy } from '../policy/compile.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
@@ -59,7 +59,7 @@ interface Bench {
   readonly records: ExchangeRecord[];
   readonly errors: object[];
   readonly metrics: Metrics;
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
 }
 
 async function pipelineOf(

@@ -6,7 +6,7 @@ import type { GradeBook } from '../grades/book.ts';
 import { AnswerCopy, checkEnding, checkWhole, viewOf, type QualityCheck } from '../grades/checks.ts';
 import { Judge } from '../grades/judge.ts';
 import { questionKey, regenerateScore, RegenerateWatch } from '../grades/regenerate.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { OutcomeKind } from '../record/types.ts';
 import type { Decision } from '../route/types.ts';
 import type { ReadRequest } from './context.ts';
@@ -76,7 +76,7 @@ export class Grader {
   end(
     id: string,
     open: OpenGrading,
-    generation: PolicyGeneration,
+    generation: PolicySnapshot,
     ending: { readonly outcome: OutcomeKind; readonly status: number | null; readonly answer: Answer | null },
   ): QualityCheck | null {
     const { outcome, status, answer } = ending;
@@ -114,7 +114,7 @@ export class Grader {
     return { decision: id, side: 'served', judge };
   }
 
-  #verify({ verify }: OpenGrading, generation: PolicyGeneration, view: AnswerView | null): void {
+  #verify({ verify }: OpenGrading, generation: PolicySnapshot, view: AnswerView | null): void {
     if (verify === null) return;
     const { decision, side, judge } = verify;
     this.#grading.verifier.answered(

@@ -7,7 +7,7 @@ import { abilitiesNamed, type EnvoyAbilities } from '../attach/abilities.ts';
 import { feedbackPath } from '../grades/request.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
-import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
+import type { PolicySnapshot, PolicySection } from '../policy/types.ts';
 import { uuidv7 } from '../record/id.ts';
 import { beginTrace, type TraceFacts } from '../record/trace.ts';
 import { sessionInHeaders } from '../sessions/key.ts';
@@ -200,7 +200,7 @@ export class Intake {
 }
 
 /** Whether budgets or limits need a call's body: for its model, or for the number of a batch's requests. */
-function countsBodies({ budgets, rateLimits }: PolicyGeneration, call: ObservedCall): boolean {
+function countsBodies({ budgets, rateLimits }: PolicySnapshot, call: ObservedCall): boolean {
   const all = [...budgets, ...rateLimits];
   return all.length > 0 && (bodyTells(call) || all.some(({ models, per }) => models !== null || per.includes('model')));
 }

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { saysUsageOnRequest } from './adapt.ts';
 import { readExchange, rewritePath, spliceRequest } from '../apis/index.ts';
 import { limitNameFor } from '../apis/parameters.ts';
-import type { AnswerHead, Exchange, Recognition } from '../apis/types.ts';
+import type { AnswerHead, ParsedRequest, Recognition } from '../apis/types.ts';
 import { clusterName, mirrorHeader, shadowHeader } from '../attach/names.ts';
 import type { Shadowed as Copied } from '../experiments/trials.ts';
 import type { AnswerPlan, Attempt, AttemptRequest } from './plans.ts';
@@ -10,7 +10,7 @@ import type { HeaderMap, HeaderMutation } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
 import { uuidv7 } from '../record/id.ts';
-import { buildRecord, type AnswerFacts, type RequestFacts } from '../record/record.ts';
+import { buildRecord, type AnswerEnding, type RequestFacts } from '../record/record.ts';
 import type { RecordSink } from '../record/types.ts';
 import { disqualify, entryOf, catalogModel } from '../route/capabilities.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from '../route/estimate.ts';
@@ -163,7 +163,7 @@ export class Shadows {
     this.#open.clear();
   }
 
-  #ended(shadow: OpenShadow, ending: AnswerFacts): void {
+  #ended(shadow: OpenShadow, ending: AnswerEnding): void {
     const { facts, experiment, grading, reserved } = shadow;
     const quality = this.#options.grader.end(facts.id, grading, facts.generation, ending);
     const record = buildRecord(facts, { ...ending, quality });
@@ -205,7 +205,7 @@ export class Shadows {
 
 function mirroredFacts(
   context: RequestContext,
-  exchange: Exchange,
+  exchange: ParsedRequest,
   verdict: DecideInput['verdict'],
   target: TargetRef,
   arm: string | null,
@@ -249,10 +249,10 @@ function mirroredFacts(
 
 class ShadowAttempt implements Attempt {
   readonly #shadow: OpenShadow;
-  readonly #end: (ending: AnswerFacts | null) => void;
+  readonly #end: (ending: AnswerEnding | null) => void;
   #ended = false;
 
-  constructor(shadow: OpenShadow, end: (ending: AnswerFacts | null) => void) {
+  constructor(shadow: OpenShadow, end: (ending: AnswerEnding | null) => void) {
     this.#shadow = shadow;
     this.#end = end;
   }
@@ -316,7 +316,7 @@ class ShadowAttempt implements Attempt {
     this.#finish(null);
   }
 
-  #finish(ending: AnswerFacts | null): void {
+  #finish(ending: AnswerEnding | null): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#end(ending);

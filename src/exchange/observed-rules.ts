@@ -1,6 +1,6 @@
 import { classifyRequest } from '../classify/index.ts';
 import { wordlessCall } from '../apis/other/wordless.ts';
-import type { CallerContext, CompiledRule, PolicyGeneration, PolicySection, Provider } from '../policy/types.ts';
+import type { CallerContext, CompiledRule, PolicySnapshot, PolicySection, Provider } from '../policy/types.ts';
 import { JsonCursor, ScanError } from '../apis/scan/scan.ts';
 import { limits } from '../lib/limits.ts';
 
@@ -94,7 +94,7 @@ export function modelInQuery(path: string): string | null {
 
 /** The facts of a call that rules match: its model, and no text. */
 export interface ObservedCallFacts {
-  readonly generation: Pick<PolicyGeneration, 'catalog'>;
+  readonly generation: Pick<PolicySnapshot, 'catalog'>;
   readonly section: Pick<PolicySection, 'overrides' | 'rules' | 'classifier'>;
   readonly provider: Provider;
   readonly caller: CallerContext;

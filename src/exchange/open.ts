@@ -1,4 +1,4 @@
-import type { Admission, Reservation } from '../budgets/budgets.ts';
+import type { BudgetAdmission, Reservation } from '../budgets/budgets.ts';
 import type { CacheHit } from '../cache/cache.ts';
 import type { Fill } from '../cache/fill.ts';
 import type { AnswerCopy } from '../grades/checks.ts';
@@ -81,4 +81,4 @@ export type CacheFacts = Pick<OpenExchange, 'cache' | 'cacheEntry' | 'fill'> & {
 export const uncached: CacheFacts = { cache: 'off', cacheEntry: null, fill: null };
 
 /** For a request to which no budget applies. */
-export const noAdmission: Omit<Admission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };
+export const noAdmission: Omit<BudgetAdmission, 'decision'> = { facts: [], limits: [], reservation: null, refusal: null };

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { adaptedLimit } from '../apis/parameters.ts';
-import type { Exchange } from '../apis/types.ts';
-import type { Admission } from '../budgets/budgets.ts';
+import type { ParsedRequest } from '../apis/types.ts';
+import type { BudgetAdmission } from '../budgets/budgets.ts';
 import { idDigits } from '../cache/types.ts';
-import type { PolicyGeneration, PolicySection } from '../policy/types.ts';
+import type { PolicySnapshot, PolicySection } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import type { Decision } from '../route/types.ts';
 import { asksForUsage, limitNameAt, saysUsageOnRequest } from './adapt.ts';
@@ -25,7 +25,7 @@ export interface Opening {
   readonly cache: CacheFacts;
   readonly chain: ChainRun | null;
   readonly grading: OpenExchange['grading'];
-  readonly admission: Pick<Admission, 'facts' | 'limits' | 'reservation'>;
+  readonly admission: Pick<BudgetAdmission, 'facts' | 'limits' | 'reservation'>;
   /** When Sluice began to work on the body, by performance.now(). */
   readonly enteredAt: number;
 }
@@ -81,13 +81,13 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
 }
 
 /** Spans carry the app's own name of its conversation, never a key that Sluice derived from its text. */
-function nameConversation({ trace, sessionName, caller }: RequestContext, { session }: Exchange): void {
+function nameConversation({ trace, sessionName, caller }: RequestContext, { session }: ParsedRequest): void {
   if (trace?.sampled !== true) return;
   const name = sessionName ?? (caller.trust?.believesBody('session') === false ? null : session);
   if (name !== null) trace.conversation = name;
 }
 
-function requestFacts(context: RequestContext, exchange: Exchange): ExchangeRecord['request'] {
+function requestFacts(context: RequestContext, exchange: ParsedRequest): ExchangeRecord['request'] {
   return {
     bytes: exchange.bodyBytes,
     estimatedTokens: exchange.promptTokens,
@@ -112,7 +112,7 @@ function requestFacts(context: RequestContext, exchange: Exchange): ExchangeReco
 
 /** Parameters with their values; texts are left out if the request holds sensitive data, which may be one of them. */
 function parametersOf(
-  { parameters }: Exchange,
+  { parameters }: ParsedRequest,
   sensitive: boolean,
 ): NonNullable<NonNullable<ExchangeRecord['request']['asks']>['parameters']> {
   return parameters.map(({ name, value }) => [name, sensitive && typeof value === 'string' ? null : value] as const);
@@ -121,13 +121,13 @@ function parametersOf(
 const unadapted: readonly string[] = [];
 
 /** The parameters that the rewrite renamed or changed for the chosen target. */
-function adaptedBy(generation: PolicyGeneration, exchange: Exchange, decision: Decision | null): readonly string[] {
+function adaptedBy(generation: PolicySnapshot, exchange: ParsedRequest, decision: Decision | null): readonly string[] {
   if (decision?.action !== 'route') return unadapted;
   const name = limitNameAt(generation, decision.served, exchange);
   return name === null ? unadapted : [adaptedLimit(name)];
 }
 
-function capture(exchange: Exchange, section: PolicySection): Pick<ExchangeRecord['request'], 'promptHash' | 'promptStart'> {
+function capture(exchange: ParsedRequest, section: PolicySection): Pick<ExchangeRecord['request'], 'promptHash' | 'promptStart'> {
   switch (section.promptCapture.kind) {
     case 'none':
       return { promptHash: null, promptStart: null };

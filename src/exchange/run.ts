@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import type { BodyMember, Exchange } from '../apis/types.ts';
-import type { Admission } from '../budgets/budgets.ts';
+import type { BodyMember, ParsedRequest } from '../apis/types.ts';
+import type { BudgetAdmission } from '../budgets/budgets.ts';
 import type { Lookup, PendingLookup } from '../cache/cache.ts';
 import type { Later } from '../lib/later.ts';
 import { limits } from '../lib/limits.ts';
@@ -39,7 +39,7 @@ const bypassed: CacheFacts = { ...uncached, cache: 'bypass' };
 export class Run extends RunLife implements ReadRequest {
   context: RequestContext;
   /** Set once the body was read. */
-  exchange!: Exchange;
+  exchange!: ParsedRequest;
   /** The request's bytes; after reading, the bytes that `exchange` was read from. */
   body: Buffer = nothing;
   readonly #encoding: string;
@@ -174,7 +174,7 @@ export class Run extends RunLife implements ReadRequest {
       enforce: context.section.mode === 'enabled',
       cheaper: context.routeOff ? null : (cheaper) => decide({ ...question, cheaper }),
     });
-    const admitted = (found: Admission): BodyPlan => this.#finish(question, found.decision, found, times);
+    const admitted = (found: BudgetAdmission): BodyPlan => this.#finish(question, found.decision, found, times);
     return admission instanceof Promise
       ? this.after(admission, 0, admitted, ({ reservation }) => reservation !== null && budgets.release(reservation))
       : admitted(admission);
@@ -195,7 +195,7 @@ export class Run extends RunLife implements ReadRequest {
   #finish(
     question: Question,
     decision: Decision,
-    admission: Omit<Admission, 'decision'>,
+    admission: Omit<BudgetAdmission, 'decision'>,
     times: { readonly classifyAt: number; readonly decideAt: number } | null,
   ): BodyPlan {
     const { context } = this;
@@ -244,7 +244,7 @@ export class Run extends RunLife implements ReadRequest {
   #open(
     { verdict, outputKey }: Question,
     decision: Decision,
-    admission: Omit<Admission, 'decision'>,
+    admission: Omit<BudgetAdmission, 'decision'>,
     chain: OpenExchange['chain'],
     grading: OpenExchange['grading'],
   ): OpenExchange {

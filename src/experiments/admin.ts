@@ -1,4 +1,4 @@
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { Rollout, RolloutStatus } from './rollout.ts';
 import { everyExperiment, type ExperimentStatus, type Trials } from './trials.ts';
 
@@ -14,7 +14,7 @@ export interface TrialsAdmin {
   order(name: string, verb: 'stop' | 'start'): boolean;
 }
 
-export function trialsAdmin(rollout: Rollout, trials: Trials, current: () => PolicyGeneration): TrialsAdmin {
+export function trialsAdmin(rollout: Rollout, trials: Trials, current: () => PolicySnapshot): TrialsAdmin {
   return {
     rollout: () => rollout.status(),
     experiments: () => trials.status(current()),

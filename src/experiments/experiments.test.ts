@@ -7,7 +7,7 @@ import { generation, input, record, ref } from '../../test/support/decision.ts';
 import { catalog, compile, compiled, short } from '../../test/support/policy.ts';
 import { redisBinary, TestRedis } from '../../test/support/redis.ts';
 import { seeded } from '../router/training/random.ts';
-import type { LivePolicyStore, PolicyGeneration } from '../policy/types.ts';
+import type { LivePolicyStore, PolicySnapshot } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
 import { position, takesPart, unitOf } from './assign.ts';
@@ -148,7 +148,7 @@ describe('assignment', () => {
 });
 
 /** One answer of an arm. */
-function answered(policy: PolicyGeneration, arm: string, more: Partial<ExchangeRecord> = {}): ExchangeRecord {
+function answered(policy: PolicySnapshot, arm: string, more: Partial<ExchangeRecord> = {}): ExchangeRecord {
   return { ...record(input({ generation: policy }), {}, { arm }), quality: { score: 1, fault: null, depth: 'ending' }, ...more };
 }
 
@@ -205,8 +205,8 @@ function rolled(rollout: RolloutPolicy | null = plan): {
   readonly rollout: Rollout;
   readonly changes: RolloutChange[];
   readonly clock: { now: number };
-  readonly old: PolicyGeneration;
-  readonly next: PolicyGeneration;
+  readonly old: PolicySnapshot;
+  readonly next: PolicySnapshot;
 } {
   const old = generation({ hash: 'old' });
   const next = generation({ hash: 'new', rollout });
@@ -304,7 +304,7 @@ experiments:
   - { name: thresholds, kind: ab, share: 100%, match: { workspace: [settings] }, settings: { candidates: { simple: [gpt-middle], standard: [gpt-middle], complex: [gpt-large] } } }
 `;
 
-function trialsOf(policy: PolicyGeneration, changes: string[] = []): Trials {
+function trialsOf(policy: PolicySnapshot, changes: string[] = []): Trials {
   const rollout = new Rollout({ stable: policy, candidate: null, kept: null, rolledBack: [] }, () => undefined);
   return new Trials({ rollout, stopped: [], onChange: (name, change, by) => changes.push(`${name} ${change} ${by ?? '-'}`) });
 }
@@ -480,7 +480,7 @@ describe('policies that roll out', () => {
   const withRollout = text('gpt-middle', 'rollout: { stages: [10%, 50%], requests: 1, minutes: 0 }\n');
 
   function sourceOf(first: string): LivePolicyStore & { edit(text: string): void } {
-    const listeners = new Set<(generation: PolicyGeneration) => void>();
+    const listeners = new Set<(generation: PolicySnapshot) => void>();
     let current = compiled(first);
     return {
       current: () => current,

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Catalog } from '../catalog/types.ts';
 import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
 import { PolicyCompiler, whenThere } from '../policy/compiler.ts';
-import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem, Provider } from '../policy/types.ts';
+import type { LivePolicyStore, PolicySnapshot, PolicySourceState, Problem, Provider } from '../policy/types.ts';
 import { Rollout, type RolloutChange, type RolloutState } from './rollout.ts';
 
 export interface RolloutPoliciesOptions {
@@ -40,7 +40,7 @@ export class RolloutPolicies implements LivePolicyStore {
   /** Experiments stopped by hand before this start. */
   readonly stoppedBefore: readonly string[];
   readonly #options: RolloutPoliciesOptions;
-  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
+  readonly #changed = new Set<(generation: PolicySnapshot) => void>();
   readonly #compiler = new PolicyCompiler();
   #catalog: Catalog;
   #stopped: readonly string[];
@@ -73,7 +73,7 @@ export class RolloutPolicies implements LivePolicyStore {
     this.#save();
   }
 
-  current(): PolicyGeneration {
+  current(): PolicySnapshot {
     return this.rollout.stable;
   }
 
@@ -84,7 +84,7 @@ export class RolloutPolicies implements LivePolicyStore {
   }
 
   /** Calls `listener` when the policy in force changes, or a rollout begins or ends. */
-  onChange(listener: (generation: PolicyGeneration) => void): () => void {
+  onChange(listener: (generation: PolicySnapshot) => void): () => void {
     this.#changed.add(listener);
     return () => this.#changed.delete(listener);
   }
@@ -130,7 +130,7 @@ export class RolloutPolicies implements LivePolicyStore {
   }
 
   /** At a start only: requests would wait. */
-  #compile({ files, resourceVersion }: Saved['stable']): PolicyGeneration | null {
+  #compile({ files, resourceVersion }: Saved['stable']): PolicySnapshot | null {
     return compilePolicy(files, this.#how(resourceVersion)).generation;
   }
 
@@ -157,7 +157,7 @@ export class RolloutPolicies implements LivePolicyStore {
     const { file } = this.#options;
     if (file === null) return;
     const { stable, candidate, kept, rolledBack } = this.rollout.state();
-    const plain = ({ files, resourceVersion }: PolicyGeneration) => ({ files: files.map((one) => ({ ...one })), resourceVersion });
+    const plain = ({ files, resourceVersion }: PolicySnapshot) => ({ files: files.map((one) => ({ ...one })), resourceVersion });
     const text = JSON.stringify({
       version: 1,
       stable: plain(stable),

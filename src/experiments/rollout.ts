@@ -1,5 +1,5 @@
 import type { Grade } from '../grades/types.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { position } from './assign.ts';
 import { Comparison, type ArmName, type ComparedBy, type MetricFigures } from './comparison.ts';
@@ -47,14 +47,14 @@ export const rolloutName = 'rollout';
 
 /** State that survives a restart. */
 export interface RolloutState {
-  readonly stable: PolicyGeneration;
+  readonly stable: PolicySnapshot;
   readonly candidate: { readonly hash: string; readonly stage: number } | null;
-  readonly kept: { readonly generation: PolicyGeneration; readonly until: number } | null;
+  readonly kept: { readonly generation: PolicySnapshot; readonly until: number } | null;
   readonly rolledBack: readonly string[];
 }
 
 interface Candidate {
-  generation: PolicyGeneration;
+  generation: PolicySnapshot;
   readonly rollout: RolloutPolicy;
   stage: number;
   since: number;
@@ -73,9 +73,9 @@ const mostRolledBack = 100;
 export class Rollout {
   readonly #tell: (change: RolloutChange) => void;
   readonly #now: () => number;
-  #stable: PolicyGeneration;
+  #stable: PolicySnapshot;
   #candidate: Candidate | null = null;
-  #kept: { generation: PolicyGeneration; until: number } | null = null;
+  #kept: { generation: PolicySnapshot; until: number } | null = null;
   readonly #rolledBack = new Set<string>();
 
   constructor(state: RolloutState, tell: (change: RolloutChange) => void, now: () => number = Date.now) {
@@ -87,11 +87,11 @@ export class Rollout {
   }
 
   /** The policy for all requests outside the rollout's share. */
-  get stable(): PolicyGeneration {
+  get stable(): PolicySnapshot {
     return this.#stable;
   }
 
-  get candidate(): PolicyGeneration | null {
+  get candidate(): PolicySnapshot | null {
     return this.#candidate?.generation ?? null;
   }
 
@@ -106,7 +106,7 @@ export class Rollout {
   }
 
   /** Takes the newest valid edit. `stage`: its stage before a restart. */
-  take(generation: PolicyGeneration, stage = 0): void {
+  take(generation: PolicySnapshot, stage = 0): void {
     const { hash, rollout } = generation;
     if (hash === this.#stable.hash) {
       // The same text with other prices, or a reverted edit.
@@ -133,12 +133,12 @@ export class Rollout {
   }
 
   /** Replaces the policy in force by the same one compiled with other prices. */
-  refresh(generation: PolicyGeneration): void {
+  refresh(generation: PolicySnapshot): void {
     if (generation.hash === this.#stable.hash) this.#stable = generation;
   }
 
   /** The policy of a request and its arm; null if no policy is rolling out. */
-  choose(unit: (by: RolloutPolicy['by']) => string): { readonly generation: PolicyGeneration; readonly arm: ArmName } | null {
+  choose(unit: (by: RolloutPolicy['by']) => string): { readonly generation: PolicySnapshot; readonly arm: ArmName } | null {
     const candidate = this.#candidate;
     if (candidate === null) return null;
     const { rollout, generation } = candidate;
@@ -264,12 +264,12 @@ export class Rollout {
     return arm === 'treatment' ? candidate.generation.hash : this.#stable.hash;
   }
 
-  #replace(generation: PolicyGeneration, rollout: RolloutPolicy | null): void {
+  #replace(generation: PolicySnapshot, rollout: RolloutPolicy | null): void {
     this.#kept = { generation: this.#stable, until: this.#now() + (rollout?.keepMs ?? defaultKeepMs) };
     this.#stable = generation;
   }
 
-  #alive(): { readonly generation: PolicyGeneration; readonly until: number } | null {
+  #alive(): { readonly generation: PolicySnapshot; readonly until: number } | null {
     if (this.#kept !== null && this.#kept.until <= this.#now()) this.#kept = null;
     return this.#kept;
   }

@@ -1,5 +1,5 @@
 import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
-import type { PolicyGeneration, PolicySection, TargetRef } from '../policy/types.ts';
+import type { PolicySnapshot, PolicySection, TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { Forced } from '../route/types.ts';
 import { position, takesPart, unitOf } from './assign.ts';
@@ -16,7 +16,7 @@ export interface Shadowed {
 
 /** The experiments' effect on one request. */
 export interface Assignment {
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
   /** Null for the generation's own. */
   readonly section: PolicySection | null;
   readonly forced: Forced | null;
@@ -75,12 +75,12 @@ export class Trials implements RecordSink, GradeSink {
   }
 
   /** Whether requests of this generation may take part in any experiment. */
-  active({ experiments }: Pick<PolicyGeneration, 'experiments'>): boolean {
+  active({ experiments }: Pick<PolicySnapshot, 'experiments'>): boolean {
     return experiments.length > 0 || this.#options.rollout.candidate !== null;
   }
 
   /** The policy and arms of a request; null if nothing changes. Sticky: the same subject always gets the same. */
-  assign(subject: Subject, stable: PolicyGeneration): Assignment | null {
+  assign(subject: Subject, stable: PolicySnapshot): Assignment | null {
     const arms: string[] = [];
     const chosen = this.#options.rollout.choose((by) => unitOf(by, subject));
     let generation = stable;
@@ -156,7 +156,7 @@ export class Trials implements RecordSink, GradeSink {
     return !this.#stopped.has(name) && !this.#stopped.has(everyExperiment) && this.#runs.get(name)?.harm == null;
   }
 
-  status(generation: Pick<PolicyGeneration, 'experiments'>): ExperimentStatus[] {
+  status(generation: Pick<PolicySnapshot, 'experiments'>): ExperimentStatus[] {
     return generation.experiments.map((experiment) => {
       const run = this.#runOf(experiment);
       const { name, kind, share } = experiment;
@@ -209,7 +209,7 @@ function setShare(comparison: Comparison, share: number): void {
 }
 
 /** A provider that differs between the two policies cannot be changed after a request's headers were read. */
-function sameProvider(one: PolicyGeneration, other: PolicyGeneration, name: string): boolean {
+function sameProvider(one: PolicySnapshot, other: PolicySnapshot, name: string): boolean {
   const [a, b] = [one.providers.get(name), other.providers.get(name)];
   return a !== undefined && b !== undefined && a.family === b.family && a.endpoint === b.endpoint && a.pathPrefix === b.pathPrefix;
 }

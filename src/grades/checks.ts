@@ -1,5 +1,5 @@
 import { renderAnswer } from '../apis/replay.ts';
-import type { ApiName, Exchange, Usage } from '../apis/types.ts';
+import type { ApiName, ParsedRequest, Usage } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger } from '../policy/types.ts';
 import type { AnswerView } from '../apis/common/answer-view.ts';
@@ -58,7 +58,7 @@ export class AnswerCopy {
   #events = false;
 
   /** Reads the schema from the request, if it has one: this parses its body. */
-  constructor(exchange: Pick<Exchange, 'api' | 'jsonOutput' | 'maxOutputTokens'>, body: Buffer) {
+  constructor(exchange: Pick<ParsedRequest, 'api' | 'jsonOutput' | 'maxOutputTokens'>, body: Buffer) {
     this.#api = exchange.api;
     this.#maxOutputTokens = exchange.maxOutputTokens;
     this.#expects = {
@@ -84,7 +84,7 @@ export class AnswerCopy {
   }
 
   /** Call once when the exchange is over. Null if there is no complete answer to check. */
-  take(usage: Usage | null): WholeAnswer | null {
+  take(usage: Usage | null): CheckedAnswer | null {
     const chunks = this.#chunks;
     this.drop();
     if (chunks === null || chunks.length === 0) return null;
@@ -100,7 +100,7 @@ export class AnswerCopy {
   }
 }
 
-export interface WholeAnswer {
+export interface CheckedAnswer {
   readonly api: ApiName;
   /** One JSON object, as in the API's non-streamed answer. */
   readonly body: Buffer;
@@ -109,7 +109,7 @@ export interface WholeAnswer {
 }
 
 /** Checks a whole answer. Null if it cannot be read. */
-export function checkWhole(answer: WholeAnswer): QualityCheck | null {
+export function checkWhole(answer: CheckedAnswer): QualityCheck | null {
   if (viewOf(answer) === null) return null;
   const fault = judgeAnswer(answer.api, answer.body, answer.expects, watched) as CheckFault | null;
   const meant = fault === 'length' && answer.maxOutputTokens !== null && answer.maxOutputTokens < cutOnPurpose;
@@ -117,7 +117,7 @@ export function checkWhole(answer: WholeAnswer): QualityCheck | null {
 }
 
 /** The text and tool calls of a whole answer; null if it cannot be read. */
-export function viewOf({ api, body }: Pick<WholeAnswer, 'api' | 'body'>): AnswerView | null {
+export function viewOf({ api, body }: Pick<CheckedAnswer, 'api' | 'body'>): AnswerView | null {
   try {
     return viewAnswer(api, JSON.parse(body.toString('utf8')));
   } catch {

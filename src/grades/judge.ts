@@ -1,9 +1,9 @@
 import { regionOf } from '../policy/region.ts';
 import type { Catalog } from '../catalog/types.ts';
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { HeaderMutation } from '../lib/headers.ts';
-import type { JudgePolicy, PolicyGeneration, Provider } from '../policy/types.ts';
+import type { JudgePolicy, PolicySnapshot, Provider } from '../policy/types.ts';
 import { readUsage } from '../apis/usage.ts';
 import type { AnswerView } from '../apis/common/answer-view.ts';
 
@@ -33,7 +33,7 @@ export interface JudgeOptions {
 
 interface Job {
   readonly policy: JudgePolicy;
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
   readonly provider: Provider;
   readonly messages: readonly { readonly role: string; readonly content: string }[];
   /** Parses the judge's reply; false if it contains no grade. */
@@ -83,7 +83,7 @@ export class Judge {
     return Number.parseInt(id.slice(-12), 16) / 2 ** 48 < share;
   }
 
-  static prompt(exchange: Exchange): JudgedPrompt {
+  static prompt(exchange: ParsedRequest): JudgedPrompt {
     const { system, context, lastUser } = exchange;
     // The ends are most informative: of a conversation the last turns, of a question its last lines; a system prompt begins with what
     // matters.
@@ -94,7 +94,7 @@ export class Judge {
     };
   }
 
-  offer(decision: string, policy: JudgePolicy, generation: PolicyGeneration, prompt: JudgedPrompt, answer: AnswerView): void {
+  offer(decision: string, policy: JudgePolicy, generation: PolicySnapshot, prompt: JudgedPrompt, answer: AnswerView): void {
     const read = (said: string): boolean => {
       const score = scoreIn(said, 'score');
       if (score !== null) this.#options.onGrade(decision, score);
@@ -106,7 +106,7 @@ export class Judge {
   /** Grades two answers to one request, 0..1, and calls `done`; null if there are no grades. False if the queue is full. */
   offerPair(
     policy: JudgePolicy,
-    generation: PolicyGeneration,
+    generation: PolicySnapshot,
     prompt: JudgedPrompt,
     [one, other]: readonly [AnswerView, AnswerView],
     done: (scores: readonly [number, number] | null) => void,
@@ -129,13 +129,7 @@ export class Judge {
     );
   }
 
-  #add(
-    policy: JudgePolicy,
-    generation: PolicyGeneration,
-    system: string,
-    material: object,
-    outcome: Pick<Job, 'read' | 'failed'>,
-  ): boolean {
+  #add(policy: JudgePolicy, generation: PolicySnapshot, system: string, material: object, outcome: Pick<Job, 'read' | 'failed'>): boolean {
     const provider = generation.providers.get(policy.target.provider);
     if (provider === undefined || this.#waiting.length >= limits.judgeWaiting) {
       this.#options.onResult('busy', null);

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 
 /** Repeating a question within this time of its answer counts as a complaint about it, in ms. */
@@ -49,7 +49,7 @@ export class RegenerateWatch {
 }
 
 /** Identifies the same question in the same conversation. */
-export function questionKey(workspace: string, exchange: Exchange): string {
+export function questionKey(workspace: string, exchange: ParsedRequest): string {
   return hash(
     'sha256',
     [workspace, exchange.messages, exchange.textBytes, exchange.system.length, exchange.context.slice(-1_024), exchange.lastUser].join(

@@ -3,7 +3,7 @@ import { isExampleFile } from '../policy/example-file.ts';
 import { whenThere, type Soon } from '../policy/compiler.ts';
 import { notDelegated, type Trusted } from '../policy/delegations.ts';
 import { plainProblem } from '../policy/load.ts';
-import type { PolicyFile, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
+import type { PolicyFile, PolicySnapshot, PolicySourceState, Problem } from '../policy/types.ts';
 
 /** The parts of a labelled ConfigMap that a policy uses. */
 export interface PolicyConfigMap {
@@ -34,7 +34,7 @@ export interface ComposeOptions {
 
 export interface Composed {
   /** Null if the current policy must stay, because another ConfigMap's edit would drop a ConfigMap from it. */
-  readonly generation: PolicyGeneration | null;
+  readonly generation: PolicySnapshot | null;
   /** The versions that the generation is composed of, by `configMapId`. */
   readonly inForce: ReadonlyMap<string, PolicyConfigMap>;
   readonly sources: readonly (PolicySourceState & { readonly configMap: PolicyConfigMap })[];
@@ -155,7 +155,7 @@ function sameText(a: PolicyConfigMap, b: PolicyConfigMap): boolean {
   return text(a) === text(b);
 }
 
-function result(generation: PolicyGeneration | null, steps: readonly Step[], problems: readonly Problem[]): Composed {
+function result(generation: PolicySnapshot | null, steps: readonly Step[], problems: readonly Problem[]): Composed {
   return {
     generation,
     inForce: new Map(steps.flatMap(({ use }) => (use === null ? [] : [[configMapId(use), use] as const]))),

@@ -1,5 +1,5 @@
 import { limits } from '../lib/limits.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { RecentRecords } from '../record/recent.ts';
 import { Replay, type Move, type ReplayReport } from '../replay/replay.ts';
 
@@ -19,8 +19,8 @@ export type EffectReport = Pick<ReplayReport, 'replayed' | 'skipped' | 'moved' |
 /** How an edit would have changed the last requests, as lines of text. Pauses regularly so that waiting requests can be served. */
 export async function effectOf(
   recent: Pick<RecentRecords, 'list'>,
-  before: PolicyGeneration,
-  after: PolicyGeneration,
+  before: PolicySnapshot,
+  after: PolicySnapshot,
   now: number,
 ): Promise<string[]> {
   const records = recent.list({ limit: limits.replayedBeforeEdit });

@@ -5,7 +5,7 @@ import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
 import { PolicyCompiler, Rounds, whenThere, type Soon } from '../policy/compiler.ts';
 import { PolicyFeed } from '../policy/feed.ts';
 import type { KeptPolicy } from '../policy/kept.ts';
-import type { PolicyFile, PolicyGeneration, PolicySourceState, Problem } from '../policy/types.ts';
+import type { PolicyFile, PolicySnapshot, PolicySourceState, Problem } from '../policy/types.ts';
 import { compose, configMapId, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
 import { PolicyEvents } from './events.ts';
 import { PolicyStatus } from './policy-status.ts';
@@ -18,7 +18,7 @@ export interface PolicyPreview {
   /** Errors if it is rejected, otherwise warnings. */
   readonly problems: readonly Problem[];
   /** The policy that would be in force; null if it would not take effect. */
-  readonly generation: PolicyGeneration | null;
+  readonly generation: PolicySnapshot | null;
 }
 
 /** The result of removing a ConfigMap. */
@@ -50,7 +50,7 @@ export interface ConfigMapPolicyOptions {
 const nothingWritten: readonly PolicyFile[] = [{ name: 'no-configmap.yaml', text: 'version: 1\ndefaults:\n  mode: off\n' }];
 
 /** Whether a generation is composed of no ConfigMap. */
-function isNothing({ files }: PolicyGeneration): boolean {
+function isNothing({ files }: PolicySnapshot): boolean {
   return files.every(({ name }) => name === nothingWritten[0]!.name);
 }
 
@@ -259,7 +259,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     });
   }
 
-  #take(composed: Composed, generation: PolicyGeneration, force: boolean): void {
+  #take(composed: Composed, generation: PolicySnapshot, force: boolean): void {
     this.#configMaps = composed.inForce;
     // Only a label or an annotation was edited: the same policy needs no new generation.
     if (!force && generation.hash === this.inForce.hash) {

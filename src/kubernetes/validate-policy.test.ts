@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
 import { configMapId } from './compose.ts';
 import type { RemovalPreview } from './policy-store.ts';
@@ -15,7 +15,7 @@ describe('the removal of a policy', () => {
     return validatePolicy(request, {
       policies: {
         preview: () => expect.unreachable(),
-        previewRemoval: () => ({ changes: true, problems: [], generation: {} as PolicyGeneration, endsPolicy: true, ...preview }),
+        previewRemoval: () => ({ changes: true, problems: [], generation: {} as PolicySnapshot, endsPolicy: true, ...preview }),
         selects: ({ policy }) => policy === 'yes',
         leaves: (configMap) => left.push(configMapId(configMap)),
       },
@@ -91,7 +91,7 @@ it('warns of key files that hold no key, of those that this ConfigMap names', as
     { uid: 'u', operation: 'UPDATE', namespace: 'llm', object, oldObject: old },
     {
       policies: {
-        preview: () => ({ accepted: true, problems: [], generation: {} as PolicyGeneration }),
+        preview: () => ({ accepted: true, problems: [], generation: {} as PolicySnapshot }),
         previewRemoval: () => expect.unreachable(),
         selects: () => true,
         leaves: () => expect.unreachable(),

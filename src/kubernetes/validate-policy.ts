@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Soon } from '../policy/compiler.ts';
 import { renderProblems } from '../policy/store.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
 import { configMapId, policyKeys, type PolicyConfigMap } from './compose.ts';
 import type { ConfigMapPolicyStore, PolicyPreview, RemovalPreview } from './policy-store.ts';
@@ -29,9 +29,9 @@ export interface PolicyChecks {
     readonly previewRemoval: (configMap: PolicyConfigMap) => Soon<RemovalPreview>;
   };
   /** How a policy would have changed recent requests, as lines of text. */
-  readonly effect: (after: PolicyGeneration) => Promise<readonly string[]>;
+  readonly effect: (after: PolicySnapshot) => Promise<readonly string[]>;
   /** Key files used by a policy that hold no key in this pod. */
-  readonly missingKeys: (policy: PolicyGeneration) => Promise<readonly string[]>;
+  readonly missingKeys: (policy: PolicySnapshot) => Promise<readonly string[]>;
 }
 
 /** Annotation with the value `true`: the ConfigMap may be removed although it is the last policy. */
@@ -68,7 +68,7 @@ export async function validatePolicy(request: AdmissionRequest, checks: PolicyCh
 }
 
 /** Key files named by this ConfigMap; those of others were reported when they were applied. */
-async function missingKeys(configMap: PolicyConfigMap, generation: PolicyGeneration, checks: PolicyChecks): Promise<readonly string[]> {
+async function missingKeys(configMap: PolicyConfigMap, generation: PolicySnapshot, checks: PolicyChecks): Promise<readonly string[]> {
   const texts = Object.values(configMap.data);
   return (await checks.missingKeys(generation))
     .filter((file) => texts.some((text) => text.includes(file)))

@@ -56,7 +56,7 @@ export const limits = {
   /** Most output tokens and answers that a request is assumed to ask for, whatever it contains. */
   outputTokens: 100_000_000,
   answersAsked: 1_024,
-  /** Text kept per Exchange part (system, last user turn) for classification, in UTF-16 units; the rest is only counted. */
+  /** Text kept per part of a request (system, last user turn) for classification, in UTF-16 units; the rest is only counted. */
   textUnits: 32 * 1024,
   /** Request parameters noted besides those that every model accepts, and the longest text of one, in UTF-16 units. */
   parameters: 64,

@@ -7,7 +7,7 @@ import { compileShape } from './shape.ts';
 import { checkServed, servedOf } from './served-match.ts';
 import type { BudgetDocument, WebhookDocument } from './schema.ts';
 import type { PolicySource } from './source-map.ts';
-import type { PolicyGeneration, Problem } from './types.ts';
+import type { PolicySnapshot, Problem } from './types.ts';
 
 const defaultSoft: readonly number[] = [80, 100];
 const defaultCheaperAt = 90;
@@ -19,7 +19,7 @@ export function compileBudgets(
   loaded: readonly LoadedFile[],
   catalog: Catalog,
   problems: Problem[],
-): Pick<PolicyGeneration, 'budgets' | 'webhooks'> {
+): Pick<PolicySnapshot, 'budgets' | 'webhooks'> {
   const webhooks = new Map<string, Webhook>();
   for (const { source, document } of loaded) {
     for (const [name, webhook] of Object.entries(document.webhooks ?? {})) {

@@ -17,7 +17,7 @@ import { checkCatalogOverrides, checkProviders } from './provider-checks.ts';
 import type { PolicyDocument, ProviderDocument, SectionDocument, SettingsDocument } from './schema.ts';
 import { findSecrets } from './secrets.ts';
 import { SectionCompiler } from './section.ts';
-import type { PolicyFile, PolicyGeneration, PolicySection, Problem } from './types.ts';
+import type { PolicyFile, PolicySnapshot, PolicySection, Problem } from './types.ts';
 import { checkWorkspaceNames } from './warnings.ts';
 import { checkVouched } from './vouched.ts';
 
@@ -27,7 +27,7 @@ export interface CompileOptions {
   readonly resourceVersion?: string | null;
   readonly now?: number;
   /** The files are a part of this policy: they may contain only `defaults` and `sections`; everything else comes from the policy. */
-  readonly partOf?: Pick<PolicyGeneration, 'providers' | 'ruleHeaders'>;
+  readonly partOf?: Pick<PolicySnapshot, 'providers' | 'ruleHeaders'>;
   /** Namespaces whose files may write everything; files of other namespaces are checked against `delegations`. If absent, all may. */
   readonly trusted?: Trusted;
   /** The files are already in order of precedence; otherwise they are sorted by name. */
@@ -38,7 +38,7 @@ export interface CompileOptions {
 
 export interface CompileResult {
   /** Null if there is any error. */
-  readonly generation: PolicyGeneration | null;
+  readonly generation: PolicySnapshot | null;
   readonly problems: readonly Problem[];
 }
 
@@ -51,7 +51,7 @@ export interface ReadPolicy {
 
 /** A compilation before its problems are put in order; `generation` is null where nothing could be compiled. */
 interface Assembled {
-  readonly generation: PolicyGeneration | null;
+  readonly generation: PolicySnapshot | null;
   readonly problems: readonly Problem[];
 }
 
@@ -145,7 +145,7 @@ function* build(
   files: readonly PolicyFile[],
   options: CompileOptions,
   problems: Problem[],
-): Generator<undefined, PolicyGeneration> {
+): Generator<undefined, PolicySnapshot> {
   const ownProviders: Record<string, ProviderDocument> = {};
   const overrides: Record<string, CatalogOverrides[string]> = {};
   let workspaces: PolicyDocument['workspaces'];

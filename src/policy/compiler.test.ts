@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../lib/limits.ts';
 import { compilePolicy } from './compile.ts';
 import { inSteps, PolicyCompiler, Rounds } from './compiler.ts';
-import type { PolicyFile, PolicyGeneration } from './types.ts';
+import type { PolicyFile, PolicySnapshot } from './types.ts';
 
 let catalog: Catalog;
 beforeAll(async () => {
@@ -32,7 +32,7 @@ const large = (more = ''): PolicyFile[] => [
   { name: 'b.yaml', text: `version: 1\nsections:\n${lines(150, 300)}` },
 ];
 
-function seen({ hash, files }: PolicyGeneration, generation: PolicyGeneration): unknown {
+function seen({ hash, files }: PolicySnapshot, generation: PolicySnapshot): unknown {
   return {
     hash,
     files,

@@ -1,4 +1,4 @@
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import type { OverrideDocument } from './schema.ts';
 import { bareModelName, modelSpellings } from './model-names.ts';
 import type { RuleInput } from './types.ts';
@@ -49,7 +49,7 @@ function oneOf(values: readonly string[], read: (input: RuleInput) => string | n
 }
 
 function carries(kind: NonNullable<When['modality']>[number], { exchange, verdict }: RuleInput): boolean {
-  const read: Record<typeof kind, (exchange: Exchange) => boolean> = {
+  const read: Record<typeof kind, (exchange: ParsedRequest) => boolean> = {
     vision: ({ images }) => images > 0,
     audio: ({ audioInputs, audioOutput }) => audioInputs > 0 || audioOutput,
     files: ({ files }) => files > 0,

@@ -1,17 +1,17 @@
 import type { Catalog } from '../catalog/types.ts';
-import type { LivePolicyStore, PolicyGeneration, PolicySourceState, Problem } from './types.ts';
+import type { LivePolicyStore, PolicySnapshot, PolicySourceState, Problem } from './types.ts';
 
 /** The common part of all policy stores: the active generation, the last refusal, and the listeners for both. */
 export abstract class PolicyFeed implements LivePolicyStore {
   /** Set by the constructor of each store. */
-  protected inForce!: PolicyGeneration;
+  protected inForce!: PolicySnapshot;
   /** If this run started with the kept policy of an earlier run: when that was saved (ISO 8601); null if the source provided one. */
   keptSince: string | null = null;
   protected refusal: { readonly at: number; readonly problems: readonly Problem[] } | null = null;
-  readonly #changed = new Set<(generation: PolicyGeneration) => void>();
+  readonly #changed = new Set<(generation: PolicySnapshot) => void>();
   readonly #refused = new Set<(problems: readonly Problem[]) => void>();
 
-  current(): PolicyGeneration {
+  current(): PolicySnapshot {
     return this.inForce;
   }
 
@@ -19,7 +19,7 @@ export abstract class PolicyFeed implements LivePolicyStore {
     return this.refusal;
   }
 
-  onChange(listener: (generation: PolicyGeneration) => void): () => void {
+  onChange(listener: (generation: PolicySnapshot) => void): () => void {
     this.#changed.add(listener);
     return () => this.#changed.delete(listener);
   }
@@ -42,7 +42,7 @@ export abstract class PolicyFeed implements LivePolicyStore {
   abstract close(): Promise<void>;
 
   /** Activates a generation and notifies the listeners. */
-  protected publish(generation: PolicyGeneration): void {
+  protected publish(generation: PolicySnapshot): void {
     this.inForce = generation;
     for (const listener of this.#changed) listener(generation);
   }

@@ -1,6 +1,6 @@
 import { createTwoFilesPatch } from 'diff';
 import { limits } from '../lib/limits.ts';
-import type { PolicyFile, PolicyGeneration } from './types.ts';
+import type { PolicyFile, PolicySnapshot } from './types.ts';
 
 export interface GenerationEntry {
   readonly number: number;
@@ -18,9 +18,9 @@ export interface GenerationEntry {
 
 /** The last policy generations of this process, to show what changed. */
 export class PolicyHistory {
-  readonly #kept: PolicyGeneration[] = [];
+  readonly #kept: PolicySnapshot[] = [];
 
-  add(generation: PolicyGeneration): void {
+  add(generation: PolicySnapshot): void {
     // A generation that stays active beside a rollout is published again.
     if (generation === this.#kept.at(-1)) return;
     this.#kept.push(generation);

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'no
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { limits } from '../lib/limits.ts';
-import type { PolicyFile, PolicyGeneration } from './types.ts';
+import type { PolicyFile, PolicySnapshot } from './types.ts';
 
 const shape = z.object({
   sluicePolicy: z.literal(1),
@@ -59,7 +59,7 @@ export class KeptPolicy {
   }
 
   /** Saves a generation's texts atomically: a crash leaves the old file or the new one. */
-  save({ files, hash }: Pick<PolicyGeneration, 'files' | 'hash'>): void {
+  save({ files, hash }: Pick<PolicySnapshot, 'files' | 'hash'>): void {
     if (hash === this.#saved) return;
     const kept = {
       sluicePolicy: 1 as const,

@@ -5,7 +5,7 @@ import { compilePolicy } from './compile.ts';
 import { inSteps, Rounds, whenThere, type Soon } from './compiler.ts';
 import { HttpDocument, publicUrl, type HttpSource } from './http-document.ts';
 import { PolicyFeed } from './feed.ts';
-import type { LivePolicyStore, PolicyGeneration, PolicySection, PolicySourceState, Problem } from './types.ts';
+import type { LivePolicyStore, PolicySnapshot, PolicySection, PolicySourceState, Problem } from './types.ts';
 
 export interface PairPolicyOptions extends HttpSource {
   /** A template with `{workspace}` and `{provider}`. */
@@ -83,7 +83,7 @@ export class PairPolicyStore extends PolicyFeed {
     await this.#options.base.close();
   }
 
-  #generation(): PolicyGeneration {
+  #generation(): PolicySnapshot {
     const base = this.#options.base.current();
     const own = new Map([...this.#pairs].flatMap(([key, { section }]) => (section === null ? [] : [[key, section] as const])));
     const hash = createHash('sha256').update(base.hash);

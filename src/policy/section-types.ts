@@ -6,7 +6,7 @@ import type { CacheSettings } from './cache-types.ts';
 import type { Shape } from '../apis/shape/types.ts';
 import type { MaskRule } from '../apis/mask/tokens.ts';
 import type { SensitivePattern } from '../apis/inspect/patterns.ts';
-import type { DialectFamily, Exchange } from '../apis/types.ts';
+import type { DialectFamily, ParsedRequest } from '../apis/types.ts';
 import type { Teaching } from '../classify/text/teaching.ts';
 
 export type Mode = 'enabled' | 'shadow' | 'off';
@@ -236,7 +236,7 @@ export interface CallerContext {
 
 /** The input of overrides and rules. */
 export interface RuleInput {
-  readonly exchange: Exchange;
+  readonly exchange: ParsedRequest;
   readonly verdict: Verdict;
   readonly caller: CallerContext;
   readonly provider: string;

@@ -8,7 +8,7 @@ import { catalog } from '../../test/support/policy.ts';
 import { ModelCatalog } from '../catalog/catalog.ts';
 import { readPolicyFiles } from './source.ts';
 import { FilePolicyStore } from './store.ts';
-import type { PolicyGeneration, Problem } from './types.ts';
+import type { PolicySnapshot, Problem } from './types.ts';
 
 /** An edit is to be live within this, in ms. */
 const promised = 1_000;
@@ -116,7 +116,7 @@ describe('a bad edit changes nothing but what is reported', () => {
     writeFileSync(file, policy('enabled'));
     open(file);
     const refused: (readonly Problem[])[] = [];
-    const taken: PolicyGeneration[] = [];
+    const taken: PolicySnapshot[] = [];
     store!.onRefusal((problems) => refused.push(problems));
     store!.onChange((generation) => taken.push(generation));
     writeFileSync(file, policy('enabled').replace('gpt-small', 'gpt-smal'));

@@ -8,7 +8,7 @@ import { PolicyCompiler, Rounds, whenThere, type Soon } from './compiler.ts';
 import { PolicyFeed } from './feed.ts';
 import { exampleFilesOf, policySignature, readPolicyFiles } from './source.ts';
 import type { KeptPolicy } from './kept.ts';
-import type { PolicyFile, PolicyGeneration, Problem } from './types.ts';
+import type { PolicyFile, PolicySnapshot, Problem } from './types.ts';
 
 export interface FilePolicyOptions {
   /** A file or a folder. */
@@ -144,7 +144,7 @@ export class FilePolicyStore extends PolicyFeed {
     });
   }
 
-  #take(generation: PolicyGeneration, stillRefused: boolean): void {
+  #take(generation: PolicySnapshot, stillRefused: boolean): void {
     if (!stillRefused) this.refusal = null;
     this.publish(generation);
   }

@@ -24,7 +24,7 @@ export interface PolicyFile {
 export type Resolved = { readonly provider: Provider; readonly path: string } | 'ambiguous' | null;
 
 /** An immutable, compiled policy. A request takes the current one when it starts and keeps it. */
-export interface PolicyGeneration {
+export interface PolicySnapshot {
   /** Counts up from 1 in this process. */
   readonly number: number;
   /** SHA-256 of the source text, hex, first 16 digits. */
@@ -78,10 +78,10 @@ export interface PolicyGeneration {
 
 /** Holds the current generation; sources push texts into it. */
 export interface PolicyStore {
-  current(): PolicyGeneration;
+  current(): PolicySnapshot;
   /** The time of the last refused edit in milliseconds since the epoch, and its problems; null if the last edit was good. */
   lastRefusal(): { readonly at: number; readonly problems: readonly Problem[] } | null;
-  onChange(listener: (generation: PolicyGeneration) => void): () => void;
+  onChange(listener: (generation: PolicySnapshot) => void): () => void;
   onRefusal(listener: (problems: readonly Problem[]) => void): () => void;
   close(): Promise<void>;
 }

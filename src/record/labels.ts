@@ -1,5 +1,5 @@
 import { limits } from '../lib/limits.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { anyModel } from '../route/cooldowns.ts';
 
 export const other = 'other';
@@ -10,14 +10,14 @@ export const none = 'none';
  * `limits.labelValues` seen get their own series.
  */
 export class BoundedLabels {
-  readonly #current: () => PolicyGeneration;
+  readonly #current: () => PolicySnapshot;
   readonly #max: number;
   readonly #models = new Set<string>();
   readonly #routed = new Set<string>();
   #workspaces: ReadonlySet<string> = new Set();
   #workspacesOf: readonly string[] | null = null;
 
-  constructor(current: () => PolicyGeneration, max: number = limits.labelValues) {
+  constructor(current: () => PolicySnapshot, max: number = limits.labelValues) {
     this.#current = current;
     this.#max = max;
   }

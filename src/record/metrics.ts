@@ -7,7 +7,7 @@ import type { PassReason } from '../apis/types.ts';
 import type { UsageMode } from '../attach/names.ts';
 import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
 import type { AnswerSource, AttemptRecord, CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
-import type { CallerClaim, IgnoredClaim, LivePolicyStore, PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { CallerClaim, IgnoredClaim, LivePolicyStore, PolicySnapshot, TargetRef } from '../policy/types.ts';
 import type { TargetState } from '../route/cooldowns.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
@@ -19,7 +19,7 @@ import { count, Tally, type TallyCell } from './tally.ts';
 export interface MetricsOptions {
   /** Sluice's version. */
   readonly version: string;
-  readonly policy: () => PolicyGeneration;
+  readonly policy: () => PolicySnapshot;
   /** Whether the newest edit of the policy was rejected. */
   readonly refused: () => boolean;
 }

@@ -2,7 +2,7 @@ import type { Cost } from '../catalog/types.ts';
 import { usageSeen } from '../apis/seen.ts';
 import type { Answer, Usage } from '../apis/types.ts';
 import type { QualityCheck } from '../grades/checks.ts';
-import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import { costOf, difference, estimateSavings, shapeSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
 import type { Baseline } from '../route/types.ts';
 import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
@@ -37,7 +37,7 @@ export interface RequestFacts extends Pick<
 > {
   /** Time of the request's headers, in ms since the epoch. */
   readonly wallTime: number;
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
   readonly overheadMs: number;
   /** Parameters renamed by the rewrite for the chosen target. */
   readonly adapted?: readonly string[];
@@ -48,7 +48,7 @@ export interface RequestFacts extends Pick<
 }
 
 /** How the exchange ended. Times in ms since the request's headers. */
-export interface AnswerFacts {
+export interface AnswerEnding {
   readonly outcome: OutcomeKind;
   readonly status: number | null;
   /** Null when no answer was read. */
@@ -57,11 +57,11 @@ export interface AnswerFacts {
   readonly firstTokenMs: number | null;
   readonly totalMs: number | null;
   /** The result of the chain, if there was one. */
-  readonly chain?: ChainFacts;
+  readonly chain?: ChainEnding;
   readonly quality?: QualityCheck | null;
 }
 
-export interface ChainFacts {
+export interface ChainEnding {
   /** The target of the last attempt. */
   readonly served: TargetRef;
   /** Failed attempts in order; with `exhausted`, including the last one. */
@@ -82,7 +82,7 @@ const free: Cost = { known: true, usd: 0 };
 const reading: Savings = { cost: free, baseline: free, savings: free };
 
 /** Closes an exchange: prices its usage and combines everything that explains it in one object. Called once per exchange. */
-export function buildRecord(request: RequestFacts, ending: AnswerFacts): ExchangeRecord {
+export function buildRecord(request: RequestFacts, ending: AnswerEnding): ExchangeRecord {
   const { generation, decision, cacheEntry } = request;
   const { answer, chain } = ending;
   const refused = wasRefused(ending);
@@ -147,7 +147,7 @@ type EndOfRecord = Pick<
   'outcome' | 'status' | 'finishReason' | 'errorType' | 'quality' | 'usage' | 'usageUnknown' | 'seen'
 >;
 
-function endOf({ outcome, status, answer, quality }: AnswerFacts, usage: Usage | null, seen: Usage | null): EndOfRecord {
+function endOf({ outcome, status, answer, quality }: AnswerEnding, usage: Usage | null, seen: Usage | null): EndOfRecord {
   return {
     outcome,
     status,
@@ -161,12 +161,12 @@ function endOf({ outcome, status, answer, quality }: AnswerFacts, usage: Usage |
 }
 
 /** Sluice answered itself, without asking a provider. */
-function wasRefused({ outcome }: AnswerFacts): boolean {
+function wasRefused({ outcome }: AnswerEnding): boolean {
   return outcome === 'blocked' || outcome === 'not-cached';
 }
 
 /** The cost of the answer that went to the app. */
-function answeredFor(request: RequestFacts, ending: AnswerFacts, served: TargetRef | null, seen: Usage | null): Priced {
+function answeredFor(request: RequestFacts, ending: AnswerEnding, served: TargetRef | null, seen: Usage | null): Priced {
   if (request.call?.reads === true) return reading;
   return withError(atLeast(price(request, ending, served), request.generation, served, seen), ending);
 }
@@ -176,7 +176,7 @@ function shapedBy(
   { decision, generation, mode, cacheEntry }: RequestFacts,
   served: TargetRef | null,
   usage: Usage | null,
-  { status }: AnswerFacts,
+  { status }: AnswerEnding,
 ): Pick<ExchangeRecord, 'shapeSavings'> {
   const shape = decision?.shape;
   if (
@@ -205,7 +205,7 @@ function shadowedBy({ decision, generation, cacheEntry }: RequestFacts, usage: U
   return { shadowSavings: difference(costOf(generation, decision.requested, usage), costOf(generation, would, usage)) };
 }
 
-function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, rewritten: readonly string[]): AttemptRecord[] {
+function attemptsOf(served: TargetRef | null, ending: AnswerEnding, cost: Cost, rewritten: readonly string[]): AttemptRecord[] {
   if (served === null) return [];
   const { chain, outcome, status } = ending;
   if (chain?.exhausted === true) return [...chain.failed];
@@ -226,7 +226,7 @@ function attemptsOf(served: TargetRef | null, ending: AnswerFacts, cost: Cost, r
 }
 
 /** An unknown cost, with the cost of the observed tokens as a lower bound. */
-function atLeast(priced: Priced, generation: PolicyGeneration, served: TargetRef | null, seen: Usage | null): Priced {
+function atLeast(priced: Priced, generation: PolicySnapshot, served: TargetRef | null, seen: Usage | null): Priced {
   if (seen === null || served === null || priced.cost.known || priced.cost.reason !== 'usage') return priced;
   const cost = costOf(generation, served, seen);
   return cost.known ? { ...priced, cost: { ...priced.cost, atLeastUsd: cost.usd } } : priced;
@@ -236,7 +236,7 @@ function atLeast(priced: Priced, generation: PolicyGeneration, served: TargetRef
  * Providers do not bill error responses. A 5xx may be Envoy's own, sent after the provider worked on the request: only a chain knows that
  * it was not. The savings stay unknown.
  */
-function withError(priced: Priced, { outcome, status, chain }: AnswerFacts): Priced {
+function withError(priced: Priced, { outcome, status, chain }: AnswerEnding): Priced {
   // The app may have received Sluice's own response instead of an unreadable one.
   const own = chain?.lastStatus ?? status;
   const unbilled =
@@ -245,7 +245,7 @@ function withError(priced: Priced, { outcome, status, chain }: AnswerFacts): Pri
 }
 
 /** Failed attempts are billed, and count against the savings of the app's answer. */
-function withFailed(answered: Priced, chain: ChainFacts): Priced {
+function withFailed(answered: Priced, chain: ChainEnding): Priced {
   let usd = 0;
   let unknown: Cost | null = null;
   for (const { cost } of chain.failed) {
@@ -270,7 +270,7 @@ function targetOf({ provider, requestedModel, call }: RequestFacts, answer: Answ
   return provider === null || model === null ? null : { provider, model };
 }
 
-function price(request: RequestFacts, ending: AnswerFacts, served: TargetRef | null): Priced {
+function price(request: RequestFacts, ending: AnswerEnding, served: TargetRef | null): Priced {
   const { generation, decision, cacheEntry } = request;
   const baseline: Cost = { known: false, reason: 'usage' };
   // A refused request was never sent: its cost is zero, and what it would have cost is unknown.

@@ -4,7 +4,7 @@ import { classifyRequest } from '../classify/index.ts';
 import { textFeatures } from '../classify/features.ts';
 import { compareModels, compares, rememberModels } from '../exchange/compare-models.ts';
 import { translatableTo } from '../exchange/chain/crossing.ts';
-import type { CallerContext, PolicyGeneration, Provider } from '../policy/types.ts';
+import type { CallerContext, PolicySnapshot, Provider } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
 import { regionOf } from '../policy/region.ts';
@@ -48,7 +48,7 @@ export interface PolicyFigures {
 /** Decides the same traffic by one policy, one request at a time, with the server's own decide(). Nothing is sent. */
 export class PolicyRun {
   readonly #name: string;
-  readonly #generation: PolicyGeneration;
+  readonly #generation: PolicySnapshot;
   readonly #router: RouterModel;
   readonly #learner = new OnlineLearner(undefined, () => 1);
   readonly #models = new Map<string, number>();
@@ -70,7 +70,7 @@ export class PolicyRun {
   #baseline = 0;
   #loss = 0;
 
-  constructor(name: string, generation: PolicyGeneration, router: RouterModel) {
+  constructor(name: string, generation: PolicySnapshot, router: RouterModel) {
     this.#name = name;
     this.#generation = generation;
     this.#router = router;

@@ -1,7 +1,7 @@
 import type { ModelsVerdict } from '../router/candidates/types.ts';
 import { retier } from '../classify/index.ts';
-import type { Exchange } from '../apis/types.ts';
-import type { CompiledRule, PolicyGeneration, PolicySection } from '../policy/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
+import type { CompiledRule, PolicySnapshot, PolicySection } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import type { DecideInput } from '../route/types.ts';
 
@@ -20,7 +20,7 @@ export interface Rebuilt {
 }
 
 /** Rebuilds a record's request for another policy. Records hold no prompts: inputs that need the prompt are approximated, and reported. */
-export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): Rebuilt | Unreplayable {
+export function rebuild(record: ExchangeRecord, generation: PolicySnapshot): Rebuilt | Unreplayable {
   if (record.kind === 'cached') return 'from-cache';
   const { verdict, provider: providerName, api, requestedModel, decision } = record;
   if (
@@ -51,7 +51,7 @@ export function rebuild(record: ExchangeRecord, generation: PolicyGeneration): R
     }),
   );
   const promptTokens = record.request.estimatedTokens ?? 0;
-  const exchange: Exchange = {
+  const exchange: ParsedRequest = {
     api,
     operation: record.operation,
     model: requestedModel,

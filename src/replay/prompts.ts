@@ -1,14 +1,14 @@
 import { createReadStream, statSync } from 'node:fs';
 import { readExchange } from '../apis/index.ts';
 import { recognise } from '../apis/recognise.ts';
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import { readCorpus } from '../classify/text/corpus.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { linesOf } from '../lib/lines.ts';
 
 /** A prompt as an app would send it. */
 export interface PromptRequest {
-  readonly exchange: Exchange;
+  readonly exchange: ParsedRequest;
   readonly body: Buffer;
 }
 

@@ -8,10 +8,10 @@ import { sample } from '../../test/support/ledger.ts';
 import { compiled } from '../../test/support/policy.ts';
 import { ModelCatalog } from '../catalog/catalog.ts';
 import { sluice, type CommandResult } from '../cli/testing/run.ts';
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import { openDatabase } from '../ledger/sqlite/database.ts';
 import { LedgerWriter } from '../ledger/sqlite/store.ts';
-import type { PolicyGeneration } from '../policy/types.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
 import { IntervalSum } from './interval.ts';
@@ -20,12 +20,12 @@ import { Replay } from './replay.ts';
 import { recordsOf } from './sources.ts';
 import { replayText } from './text.ts';
 
-const policyOf = (text: string): PolicyGeneration => compiled(`version: 1\ndefaults: {${text}}\n`);
+const policyOf = (text: string): PolicySnapshot => compiled(`version: 1\ndefaults: {${text}}\n`);
 const tiers = 'candidates: {simple: [gpt-small], standard: [gpt-middle], complex: [gpt-large]}';
 const old = policyOf(tiers);
 
 /** The record of a request as the old policy decides it, with 1,000 tokens in and 500 out. */
-function recorded(asks: Partial<Exchange> = {}, says: Parameters<typeof verdict>[0] = {}, generation = old): ExchangeRecord {
+function recorded(asks: Partial<ParsedRequest> = {}, says: Parameters<typeof verdict>[0] = {}, generation = old): ExchangeRecord {
   const base = input({ generation, provider: generation.providers.get('openai')! });
   const decided = {
     ...base,
@@ -36,7 +36,7 @@ function recorded(asks: Partial<Exchange> = {}, says: Parameters<typeof verdict>
   return record(decided, {}, { decision: decide(decided) });
 }
 
-function replay(records: readonly ExchangeRecord[], policy: PolicyGeneration, against: PolicyGeneration | null = null) {
+function replay(records: readonly ExchangeRecord[], policy: PolicySnapshot, against: PolicySnapshot | null = null) {
   const run = new Replay(policy, against);
   for (const each of records) run.add(each);
   return run.report();
@@ -149,7 +149,7 @@ describe('a replay', () => {
   });
 
   it('takes a rule over text that it cannot know for no match, also a negated one, and counts the requests that reached it', () => {
-    const keep = (when: string, first = ''): PolicyGeneration =>
+    const keep = (when: string, first = ''): PolicySnapshot =>
       policyOf(`${tiers}, rules: [${first}{name: text, when: '${when}', then: {keep: true}}]`);
     for (const when of ['!request.lastUser.contains("x")', 'request.system == ""', '!("search" in request.toolNames)']) {
       expect(replay([recorded(), recorded()], keep(when)), when).toMatchObject({

@@ -1,7 +1,7 @@
 import type { Cost } from '../catalog/types.ts';
 import type { Usage } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
-import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { regionOf } from '../policy/region.ts';
 import { catalogModel } from '../route/capabilities.ts';
@@ -79,8 +79,8 @@ const refused = 'refused';
  * Decides recorded requests again, one at a time, with the server's own decide(). `baseline` null: compares with the recorded decisions.
  */
 export class Replay {
-  readonly #policy: PolicyGeneration;
-  readonly #baseline: PolicyGeneration | null;
+  readonly #policy: PolicySnapshot;
+  readonly #baseline: PolicySnapshot | null;
   readonly #skipped: Partial<Record<Unreplayable, number>> = {};
   readonly #approximated: Partial<Record<Approximation, number>> = {};
   readonly #capabilities: Partial<Record<Disqualification, number>> = {};
@@ -98,7 +98,7 @@ export class Replay {
   #after = 0;
   readonly #unable = { before: 0, after: 0 };
 
-  constructor(policy: PolicyGeneration, baseline: PolicyGeneration | null) {
+  constructor(policy: PolicySnapshot, baseline: PolicySnapshot | null) {
     this.#policy = policy;
     this.#baseline = baseline;
   }
@@ -216,7 +216,7 @@ function bySensitivity({ reason, rule, action, candidates }: Decision): boolean 
   );
 }
 
-function costOf({ providers, catalog }: PolicyGeneration, { provider, model }: TargetRef, usage: Usage): Cost {
+function costOf({ providers, catalog }: PolicySnapshot, { provider, model }: TargetRef, usage: Usage): Cost {
   const facts = providers.get(provider);
   return facts === undefined
     ? { known: false, reason: 'model' }

@@ -2,7 +2,7 @@ import type { ModelEntry } from '../catalog/types.ts';
 import { refusedParameter } from '../apis/parameters.ts';
 import { apis, dialects } from '../apis/registry.ts';
 import { takesAsIs, translatable } from '../apis/translatable.ts';
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
 import type { DecideInput, Disqualification } from './types.ts';
 
@@ -76,7 +76,7 @@ function unreachable(input: DecideInput, target: TargetRef, crossing: Crossing):
   return null;
 }
 
-function incapable(exchange: Exchange, entry: ModelEntry, answerTokens: number): Disqualification | null {
+function incapable(exchange: ParsedRequest, entry: ModelEntry, answerTokens: number): Disqualification | null {
   if (!apis[exchange.api].request.modes.includes(entry.mode)) return 'mode';
   const room = exchange.operation === 'generate' ? (exchange.maxOutputTokens ?? answerTokens) : 0;
   if (entry.contextWindow === null || exchange.promptTokens + room > entry.contextWindow) return 'context-window';

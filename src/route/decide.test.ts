@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyText, generation, input, model, openai, provider, ref, rule, standardModels } from '../../test/support/decision.ts';
 import { tiers } from '../classify/types.ts';
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import type { Directive } from '../policy/types.ts';
 import { disqualify, entryOf } from './capabilities.ts';
 import { decide } from './decide.ts';
@@ -290,7 +290,7 @@ describe('shadow mode', () => {
 });
 
 describe('what a model must be able to do', () => {
-  const cases: readonly (readonly [string, Partial<Exchange>, Parameters<typeof model>[3]])[] = [
+  const cases: readonly (readonly [string, Partial<ParsedRequest>, Parameters<typeof model>[3]])[] = [
     ['context-window', { promptTokens: 99_800 }, {}],
     ['context-window', {}, { contextWindow: null }],
     ['context-window', { promptTokens: 90_000, maxOutputTokens: 15_000 }, {}],

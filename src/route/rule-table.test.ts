@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import { classifyRequest } from '../classify/index.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
@@ -19,7 +19,7 @@ interface Caller {
 }
 
 /** The table of the page, written as a program. */
-function plainly({ lastUser }: Exchange, verdict: Verdict, { userTier, quality }: Caller): Tier {
+function plainly({ lastUser }: ParsedRequest, verdict: Verdict, { userTier, quality }: Caller): Tier {
   if (userTier === 'premium' || quality === 'high') return 'complex';
   if (verdict.domain === 'medical' || verdict.domain === 'legal') return 'complex';
   if (verdict.task === 'code' || (verdict.level ?? 0) >= 4) return 'complex';

@@ -1,7 +1,7 @@
 import type { Cost, ModelEntry } from '../catalog/types.ts';
 import type { Usage } from '../apis/types.ts';
 import type { Baseline, ShapeFacts } from './types.ts';
-import type { PolicyGeneration, TargetRef } from '../policy/types.ts';
+import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import { regionOf } from '../policy/region.ts';
 import { catalogModel } from './capabilities.ts';
 
@@ -34,7 +34,7 @@ const z90 = 1.645;
  * unknown.
  */
 export function estimateSavings(
-  generation: Pick<PolicyGeneration, 'catalog' | 'providers'>,
+  generation: Pick<PolicySnapshot, 'catalog' | 'providers'>,
   against: Baseline,
   served: TargetRef,
   usage: Usage | null,
@@ -69,7 +69,7 @@ export function estimateSavings(
  * the shape chose another one), minus the price of the actual answer. An estimate; unknown if a price or the usage is.
  */
 export function shapeSavings(
-  generation: Pick<PolicyGeneration, 'catalog' | 'providers'>,
+  generation: Pick<PolicySnapshot, 'catalog' | 'providers'>,
   { changes, unshapedOutputTokens }: ShapeFacts,
   served: TargetRef,
   usage: Usage | null,
@@ -115,7 +115,7 @@ function isFree({ model, mode, prices: { input, output } }: ModelEntry): boolean
 
 /** The cost of a usage at a target. */
 export function costOf(
-  { catalog, providers }: Pick<PolicyGeneration, 'catalog' | 'providers'>,
+  { catalog, providers }: Pick<PolicySnapshot, 'catalog' | 'providers'>,
   target: TargetRef,
   usage: Usage | null,
 ): Cost {

@@ -5,10 +5,10 @@ import type { LearnedVerdict } from '../router/model/verdict.ts';
 import type { ExpectedOutput, OutputKey } from '../router/output/tokens.ts';
 import type { LearningMark } from '../router/online/types.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
-import type { DialectFamily, Exchange } from '../apis/types.ts';
+import type { DialectFamily, ParsedRequest } from '../apis/types.ts';
 import type { SessionFacts, SessionView } from '../sessions/types.ts';
 import type { PoolChoice, Pools } from './pools.ts';
-import type { CallerContext, PolicyGeneration, PolicySection, Provider, TargetRef } from '../policy/types.ts';
+import type { CallerContext, PolicySnapshot, PolicySection, Provider, TargetRef } from '../policy/types.ts';
 
 /** Why the request was routed as it was. Closed list: a metric label and a response header. */
 export type DecisionReason =
@@ -85,7 +85,7 @@ export interface Forced {
 }
 
 export interface DecideInput {
-  readonly exchange: Exchange;
+  readonly exchange: ParsedRequest;
   readonly verdict: Verdict;
   /** The experiment's treatment; absent or null if none. */
   readonly forced?: Forced | null;
@@ -111,7 +111,7 @@ export interface DecideInput {
   readonly caller: CallerContext;
   readonly provider: Provider;
   readonly section: PolicySection;
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
   /** Whether the gateway currently holds a key for a provider. If absent: whether the policy names a key file for it. */
   readonly hasCredential?: (provider: string) => boolean;
   /** Whether Envoy has a route to a provider; for a provider that a policy just added, not immediately. If absent, all can be reached. */

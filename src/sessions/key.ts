@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Exchange } from '../apis/types.ts';
+import type { ParsedRequest } from '../apis/types.ts';
 import type { SessionKey, SessionSource } from './types.ts';
 
 const digits = 16;
@@ -25,7 +25,13 @@ export function sessionInHeaders(said: (names: readonly string[]) => string | un
  * The key of a request's conversation: named by a header, by a member of the body, or by its first user message, which every turn of a
  * stateless API repeats. Null if nothing identifies it. Workspaces never share a key. `believed`: whether a name in the body counts.
  */
-export function sessionKey(workspace: string, named: string | null, exchange: Exchange, body: Buffer, believed = true): SessionKey | null {
+export function sessionKey(
+  workspace: string,
+  named: string | null,
+  exchange: ParsedRequest,
+  body: Buffer,
+  believed = true,
+): SessionKey | null {
   if (named !== null) return keyOf('header', workspace, named);
   if (exchange.session !== null && believed) return keyOf('body', workspace, exchange.session);
   const { opening } = exchange;

@@ -1,19 +1,11 @@
 import { ModelCatalog } from '../../src/catalog/catalog.ts';
 import type { Capabilities, Catalog, ModelEntry } from '../../src/catalog/types.ts';
 import { defaultThresholds, type Verdict } from '../../src/classify/types.ts';
-import type { Answer, Exchange, Usage } from '../../src/apis/types.ts';
+import type { Answer, ParsedRequest, Usage } from '../../src/apis/types.ts';
 import type { SensitivePattern } from '../../src/apis/inspect/patterns.ts';
 import { compileCache } from '../../src/policy/cache.ts';
-import type {
-  CallerContext,
-  CompiledRule,
-  Directive,
-  PolicyGeneration,
-  PolicySection,
-  Provider,
-  TargetRef,
-} from '../../src/policy/types.ts';
-import { buildRecord, type AnswerFacts, type RequestFacts } from '../../src/record/record.ts';
+import type { CallerContext, CompiledRule, Directive, PolicySnapshot, PolicySection, Provider, TargetRef } from '../../src/policy/types.ts';
+import { buildRecord, type AnswerEnding, type RequestFacts } from '../../src/record/record.ts';
 import type { ExchangeRecord, RequestAsks } from '../../src/record/types.ts';
 import { decide } from '../../src/route/decide.ts';
 import type { DecideInput } from '../../src/route/types.ts';
@@ -132,7 +124,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
   };
 }
 
-export function generation(facts: Partial<PolicyGeneration> & { readonly models?: readonly ModelEntry[] } = {}): PolicyGeneration {
+export function generation(facts: Partial<PolicySnapshot> & { readonly models?: readonly ModelEntry[] } = {}): PolicySnapshot {
   const { models, ...rest } = facts;
   const catalog: Catalog = new ModelCatalog('2026-01-01-abc', '2026-01-01', models ?? standardModels);
   const own = section();
@@ -173,7 +165,7 @@ export function generation(facts: Partial<PolicyGeneration> & { readonly models?
   };
 }
 
-export function exchange(facts: Partial<Exchange> = {}): Exchange {
+export function exchange(facts: Partial<ParsedRequest> = {}): ParsedRequest {
   return {
     api: 'openai-chat',
     operation: 'generate',
@@ -252,10 +244,10 @@ const caller: CallerContext = {
 
 export function input(
   facts: {
-    readonly exchange?: Partial<Exchange>;
+    readonly exchange?: Partial<ParsedRequest>;
     readonly verdict?: Partial<Verdict>;
     readonly section?: Partial<PolicySection>;
-    readonly generation?: PolicyGeneration;
+    readonly generation?: PolicySnapshot;
     readonly provider?: Provider;
     readonly hasCredential?: (name: string) => boolean;
   } = {},
@@ -311,7 +303,7 @@ const asksOf = ({
   audioOutput,
   files,
   reasoning,
-}: Exchange): RequestAsks => ({
+}: ParsedRequest): RequestAsks => ({
   userTurns,
   userUnits: lastUser.length,
   maxOutputTokens,
@@ -326,7 +318,7 @@ const asksOf = ({
 /** The record of one decided exchange. */
 export function record(
   decided: DecideInput = input(),
-  ending: Partial<AnswerFacts> = {},
+  ending: Partial<AnswerEnding> = {},
   facts: Partial<RequestFacts> = {},
 ): ExchangeRecord {
   return buildRecord(

@@ -1,7 +1,7 @@
-import type { Exchange } from '../../src/apis/types.ts';
+import type { ParsedRequest } from '../../src/apis/types.ts';
 
 /** An exchange with a chat's defaults; `promptTokens` follows the text as the readers estimate it. */
-export function exchangeOf(facts: Partial<Exchange> & { readonly lastUser: string }): Exchange {
+export function exchangeOf(facts: Partial<ParsedRequest> & { readonly lastUser: string }): ParsedRequest {
   const text = `${facts.system ?? ''}${facts.context ?? ''}${facts.lastUser}`;
   const bytes = Buffer.byteLength(text);
   const high = bytes - [...Buffer.from(text)].filter((byte) => byte < 0x80).length;

@@ -3,7 +3,7 @@ import type { Usage } from '../../src/apis/types.ts';
 import { Credentials } from '../../src/exchange/credentials.ts';
 import { dryRun } from '../../src/exchange/dry-run.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
-import type { PolicyGeneration } from '../../src/policy/types.ts';
+import type { PolicySnapshot } from '../../src/policy/types.ts';
 import { uuidv7 } from '../../src/record/id.ts';
 import type { ExchangeRecord } from '../../src/record/types.ts';
 
@@ -65,14 +65,14 @@ const workspaces = [
   '<b>mark</b>',
 ];
 
-export function monthGeneration(catalog: Catalog, text: string = monthPolicy, number = 1, loadedAt = Date.now()): PolicyGeneration {
+export function monthGeneration(catalog: Catalog, text: string = monthPolicy, number = 1, loadedAt = Date.now()): PolicySnapshot {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text }], { catalog, number, now: loadedAt });
   if (generation === null) throw new Error(JSON.stringify(problems));
   return generation;
 }
 
 /** A month of traffic, oldest first, that ends now: decided by the real pipeline, answered by nobody. The same for the same count. */
-export async function month(generation: PolicyGeneration, count: number, now: number): Promise<ExchangeRecord[]> {
+export async function month(generation: PolicySnapshot, count: number, now: number): Promise<ExchangeRecord[]> {
   const decided = await Promise.all(prompts.map(([model, prompt]) => decide(generation, model, prompt)));
   const picks = prompts.flatMap(([, , weight], at) => Array<number>(weight).fill(at));
   const next = random(7);
@@ -85,7 +85,7 @@ export async function month(generation: PolicyGeneration, count: number, now: nu
   }).sort((a, b) => a.time.localeCompare(b.time));
 }
 
-async function decide(generation: PolicyGeneration, model: string, prompt: string): Promise<ExchangeRecord> {
+async function decide(generation: PolicySnapshot, model: string, prompt: string): Promise<ExchangeRecord> {
   const body = Buffer.from(JSON.stringify({ model, messages: [{ role: 'user', content: prompt }] }));
   const headers = new Map([
     [':method', 'POST'],

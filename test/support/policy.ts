@@ -1,6 +1,6 @@
 import { ModelCatalog } from '../../src/catalog/catalog.ts';
 import { compilePolicy, type CompileOptions, type CompileResult } from '../../src/policy/compile.ts';
-import type { PolicyFile, PolicyGeneration, Problem, RuleInput } from '../../src/policy/types.ts';
+import type { PolicyFile, PolicySnapshot, Problem, RuleInput } from '../../src/policy/types.ts';
 import { exchange, model, verdict } from './decision.ts';
 
 /** Small, made-up price facts: two providers of one dialect, one of another, an embedding model, and models that lack something. */
@@ -23,7 +23,7 @@ export function compile(policy: string | Readonly<Record<string, string>>, optio
 }
 
 /** The generation of a policy that must be good. */
-export function compiled(policy: string | Readonly<Record<string, string>>, options: Partial<CompileOptions> = {}): PolicyGeneration {
+export function compiled(policy: string | Readonly<Record<string, string>>, options: Partial<CompileOptions> = {}): PolicySnapshot {
   const { generation, problems } = compile(policy, options);
   if (generation === null) throw new Error(JSON.stringify(problems, null, 2));
   return generation;

@@ -6,7 +6,7 @@ import { planShape } from '../shape/plan.ts';
 import { chatBody } from '../testing/arbitrary.ts';
 import { refused, translate } from '../testing/requests.ts';
 import { canTranslate, renderStreamError } from '../translate.ts';
-import type { Exchange, RequestHead } from '../types.ts';
+import type { ParsedRequest, RequestHead } from '../types.ts';
 import { readUsage } from '../usage.ts';
 
 const head = (path: string): RequestHead => ({
@@ -21,7 +21,7 @@ const head = (path: string): RequestHead => ({
 const command = { model: 'command-a-03-2025' };
 const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
 
-function read(body: unknown): Exchange {
+function read(body: unknown): ParsedRequest {
   const recognition = recognise(head('/v2/chat'), 'cohere');
   const result = recognition.kind === 'readable' ? readExchange(recognition, Buffer.from(JSON.stringify(body))) : null;
   if (result?.ok !== true) throw new Error(JSON.stringify(result));

@@ -1,4 +1,4 @@
-import type { Draft, Role, Turn } from '../scan/draft.ts';
+import type { Draft, Role, DraftTurn } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
 /** Content part types by kind (OpenAI, Anthropic). */
@@ -17,7 +17,7 @@ export function countMedia(draft: Draft, type: string): void {
  * Reads a `content`: a string, or an array of strings and of parts with `type` and `text`; a part's own `content` (an Anthropic tool
  * result) is read as text too. Returns the part types that it found.
  */
-export function readContent(cursor: JsonCursor, draft: Draft, turn: Turn, seen: Set<string>): void {
+export function readContent(cursor: JsonCursor, draft: Draft, turn: DraftTurn, seen: Set<string>): void {
   if (cursor.isString()) {
     draft.text(cursor, turn);
   } else if (cursor.isArray()) {
@@ -27,7 +27,7 @@ export function readContent(cursor: JsonCursor, draft: Draft, turn: Turn, seen: 
   }
 }
 
-function readPart(cursor: JsonCursor, draft: Draft, turn: Turn, seen: Set<string>): void {
+function readPart(cursor: JsonCursor, draft: Draft, turn: DraftTurn, seen: Set<string>): void {
   if (cursor.isString()) {
     draft.text(cursor, turn);
     return;
@@ -114,7 +114,7 @@ export function readMessages(cursor: JsonCursor, draft: Draft, noted?: (draft: D
       cursor.skip();
       return;
     }
-    const turn: Turn = { role: 'user', spans: [] };
+    const turn: DraftTurn = { role: 'user', spans: [] };
     seenTypes.clear();
     const seen = seenTypes;
     cursor.object((key) => {

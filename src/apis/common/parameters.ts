@@ -1,5 +1,5 @@
 import { limits } from '../../lib/limits.ts';
-import type { Exchange, Parameter } from '../types.ts';
+import type { ParsedRequest, Parameter } from '../types.ts';
 import { anthropicTraits, geminiTraits, openaiTraits } from './models.ts';
 import type { AskedModel, LimitName, ParameterTable } from './parameter-types.ts';
 
@@ -51,7 +51,7 @@ function refusesSample({ rules }: ParameterTable, model: AskedModel, sample: Par
 }
 
 /** The parts of a request that are checked. */
-export type AskedParameters = Pick<Exchange, 'parameters' | 'limitKey'>;
+export type AskedParameters = Pick<ParsedRequest, 'parameters' | 'limitKey'>;
 
 /**
  * The first parameter of a request that a model refuses, in the request's own API; null if none is known. `learnt`: what the model has

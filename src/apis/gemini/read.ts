@@ -1,6 +1,6 @@
 import { roleOf } from '../common/content.ts';
 import { limits } from '../../lib/limits.ts';
-import type { Draft, Turn } from '../scan/draft.ts';
+import type { Draft, DraftTurn } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
 /** Reads one member of a generateContent body. Google accepts camelCase and snake_case alike. */
@@ -40,8 +40,8 @@ function camel(key: string): string {
   return key.includes('_') ? key.replaceAll(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase()) : key;
 }
 
-function readTurn(cursor: JsonCursor, draft: Draft, role: Turn['role']): void {
-  const turn: Turn = { role, spans: [] };
+function readTurn(cursor: JsonCursor, draft: Draft, role: DraftTurn['role']): void {
+  const turn: DraftTurn = { role, spans: [] };
   if (cursor.isString()) {
     draft.text(cursor, turn);
   } else if (cursor.isObject()) {
@@ -61,7 +61,7 @@ function readTurn(cursor: JsonCursor, draft: Draft, role: Turn['role']): void {
 }
 
 /** Returns true if the part is a function's result. */
-function readPart(cursor: JsonCursor, draft: Draft, turn: Turn): boolean {
+function readPart(cursor: JsonCursor, draft: Draft, turn: DraftTurn): boolean {
   if (!cursor.isObject()) {
     cursor.skip();
     return false;

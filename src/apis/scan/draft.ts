@@ -1,12 +1,14 @@
 import { limits } from '../../lib/limits.ts';
-import type { ApiName, Exchange, JsonOutput, Operation, Parameter, ParameterValue, PassReason, Span } from '../types.ts';
+import type { ApiName, ParsedRequest, JsonOutput, Operation, Parameter, ParameterValue, PassReason, Span } from '../types.ts';
 import { textTokens } from './estimate.ts';
 import type { JsonCursor } from './scan.ts';
+
+type PathModel = ParsedRequest['pathModel'];
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
 /** One message's text parts as offsets into the body: [start, end, escaped] for each part. Decoded only when needed. */
-export interface Turn {
+export interface DraftTurn {
   role: Role;
   readonly spans: number[];
 }
@@ -24,7 +26,7 @@ export class Draft {
   readonly modelSpans: Span[] = [];
   readonly otherModels: string[] = [];
   stream = false;
-  readonly turns: Turn[] = [];
+  readonly turns: DraftTurn[] = [];
   textBytes = 0;
   tools = 0;
   #asideBytes = 0;
@@ -108,7 +110,7 @@ export class Draft {
   }
 
   /** Reads a string value as a text part of `turn`. */
-  text(cursor: JsonCursor, turn: Turn): void {
+  text(cursor: JsonCursor, turn: DraftTurn): void {
     const token = cursor.stringToken();
     turn.spans.push(token.start, token.end, token.escaped ? 1 : 0);
     this.textBytes += token.end - token.start;
@@ -171,7 +173,7 @@ export class Draft {
   }
 
   /** `pathModel` takes precedence over a model in the body. Returns the reason if there is no readable model. */
-  exchange(api: ApiName, operation: Operation, body: Buffer, pathModel: Exchange['pathModel'], bodyOpen: number): Exchange | PassReason {
+  request(api: ApiName, operation: Operation, body: Buffer, pathModel: PathModel, bodyOpen: number): ParsedRequest | PassReason {
     const model = pathModel?.model ?? this.model;
     if (pathModel === null && this.modelUnreadable) return 'model-unreadable';
     if (model === null) return 'no-model';
@@ -231,7 +233,7 @@ export class Draft {
     };
   }
 
-  #question(): Exchange['question'] {
+  #question(): ParsedRequest['question'] {
     let last = this.turns.length - 1;
     while (last >= 0 && this.turns[last]!.role === 'system') last--;
     const turn = this.turns[last];
@@ -306,7 +308,7 @@ class TextJoin {
     this.#body = body;
   }
 
-  add(turn: Turn): void {
+  add(turn: DraftTurn): void {
     const { spans } = turn;
     for (let i = spans.length - 3; i >= 0; i -= 3) {
       if (this.#left <= 0) {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readExchange, rewritePath, spliceRequest } from '../index.ts';
 import type { SpliceChanges } from './splice.ts';
-import type { Exchange, Recognition } from '../types.ts';
+import type { ParsedRequest, Recognition } from '../types.ts';
 import { runs } from '../../../test/support/fuzz.ts';
 
 const chat: Recognition & { kind: 'readable' } = {
@@ -13,13 +13,13 @@ const chat: Recognition & { kind: 'readable' } = {
   stream: null,
 };
 
-function exchangeOf(body: Buffer): Exchange {
+function exchangeOf(body: Buffer): ParsedRequest {
   const read = readExchange(chat, body);
   if (!read.ok) throw new Error(read.reason);
   return read.exchange;
 }
 
-function splice(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer {
+function splice(body: Buffer, exchange: ParsedRequest, changes: SpliceChanges): Buffer {
   return Buffer.concat(spliceRequest(body, exchange, changes));
 }
 

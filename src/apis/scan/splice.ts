@@ -1,4 +1,4 @@
-import type { Exchange, Span } from '../types.ts';
+import type { ParsedRequest, Span } from '../types.ts';
 
 export interface SpliceChanges {
   /** The new model; absent = unchanged. */
@@ -15,7 +15,7 @@ const askingOptions = Buffer.from('{"include_usage":true}');
 const includeUsage = Buffer.from('"stream_options":{"include_usage":true},');
 
 /** The body with the changes, in pieces; all other bytes are unchanged views of the original. The body must be the one that was read. */
-export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceChanges): Buffer[] {
+export function spliceRequest(body: Buffer, exchange: ParsedRequest, changes: SpliceChanges): Buffer[] {
   const edits: (readonly [Span, Buffer])[] = changes.edits === undefined ? [] : [...changes.edits];
   if (changes.askUsage)
     edits.push(
@@ -41,7 +41,7 @@ export function spliceRequest(body: Buffer, exchange: Exchange, changes: SpliceC
 }
 
 /** The path with its model replaced; the query and everything else are unchanged. */
-export function rewritePath(path: string, exchange: Exchange, model: string): string {
+export function rewritePath(path: string, exchange: ParsedRequest, model: string): string {
   if (exchange.pathModel === null) return path;
   const { span } = exchange.pathModel;
   return path.slice(0, span.start) + encodeURIComponent(model) + path.slice(span.end);

@@ -1,6 +1,6 @@
 import { askedModel, refusedIn } from '../common/parameters.ts';
 import type { AskedModel, ParameterTable } from '../common/parameter-types.ts';
-import type { Exchange, ParameterValue } from '../types.ts';
+import type { ParsedRequest, ParameterValue } from '../types.ts';
 import { efforts, type Shape, type ShapeChange, type ShapeLeft, type ShapePart } from './types.ts';
 
 /** A model that may get the request untranslated. */
@@ -12,7 +12,7 @@ export interface ShapeTarget {
 
 /** A request while its shape is planned. */
 export class Asked {
-  readonly exchange: Exchange;
+  readonly exchange: ParsedRequest;
   readonly shape: Shape;
   /** The models that may get it untranslated, first choice first. */
   readonly models: readonly AskedModel[];
@@ -22,7 +22,7 @@ export class Asked {
   readonly left: { readonly part: ShapePart; readonly why: ShapeLeft }[] = [];
   readonly #table: ParameterTable;
 
-  constructor(exchange: Exchange, shape: Shape, targets: readonly ShapeTarget[], translated: boolean, table: ParameterTable) {
+  constructor(exchange: ParsedRequest, shape: Shape, targets: readonly ShapeTarget[], translated: boolean, table: ParameterTable) {
     this.exchange = exchange;
     this.shape = shape;
     this.models = targets.map(({ provider, model }) => askedModel(provider, model));

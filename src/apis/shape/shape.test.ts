@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planShape, readExchange, recognise, shapeEdits, spliceRequest, type Shape, type ShapePlan } from '../index.ts';
-import type { Exchange } from '../types.ts';
+import type { ParsedRequest } from '../types.ts';
 import { strictest } from './types.ts';
 
 const apis = {
@@ -15,7 +15,7 @@ type Name = keyof typeof apis;
 
 const none: Shape = { maxOutputTokens: null, reasoning: null, thinkingTokens: null, serviceTier: null };
 
-function read(api: Name, model: string, text: string): Exchange {
+function read(api: Name, model: string, text: string): ParsedRequest {
   const [path, family] = apis[api];
   const recognition = recognise(
     {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { failure, json, type Answer } from '../../admin/answer.ts';
+import { failure, json, type AdminAnswer } from '../../admin/answer.ts';
 import { isRebound, refusalOf } from '../../admin/guard.ts';
 import { IdleConnections } from '../../admin/idle-connections.ts';
 import { closeServer, listenAt, type Admin } from '../../admin/listen.ts';
@@ -138,7 +138,7 @@ async function forward({ url }: ReadyWorker, request: IncomingMessage, body: Buf
   return { status: answer.status, headers: Object.fromEntries(kept), body: Buffer.from(await answer.arrayBuffer()) };
 }
 
-function own({ status, type, body }: Answer): Reply {
+function own({ status, type, body }: AdminAnswer): Reply {
   return {
     status,
     headers: { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readExchange, recogniseByPath } from '../../apis/index.ts';
-import type { Exchange } from '../../apis/types.ts';
+import type { ParsedRequest } from '../../apis/types.ts';
 import { classifyRequest } from '../index.ts';
 import { defaultThresholds, type Verdict } from '../types.ts';
 import { readCorpus } from './corpus.ts';
@@ -9,7 +9,7 @@ import { Examples, type LabelledExample } from './examples.ts';
 import { textModel } from './file.ts';
 import { Teaching } from './teaching.ts';
 
-function exchangeOf(prompt: string, system = ''): Exchange {
+function exchangeOf(prompt: string, system = ''): ParsedRequest {
   const messages = [...(system === '' ? [] : [{ role: 'system', content: system }]), { role: 'user', content: prompt }];
   const bytes = Buffer.from(JSON.stringify({ model: 'any', messages }));
   const recognition = recogniseByPath({

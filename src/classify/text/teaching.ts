@@ -1,4 +1,4 @@
-import type { Exchange } from '../../apis/types.ts';
+import type { ParsedRequest } from '../../apis/types.ts';
 import type { Domain, Tier } from '../types.ts';
 import type { PromptGrams } from './grams.ts';
 import { head, levels, textFields, textTasks, type TextTask } from './heads.ts';
@@ -27,7 +27,7 @@ export interface Lesson {
 }
 
 /** The parts of a request that identify its template. */
-export type TaughtRequest = Pick<Exchange, 'system' | 'toolNames' | 'tools'>;
+export type TaughtRequest = Pick<ParsedRequest, 'system' | 'toolNames' | 'tools'>;
 
 /** Lessons of one kind. */
 export interface Lessons {

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Budgets } from '../../budgets/budgets.ts';
 import { limits } from '../../lib/limits.ts';
 import type { TargetRef } from '../../policy/types.ts';
-import { buildRecord, type AnswerFacts as Ending } from '../../record/record.ts';
+import { buildRecord, type AnswerEnding } from '../../record/record.ts';
 import type { ExchangeRecord, RecordSink } from '../../record/types.ts';
 import type { Sessions } from '../../sessions/store.ts';
 import { cachedAfter } from '../../sessions/warmth.ts';
@@ -28,7 +28,7 @@ export interface ClosingServices {
 }
 
 /** The ending of an exchange whose answer was not observed. */
-export const unobserved: Ending = {
+export const unobserved: AnswerEnding = {
   outcome: 'unobserved',
   status: null,
   answer: null,
@@ -38,7 +38,7 @@ export const unobserved: Ending = {
 };
 
 /** The ending of a request that Sluice refuses with `status` after `totalMs`. */
-export function blocked(status: number, totalMs: number): Ending {
+export function blocked(status: number, totalMs: number): AnswerEnding {
   return { outcome: 'blocked', status, answer: null, firstByteMs: null, firstTokenMs: null, totalMs };
 }
 
@@ -50,7 +50,7 @@ export class Closing {
   readonly #services: ClosingServices;
   readonly #failed: (error: unknown) => void;
   /** Exchanges that were answered but not recorded yet. */
-  readonly #answered: (readonly [OpenExchange, Ending])[] = [];
+  readonly #answered: (readonly [OpenExchange, AnswerEnding])[] = [];
 
   /** `failed`: called with errors of exchanges that are closed later. */
   constructor(services: ClosingServices, failed: (error: unknown) => void) {
@@ -59,7 +59,7 @@ export class Closing {
   }
 
   /** Rethrows a service's error; the exchange holds nothing afterwards. */
-  now(open: OpenExchange, ending: Ending): void {
+  now(open: OpenExchange, ending: AnswerEnding): void {
     let record: ExchangeRecord;
     const { chain } = open;
     const rescued = chain?.rescue ?? null;
@@ -97,7 +97,7 @@ export class Closing {
   }
 
   /** Closes the exchange after the other messages of the same read were answered: no request waits for a record. */
-  soon(open: OpenExchange, ending: Ending): void {
+  soon(open: OpenExchange, ending: AnswerEnding): void {
     if (this.#answered.length === 0) setImmediate(() => this.#turn());
     this.#answered.push([open, ending]);
     if (this.#answered.length >= limits.unrecorded) this.flush();
@@ -143,14 +143,14 @@ export class Closing {
 }
 
 /** Leaves out the usage of an observed call's answer that is another call's, or no call's yet. */
-function ownUsage({ kind, call }: OpenExchange, ending: Ending): Ending {
+function ownUsage({ kind, call }: OpenExchange, ending: AnswerEnding): AnswerEnding {
   const { answer } = ending;
   if (kind !== 'observed' || call === undefined || answer === null || answer.usage === null || usageCounts(call)) return ending;
   return { ...ending, answer: { ...answer, usage: null, usageUnknown: 'not-sent' } };
 }
 
 /** Adds the chain's facts to an ending: for a translated answer, the facts of what its provider sent. */
-function withChain({ startedAt }: OpenExchange, ending: Ending, chain: ChainRun): Ending {
+function withChain({ startedAt }: OpenExchange, ending: AnswerEnding, chain: ChainRun): AnswerEnding {
   if (ending.outcome === 'cut') chain.broke();
   const { answer, status, totalMs } = ending;
   // Envoy's log reports an end some time after it happened.

@@ -3,7 +3,7 @@ import { readAnswer } from '../../apis/index.ts';
 import type { AnswerReader } from '../../apis/types.ts';
 import type { HeaderMap } from '../../lib/headers.ts';
 import type { ResponseObserver } from '../plans.ts';
-import type { AnswerFacts as Ending } from '../../record/record.ts';
+import type { AnswerEnding } from '../../record/record.ts';
 import type { OpenExchange } from '../open.ts';
 import { outcomeOf } from './outcome.ts';
 
@@ -13,11 +13,11 @@ export class AnswerObserver implements ResponseObserver {
   readonly #status: number;
   readonly #reader: AnswerReader | null;
   readonly #firstByteMs: number;
-  readonly #done: (open: OpenExchange, ending: Ending) => void;
+  readonly #done: (open: OpenExchange, ending: AnswerEnding) => void;
   #firstTokenMs: number | null = null;
   #ended = false;
 
-  constructor(open: OpenExchange, headers: HeaderMap, done: (open: OpenExchange, ending: Ending) => void) {
+  constructor(open: OpenExchange, headers: HeaderMap, done: (open: OpenExchange, ending: AnswerEnding) => void) {
     this.#open = open;
     this.#done = done;
     this.#status = Number(headers.get(':status') ?? 0);

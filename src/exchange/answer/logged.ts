@@ -1,11 +1,11 @@
 import { readAnswer } from '../../apis/index.ts';
 import { apis } from '../../apis/registry.ts';
 import { usageFromTotals } from '../../apis/reported-usage.ts';
-import type { Answer, AnswerHead, ApiName, Exchange, UsageUnknown } from '../../apis/types.ts';
+import type { Answer, AnswerHead, ApiName, ParsedRequest, UsageUnknown } from '../../apis/types.ts';
 import type { CollectedAnswer, LoggedExchange, ReportedUsage } from '../plans.ts';
 import type { UsageMode } from '../../attach/names.ts';
 import { limits } from '../../lib/limits.ts';
-import type { AnswerFacts as Ending } from '../../record/record.ts';
+import type { AnswerEnding } from '../../record/record.ts';
 import type { AnswerSource } from '../../record/types.ts';
 import type { OpenExchange } from '../open.ts';
 import { outcomeOf } from './outcome.ts';
@@ -17,7 +17,7 @@ import { outcomeOf } from './outcome.ts';
 export function answerSource(
   usage: UsageMode,
   { api, fill, grading }: Pick<OpenExchange, 'api' | 'fill' | 'grading'>,
-  asked: Pick<Exchange, 'audioInputs' | 'audioOutput'> | null,
+  asked: Pick<ParsedRequest, 'audioInputs' | 'audioOutput'> | null,
   body: Buffer | null,
 ): AnswerSource {
   if (usage === 'observe' || fill !== null || (grading !== null && (grading.copy !== null || grading.judge !== null))) return 'copies';
@@ -40,7 +40,7 @@ export function logMetadata({ answerBy, api }: Pick<OpenExchange, 'answerBy' | '
 }
 
 /** The ending of an exchange whose answer was read from Envoy's access log. */
-export function loggedEnding(open: OpenExchange, entry: LoggedExchange): Ending {
+export function loggedEnding(open: OpenExchange, entry: LoggedExchange): AnswerEnding {
   const { status, cutBy, firstByteMs, totalMs } = entry;
   if (status === 0) return { outcome: 'client-gone', status: null, answer: null, firstByteMs: null, firstTokenMs: null, totalMs };
   const whole = entry.collected === null ? cutBy === null : entry.collected.whole;

@@ -1,6 +1,6 @@
 import { renderError } from '../../apis/index.ts';
 import { dialects } from '../../apis/registry.ts';
-import type { AnswerHead, ApiName, DialectFamily, Exchange } from '../../apis/types.ts';
+import type { AnswerHead, ApiName, DialectFamily, ParsedRequest } from '../../apis/types.ts';
 import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest } from '../plans.ts';
 import type { HeaderMap } from '../../lib/headers.ts';
 import { limits } from '../../lib/limits.ts';
@@ -29,7 +29,7 @@ export interface CrossingTarget {
  * Whether a request can be translated to another family's API without loss. Bodies up to limits.translationCheckBytes are translated to
  * find out; larger ones are judged by their facts, and refused later if that was wrong.
  */
-export function translatableTo(exchange: Exchange, body: Buffer, to: CrossingTarget): boolean {
+export function translatableTo(exchange: ParsedRequest, body: Buffer, to: CrossingTarget): boolean {
   const { model, drop, provider } = to;
   const api = dialects[to.family].chatApi;
   if (api === null || !canTranslate(exchange.api, api, exchange, drop)) return false;

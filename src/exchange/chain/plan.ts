@@ -3,7 +3,7 @@ import { limits } from '../../lib/limits.ts';
 import { apis } from '../../apis/registry.ts';
 import { takesAsIs } from '../../apis/translatable.ts';
 import type { Restoring } from '../../apis/mask/restore.ts';
-import type { Exchange } from '../../apis/types.ts';
+import type { ParsedRequest } from '../../apis/types.ts';
 import { attemptClusterKey, chainHeader, chainHosts, clusterName, type FilterRole } from '../../attach/names.ts';
 import type { SluiceMetadata } from '../plans.ts';
 import type { FallbackPolicy, FallbackTrigger, InAnswer, TargetRef } from '../../policy/types.ts';
@@ -116,14 +116,14 @@ function attemptClusters(clusters: readonly string[]): SluiceMetadata {
 }
 
 /** If a chain's targets are endpoints, all attempts run in one cluster and share one role: the most capable of those needed. */
-function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, targets: readonly TargetRef[]): FilterRole[] {
+function rolesOf(context: RequestContext, fallback: FallbackPolicy, exchange: ParsedRequest, targets: readonly TargetRef[]): FilterRole[] {
   const roles = targets.map((target, index) => roleFor(context, fallback, exchange, target, index));
   if (context.envoy.attemptClusters) return roles;
   const role = roles.includes('stream') ? 'stream' : 'next';
   return roles.map(() => role);
 }
 
-function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Exchange, target: TargetRef, index: number): FilterRole {
+function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: ParsedRequest, target: TargetRef, index: number): FilterRole {
   const across = crosses(context, exchange, target);
   // Also for whole answers: Envoy breaks down when it holds and replaces several megabytes.
   if (restoringOf(context, exchange) !== null || tellsOf(context, exchange) !== null) return 'stream';
@@ -133,17 +133,17 @@ function roleFor(context: RequestContext, fallback: FallbackPolicy, exchange: Ex
 }
 
 /** Whether the usage chunk that the policy asked for must be removed; this needs an Envoy that supports chains. */
-function strips(context: RequestContext, exchange: Exchange): boolean {
+function strips(context: RequestContext, exchange: ParsedRequest): boolean {
   return context.envoy.chains && asksForUsage(context, exchange);
 }
 
 /** What the answer tells its app; null if nothing or if this Envoy does not support it. */
-function tellsOf({ section, envoy }: RequestContext, { operation }: Exchange): InAnswer | null {
+function tellsOf({ section, envoy }: RequestContext, { operation }: ParsedRequest): InAnswer | null {
   return section.mode === 'enabled' && envoy.chains && operation === 'generate' ? section.inAnswer : null;
 }
 
 /** Originals to restore in place of mask tokens in the answer; null if there are none or this Envoy does not support it. */
-function restoringOf({ masked, envoy }: RequestContext, { api, operation, jsonOutput }: Exchange): Restoring | null {
+function restoringOf({ masked, envoy }: RequestContext, { api, operation, jsonOutput }: ParsedRequest): Restoring | null {
   if (masked === null || masked.restored.size === 0 || operation !== 'generate' || !envoy.chains) return null;
   return { reading: apis[api].answer.deltas, originals: masked.restored, jsonOutput: jsonOutput !== 'none' };
 }
@@ -171,7 +171,7 @@ const refusalsOnly: FallbackPolicy = {
 const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier', 'learned', 'models', 'experiment', 'default', 'budget']);
 
 /** Whether a model chosen by Sluice may refuse a parameter that the requested model accepts, so that the latter may answer. */
-function mayBeRefused({ envoy }: RequestContext, exchange: Exchange, { action, reason, chain, requested }: Decision): boolean {
+function mayBeRefused({ envoy }: RequestContext, exchange: ParsedRequest, { action, reason, chain, requested }: Decision): boolean {
   if (action !== 'route' || !open.has(reason) || exchange.parameters.length === 0 || !envoy.chains) return false;
   return (
     chain.length < limits.fallbackAttempts &&
@@ -180,7 +180,7 @@ function mayBeRefused({ envoy }: RequestContext, exchange: Exchange, { action, r
 }
 
 /** Whether a target's requests and answers must be translated. */
-function crosses({ generation, provider }: RequestContext, { api }: Exchange, target: TargetRef): boolean {
+function crosses({ generation, provider }: RequestContext, { api }: ParsedRequest, target: TargetRef): boolean {
   const other = generation.providers.get(target.provider);
   return target.provider !== provider.name && (other === undefined || !takesAsIs(other, provider.family, api));
 }

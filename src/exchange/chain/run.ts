@@ -2,17 +2,9 @@ import { performance } from 'node:perf_hooks';
 import type { CacheHit } from '../../cache/cache.ts';
 import type { Cost } from '../../catalog/types.ts';
 import type { Restoring } from '../../apis/mask/restore.ts';
-import type { Answer, Exchange, Recognition } from '../../apis/types.ts';
-import type {
-  FallbackPolicy,
-  FallbackTrigger,
-  InAnswer,
-  PolicyGeneration,
-  PolicySection,
-  Provider,
-  TargetRef,
-} from '../../policy/types.ts';
-import type { ChainFacts as ChainFactsOfRecord } from '../../record/record.ts';
+import type { Answer, ParsedRequest, Recognition } from '../../apis/types.ts';
+import type { FallbackPolicy, FallbackTrigger, InAnswer, PolicySnapshot, PolicySection, Provider, TargetRef } from '../../policy/types.ts';
+import type { ChainEnding as ChainFactsOfRecord } from '../../record/record.ts';
 import { traceparentOf, type TraceFacts } from '../../record/trace.ts';
 import type { AttemptRecord, OutcomeKind } from '../../record/types.ts';
 import type { Expectation } from '../../grades/check-answer.ts';
@@ -23,7 +15,7 @@ import { catalogModel } from '../../route/capabilities.ts';
 
 /** Facts shared by all attempts of one exchange. Holds no prompt text. */
 export interface ChainFacts {
-  readonly generation: PolicyGeneration;
+  readonly generation: PolicySnapshot;
   /** The provider that the app called. */
   readonly provider: Provider;
   /** What the app asked for. */
@@ -314,7 +306,7 @@ function adaptedOf(adapted: readonly string[]): { readonly adapted?: readonly st
 export function timeoutsOf(
   fallback: FallbackPolicy,
   targets: number,
-  exchange: Pick<Exchange, 'stream'>,
+  exchange: Pick<ParsedRequest, 'stream'>,
 ): { readonly perTryMs: number | null; readonly totalMs: number | null } {
   const { attemptMs, firstByteMs, totalMs } = fallback;
   if (!exchange.stream) return { perTryMs: least(attemptMs, totalMs), totalMs };

@@ -5,7 +5,7 @@ import type { HeaderMap } from '../../lib/headers.ts';
 import type { RequestContext } from '../context.ts';
 import { Claims } from '../claims.ts';
 import { cacheQuery, cacheScope, keyInput, nearOf } from '../cache.ts';
-import type { PolicyGeneration } from '../../policy/types.ts';
+import type { PolicySnapshot } from '../../policy/types.ts';
 import type { CacheQuery } from '../../cache/cache.ts';
 import type { KeyInput } from '../../cache/key.ts';
 import type { Fill, FillEnding } from '../../cache/fill.ts';
@@ -26,21 +26,21 @@ export interface RequestOptions {
 }
 
 /** The pipeline's cache query for this request; null if it would not ask the cache. */
-export function queryOf(generation: PolicyGeneration, body: string, pairs: Pairs = [], options: RequestOptions = {}): CacheQuery | null {
+export function queryOf(generation: PolicySnapshot, body: string, pairs: Pairs = [], options: RequestOptions = {}): CacheQuery | null {
   return cacheQuery(...argumentsOf(generation, body, pairs, options));
 }
 
 /** The semantic cache key of this request; null if the semantic cache would not be asked. */
-export function nearKeyOf(generation: PolicyGeneration, body: string, pairs: Pairs = [], options: RequestOptions = {}): string | null {
+export function nearKeyOf(generation: PolicySnapshot, body: string, pairs: Pairs = [], options: RequestOptions = {}): string | null {
   return nearOf(...argumentsOf(generation, body, pairs, options))?.() ?? null;
 }
 
 /** The input of the request's cache key. */
-export function keyInputOf(generation: PolicyGeneration, body: string): KeyInput {
+export function keyInputOf(generation: PolicySnapshot, body: string): KeyInput {
   return keyInput(...argumentsOf(generation, body, [], {}));
 }
 
-function argumentsOf(generation: PolicyGeneration, body: string, pairs: Pairs, options: RequestOptions): Parameters<typeof cacheQuery> {
+function argumentsOf(generation: PolicySnapshot, body: string, pairs: Pairs, options: RequestOptions): Parameters<typeof cacheQuery> {
   const headers = headersOf(pairs);
   const path = options.path ?? paths['openai-chat'];
   const gemini = path.includes(':');

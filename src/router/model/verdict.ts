@@ -1,4 +1,4 @@
-import type { Exchange } from '../../apis/types.ts';
+import type { ParsedRequest } from '../../apis/types.ts';
 import { languageOf } from '../../classify/language.ts';
 import type { TextFeatures } from './features.ts';
 import type { RouterModel } from './model.ts';
@@ -65,7 +65,7 @@ export function thresholdFor(points: readonly PairPoint[], most: number): PairPo
  */
 export function judge(
   model: RouterModel,
-  exchange: Exchange,
+  exchange: ParsedRequest,
   features: TextFeatures,
   weakModel: string,
   settings: LearnedSettings,
@@ -109,7 +109,7 @@ function foreign(text: string, { tokens }: TextFeatures): boolean {
 }
 
 /** The model reads one text. It has seen no requests with tools, media or earlier turns. */
-export function unlike({ tools, images, audioInputs, files, userTurns, lastIsToolResult }: Exchange): Unlike | null {
+export function unlike({ tools, images, audioInputs, files, userTurns, lastIsToolResult }: ParsedRequest): Unlike | null {
   if (tools > 0 || lastIsToolResult) return 'tools';
   if (images > 0 || audioInputs > 0 || files > 0) return 'media';
   return userTurns > 1 ? 'conversation' : null;

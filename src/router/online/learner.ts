@@ -1,4 +1,4 @@
-import type { Exchange } from '../../apis/types.ts';
+import type { ParsedRequest } from '../../apis/types.ts';
 import { limits } from '../../lib/limits.ts';
 import type { BeliefSettings } from './beliefs.ts';
 import { CandidateRouter, type CompareSettings } from '../candidates/router.ts';
@@ -7,7 +7,7 @@ import { PairRouter, spreadOf, type RouterFacts } from './router.ts';
 import { beliefSettings, defaultLearning, type LearningSettings, type UpgradeSettings } from './settings.ts';
 import { exportState, importState, summaryOf, templatesOf, type LearningState, type LearningSummary } from './state.ts';
 import { nearHash, templateOf } from './template.ts';
-import type { Arm, Grade, LearningMark, LearningPair } from './types.ts';
+import type { Arm, LearningGrade, LearningMark, LearningPair } from './types.ts';
 import { Upgrades, type Upgrade } from './upgrades.ts';
 
 /** The part of the learned router's verdict that learning uses. */
@@ -68,7 +68,7 @@ export class OnlineLearner {
   /** Learning's verdict on a request. `view`: null if the section does not route between a pair, or the router was not asked. */
   assess(
     workspace: string,
-    exchange: Pick<Exchange, 'system' | 'toolNames' | 'tools'>,
+    exchange: Pick<ParsedRequest, 'system' | 'toolNames' | 'tools'>,
     { tokens, kind }: TextFacts,
     view: RouterView | null,
     settings: LearningSettings,
@@ -154,7 +154,7 @@ export class OnlineLearner {
    * Learns from one grade of any source. A low one upgrades similar requests at once; a score of either model of the pair changes the
    * belief about its template. The same grade twice counts twice.
    */
-  observe(grade: Grade, settings: UpgradeSettings = defaultLearning): Observed {
+  observe(grade: LearningGrade, settings: UpgradeSettings = defaultLearning): Observed {
     if (this.#frozen) return 'frozen';
     const { mark, workspace, score, weight, time } = grade;
     const arm = armOf(grade);
@@ -206,7 +206,7 @@ export class OnlineLearner {
     if (workspace === null) this.#grades = 0;
   }
 
-  #observeCompared({ workspace, mark, model, score, against, weight, time }: Grade): void {
+  #observeCompared({ workspace, mark, model, score, against, weight, time }: LearningGrade): void {
     if (mark.models === undefined) return;
     const { requested, candidates } = mark.models;
     const prior = candidates.find((candidate) => candidate.model === model) ?? null;
@@ -243,7 +243,7 @@ export class OnlineLearner {
 }
 
 /** Which model of the pair answered; null if neither. */
-function armOf({ mark: { pair }, model }: Grade): Arm | null {
+function armOf({ mark: { pair }, model }: LearningGrade): Arm | null {
   if (pair === null) return null;
   return model === pair.weak ? 'weak' : model === pair.strong ? 'strong' : null;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Exchange } from '../../apis/types.ts';
+import type { ParsedRequest } from '../../apis/types.ts';
 
 /** UTF-16 units of a system prompt that are read: its beginning, where the instructions are, and its end. */
 const headUnits = 8_000;
@@ -14,7 +14,7 @@ const cached = new Map<string, string>();
  * Names, dates, numbers, ids, addresses, quoted material and context are ignored. Without a system prompt and tools, a hash of the kind of
  * work.
  */
-export function templateOf({ system, toolNames, tools }: Pick<Exchange, 'system' | 'toolNames' | 'tools'>, kind: string): string {
+export function templateOf({ system, toolNames, tools }: Pick<ParsedRequest, 'system' | 'toolNames' | 'tools'>, kind: string): string {
   if (system === '' && tools === 0) return hashed(`kind\n${kind}`);
   if (tools > 0) return hashed(`system\n${skeletonHash(system)}\ntools\n${[...toolNames].sort().join('\n')}`);
   return skeletonHash(system);

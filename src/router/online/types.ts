@@ -42,7 +42,7 @@ export interface LearningMark {
 }
 
 /** One grade of one answer. */
-export interface Grade {
+export interface LearningGrade {
   readonly decisionId: string;
   readonly workspace: string;
   readonly mark: LearningMark;
