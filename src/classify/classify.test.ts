@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { keywordRule, lengthRule, measureTiers, ours, readRows } from '../../bench/classifier.ts';
 import { exchangeOf } from '../../test/support/exchange.ts';
 import { classifyRequest } from './index.ts';
-import { defaultThresholds, type Tier, type TierThresholds } from './types.ts';
+import { defaultThresholds, type Domain, type Tier, type TierThresholds } from './types.ts';
 
 const tierOf = (lastUser: string): Tier => classifyRequest(exchangeOf({ lastUser })).tier;
 
@@ -150,6 +150,37 @@ describe('tiers', () => {
     if (not !== '') expect(domain).not.toBe(not);
     if (is !== '') expect(domain).toBe(is);
   });
+
+  // None of these trained the model.
+  it.each<[string, Domain]>([
+    ['What is the maximum dose of paracetamol for an adult?', 'medical'],
+    ['What is the highest dose of diclofenac an adult may take in a day?', 'medical'],
+    ['How many milligrams of melatonin can an adult take?', 'medical'],
+    ['What is the recommended dosage of metformin?', 'medical'],
+    ['Is it safe to take naproxen together with warfarin?', 'medical'],
+    ['Does ciprofloxacin interact with caffeine?', 'medical'],
+    ['Which drugs interact with grapefruit juice?', 'medical'],
+    ['Is ibuprofen contraindicated in kidney disease?', 'medical'],
+    ['When should beta blockers not be given?', 'medical'],
+    ['Wie viel Ibuprofen darf ein Erwachsener am Tag nehmen?', 'medical'],
+    ["Quelle est la dose maximale d'aspirine pour un adulte ?", 'medical'],
+    ['Qual è la dose massima di paracetamolo per un adulto?', 'medical'],
+    ['What are the legal consequences of insider trading?', 'legal'],
+    ['What are the legal consequences of tax fraud?', 'legal'],
+    ['What are the consequences of breaching an NDA?', 'legal'],
+    ['What is the penalty for drunk driving?', 'legal'],
+  ])('never takes a delicate question for a simple one: %s', (lastUser, field) => {
+    const { tier, domain } = classifyRequest(exchangeOf({ lastUser }));
+    expect(domain).toBe(field);
+    expect(tier).not.toBe('simple');
+  });
+
+  it.each(['what is paracetamol actually for', 'What is a thermometer?', 'What is the maximum speed of a falcon?'])(
+    'takes a harmless one in the same words for simple: %s',
+    (lastUser) => {
+      expect(tierOf(lastUser)).toBe('simple');
+    },
+  );
 
   it('names probabilities: those of tasks add up to at most one, the chosen is the highest', () => {
     const { task, tasks, domain, domains, level } = classifyRequest(

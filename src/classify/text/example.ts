@@ -19,6 +19,8 @@ export interface TextRow {
 
 export interface TrainOptions {
   readonly epochs: number;
+  /** How many runs, each with its own order of rows, are averaged. */
+  readonly runs: number;
   readonly rate: number;
   /** Weight decay per step. */
   readonly decay: number;

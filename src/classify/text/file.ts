@@ -40,6 +40,8 @@ const headerSchema = () =>
         routineFrom: z.number(),
         routineUnless: z.number(),
         delicate: z.number(),
+        delicateFrom: z.number(),
+        delicateUnless: z.number(),
         from: z.array(z.number()).min(2).max(32),
         to: z.array(z.number()).min(2).max(32),
       })

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { readCorpus } from './corpus.ts';
 import { readTextModel, textModelFile } from './file.ts';
-import type { TextVerdict } from './model.ts';
+import { rawScore, type TextVerdict } from './model.ts';
+import { scoreCurve } from './training-set.ts';
 
 const prompts = readCorpus(new URL('../../../data/prompts', import.meta.url).pathname).filter((_, at) => at % 40 === 0);
 const of = ({ tasks, fields, tiers, level, score, familiarity }: TextVerdict): unknown => ({
@@ -43,4 +44,17 @@ it('reads texts of any kind: none, signs alone, words without end, scripts witho
     expect(level).toBeGreaterThanOrEqual(1);
     expect(tasks.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1);
   }
+});
+
+it('lifts what is in a delicate field and not surely simple to standard, in its order; never what is routine or surely simple', () => {
+  const curve = scoreCurve(2.6);
+  const [simple, standard] = curve.cuts;
+  const of = (level: number, delicate: number, sure: number, routine = 0): number =>
+    rawScore(curve, { level, delicate, routine, house: -20, tiers: [sure, 1 - sure, 0] });
+  const lifted = [1.2, 1.6, 2, 2.4].map((level) => of(level, 0.35, 0.4));
+  for (const [at, score] of lifted.entries()) {
+    expect(score).toBeGreaterThan(at === 0 ? simple : lifted[at - 1]!);
+    expect(score).toBeLessThan(standard);
+  }
+  for (const score of [of(1.6, 0.25, 0.4), of(1.6, 0.35, 0.7), of(1.6, 0.35, 0.4, 0.3)]) expect(score).toBeLessThan(simple);
 });

@@ -49,8 +49,13 @@ export interface ScoreCurve {
   readonly routine: number;
   readonly routineFrom: number;
   readonly routineUnless: number;
-  /** The most that a medical, legal or financial prompt adds. */
+  /**
+   * The most that a medical, legal or financial prompt adds; the probability of such a field from which on a prompt that is not routine is
+   * at least standard, unless the tier's head is surer than `delicateUnless` that it is simple.
+   */
   readonly delicate: number;
+  readonly delicateFrom: number;
+  readonly delicateUnless: number;
   readonly from: readonly number[];
   readonly to: readonly number[];
 }
@@ -318,7 +323,10 @@ export function rawScore(curve: Omit<ScoreCurve, 'from' | 'to'>, { level, tiers,
   // simple.
   const harm = curve.delicate * Math.max(0, 2 * delicate - 1) * (1 - tiers[0]! + 1.5 * tiers[2]!) * (1 - known);
   const sum = harm + sure * within + (1 - sure) * height - (1 - known) * curve.routine * Math.max(0, 2 * routine - 1) * (1 - tiers[2]!);
-  return routine >= curve.routineFrom && tiers[2]! < curve.routineUnless && known < 0.5 ? Math.min(sum, standard - 0.01) : sum;
+  if (routine >= curve.routineFrom) return tiers[2]! < curve.routineUnless && known < 0.5 ? Math.min(sum, standard - 0.01) : sum;
+  const lifted = delicate >= curve.delicateFrom && tiers[0]! < curve.delicateUnless;
+  // Rises with the sum, so that lifted prompts keep their order.
+  return lifted ? Math.max(sum, simple + 0.001 + 0.1 * Math.max(0, sum)) : sum;
 }
 
 /** The value at `x` of a piecewise linear curve through points; constant before the first and after the last. */

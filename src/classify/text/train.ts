@@ -1,12 +1,13 @@
 import { kind, lettersOf, mostSpelt, PromptGrams } from './grams.ts';
 import { head, outputs, textFields, textTasks } from './heads.ts';
-import { exampleOf, type Hashed, type TextRow, type TrainOptions } from './example.ts';
+import { exampleOf, type Example, type Hashed, type TextRow, type TrainOptions } from './example.ts';
 import { ridgeLevel } from './ridge.ts';
 import { zone } from './scan.ts';
 import type { WordVectors } from './vectors.ts';
 
 export const defaultTraining: TrainOptions = {
   epochs: 10,
+  runs: 4,
   rate: 0.15,
   decay: 1e-5,
   dropout: 0.3,
@@ -83,15 +84,45 @@ function vocabulary(
   return { rows: new Map(kept.map(([hash], at) => [hash, at])), idf, counts: Uint32Array.from(kept, ([, count]) => count) };
 }
 
-/** Trains all heads together by AdaGrad on their own losses. Deterministic: the same rows and options give the same weights. */
+/**
+ * Trains all heads together by AdaGrad on their own losses, in several runs whose weights are averaged: outputs are linear in the weights, so
+ * the average judges as all runs together, and depends less on the order of the rows. Deterministic: the same rows and options give the same
+ * weights.
+ */
 export function trainText(rows: readonly TextRow[], hashed: readonly Hashed[], options: TrainOptions = defaultTraining): TextWeights {
   const { rows: places, idf, counts } = vocabulary(hashed, options);
   const examples = rows.map((row, i) => exampleOf(hashed[i]!, row, places, idf, options.kindScale));
   const weights = new Float32Array(places.size * outputs);
-  const squares = new Float32Array(places.size * outputs).fill(1e-3);
   const bias = new Float32Array(outputs);
-  const random = randomOf(7);
   const taskWeight = balance(rows, options.balance);
+  for (let run = 0; run < options.runs; run++) {
+    const one = descend({ examples, taskWeight, size: places.size, options, seed: firstSeed + run });
+    for (let k = 0; k < weights.length; k++) weights[k]! += one.weights[k]! / options.runs;
+    for (let k = 0; k < outputs; k++) bias[k]! += one.bias[k]! / options.runs;
+  }
+  for (const [, place] of places) for (let k = 0; k < outputs; k++) weights[place * outputs + k]! *= idf[place]!;
+  const meanLevel = ridgeLevel({ rows, hashed, places, idf, options, weights });
+  return { rows: places, idf, counts, weights, bias, meanLevel, kindScale: options.kindScale };
+}
+
+const firstSeed = 7;
+
+interface Descent {
+  readonly examples: readonly Example[];
+  readonly taskWeight: readonly number[];
+  /** Number of n-grams. */
+  readonly size: number;
+  readonly options: TrainOptions;
+  /** Of the order of the rows and of what is dropped. */
+  readonly seed: number;
+}
+
+/** One run over all epochs. */
+function descend({ examples, taskWeight, size, options, seed }: Descent): { readonly weights: Float32Array; readonly bias: Float32Array } {
+  const weights = new Float32Array(size * outputs);
+  const squares = new Float32Array(size * outputs).fill(1e-3);
+  const bias = new Float32Array(outputs);
+  const random = randomOf(seed);
   const order = examples.map((_, i) => i);
   const z = new Float64Array(outputs);
   const gradient = new Float64Array(outputs);
@@ -125,9 +156,7 @@ export function trainText(rows: readonly TextRow[], hashed: readonly Hashed[], o
       }
     }
   }
-  for (const [, place] of places) for (let k = 0; k < outputs; k++) weights[place * outputs + k]! *= idf[place]!;
-  const meanLevel = ridgeLevel({ rows, hashed, places, idf, options, weights });
-  return { rows: places, idf, counts, weights, bias, meanLevel, kindScale: options.kindScale };
+  return { weights, bias };
 }
 
 function balance(rows: readonly TextRow[], power: number): number[] {

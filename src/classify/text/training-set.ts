@@ -59,11 +59,13 @@ export const scoreShape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = {
   slope: 1.2,
   cuts: [0.42, 0.565],
   power: 1_000,
-  house: { power: 0.1, bias: 2.25, steep: 2 },
+  house: { power: 0.1, bias: 2.75, steep: 3 },
   routine: 0.2,
   routineFrom: 0.25,
   routineUnless: 0.9,
   delicate: 0.2,
+  delicateFrom: 0.3,
+  delicateUnless: 0.6,
 };
 
 /**
