@@ -88,11 +88,20 @@ const feeOfCall: Readonly<Record<string, FeeName>> = {
   seconds: 'second',
 };
 
+interface Fees {
+  readonly micros: number;
+  readonly whole: boolean;
+}
+
+const noFees: Fees = { micros: 0, whole: true };
+
 /** What the calls of a usage cost; `whole`: each of them has a price. */
-function feesOf(prices: Prices, { calls }: Usage): { readonly micros: number; readonly whole: boolean } {
+function feesOf(prices: Prices, { calls }: Usage): Fees {
+  // Most usages have none: nothing is allocated for them.
+  if (calls === undefined) return noFees;
   let micros = 0;
   let whole = true;
-  for (const [name, times] of Object.entries(calls ?? {})) {
+  for (const [name, times] of Object.entries(calls)) {
     const fee = Object.hasOwn(feeOfCall, name) ? prices.fees?.[feeOfCall[name]!] : undefined;
     if (fee === undefined) whole = false;
     else micros += times * fee * 1e6;
@@ -101,7 +110,8 @@ function feesOf(prices: Prices, { calls }: Usage): { readonly micros: number; re
 }
 
 /** The product of the factors of a usage; null if one is not stated. */
-function factorOf(prices: Prices, { uplifts = [] }: Usage): number | null {
+function factorOf(prices: Prices, { uplifts }: Usage): number | null {
+  if (uplifts === undefined) return 1;
   let factor = 1;
   for (const name of uplifts) {
     const uplift = prices.uplifts !== undefined && Object.hasOwn(prices.uplifts, name) ? prices.uplifts[name] : undefined;

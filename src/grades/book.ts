@@ -75,9 +75,9 @@ export class GradeBook implements RecordSink {
   #take(id: string, score: number, source: GradeSource, against?: number): GradeResult {
     const entry = this.#entries.get(id);
     if (entry === undefined) return 'unknown';
-    const others = entry.grades.filter((grade) => grade.source !== source);
     const grade: Grade = { decision: id, time: new Date().toISOString(), score, source, ...(against === undefined ? {} : { against }) };
-    entry.grades = [...others, grade];
+    // A source's newer grade replaces its older one; most answers have one grade, from the checks.
+    entry.grades = entry.grades.length === 0 ? [grade] : [...entry.grades.filter((other) => other.source !== source), grade];
     this.#tell(grade, entry.about);
     return 'accepted';
   }
