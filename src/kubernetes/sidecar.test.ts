@@ -15,6 +15,10 @@ const template = {
       ports: [{ name: 'admin', containerPort: 9901 }],
       startupProbe: { httpGet: { path: '/readyz', port: 'admin' }, periodSeconds: 1 },
       volumeMounts: [{ name: 'run', mountPath: '/run/sluice' }],
+      env: [
+        { name: 'SLUICE_LOG', value: '-' },
+        { name: 'SLUICE_ENVOY_MEMORY', valueFrom: { resourceFieldRef: { containerName: 'envoy', resource: 'limits.memory' } } },
+      ],
       restartPolicy: 'Always',
     },
     {
@@ -60,6 +64,10 @@ describe('a gateway in the app’s own pod', () => {
           ports: [{ name: 'sluice-admin', containerPort: 9901 }],
           startupProbe: { httpGet: { path: '/readyz', port: 'sluice-admin' }, periodSeconds: 1 },
           volumeMounts: [{ name: 'sluice-run' }],
+          env: [
+            { name: 'SLUICE_LOG', value: '-' },
+            { name: 'SLUICE_ENVOY_MEMORY', valueFrom: { resourceFieldRef: { containerName: 'sluice-envoy', resource: 'limits.memory' } } },
+          ],
           restartPolicy: 'Always',
         },
       },

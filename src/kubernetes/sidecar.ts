@@ -9,6 +9,10 @@ const probeSchema = z.looseObject({
   httpGet: z.looseObject({ port: z.union([z.string(), z.number()]) }).optional(),
   tcpSocket: z.looseObject({ port: z.union([z.string(), z.number()]) }).optional(),
 });
+/** A variable may be a figure of another container of the pod, such as its limit of memory. */
+const variableSchema = z.looseObject({
+  valueFrom: z.looseObject({ resourceFieldRef: z.looseObject({ containerName: z.string().optional() }).optional() }).optional(),
+});
 const containerSchema = z.looseObject({
   name: z.string(),
   ports: z.array(z.looseObject({ name: z.string() })).default([]),
@@ -16,6 +20,7 @@ const containerSchema = z.looseObject({
   readinessProbe: probeSchema.optional(),
   livenessProbe: probeSchema.optional(),
   volumeMounts: z.array(z.looseObject({ name: z.string() })).default([]),
+  env: z.array(variableSchema).default([]),
 });
 
 /** What the chart's template adds to a pod: the gateway's two containers, their volumes, and the URL for the app. */
@@ -66,6 +71,16 @@ function prefixed(container: SidecarTemplate['containers'][number]): SidecarTemp
     name: withPrefix(container.name),
     ports: container.ports.map((port) => ({ ...port, name: withPrefix(port.name) })),
     volumeMounts: container.volumeMounts.map((mount) => ({ ...mount, name: withPrefix(mount.name) })),
+    env: container.env.map(ofPrefixed),
+  };
+}
+
+function ofPrefixed(variable: z.infer<typeof variableSchema>): z.infer<typeof variableSchema> {
+  const figure = variable.valueFrom?.resourceFieldRef;
+  if (figure?.containerName === undefined) return variable;
+  return {
+    ...variable,
+    valueFrom: { ...variable.valueFrom, resourceFieldRef: { ...figure, containerName: withPrefix(figure.containerName) } },
   };
 }
 

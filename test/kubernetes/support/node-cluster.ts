@@ -172,7 +172,12 @@ export class NodeCluster {
   async finishPod(namespace: string, name: string): Promise<Record<string, unknown>> {
     const phase = async (): Promise<string> =>
       await this.cluster.kubectl('get', 'pod', name, '--namespace', namespace, '--output', 'jsonpath={.status.phase}');
-    await until(async () => ['Succeeded', 'Failed'].includes(await phase()), `the end of pod ${name}`);
+    try {
+      await until(async () => ['Succeeded', 'Failed'].includes(await phase()), `the end of pod ${name}`);
+    } catch (error) {
+      const status = await this.cluster.kubectl('get', 'pod', name, '--namespace', namespace, '--output', 'jsonpath={.status}');
+      throw new Error(`a pod does not end: ${status}`, { cause: error });
+    }
     const said = (await this.logs(namespace, name)).trim().split('\n').at(-1) ?? '';
     await this.cluster.kubectl('delete', 'pod', name, '--namespace', namespace, '--force', '--grace-period=0');
     if (!said.startsWith('{')) throw new Error(`the pod said: ${said}`);
