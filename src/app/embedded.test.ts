@@ -43,9 +43,10 @@ it('without a policy it decides in shadow mode, and says so: log, metric, checks
         { timeout: 60_000 },
       )
       .toBe(200);
-    expect(readFileSync(log, 'utf8')).toMatch(
-      /"level":(?:40|"warn").*no policy was given: the one that comes with Sluice decides in shadow mode/,
-    );
+    // Lines of the log are written in the background.
+    await expect
+      .poll(() => readFileSync(log, 'utf8'), { timeout: 10_000 })
+      .toMatch(/"level":(?:40|"warn").*no policy was given: the one that comes with Sluice decides in shadow mode/);
     expect(await fetch(`${url}/metrics`).then((response) => response.text())).toMatch(/^llm_proxy_policy_embedded 1$/m);
     const { policy } = (await fetch(`${url}/checks`).then((response) => response.json())) as SelfFacts;
     expect(policy.embedded).toBe(true);
