@@ -80,8 +80,11 @@ beforeEach(async () => {
 
 const recordOf = (id: string): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
+/** The newest record, once no answered request waits for its own. */
 async function lastRecord(): Promise<ExchangeRecord> {
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await expect
+    .poll(() => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text()), { timeout: 8_000, interval: 50 })
+    .toMatch(/^llm_proxy_pending_exchanges 0$/m);
   const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as {
     decisions: ExchangeRecord[];
   };

@@ -1,9 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { freePorts } from '../../../src/demo/stack.ts';
 import { until, type TestCluster } from './cluster.ts';
 import type { TestMachine } from './machine.ts';
 import { cniFolder, findTool, type Tool } from './tools.ts';
+
+/** Their usual ports: the node has a network of its own, where nothing else takes them. */
+const kubeletPort = 10_250;
+const metricsPort = 10_249;
 
 /** A real node on a machine inside this one: containerd, kubelet, kube-proxy and CoreDNS. It ends with the machine. */
 export class TestNode {
@@ -42,8 +45,7 @@ export class TestNode {
         this.#cluster.configOf({ 'client-certificate': pki.path(`${name}.crt`), 'client-key': pki.path(`${name}.key`) }),
         { mode: 0o600 },
       );
-    const [kubeletPort, metricsPort] = await freePorts(2);
-    writeFileSync(join(this.#folder, 'kubelet.yaml'), JSON.stringify(this.#kubelet(kubeletPort!)));
+    writeFileSync(join(this.#folder, 'kubelet.yaml'), JSON.stringify(this.#kubelet(kubeletPort)));
     this.#cluster.spawn('kubelet', [
       `--config=${this.#folder}/kubelet.yaml`,
       `--kubeconfig=${this.#config('node1')}`,
@@ -58,7 +60,7 @@ export class TestNode {
       '--hostname-override=node1',
       '--cluster-cidr=10.244.0.0/16',
       '--healthz-bind-address=',
-      `--metrics-bind-address=127.0.0.1:${metricsPort!}`,
+      `--metrics-bind-address=127.0.0.1:${metricsPort}`,
       '--conntrack-max-per-core=0',
     ]);
     writeFileSync(
