@@ -1,5 +1,5 @@
 import type { LedgerBackend } from '../backend.ts';
-import { shownUrl } from '../postgres/url.ts';
+import { shownUrl } from '../shown-url.ts';
 
 /** Error codes of Node for a server that is temporarily unreachable, and of ClickHouse for one that is too busy. */
 const away: ReadonlySet<string> = new Set([

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { SluiceError } from '../../lib/errors.ts';
 import type { SqlDialect } from '../query.ts';
-import { shownUrl } from '../postgres/url.ts';
+import { shownUrl } from '../shown-url.ts';
 import type { LedgerTarget } from '../target.ts';
 
 /** Longest wait for an answer, in ms. */

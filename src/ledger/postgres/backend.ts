@@ -1,5 +1,5 @@
 import type { LedgerBackend } from '../backend.ts';
-import { shownUrl } from './url.ts';
+import { shownUrl } from '../shown-url.ts';
 
 /** Error codes of Node and PostgreSQL for a server that is temporarily unreachable. */
 const away: ReadonlySet<string> = new Set([

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { SluiceError } from '../../lib/errors.ts';
 import type { SqlDialect } from '../query.ts';
 import type { LedgerTarget } from '../target.ts';
-import { shownUrl } from './url.ts';
+import { shownUrl } from '../shown-url.ts';
 
 export type PgClient = pg.Client;
 
