@@ -123,9 +123,12 @@ function shown(problems: readonly Problem[], files: readonly PolicyFile[]): read
   return withoutSecrets(inOrder, files);
 }
 
-/** A tier without candidates may have a misspelt one, which is reported already. */
+/** Problems of candidates that leave a tier without any. */
+const lostCandidates: ReadonlySet<string> = new Set(['unknown-model', 'cross-provider', 'dialect']);
+
+/** A tier without candidates may have one that is misspelt or out of reach, which is reported already. */
 function explains(other: Problem, lacking: Problem): boolean {
-  if (other.code !== 'unknown-model' || other.level !== 'error' || other.file !== lacking.file) return false;
+  if (!lostCandidates.has(other.code) || other.level !== 'error' || other.file !== lacking.file) return false;
   const section = /^(.*?)\.(?:candidates|tiers|overrides|rules)\b/.exec(lacking.path)?.[1] ?? '';
   return other.path.startsWith(`${section}.candidates`) || other.path.startsWith('defaults.candidates');
 }

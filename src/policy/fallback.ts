@@ -19,25 +19,30 @@ const defaultTriggers: readonly FallbackTrigger[] = [
 const defaultAttempts = 3;
 const defaultInspectKiB = 1024;
 
-/** Finds a model's target; null, with a problem reported, if this provider's traffic cannot use it. `path` is below `fallback`. */
-export type ResolveTarget = (text: string, path: readonly PropertyKey[]) => TargetRef | null;
+/**
+ * Finds a model's target; null, with a problem reported, if this provider's traffic cannot use it. `path` is below `fallback`. `asked`: the
+ * requested models whose chain it is in; all if absent.
+ */
+export type ResolveTarget = (text: string, path: readonly PropertyKey[], asked?: readonly string[]) => TargetRef | null;
 
 /** Fills in defaults and resolves models to targets. Null if the section has no fallback. */
 export function compileFallback(document: FallbackDocument | undefined, resolve: ResolveTarget): FallbackPolicy | null {
   if (document === undefined || document.attempts === 1) return null;
-  const list = (models: readonly string[] | undefined, ...path: readonly PropertyKey[]): TargetRef[] =>
-    (models ?? []).map((text, at) => resolve(text, [...path, at])).filter((target) => target !== null);
+  const list = (models: readonly string[] | undefined, path: readonly PropertyKey[], asked?: readonly string[]): TargetRef[] =>
+    (models ?? []).map((text, at) => resolve(text, [...path, at], asked)).filter((target) => target !== null);
   const chains = document.tiers ?? {};
   const tierChains: Record<Tier, readonly TargetRef[]> = {
-    simple: list(chains.simple, 'tiers', 'simple'),
-    standard: list(chains.standard, 'tiers', 'standard'),
-    complex: list(chains.complex, 'tiers', 'complex'),
+    simple: list(chains.simple, ['tiers', 'simple']),
+    standard: list(chains.standard, ['tiers', 'standard']),
+    complex: list(chains.complex, ['tiers', 'complex']),
   };
   return {
     triggers: new Set(document.on ?? defaultTriggers),
     escalate: document.escalate ?? false,
     tierChains,
-    modelChains: new Map(Object.entries(document.models ?? {}).map(([model, targets]) => [model, list(targets, 'models', model)])),
+    modelChains: new Map(
+      Object.entries(document.models ?? {}).map(([model, targets]) => [model, list(targets, ['models', model], [model])]),
+    ),
     pools: (document.pools ?? []).flatMap((pool, at) => compilePool(pool, at, resolve)),
     attempts: document.attempts ?? defaultAttempts,
     attemptMs: ms(document.attemptSeconds),

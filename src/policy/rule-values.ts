@@ -20,7 +20,7 @@ const keyed: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Ranges of numbers; those of a map's values under the map's name. */
-const ranges: Readonly<Record<string, readonly [least: number, most: number]>> = {
+export const ranges: Readonly<Record<string, readonly [least: number, most: number]>> = {
   'verdict.score': [0, 1],
   'verdict.confidence': [0, 1],
   'verdict.tasks': [0, 1],
@@ -44,27 +44,35 @@ interface Node {
 
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && 'op' in value && 'start' in value;
 
-/** `verdict.task` of a member access on a variable; null for anything else. */
+/** `verdict.task` of a member access on a variable, `provider` of a variable; null for anything else. */
 function variableOf(value: unknown): string | null {
+  if (isNode(value) && value.op === 'id' && typeof value.args === 'string') return value.args;
   if (!isNode(value) || value.op !== '.' || !Array.isArray(value.args)) return null;
   const [of, name] = value.args as [unknown, unknown];
   return isNode(of) && of.op === 'id' && typeof name === 'string' ? `${String(of.args)}.${name}` : null;
 }
 
-/** The first comparison of a rule with a value that its variable never has, which cannot be intended; null if there is none. */
-export function valueFault(tree: unknown): ValueFault | null {
+/**
+ * The first comparison of a rule with a value that its variable never has, which cannot be intended; null if there is none. `providers`:
+ * the values of `provider`; null if they are not known.
+ */
+export function valueFault(tree: unknown, providers: readonly string[] | null): ValueFault | null {
+  return faultIn(tree, providers === null ? closed : { ...closed, provider: providers });
+}
+
+type Known = Readonly<Record<string, readonly string[]>>;
+
+function faultIn(tree: unknown, known: Known): ValueFault | null {
   if (Array.isArray(tree)) {
     for (const part of tree) {
-      const fault = valueFault(part);
+      const fault = faultIn(part, known);
       if (fault !== null) return fault;
     }
     return null;
   }
   if (!isNode(tree)) return null;
-  return (
-    (Array.isArray(tree.args) ? (compared(tree.op, tree.args as unknown[]) ?? patternFault(tree.op, tree.args as unknown[])) : null) ??
-    valueFault(tree.args)
-  );
+  const args = Array.isArray(tree.args) ? (tree.args as unknown[]) : null;
+  return (args === null ? null : (compared(tree.op, args, known) ?? patternFault(tree.op, args))) ?? faultIn(tree.args, known);
 }
 
 /** `\b` in a plain string is a backspace, which no prompt contains: a pattern with it never matches. */
@@ -78,7 +86,7 @@ function patternFault(op: string, args: readonly unknown[]): ValueFault | null {
   };
 }
 
-function compared(op: string, args: readonly unknown[]): ValueFault | null {
+function compared(op: string, args: readonly unknown[], known: Known): ValueFault | null {
   const [left, right] = args;
   const keyFault = wrongKey(op, args);
   if (keyFault !== null) return keyFault;
@@ -87,17 +95,17 @@ function compared(op: string, args: readonly unknown[]): ValueFault | null {
   const other = valueOf(left) === null ? left : right;
   if (op === 'in' && isNode(other) && other.op === 'list' && Array.isArray(other.args)) {
     for (const item of other.args as unknown[]) {
-      const fault = textFault(variable, item);
+      const fault = textFault(known, variable, item);
       if (fault !== null) return fault;
     }
     return null;
   }
-  if (op === '==' || op === '!=') return textFault(variable, other);
+  if (op === '==' || op === '!=') return textFault(known, variable, other);
   return ['<', '<=', '>', '>='].includes(op) ? rangeFault(variable, other) : null;
 }
 
-function textFault(variable: string, value: unknown): ValueFault | null {
-  const known = closed[variable];
+function textFault(values: Known, variable: string, value: unknown): ValueFault | null {
+  const known = values[variable];
   if (known === undefined || !isNode(value) || value.op !== 'value' || typeof value.args !== 'string' || known.includes(value.args))
     return null;
   const meant = meantLabel(value.args, known);
@@ -107,7 +115,7 @@ function textFault(variable: string, value: unknown): ValueFault | null {
 
 /** The variable whose value this is, or the map whose entry this is; null for anything else. */
 function valueOf(value: unknown): string | null {
-  if (!isNode(value) || !Array.isArray(value.args)) return null;
+  if (!isNode(value) || !Array.isArray(value.args)) return variableOf(value);
   const [of] = value.args as unknown[];
   const map = value.op === '[]' || value.op === '.' ? variableOf(of) : null;
   return map !== null && Object.hasOwn(keyed, map) ? map : variableOf(value);

@@ -226,9 +226,14 @@ function constantOf(run: (context: object) => unknown): boolean | null {
 
 /**
  * Compiles and type-checks a rule's expression. `headers`: names, lower case, that it may read; one missing from a request is ''. An
- * evaluation error counts as no match and is passed to `onError`.
+ * evaluation error counts as no match and is passed to `onError`. `providers`: the names that `provider` may have; null: not checked.
  */
-export function compileExpression(source: string, headers: ReadonlySet<string>, onError: (error: unknown) => void): CompiledExpression {
+export function compileExpression(
+  source: string,
+  headers: ReadonlySet<string>,
+  onError: (error: unknown) => void,
+  providers: readonly string[] | null = null,
+): CompiledExpression {
   const check = environment.check(source);
   if (!check.valid) {
     const message = check.error?.summary ?? check.error?.message ?? 'not a CEL expression';
@@ -243,7 +248,7 @@ export function compileExpression(source: string, headers: ReadonlySet<string>, 
       offset: hidden.offset,
     };
   const tree = environment.parse(source).ast;
-  const fault = valueFault(tree);
+  const fault = valueFault(tree, providers);
   if (fault !== null) return { ok: false, ...fault };
   const linear = linearise(source, tree);
   if (!linear.ok) return linear;

@@ -21,7 +21,9 @@ import type { DirectiveDocument, SectionDocument, SettingsDocument } from './sch
 import type { PolicySource } from './source-map.ts';
 import { Targets, type Reach } from './targets.ts';
 import { checkTeaching } from './teaching-checks.ts';
-import { checkIdle, checkKeyFile, checkThresholds, checkTierPrices, emptyMatch, matchesEverything, SecureModels } from './warnings.ts';
+import { MissingKeys } from './missing-keys.ts';
+import { breadthOf, broadMatch, type Breadth } from './broad-patterns.ts';
+import { checkIdle, checkKeyFile, checkThresholds, checkTierPrices, SecureModels } from './warnings.ts';
 import type {
   CompiledRule,
   Directive,
@@ -54,6 +56,7 @@ export class SectionCompiler {
   readonly #reporter: Reporter;
   readonly #targets: Targets;
   readonly #secure = new SecureModels();
+  readonly #missingKeys = new MissingKeys();
   /** Sections that define routing, and whether any provider's traffic can be routed: a list may be for only one of them. */
   readonly #routable = new Map<string, { readonly place: Place; any: boolean }>();
 
@@ -61,7 +64,7 @@ export class SectionCompiler {
   readonly #bareTiers = new Map<string, { readonly place: Place; readonly tier: Tier; readonly names: Set<string> }>();
   readonly #expressions = new Map<string, CompiledExpression>();
   readonly #patterns = new Map<string, string | null>();
-  readonly #everywhere = new Map<string, boolean>();
+  readonly #breadths = new Map<string, Breadth | null>();
   /** Every model's name; computed when a hint needs them. */
   #models: ReadonlySet<string> | null = null;
 
@@ -87,7 +90,7 @@ export class SectionCompiler {
     };
     const allow = new Set(settings.allowProviders ?? []);
     this.#checkProviders(settings.allowProviders ?? [], place('allowProviders'));
-    const reach: Reach = { provider, allow };
+    const reach: Reach = { provider, allow, keys: new Set(Object.keys(settings.keys ?? {})) };
     const routed = new Set<Tier>(settings.tiers ?? tiers);
     const candidates = this.#candidates(settings, place('candidates'), reach);
     // A section for all providers may hold candidates that suit only one of them; the others are then not routed.
@@ -144,7 +147,9 @@ export class SectionCompiler {
         settings.baseline === undefined
           ? null
           : this.#targets.resolve(settings.baseline, place('baseline'), [], { provider, allow: new Set(this.#context.providers.keys()) }),
-      fallback: compileFallback(settings.fallback, (text, path) => this.#chained(text, place('fallback'), path, reach)),
+      fallback: compileFallback(settings.fallback, (text, path, asked) =>
+        this.#chained(text, place('fallback'), path, { ...reach, asked }),
+      ),
       credentials: settings.credentials ?? 'app',
       keys: this.#keys(settings, document.match?.provider === undefined ? null : provider, place),
       websockets: settings.websockets ?? (settings.failClosed === true || (settings.sensitivity ?? []).length > 0 ? 'refuse' : 'allow'),
@@ -227,6 +232,7 @@ export class SectionCompiler {
   finish(): void {
     this.#targets.finish();
     this.#secure.finish(this.#reporter);
+    this.#missingKeys.finish(this.#reporter);
     for (const { place, tier, names } of this.#bareTiers.values()) {
       this.#say(
         'error',
@@ -278,18 +284,16 @@ export class SectionCompiler {
 
   #learned(settings: SettingsDocument, place: Place, reach: Reach): PolicySection['learned'] {
     for (const [at, model] of (settings.learned?.strong ?? []).entries()) this.#checkNamed(model, place, ['strong', at]);
-    return compileLearned(settings.learned, (text) => this.#targets.resolve(text, place, ['weak'], reach));
+    return compileLearned(settings.learned, (text) =>
+      this.#targets.resolve(text, place, ['weak'], { ...reach, asked: settings.learned?.strong }),
+    );
   }
 
   #modelsOf(settings: SettingsDocument, place: Place, reach: Reach): PolicySection['models'] {
     for (const [at, model] of (settings.models?.for ?? []).entries()) this.#checkNamed(model, place, ['for', at]);
-    return compileModels(settings.models, (text, at) => {
-      const target = this.#targets.resolve(text, place, ['list', at], { ...reach, translate: true });
-      if (target === null) return null;
-      this.#targets.checkCandidate(target, place, ['list', at]);
-      this.#checkKey(target, place, ['list', at], reach);
-      return target;
-    });
+    return compileModels(settings.models, (text, at) =>
+      this.#chained(text, place, ['list', at], { ...reach, asked: settings.models?.for }),
+    );
   }
 
   /** Apps may request models that the catalog lacks, so this is only a warning. */
@@ -405,23 +409,14 @@ export class SectionCompiler {
     }
   }
 
-  /** Another provider's traffic carries that provider's key, so the gateway needs its own. */
-  #hasKey(target: TargetRef, { provider }: Reach): boolean {
+  /** Another provider's traffic carries that provider's key, so the gateway or the section needs its own. */
+  #hasKey(target: TargetRef, { provider, keys }: Reach): boolean {
     const other = this.#context.providers.get(target.provider);
-    return target.provider === provider.name || other?.credential !== null || other.signing !== null;
+    return target.provider === provider.name || other?.credential !== null || other.signing !== null || keys?.has(other.name) === true;
   }
 
   #checkKey(target: TargetRef, place: Place, path: readonly PropertyKey[], reach: Reach): void {
-    if (this.#hasKey(target, reach)) return;
-    const { provider } = reach;
-    this.#say(
-      'warning',
-      'no-credential',
-      place,
-      path,
-      `requests for ${provider.name} cannot go to ${target.provider}/${target.model}: the gateway has no key for ${target.provider}`,
-      `Set providers.${target.provider}.credentialFile.`,
-    );
+    if (!this.#hasKey(target, reach) && !this.#targets.isAside(reach)) this.#missingKeys.note(place, path, target, reach.provider.name);
   }
 
   #directive(document: DirectiveDocument, place: Place, path: readonly PropertyKey[], reach: Reach): Directive | null {
@@ -438,7 +433,7 @@ export class SectionCompiler {
     return target === null ? null : { kind: 'model', target, ...fallback };
   }
 
-  /** Resolves a target of a chain, which may speak another API. */
+  /** Resolves a target that may speak another API. */
   #chained(text: string, place: Place, path: readonly PropertyKey[], reach: Reach): TargetRef | null {
     const target = this.#targets.resolve(text, place, path, { ...reach, translate: true });
     if (target === null) return null;
@@ -487,10 +482,12 @@ export class SectionCompiler {
         );
         return [];
       }
-      const then = this.#directive(document.then, place, [at, 'then'], reach);
-      // A modality condition applies only to prompts.
-      if (document.when.modality !== undefined && then?.kind === 'model')
+      const then = this.#directive(document.then, place, [at, 'then'], { ...reach, asked: document.when.model });
+      // Conditions on what a prompt carries or asks for apply only to prompts.
+      if ((document.when.modality ?? document.when.task) !== undefined && then?.kind === 'model') {
         this.#targets.checkCandidate(then.target, place, [at, 'then', 'model']);
+        this.#targets.checkModality(document.when.modality ?? [], then.target, place, [at, 'then', 'model']);
+      }
       const hinted = document.when.quality !== undefined || document.when.task !== undefined;
       return then === null
         ? []
@@ -554,7 +551,7 @@ export class SectionCompiler {
           `rule ${document.name} is never true: ${expression.never}`,
           'Correct the condition, or remove the rule.',
         );
-      const every = emptyMatch(document.when);
+      const every = broadMatch(document.when);
       if (every !== null)
         this.#reporter.sayInside(
           'warning',
@@ -562,7 +559,7 @@ export class SectionCompiler {
           place,
           [at, 'when'],
           every.offset,
-          `every text matches ${every.pattern}`,
+          `${every.breadth === 'usual' ? 'nearly every' : 'every'} text matches ${every.pattern}`,
           'Correct the pattern, or leave it out.',
         );
       if (expression.constant === true && !onlyShapes(document.then)) always ??= document.name;
@@ -605,15 +602,17 @@ export class SectionCompiler {
     if (expression === undefined)
       this.#expressions.set(
         key,
-        (expression = compileExpression(source, this.#context.ruleHeaders, (error) => this.#context.onRuleError(name, error))),
+        (expression = compileExpression(source, this.#context.ruleHeaders, (error) => this.#context.onRuleError(name, error), [
+          ...this.#context.providers.keys(),
+        ])),
       );
     return expression;
   }
 
-  #everything(source: string): boolean {
-    let every = this.#everywhere.get(source);
-    if (every === undefined) this.#everywhere.set(source, (every = matchesEverything(source)));
-    return every;
+  #breadth(source: string): Breadth | null {
+    let breadth = this.#breadths.get(source);
+    if (breadth === undefined) this.#breadths.set(source, (breadth = breadthOf(source)));
+    return breadth;
   }
 
   #patternFault(source: string): string | null {
@@ -641,14 +640,15 @@ export class SectionCompiler {
         );
         return [];
       }
-      if (document.then.mask !== true && this.#everything(document.pattern))
+      const breadth = this.#breadth(document.pattern);
+      if (breadth !== null && (document.then.mask !== true || breadth !== 'empty'))
         this.#say(
           'warning',
           'matches-everything',
           place,
           [at, 'pattern'],
-          `every prompt matches ${document.name}`,
-          'Correct the pattern: a part that may be empty is found everywhere.',
+          `${breadth === 'usual' ? 'nearly every' : 'every'} prompt matches ${document.name}`,
+          breadth === 'empty' ? 'Correct the pattern: a part that may be empty is found everywhere.' : 'Write a narrower pattern.',
         );
       const pattern: SensitivePattern = {
         source: document.pattern,

@@ -14,6 +14,10 @@ export interface Reach {
   readonly allow: ReadonlySet<string>;
   /** Whether a target may speak another API than the traffic: requests and answers are translated for it. */
   readonly translate?: boolean;
+  /** Providers for which the section has keys of its own. */
+  readonly keys?: ReadonlySet<string>;
+  /** The requested models that the target is meant for; all if absent. */
+  readonly asked?: readonly string[] | undefined;
 }
 
 interface Unused {
@@ -22,7 +26,12 @@ interface Unused {
   readonly code: string;
   readonly message: string;
   readonly fix: string;
+  /** Whether only traffic that does not ask for the target has been seen. */
+  readonly aside: boolean;
 }
+
+/** Which ability of a model each kind of content needs; null: none that the catalog states. */
+const needed = { vision: 'vision', audio: 'audioInput', files: 'files', tools: 'tools', code: null } as const;
 
 /** Capabilities that requests need often enough to warn about in advance. */
 const watched = ['tools', 'vision', 'jsonSchema'] as const;
@@ -36,6 +45,8 @@ export class Targets {
   readonly #catalog: Catalog;
   readonly #reporter: Reporter;
   readonly #used = new Set<string>();
+  /** Used, but only by traffic that does not ask for the models that the target is meant for. */
+  readonly #usedAside = new Set<string>();
   readonly #unused = new Map<string, Unused>();
 
   constructor(providers: ReadonlyMap<string, Provider>, catalog: Catalog, reporter: Reporter) {
@@ -45,7 +56,10 @@ export class Targets {
   }
 
   /** Resolves `model` or `provider/model`. Null if this provider's traffic cannot use it, or it does not exist. */
-  resolve(text: string, place: Place, path: readonly PropertyKey[], { provider, allow, translate }: Reach): TargetRef | null {
+  resolve(text: string, place: Place, path: readonly PropertyKey[], reach: Reach): TargetRef | null {
+    const { provider, allow, translate } = reach;
+    const aside = this.isAside(reach);
+    const who = reach.asked === undefined || aside ? 'no traffic of this section' : `no traffic that asks for ${reach.asked.join(', ')}`;
     const target = this.#find(text, provider);
     if (target === null) {
       const slash = text.indexOf('/');
@@ -86,36 +100,60 @@ export class Targets {
         translate !== true && translatable(provider.family, owner.family)
           ? ` Chains are translated: fallback may name it, with ${owner.name} in allowProviders.`
           : '';
-      this.#leave(
-        key,
+      this.#leave(key, {
         place,
         path,
-        'dialect',
-        `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated here`,
-        `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.${instead}`,
-      );
+        aside,
+        code: 'dialect',
+        message: `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated here`,
+        fix: `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.${instead}`,
+      });
       return null;
     }
     if (owner !== provider && !allow.has(owner.name)) {
-      this.#leave(
-        key,
+      this.#leave(key, {
         place,
         path,
-        'cross-provider',
-        `${text} is a model of ${owner.name}, and no traffic of this section may go there`,
-        `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`,
-      );
+        aside,
+        code: 'cross-provider',
+        message: `${text} is a model of ${owner.name}, and ${who} may go there`,
+        fix: `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`,
+      });
       return null;
     }
-    this.#used.add(key);
+    (aside ? this.#usedAside : this.#used).add(key);
     return target;
+  }
+
+  /** Whether a target is meant for models that only other providers have: this traffic does not ask for them. */
+  isAside({ provider, asked }: Reach): boolean {
+    return (
+      (asked ?? []).length > 0 && asked!.every((model) => this.known(model) && this.entry({ provider: provider.name, model }) === null)
+    );
+  }
+
+  /** Reports that a model is not known to take what the requests for it carry: its rule then does nothing. */
+  checkModality(kinds: readonly (keyof typeof needed)[], target: TargetRef, place: Place, path: readonly PropertyKey[]): void {
+    for (const kind of kinds) {
+      const ability = needed[kind];
+      const entry = this.entry(target);
+      if (ability === null || entry === null || !answersPrompts(entry) || entry.capabilities[ability] === true) continue;
+      this.#reporter.say(
+        'warning',
+        'capability',
+        place,
+        path,
+        `${target.model} is not known to have ${ability}, which requests with ${kind} need: they do not go to it`,
+        'Name a model that has it, or state it under catalog.overrides.',
+      );
+    }
   }
 
   /** Reports problems of a single candidate. */
   checkCandidate(target: TargetRef, place: Place, path: readonly PropertyKey[]): void {
     const entry = this.entry(target);
     if (entry === null) return;
-    if (entry.mode === 'embedding' || entry.mode === 'other') {
+    if (!answersPrompts(entry)) {
       this.#reporter.say(
         'error',
         'capability',
@@ -218,10 +256,11 @@ export class Targets {
     return [...this.#providers.values()].some((provider) => this.entry({ provider: provider.name, model }) !== null);
   }
 
-  /** Call after all sections are compiled: reports models that no traffic can use. */
+  /** Call after all sections are compiled: reports models that no traffic can use, or none that asks for what they are meant for. */
   finish(): void {
-    for (const [key, { place, path, code, message, fix }] of this.#unused) {
-      if (!this.#used.has(key)) this.#reporter.say('error', code, place, path, message, fix);
+    for (const [key, { place, path, code, message, fix, aside }] of this.#unused) {
+      if (this.#used.has(key) || (aside && this.#usedAside.has(key))) continue;
+      this.#reporter.say(this.#usedAside.has(key) ? 'warning' : 'error', code, place, path, message, fix);
     }
   }
 
@@ -237,13 +276,22 @@ export class Targets {
     return null;
   }
 
-  #leave(key: string, place: Place, path: readonly PropertyKey[], code: string, message: string, fix: string): void {
+  #leave(key: string, unused: Unused): void {
+    const before = this.#unused.get(key);
     // If some traffic speaks the model's API, only a permission is missing.
-    if (!this.#unused.has(key) || (code === 'cross-provider' && this.#unused.get(key)!.code === 'dialect'))
-      this.#unused.set(key, { place, path, code, message, fix });
+    if (
+      before === undefined ||
+      (before.aside && !unused.aside) ||
+      (before.aside === unused.aside && unused.code === 'cross-provider' && before.code === 'dialect')
+    )
+      this.#unused.set(key, unused);
   }
 
   #key(place: Place, path: readonly PropertyKey[]): string {
     return [place.source.file.name, ...place.base, ...path].join('\n');
   }
+}
+
+function answersPrompts({ mode }: ModelEntry): boolean {
+  return mode !== 'embedding' && mode !== 'other';
 }

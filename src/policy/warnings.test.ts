@@ -118,6 +118,63 @@ describe('validate warns of what harms or does nothing', () => {
       'version: 1\nproviders: { mistral: { credentialFiles: [/k, "$MISTRAL_KEY"] } }\ndefaults: { mode: off }\n',
       /^warning 2 key-file: \$MISTRAL_KEY is no path/,
     ],
+    ...['op://vault/key', 'file:///run/key', 'ssm:/prod/key', '{vault://x}', 'projects/p/secrets/s/versions/1', '~/key', '<path:a#b>'].map(
+      (file): [string, string, RegExp] => [
+        `the key ${file}`,
+        `version: 1\nproviders: { openai: { credentialFile: "${file}" } }\ndefaults: { mode: off }\n`,
+        /^warning 2 key-file: .* is no path/,
+      ],
+    ),
+    ...[
+      'request.promptTokens > 1000 && !(request.promptTokens > 500)',
+      "request.model in ['a', 'b'] && request.model == 'c'",
+      'request.stream && !request.stream',
+      'verdict.confidence < 0.0',
+      "request.model.startsWith('gpt') && request.model == 'claude'",
+      "(request.model == 'a' || request.model == 'b') && request.model == 'c'",
+      "!(request.model != 'a' || request.stream) && request.stream",
+    ].map((when): [string, string, RegExp] => [when, rule(when), /^warning 4 unreachable: rule a is never true/]),
+    ['a provider that is none', rule("provider == 'opennai'"), /^error 4 cel: provider is never 'opennai'.* Did you mean openai\?/],
+    ...['[a-z]', '\\\\s', '\\\\w', '\\\\b', '(?i)[aeiou]'].map((pattern): [string, string, RegExp] => [
+      `the pattern ${pattern}`,
+      policy(`sensitivity: [{ name: s, pattern: "${pattern}", then: { block: no } }]`),
+      /^warning 4 matches-everything: nearly every prompt matches s\. Write a narrower pattern/,
+    ]),
+    [
+      'a mask for every word',
+      policy("sensitivity: [{ name: s, pattern: '[a-z]+', then: { mask: true } }]"),
+      /^warning 4 matches-everything: nearly every prompt matches s/,
+    ],
+    [
+      'the letters in a rule',
+      rule("request.lastUser.matches('[a-z]')"),
+      /^warning 4 matches-everything: nearly every text matches \[a-z\]/,
+    ],
+    [
+      'lengths out of order',
+      policy('thresholds: { simple: { score: 0.3, tokens: 5000 }, standard: { score: 0.6, tokens: 1000 } }'),
+      /^warning 4 no-effect: standard ends at 1000 tokens, before simple at 5000/,
+    ],
+    [
+      'a chain for a model whose own traffic cannot take it',
+      policy('fallback: { models: { gpt-5.1: [anthropic/claude-sonnet-4-6] } }'),
+      /^warning 4 cross-provider: anthropic\/claude-sonnet-4-6 is a model of anthropic, and no traffic that asks for gpt-5\.1 may go there\. Add anthropic to allowProviders/,
+    ],
+    [
+      'a chain that names another API beside one that works',
+      policy('fallback: { models: { gpt-5.1: [gpt-5-mini, anthropic/claude-sonnet-4-6] } }'),
+      /^warning 4 cross-provider: anthropic/,
+    ],
+    [
+      'models to compare that are out of reach',
+      policy('models: { for: [gpt-5.1], list: [anthropic/claude-sonnet-4-6, gpt-5-mini, gpt-5.1], maxQualityLoss: 2% }'),
+      /^warning 4 cross-provider: anthropic\/claude-sonnet-4-6 is a model of anthropic, and no traffic that asks for gpt-5\.1/,
+    ],
+    [
+      'an override for a model of another API',
+      policy('overrides: [{ name: o, when: { model: [gpt-5.1] }, then: { model: anthropic/claude-sonnet-4-6 } }]'),
+      /^warning 4 dialect: anthropic\/claude-sonnet-4-6 speaks the anthropic API/,
+    ],
     [
       'two documents',
       `version: 1\ndefaults: { ${candidates} }\n---\nversion: 1\n`,
@@ -134,6 +191,41 @@ describe('validate warns of what harms or does nothing', () => {
     expect(
       said(policy('overrides: [{ name: code, when: { modality: [code] }, then: { model: text-embedding-3-small } }]'), true),
     ).toContainEqual(expect.stringMatching(/^error 4 capability: text-embedding-3-small does not answer prompts/));
+  });
+
+  it('of a model that does not take what its requests carry', () => {
+    const to = (when: string, model: string): string => policy(`overrides: [{ name: o, when: { ${when} }, then: { model: ${model} } }]`);
+    expect(said(to('modality: [vision]', 'gpt-3.5-turbo'), true)).toContainEqual(
+      expect.stringMatching(/^warning 4 capability: gpt-3\.5-turbo is not known to have vision, which requests with vision need/),
+    );
+    expect(said(to('task: [code]', 'whisper-1'), true)).toContainEqual(
+      expect.stringMatching(/^error 4 capability: whisper-1 does not answer prompts/),
+    );
+    expect(said(to('modality: [vision, code]', 'gpt-5-mini'), true).join()).not.toContain('not known to have vision');
+  });
+
+  it('once of a provider without a key, with all that cannot go there', () => {
+    const all = said(
+      `version: 1
+defaults:
+  allowProviders: [openai, anthropic, mistral]
+  candidates: { simple: [gpt-5-nano, mistral/mistral-small-latest], standard: [gpt-5-mini], complex: [gpt-5.1, mistral/mistral-large-latest] }
+  fallback: { tiers: { complex: [mistral/mistral-large-latest] } }
+  otherApis: always
+providers: { openai: { credentialFile: /k } }
+`,
+    );
+    expect(all).toEqual([
+      'warning 4 no-credential: requests for openai, anthropic, google, deepseek cannot go to mistral/mistral-small-latest and 1 other model of it: the gateway has no key for mistral. Set providers.mistral.credentialFile.',
+    ]);
+  });
+
+  it('only of the candidate that a tier lacks, not of the tier as well', () => {
+    expect(
+      said(
+        'version: 1\nsections: [{ name: o, match: { provider: [openai] }, candidates: { simple: [claude-haiku-4-5], standard: [gpt-5-mini], complex: [gpt-5.1] } }]\n',
+      ),
+    ).toEqual([expect.stringMatching(/^error 2 (?:dialect|cross-provider): claude-haiku-4-5/)]);
   });
 
   it('gives the real reason why a candidate cannot be used, and the way that works', () => {
@@ -156,6 +248,22 @@ describe('validate warns of what harms or does nothing', () => {
     ['one way of an or', rule('request.promptTokens < 0 || request.stream')],
     ['what is not said', rule('!(request.promptTokens > 10 && request.promptTokens < 5)')],
     ['other things', rule('request.tools > 10 && request.images < 5')],
+    ['a value among some', rule("request.model in ['a', 'b'] && request.model == 'a' && !request.stream")],
+    ['a beginning and an exception', rule("request.model.startsWith('gpt') && request.model != 'gpt-4' && !request.model.endsWith('x')")],
+    ['one way that is left', rule("(request.model == 'a' || request.model == 'b') && request.model != 'a'")],
+    ['a provider of the policy', rule("provider == 'openai' || provider in ['anthropic']")],
+    [
+      'a pattern for any header',
+      `version: 1\nworkspaces: { ruleHeaders: [x-team] }\ndefaults:\n  ${candidates}\n  rules: [{ name: a, when: "caller.headers['x-team'].matches('.+')", then: { tier: complex } }]\n`,
+    ],
+    [
+      'a chain for one of several providers',
+      policy('fallback: { models: { gpt-5.1: [gpt-5-mini], claude-sonnet-4-6: [claude-haiku-4-5] } }'),
+    ],
+    [
+      "a section's own key",
+      `version: 1\nsections: [{ name: o, match: { provider: [openai] }, allowProviders: [mistral], keys: { mistral: /k }, ${candidates}, fallback: { tiers: { complex: [mistral/mistral-large-latest] } }, sensitivity: [{ name: s, pattern: secret, then: { model: mistral/mistral-large-latest } }] }]\n`,
+    ],
     [
       'siblings of a known workspace',
       `version: 1\ncallers: { believe: { workspace: gateway } }\nworkspaces: { known: [team-a, app1] }\ndefaults: { ${candidates} }\nsections: [{ name: a, match: { workspace: [team-b, app2, other] }, mode: shadow }]\n`,

@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js';
+import { counted } from '../lib/counted.ts';
 import type { ModelEntry } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
 import type { LoadedFile } from './load.ts';
@@ -9,30 +9,6 @@ import type { Problem, TargetRef } from './types.ts';
 
 /** Reports a warning at a path below a place of the policy. */
 type Say = (path: readonly PropertyKey[], message: string, fix: string) => void;
-
-/** Texts with nothing in common: a pattern found in all of them is found in every prompt. */
-const unlike = ['a', '7', 'Ω', '. '];
-
-/** Whether a pattern matches any text. `source` is in RE2 syntax. */
-export function matchesEverything(source: string): boolean {
-  const pattern = RE2JS.compile(source);
-  return pattern.test('') || unlike.every((text) => pattern.test(text));
-}
-
-/** Patterns of `matches` calls in a rule's expression. */
-const matchesCall = /\.matches\(\s*r?(["'])((?:\\.|(?!\1).)*)\1\s*\)/g;
-
-/** A pattern in a rule's expression that every text matches; null if there is none. `offset`: UTF-16 units. */
-export function emptyMatch(source: string): { readonly pattern: string; readonly offset: number } | null {
-  for (const { 2: pattern, index } of source.matchAll(matchesCall)) {
-    try {
-      if (matchesEverything(pattern!)) return { pattern: pattern!, offset: index };
-    } catch {
-      // Invalid patterns are reported elsewhere.
-    }
-  }
-  return null;
-}
 
 /** Warns if a section enables routing but names nothing to route to. */
 export function checkIdle(settings: SettingsDocument, say: Say): void {
@@ -46,16 +22,23 @@ export function checkIdle(settings: SettingsDocument, say: Say): void {
   say([], 'mode is enabled, and nothing says where requests go: all keep their model', 'List models under candidates.');
 }
 
-/** Warns if no prompt can be of a tier. */
+/** Warns if no prompt can be standard, or none above a length that standard ends before simple does. */
 export function checkThresholds({ thresholds }: SettingsDocument, say: Say): void {
   if (thresholds === undefined) return;
   const { simple, standard } = thresholds;
-  if (standard.score > simple.score || (standard.tokens ?? Infinity) > (simple.tokens ?? Infinity)) return;
-  say(
-    ['standard', 'score'],
-    `no prompt is standard: standard ends at ${standard.score}, and simple at ${simple.score}`,
-    'Let standard end above simple.',
-  );
+  const [few, many] = [simple.tokens ?? Infinity, standard.tokens ?? Infinity];
+  if (standard.score <= simple.score && many <= few)
+    say(
+      ['standard', 'score'],
+      `no prompt is standard: standard ends at ${standard.score}, and simple at ${simple.score}`,
+      'Let standard end above simple.',
+    );
+  else if (many < few)
+    say(
+      ['standard', 'tokens'],
+      `standard ends at ${counted(many, 'token')}, before simple${few === Infinity ? ', which has no such end' : ` at ${few}`}: a longer prompt is simple or complex, never standard`,
+      'Let standard end above simple.',
+    );
 }
 
 /** Price for a typical ratio: four input tokens per output token. */
@@ -111,13 +94,15 @@ export function checkPrices(facts: object, entry: ModelEntry | null, say: Say): 
 
 /** Warns if a key file is written as other products refer to secrets. */
 export function checkKeyFile(file: string, say: Say): void {
+  // A scheme (env:, op://, file:), a variable, a template, a home folder, a secret's resource name, or the name of a variable.
   const foreign =
-    /^(?:os\.environ\b|env[:.]|secret[:.]|vault[:.]|aws[:.]|arn:|gcp[:.]|\$|\{\{|%\w+%)/i.test(file) ||
+    /^(?:[a-z][a-z0-9+.-]*:|os\.environ\b|(?:env|secrets?|vault|aws|gcp)\.|[$~@%<{[]|projects\/[^/]+\/secrets\/)/i.test(file) ||
+    /\$\{|\$\(|\{\{/.test(file) ||
     /^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(file);
   if (foreign)
     say(
       [],
-      `${file} is no path: here stands the file that holds the key, and variables are not replaced`,
+      `${file} is no path: this is the file that holds the key, and variables and addresses are not resolved`,
       'Write the key into a file (a mounted Secret) and name that.',
     );
 }
