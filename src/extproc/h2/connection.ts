@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import { limits } from '../../lib/limits.ts';
 import {
   ConnectionError,
@@ -9,8 +8,6 @@ import {
   frameHeaderBytes,
   frameOf,
   frameType,
-  maxFramePayload,
-  maxFramePayloadSetting,
   maxWindow,
   numbersFrame,
   setting,
@@ -19,8 +16,11 @@ import {
   type ErrorCode,
 } from './frames.ts';
 import { FrameCutter, type FrameSink } from './frame-cutter.ts';
-import { CompressionError, emptyTableSizeUpdate, HeaderDecoder, headerTableBytes, type Header } from './hpack.ts';
+import { checkPing, checkPriority, ControlRate, grownBy, onlyCosts, peerSettings } from './control-frames.ts';
+import { HeaderBlocks, type HeaderBlock } from './header-blocks.ts';
+import { CompressionError, emptyTableSizeUpdate, type Header } from './hpack.ts';
 import { MemoryInFlight, type Unsent } from './memory.ts';
+import { notableUnsentBytes, Outgoing } from './outgoing.ts';
 import { contentLength, isMalformed } from './request-headers.ts';
 import { Http2Stream, type StreamOwner } from './stream.ts';
 
@@ -33,24 +33,12 @@ export type AcceptStream = (stream: Http2Stream, headers: readonly Header[]) => 
  */
 const connectionWindow = 16 * 1024 * 1024;
 
-/** Frames that cost the peer nothing to send but cost us an answer. */
-const controlFrames: ReadonlySet<number> = new Set([
-  frameType.ping,
-  frameType.settings,
-  frameType.priority,
-  frameType.resetStream,
-  frameType.windowUpdate,
-]);
-
 const nothing: Buffer = Buffer.alloc(0);
 const settingsAck: Buffer = frameOf(frameType.settings, flag.ack, 0, nothing);
 /** The answer to this ping shows that the peer has read our GOAWAY. */
 const drainPing: Buffer = Buffer.from('draining');
 /** The answer to this one shows that the peer is there. */
 const alivePing: Buffer = Buffer.from('alive\0\0\0');
-/** Fewer unread bytes than this are not worth a look at the other connections. */
-const notableUnsentBytes = 1024 * 1024;
-
 /** From this size on, memory is released explicitly. */
 const releasedBytes = 16_384;
 
@@ -86,13 +74,13 @@ export class Http2Connection implements FrameSink, Unsent {
   readonly #options: ConnectionOptions;
   readonly #maxStreams: number;
   readonly #frames = new FrameCutter(this);
-  readonly #headers = new HeaderDecoder(limits.http2HeaderListBytes);
+  readonly #blocks = new HeaderBlocks();
+  readonly #outgoing: Outgoing;
+  readonly #control = new ControlRate();
   readonly #streams = new Map<number, Http2Stream>();
   /** Streams that ended here before the peer ended its half: frames of them are late, not wrong. */
   readonly #lingering = new Set<number>();
   #sawSettings = false;
-  /** A header block that waits for its CONTINUATION: no other frame may come first. */
-  #block: { readonly id: number; readonly ends: boolean; readonly pieces: Buffer[]; bytes: number } | null = null;
   #lastStream = 0;
   /** Streams above this came after our GOAWAY. */
   #goAwayAt = maxWindow;
@@ -102,8 +90,6 @@ export class Http2Connection implements FrameSink, Unsent {
   #table: 'unused' | 'to-close' | 'closed' = 'unused';
   #sendWindow = defaultWindow;
   #peerStreamWindow = defaultWindow;
-  #out: Buffer[] = [];
-  #outBytes = 0;
   /** Bytes of answers that wait for the peer's windows. */
   #waitingBytes = 0;
   /** Something came since the last `checkAlive`, and whether that one sent a ping. */
@@ -111,11 +97,6 @@ export class Http2Connection implements FrameSink, Unsent {
   #asked = false;
   /** Some bytes of the current read are needed later. */
   #kept = false;
-  /** True during a read, whose end flushes. */
-  #reading = false;
-  #flushing = false;
-  #controlSecond = 0;
-  #controlCount = 0;
   #closed = false;
   /** Streams whose answers wait for the connection's window. */
   readonly #starved = new Set<Http2Stream>();
@@ -124,6 +105,7 @@ export class Http2Connection implements FrameSink, Unsent {
     this.#socket = socket;
     this.#options = options;
     this.#maxStreams = options.streams ?? limits.grpcStreams;
+    this.#outgoing = new Outgoing(socket, options.memory);
     options.memory.add(this);
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.#read(bytes));
@@ -198,20 +180,12 @@ export class Http2Connection implements FrameSink, Unsent {
   }
 
   takesParts(): boolean {
-    return this.#sawSettings && this.#block === null;
+    return this.#sawSettings && !this.#blocks.waiting;
   }
 
   /** Queues whole frames; they are sent together at the end of this turn or of the read that caused them. */
   write(frames: Buffer): void {
-    if (this.#closed) return;
-    this.#out.push(frames);
-    this.#outBytes += frames.length;
-    if (this.#reading || this.#flushing) return;
-    this.#flushing = true;
-    queueMicrotask(() => {
-      this.#flushing = false;
-      this.#flush();
-    });
+    this.#outgoing.write(frames);
   }
 
   /** The header block to send, with the table size update if one is due. */
@@ -237,31 +211,8 @@ export class Http2Connection implements FrameSink, Unsent {
     this.#closeIfDrained();
   }
 
-  #flush(): void {
-    if (this.#out.length === 0 || this.#closed) return;
-    if (this.#socket.writableLength > notableUnsentBytes) {
-      this.#options.memory.checkUnsent();
-      if (this.#closed) return;
-    }
-    this.#send();
-  }
-
-  #send(): void {
-    const frames = this.#out;
-    const bytes = this.#outBytes;
-    this.#out = [];
-    this.#outBytes = 0;
-    if (frames.length === 1) this.#socket.write(frames[0]!);
-    else if (bytes <= maxFramePayload) this.#socket.write(Buffer.concat(frames, bytes));
-    else {
-      this.#socket.cork();
-      for (const frame of frames) this.#socket.write(frame);
-      this.#socket.uncork();
-    }
-  }
-
   #read(chunk: Buffer): void {
-    this.#reading = true;
+    this.#outgoing.hold();
     this.#kept = false;
     this.#heard = true;
     try {
@@ -270,8 +221,7 @@ export class Http2Connection implements FrameSink, Unsent {
     } catch (error) {
       this.#fail(error);
     }
-    this.#reading = false;
-    this.#flush();
+    this.#outgoing.release();
   }
 
   /** One whole frame. Throws ConnectionError. */
@@ -285,20 +235,17 @@ export class Http2Connection implements FrameSink, Unsent {
         throw new ConnectionError(errorCode.protocol, 'settings must come first');
       this.#sawSettings = true;
     }
-    if (this.#block !== null && (type !== frameType.continuation || id !== this.#block.id)) {
-      throw new ConnectionError(errorCode.protocol, 'a header block was interrupted');
-    }
-    if (controlFrames.has(type) || (payload.length === 0 && type === frameType.data && (flags & flag.endStream) === 0))
-      this.#countControl();
+    this.#blocks.checkOrder(type, id);
+    if (onlyCosts(type, flags, payload.length)) this.#control.count();
     switch (type) {
       case frameType.data:
         this.data(id, flags, payload);
         return;
       case frameType.headers:
-        this.#headersFrame(id, flags, payload);
+        this.#opened(this.#blocks.start(id, flags, payload));
         return;
       case frameType.continuation:
-        this.#continuation(flags, payload);
+        this.#opened(this.#blocks.goOn(flags, payload));
         return;
       case frameType.resetStream:
         if (payload.length !== 4) throw new ConnectionError(errorCode.frameSize, 'RST_STREAM of a wrong size');
@@ -307,7 +254,7 @@ export class Http2Connection implements FrameSink, Unsent {
         this.#end(id, true);
         return;
       case frameType.priority:
-        this.#priority(id, payload);
+        checkPriority(id, payload);
         return;
       case frameType.settings:
         this.#settings(id, flags, payload);
@@ -353,36 +300,10 @@ export class Http2Connection implements FrameSink, Unsent {
     if (ends) this.#end(id, false);
   }
 
-  #headersFrame(id: number, flags: number, payload: Buffer): void {
-    if (id % 2 === 0) throw new ConnectionError(errorCode.protocol, 'a client’s stream has an odd number');
-    let block = unpadded(payload, flags);
-    if ((flags & flag.priority) !== 0) {
-      if (block.length < 5) throw new ConnectionError(errorCode.frameSize, 'priority cut short');
-      if ((block.readUInt32BE(0) & 0x7fff_ffff) === id) throw new ConnectionError(errorCode.protocol, 'a stream that depends on itself');
-      block = block.subarray(5);
-    }
-    const ends = (flags & flag.endStream) !== 0;
-    if ((flags & flag.endHeaders) !== 0) this.#opened(id, ends, block);
-    else this.#block = { id, ends, pieces: [Buffer.from(block)], bytes: block.length };
-  }
-
-  #continuation(flags: number, payload: Buffer): void {
-    const block = this.#block;
-    if (block === null) throw new ConnectionError(errorCode.protocol, 'CONTINUATION of nothing');
-    block.pieces.push(Buffer.from(payload));
-    // The frame header counts too, so that empty frames also reach the limit.
-    block.bytes += payload.length + frameHeaderBytes;
-    if (block.bytes > limits.http2HeaderListBytes) throw new ConnectionError(errorCode.calm, 'header block too large');
-    if ((flags & flag.endHeaders) === 0) return;
-    this.#block = null;
-    this.#opened(block.id, block.ends, Buffer.concat(block.pieces));
-  }
-
-  /** A header block is complete: it opens a stream or is a stream's trailers. */
-  #opened(id: number, ends: boolean, block: Buffer): void {
-    // Always decoded: the tables of both sides must stay in sync.
-    const headers = this.#headers.decode(block);
-    const { invalidName } = this.#headers;
+  /** A complete header block opens a stream or is a stream's trailers; null: it is not complete. */
+  #opened(block: HeaderBlock | null): void {
+    if (block === null) return;
+    const { id, ends, headers, invalidName } = block;
     if (id <= this.#lastStream) {
       this.#trailers(id, ends, invalidName || isMalformed(headers, true));
       return;
@@ -404,7 +325,7 @@ export class Http2Connection implements FrameSink, Unsent {
   }
 
   #trailers(id: number, ends: boolean, malformed: boolean): void {
-    this.#countControl();
+    this.#control.count();
     const stream = this.#streams.get(id);
     if (stream === undefined) {
       if (this.#lingering.has(id)) {
@@ -443,32 +364,11 @@ export class Http2Connection implements FrameSink, Unsent {
     if (cancelled) this.forget(stream);
   }
 
-  #priority(id: number, payload: Buffer): void {
-    if (id === 0) throw new ConnectionError(errorCode.protocol, 'priority of the connection');
-    if (payload.length !== 5) throw new ConnectionError(errorCode.frameSize, 'PRIORITY of a wrong size');
-    // Otherwise deprecated, and ignored.
-    if ((payload.readUInt32BE(0) & 0x7fff_ffff) === id) throw new ConnectionError(errorCode.protocol, 'a stream that depends on itself');
-  }
-
   #settings(id: number, flags: number, payload: Buffer): void {
-    if (id !== 0) throw new ConnectionError(errorCode.protocol, 'settings of a stream');
-    if ((flags & flag.ack) !== 0) {
-      if (payload.length > 0) throw new ConnectionError(errorCode.frameSize, 'acknowledged settings with a payload');
-      return;
-    }
-    if (payload.length % 6 !== 0) throw new ConnectionError(errorCode.frameSize, 'settings of a wrong size');
-    let window = this.#peerStreamWindow;
-    for (let at = 0; at < payload.length; at += 6) {
-      const key = payload.readUInt16BE(at);
-      const to = payload.readUInt32BE(at + 2);
-      if (key === setting.headerTableSize && to < headerTableBytes && this.#table === 'unused') this.#table = 'to-close';
-      if (key === setting.enablePush && to > 1) throw new ConnectionError(errorCode.protocol, 'push neither on nor off');
-      if (key === setting.maxFrameSize && (to < maxFramePayload || to > maxFramePayloadSetting))
-        throw new ConnectionError(errorCode.protocol, 'frame size out of range');
-      if (key !== setting.initialWindowSize) continue;
-      if (to > maxWindow) throw new ConnectionError(errorCode.flowControl, 'window too large');
-      window = to;
-    }
+    const asked = peerSettings(id, flags, payload);
+    if (asked === null) return;
+    const { window = this.#peerStreamWindow } = asked;
+    if (asked.smallerTable === true && this.#table === 'unused') this.#table = 'to-close';
     // Before what a larger window lets go.
     this.write(settingsAck);
     const change = window - this.#peerStreamWindow;
@@ -477,8 +377,7 @@ export class Http2Connection implements FrameSink, Unsent {
   }
 
   #ping(id: number, flags: number, payload: Buffer): void {
-    if (id !== 0) throw new ConnectionError(errorCode.protocol, 'ping of a stream');
-    if (payload.length !== 8) throw new ConnectionError(errorCode.frameSize, 'ping of a wrong size');
+    checkPing(id, payload);
     if ((flags & flag.ack) === 0) {
       this.write(frameOf(frameType.ping, flag.ack, 0, payload));
       return;
@@ -490,8 +389,7 @@ export class Http2Connection implements FrameSink, Unsent {
   }
 
   #windowUpdate(id: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError(errorCode.frameSize, 'WINDOW_UPDATE of a wrong size');
-    const bytes = payload.readUInt32BE(0) & 0x7fff_ffff;
+    const bytes = grownBy(payload);
     if (id !== 0) {
       this.#known(id);
       const stream = this.#streams.get(id);
@@ -517,15 +415,6 @@ export class Http2Connection implements FrameSink, Unsent {
     if (id === 0 || id > this.#lastStream) throw new ConnectionError(errorCode.protocol, 'frame of an idle stream');
   }
 
-  #countControl(): void {
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#controlSecond) {
-      this.#controlSecond = second;
-      this.#controlCount = 0;
-    }
-    if (++this.#controlCount > limits.http2ControlFrames) throw new ConnectionError(errorCode.calm, 'too many frames that only cost');
-  }
-
   /** Cuts the connection and says why. */
   #fail(error: unknown): void {
     if (this.#closed) return;
@@ -533,23 +422,20 @@ export class Http2Connection implements FrameSink, Unsent {
     const code =
       error instanceof ConnectionError ? error.code : error instanceof CompressionError ? errorCode.compression : errorCode.internal;
     // Not flushed as usual: that would look at the unread answers again.
-    const last = numbersFrame(frameType.goAway, 0, this.#lastStream, code);
-    this.#out.push(last);
-    this.#outBytes += last.length;
-    this.#send();
-    this.#socket.destroySoon();
+    this.#outgoing.end(numbersFrame(frameType.goAway, 0, this.#lastStream, code));
     this.#gone();
   }
 
   #closeIfDrained(): void {
     if (this.#goAwayAt === maxWindow || this.#streams.size > 0) return;
-    this.#flush();
+    this.#outgoing.flush();
     this.#socket.end();
   }
 
   #gone(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#outgoing.close();
     this.#options.memory.remove(this);
     const streams = [...this.#streams.values()];
     this.#streams.clear();
