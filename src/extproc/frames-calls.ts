@@ -6,7 +6,7 @@ import { fillPrefix, frame, FrameReader, prefixBytes } from './grpc-frames.ts';
 import { encodeHeaders, type Header } from './h2/hpack.ts';
 import type { MemoryInFlight } from './h2/memory.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
-import { MessageIntake } from './message-intake.ts';
+import { MessageIntake, needsDecision } from './message-intake.ts';
 import { roleOf } from './roles.ts';
 import { wantsBody } from './session.ts';
 import type { ProcessingRequest, ProcStream, Reply, Services, StreamHandler } from './types.ts';
@@ -111,7 +111,7 @@ export class ProcessCall implements StreamOwner, ProcStream {
       }
       this.#replied = false;
       this.#handler.message(request);
-      inUse = this.#waits(request) ? message.length : 0;
+      inUse = !this.#replied && needsDecision(request) ? message.length : 0;
     }
     if (this.#stream.over || this.#settle(bytes.length, messages.length, inUse))
       return messages.length === 0 ? this.#reader.copied : copied;
@@ -134,12 +134,6 @@ export class ProcessCall implements StreamOwner, ProcStream {
     }
     this.#intake ??= new MessageIntake(this.#stream, this.#memory, this.#reader);
     return this.#intake.settle(bytes, messages, inUse);
-  }
-
-  /** A whole body without a reply: its bytes are needed until the decision. */
-  #waits({ phase, observability }: ProcessingRequest): boolean {
-    if (this.#replied || observability) return false;
-    return (phase.kind === 'request-body' || phase.kind === 'response-body') && phase.endOfStream;
   }
 
   #tell(): void {

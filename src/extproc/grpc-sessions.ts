@@ -1,4 +1,4 @@
-import type { Http2Server, ServerOptions } from 'node:http2';
+import type { Http2Server, ServerHttp2Session, ServerOptions } from 'node:http2';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Peers } from './peers.ts';
 
@@ -16,9 +16,13 @@ interface Inside {
 
 /**
  * grpc-js has no option for the number of accepted resets and does not report connections. This sets the option of this one server, reports
- * its connections to `peers`, and calls `onError` when one fails. Call it before the server is bound.
+ * its connections to `peers`, and calls `onSession` for each and `onError` when one fails. Call it before the server is bound.
  */
-export function watchSessions(server: Server, peers: Peers, onError: (error: unknown) => void): void {
+export function watchSessions(
+  server: Server,
+  peers: Peers,
+  { onSession, onError }: { readonly onSession: (session: ServerHttp2Session) => void; readonly onError: (error: unknown) => void },
+): void {
   const inside = server as unknown as Inside;
   if (typeof inside.createHttp2Server !== 'function' || typeof inside.commonServerOptions !== 'object')
     throw new Error('this version of grpc-js makes its HTTP/2 servers in another way');
@@ -29,6 +33,7 @@ export function watchSessions(server: Server, peers: Peers, onError: (error: unk
     made.on('session', (session) => {
       const peer = session.socket.remoteAddress ?? 'unknown';
       peers.connected(peer);
+      onSession(session);
       session.on('error', onError);
       session.on('close', () => peers.disconnected(peer));
     });

@@ -1,33 +1,22 @@
 import { rmSync, chmodSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  logVerbosity,
-  Server,
-  ServerCredentials,
-  setLogVerbosity,
-  status,
-  type ServerDuplexStream,
-  type ServerReadableStream,
-} from '@grpc/grpc-js';
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity, type ServerReadableStream } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { decodeAccessLog } from './access-log.ts';
-import { decodeRequest, encodeReply } from './codec.ts';
+import { GrpcMemory } from './grpc-memory.ts';
+import { ProcessCall, type Call } from './grpc-calls.ts';
 import { Peers } from './peers.ts';
-import { roleHeader } from '../attach/names.ts';
-import { roleOf } from './roles.ts';
 import { watchSessions } from './grpc-sessions.ts';
 import { loadServices, processorName } from './grpc-services.ts';
 import { clearStaleSocket, socketPath } from './socket.ts';
-import type { ProcStream, Reply, Services, Transport } from './types.ts';
-import { WireError } from './wire.ts';
+import type { Services, Transport } from './types.ts';
 
 /** During a drain: interval between checks for open calls, in ms. */
 const lookMs = 20;
 
-type Call = ServerDuplexStream<Buffer, Buffer>;
 type AccessLogCall = ServerReadableStream<Buffer, Buffer>;
 
 /** The ext_proc service, standard gRPC health and server reflection over @grpc/grpc-js, on a Unix socket or TCP. */
@@ -44,8 +33,17 @@ export class GrpcTransport implements Transport {
   /** Number of requests and attempts in progress. */
   #calls = 0;
 
-  /** `keepaliveMs`: how long a connection may be silent before it is asked for a sign of life, and then before it is cut. */
-  constructor({ keepaliveMs = limits.keepaliveMs }: { readonly keepaliveMs?: number } = {}) {
+  readonly #memory: GrpcMemory;
+
+  /**
+   * `keepaliveMs`: how long a connection may be silent before it is asked for a sign of life, and then before it is cut. `memoryBytes`:
+   * bound of the bytes that all calls hold together.
+   */
+  constructor({
+    keepaliveMs = limits.keepaliveMs,
+    memoryBytes = limits.transportMemoryBytes,
+  }: { readonly keepaliveMs?: number; readonly memoryBytes?: number } = {}) {
+    this.#memory = new GrpcMemory(memoryBytes, (event, error) => this.#services?.told(event, error));
     // Its own lines on stderr are not JSON; failures are thrown or counted.
     setLogVerbosity(logVerbosity.NONE);
     this.#server = new Server({
@@ -55,6 +53,11 @@ export class GrpcTransport implements Transport {
       'grpc.keepalive_time_ms': keepaliveMs,
       'grpc.keepalive_timeout_ms': keepaliveMs,
     });
+  }
+
+  /** Bytes of messages and of replies that are held now. */
+  get heldBytes(): GrpcMemory['held'] {
+    return this.#memory.held;
   }
 
   async listen(address: string, services: Services): Promise<string> {
@@ -69,9 +72,10 @@ export class GrpcTransport implements Transport {
     new ReflectionService(all).addToServer(this.#server);
     const path = socketPath(address);
     if (path !== null) await clearStaleSocket(path);
-    watchSessions(this.#server, this.#peers, (error) => {
+    watchSessions(this.#server, this.#peers, {
+      onSession: (session) => this.#memory.watch(session),
       // What a drain cuts at its end is no fault of the connection.
-      if (!this.#forced) services.told(brokeRules(error) ? 'connection-cut' : 'connection-lost', error);
+      onError: (error) => this.#forced || services.told(brokeRules(error) ? 'connection-cut' : 'connection-lost', error),
     });
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
@@ -140,67 +144,8 @@ export class GrpcTransport implements Transport {
   }
 
   #process(call: Call, services: Services): void {
-    let over = false;
-    const stream: ProcStream = {
-      send(reply: Reply) {
-        if (!over) call.write(encodeReply(reply));
-      },
-      end() {
-        if (over) return;
-        over = true;
-        call.end();
-      },
-    };
-    const handler = services.process(
-      stream,
-      roleOf(call.metadata.get(roleHeader)[0]?.toString()),
-      call.metadata.get('traceparent')[0]?.toString(),
-      peerOf(call.getPeer()),
-    );
-    this.#calls++;
-    let told = false;
-    const close = (cancelled: boolean): void => {
-      if (told) return;
-      told = true;
-      this.#calls--;
-      handler.closed(cancelled);
-    };
-    call.on('data', (bytes: Buffer) => {
-      // After we ended the stream, a message from Envoy may still be in flight; it needs no reply.
-      if (over) return;
-      let request;
-      try {
-        request = decodeRequest(bytes);
-      } catch (error) {
-        over = true;
-        services.told('decode-error', error);
-        call.emit('error', {
-          code: status.INVALID_ARGUMENT,
-          details: error instanceof WireError ? error.message : 'not a ProcessingRequest',
-        });
-        close(true);
-        return;
-      }
-      handler.message(request);
-    });
-    call.on('end', () => {
-      close(false);
-      stream.end();
-    });
-    call.on('cancelled', () => {
-      over = true;
-      close(true);
-    });
-    call.on('error', () => {
-      over = true;
-      close(true);
-    });
+    new ProcessCall(call, services, this.#memory, (by) => (this.#calls += by));
   }
-}
-
-/** The host of an `address:port`; all connections of a Unix socket count as one. */
-function peerOf(peer: string): string {
-  return peer.replace(/:\d+$/, '');
 }
 
 /** Whether a connection failed by an HTTP/2 error, not a socket error. */

@@ -1,6 +1,12 @@
 import { limits } from '../lib/limits.ts';
 import { prefixBytes, type FrameReader } from './grpc-frames.ts';
 import type { MemoryInFlight } from './h2/memory.ts';
+import type { ProcessingRequest } from './types.ts';
+
+/** Whether a message is a whole body, whose bytes are needed until it is replied to. */
+export function needsDecision({ phase, observability }: ProcessingRequest): boolean {
+  return !observability && (phase.kind === 'request-body' || phase.kind === 'response-body') && phase.endOfStream;
+}
 
 /** The part of an HTTP/2 stream that gives its window back. */
 export interface Windowed {

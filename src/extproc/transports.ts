@@ -5,11 +5,13 @@ import type { Transport } from './types.ts';
 export const transportNames = ['frames', 'grpc'] as const;
 export type TransportName = (typeof transportNames)[number];
 
-/** The options are for `frames` alone. */
+/** `memoryBytes`: bound of what all connections hold together. `shared` is for `frames` alone. */
 export async function makeTransport(
   name: TransportName,
   options: { readonly memoryBytes: number; readonly shared?: boolean },
 ): Promise<Transport> {
   // Loaded only where it is asked for: it takes a good part of a start.
-  return name === 'grpc' ? new (await import('./grpc-transport.ts')).GrpcTransport() : new FramesTransport(options);
+  return name === 'grpc'
+    ? new (await import('./grpc-transport.ts')).GrpcTransport({ memoryBytes: options.memoryBytes })
+    : new FramesTransport(options);
 }

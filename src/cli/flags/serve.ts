@@ -89,7 +89,7 @@ const envoy = {
   },
   transportMemory: {
     value: '<megabytes>',
-    about: 'bound of what frames holds: messages that are incomplete or undecided, and answers that Envoy has not read',
+    about: 'bound of what a transport holds: messages that are incomplete or undecided, and answers that Envoy has not read',
     fallback: String(limits.transportMemoryBytes / megabyte),
     read: number('the size is no number of megabytes from 160 to 65536.', (size) => size >= 160 && size <= 65_536, megabyte),
   },
