@@ -17,6 +17,7 @@ const out = flags.out ?? join(root, 'dist');
 const bundles = {
   sluice: 'src/cli/index.ts',
   drain: 'src/cli/drain.ts',
+  supervise: 'src/cli/supervise.ts',
   'ledger-worker': 'src/ledger/worker.ts',
   'body-worker': 'src/exchange/body-worker.ts',
   'policy-worker': 'src/policy/policy-worker.ts',

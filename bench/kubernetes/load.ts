@@ -6,27 +6,31 @@ export interface Counts {
   readonly requests: number;
   /** Connections that were not made. */
   readonly refused: number;
+  /** Requests over kept connections that were refused or failed; they are among the others too. */
+  readonly kept: number;
   /** Requests that failed in another way, with the first reasons. */
   readonly failed: number;
   readonly errors: readonly string[];
   /** Answers with a decision, by model; answers without one. */
   readonly models: Readonly<Record<string, number>>;
   readonly undecided: number;
-  /** Answers to prompts with a secret: 403 if they were blocked. */
-  readonly secrets: Readonly<Record<string, number>>;
+  /** Answers to prompts that the policy blocks, by when they were asked and answered (ms since 1970): status 403 if they were blocked. */
+  readonly blocked: readonly { readonly asked: number; readonly answered: number; readonly status: number }[];
   readonly slowest: number;
 }
 
 /** Ten clients: half keep their connection, half make a new one for each request. Every fifth prompt holds what the policy blocks. */
 const script = (url: string): string => `
 import { Agent, request } from 'node:http';
-const count = { requests: 0, refused: 0, failed: 0, errors: [], models: {}, undecided: 0, secrets: {}, slowest: 0 };
+const count = { requests: 0, refused: 0, failed: 0, errors: [], kept: 0, models: {}, undecided: 0, blocked: [], slowest: 0 };
 let running = true;
+const kept = new Agent({ keepAlive: true });
 process.on('SIGUSR2', () => { running = false; });
 const ask = (agent, secret) => new Promise((resolve) => {
   const body = JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: secret ? 'What is project zeus?' : 'What is DNS?' }] });
   const begun = performance.now();
-  const fail = (error) => { if (error.code === 'ECONNREFUSED') count.refused++; else count.failed++; if (count.errors.length < 5) count.errors.push(String(error.code ?? error.message)); resolve(); };
+  const asked = Date.now();
+  const fail = (error) => { if (agent === kept) count.kept++; if (error.code === 'ECONNREFUSED') count.refused++; else count.failed++; if (count.errors.length < 5) count.errors.push(String(error.code ?? error.message)); resolve(); };
   const call = request('${url}/v1/chat/completions', { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }, (response) => {
     response.on('error', fail);
     response.on('data', () => undefined);
@@ -34,8 +38,8 @@ const ask = (agent, secret) => new Promise((resolve) => {
       count.requests++;
       count.slowest = Math.max(count.slowest, Math.round(performance.now() - begun));
       const model = response.headers['x-sluice-model'];
-      if (secret) count.secrets[response.statusCode] = (count.secrets[response.statusCode] ?? 0) + 1;
-      else if (response.statusCode !== 200) { count.failed++; if (count.errors.length < 5) count.errors.push('status ' + response.statusCode); }
+      if (secret) count.blocked.push({ asked, answered: Date.now(), status: response.statusCode });
+      else if (response.statusCode !== 200) { if (agent === kept) count.kept++; count.failed++; if (count.errors.length < 5) count.errors.push('status ' + response.statusCode); }
       else if (model === undefined) count.undecided++;
       else count.models[model] = (count.models[model] ?? 0) + 1;
       if (count.requests === 30) console.log('all are calling');
@@ -45,7 +49,6 @@ const ask = (agent, secret) => new Promise((resolve) => {
   call.on('error', fail);
   call.end(body);
 });
-const kept = new Agent({ keepAlive: true });
 await Promise.all(Array.from({ length: 10 }, async (_, index) => {
   for (let turn = 0; running; turn++) {
     await ask(index % 2 === 0 ? kept : new Agent({ keepAlive: false }), turn % 5 === 4);

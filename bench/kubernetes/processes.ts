@@ -20,22 +20,32 @@ function processes(): Process[] {
   });
 }
 
-/** The processes of Sluice's containers in the pods of a namespace, of the node that this process started. */
-export function sluiceProcesses(namespace: string): number[] {
+/** What runs in Sluice's containers in the pods of a namespace, of the node that this process started. */
+export interface SluiceProcesses {
+  /** The first process of each container. */
+  readonly supervisors: readonly number[];
+  /** What they run: Sluice, or with workers their parent. */
+  readonly sluices: readonly number[];
+  /** The workers of each parent. */
+  readonly workers: readonly (readonly number[])[];
+}
+
+export function sluiceProcesses(namespace: string): SluiceProcesses {
   const all = processes();
   const byPid = new Map(all.map((each) => [each.pid, each]));
   const isOurs = ({ parent }: Process): boolean => {
     for (let pid = parent; pid > 1; pid = byPid.get(pid)?.parent ?? 0) if (pid === process.pid) return true;
     return false;
   };
-  return all
-    .filter((each) => each.command.includes(`sluice.cjs serve --policy-configmaps=${namespace} `) && isOurs(each))
-    .map(({ pid }) => pid);
+  const serving = all.filter(({ command }) => command.includes(`.cjs serve --policy-configmaps=${namespace} `)).filter(isOurs);
+  const pidsOf = (list: readonly Process[]): number[] => list.map(({ pid }) => pid);
+  const supervisors = pidsOf(serving.filter(({ command }) => command.includes('supervise.cjs')));
+  const sluices = pidsOf(serving.filter(({ parent }) => supervisors.includes(parent)));
+  return { supervisors, sluices, workers: sluices.map((pid) => pidsOf(serving.filter(({ parent }) => parent === pid))) };
 }
 
 /** Kills them all at once; their number. */
-export function killSluice(namespace: string): number {
-  const pids = sluiceProcesses(namespace);
+export function kill(pids: readonly number[]): number {
   for (const pid of pids) process.kill(pid, 'SIGKILL');
   return pids.length;
 }

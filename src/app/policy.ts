@@ -16,6 +16,7 @@ import { Metrics } from '../record/metrics.ts';
 import type { Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
 import { isEmbedded } from './self-check.ts';
+import { restartsSoFar } from './supervised.ts';
 
 /** The active policy, its source, and the metrics, which use its names as labels. */
 export interface PolicyParts {
@@ -63,7 +64,12 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
   const sources = await openSources(ground, shared);
   const { base, pairs } = sources;
   const told: PolicyParts['told'] = { fleet: null };
-  const metrics = new Metrics({ version, policy: () => policy.current(), refused: () => policy.lastRefusal() !== null });
+  const metrics = new Metrics({
+    version,
+    policy: () => policy.current(),
+    refused: () => policy.lastRefusal() !== null,
+    restarts: restartsSoFar(),
+  });
   const policy: RolloutPolicies = new RolloutPolicies({
     source: pairs ?? base,
     catalog: prices.catalog,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { SluiceOptions } from '../app/options.ts';
 import type { Sluice } from '../app/start.ts';
+import { tellSupervisor } from '../app/supervised.ts';
 import { balanceMs, renewMessage, secretVariable, workerVariable, type WorkerMessage } from '../app/workers/messages.ts';
 import { sentenceOf } from '../lib/errors.ts';
 import { readFlags, takeFlags } from './flags/flag.ts';
@@ -24,6 +25,7 @@ export function registerServe(program: Command): void {
       };
       process.on('SIGTERM', stop);
       process.on('SIGINT', stop);
+      if (process.env[workerVariable] === undefined) tellSupervisor(stop);
     },
   );
 }

@@ -263,6 +263,12 @@ export const alerts: readonly Alert[] = [
     summary: 'Records do not reach the ledger.',
   },
   {
+    name: 'SluiceRestarting',
+    severity: 'warning',
+    expr: `sum by (namespace) (increase(llm_proxy_process_restart_total[15m])) >= 1`,
+    summary: 'Sluice ended by itself and was started again; requests of that time went on undecided.',
+  },
+  {
     name: 'SluiceSpansDropped',
     severity: 'info',
     expr: `${happened('llm_proxy_spans_total', '15m', 'namespace', '{result="dropped"}')} > 0`,

@@ -450,6 +450,12 @@ export const metricTable = {
     labels: ['mode', 'result'],
     help: 'Pods that the webhooks saw when they were created: `governed`, or `skipped` as the annotation sluice.dev/egress-status says.',
   },
+  restarts: {
+    name: 'llm_proxy_process_restart_total',
+    type: 'counter',
+    labels: [],
+    help: 'How often this process of Sluice was started again after it had ended, by the supervisor of its container or the parent of workers.',
+  },
   claimsIgnored: {
     name: 'llm_proxy_caller_claim_ignored_total',
     type: 'counter',

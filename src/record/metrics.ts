@@ -22,6 +22,8 @@ export interface MetricsOptions {
   readonly policy: () => PolicySnapshot;
   /** Whether the newest edit of the policy was rejected. */
   readonly refused: () => boolean;
+  /** How often this process was started again; 0 if absent. */
+  readonly restarts?: number;
 }
 
 /** Counted since the start; `waiting` is the current value. */
@@ -39,6 +41,7 @@ const mirrored: ReadonlySet<string> = new Set([
   metricTable.ledgerRecords.name,
   metricTable.ledgerFailures.name,
   metricTable.logDropped.name,
+  metricTable.restarts.name,
 ]);
 
 const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 0 };
@@ -112,6 +115,7 @@ export class Metrics implements RecordSink, GradeSink {
       counter.inc({ result: 'exported' }, this.#spans().exported);
       counter.inc({ result: 'dropped' }, this.#spans().dropped);
     });
+    this.#mirror(metricTable.restarts, (counter) => counter.inc(options.restarts ?? 0));
     this.#mirror(metricTable.logDropped, (counter) => counter.inc(this.#log().dropped));
     this.#mirror(metricTable.ledgerFailures, (counter) => counter.inc(this.#ledger().failures));
     this.#gauge(metricTable.policyGeneration, () => options.policy().number);

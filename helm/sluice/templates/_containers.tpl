@@ -3,6 +3,8 @@
 - name: sluice
   image: {{ include "sluice.image" (list .Values.image .Chart.AppVersion) }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
+  {{- /* Starts Sluice again when it ends: a pod with a container that does not run takes no requests, whatever its Envoy could do with them. */}}
+  command: [/usr/local/bin/node, /app/supervise.cjs]
   args:
     - serve
     {{- if include "sluice.watches" . }}

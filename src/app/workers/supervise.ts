@@ -6,6 +6,7 @@ import { clearStaleSocket, socketPath } from '../../extproc/socket.ts';
 import type { SluiceOptions } from '../options.ts';
 import { createWorkersAdmin, type ReadyWorker } from './admin.ts';
 import { forwardLines } from './forward-lines.ts';
+import { restartsVariable } from '../supervised.ts';
 import { balanceMs, renewMessage, secretVariable, workerVariable, type WorkerMessage } from './messages.ts';
 
 /** Wait before a worker that ended before it was ready is started again: doubled each time. In ms. */
@@ -80,6 +81,7 @@ class Workers {
   readonly #ready = new Map<number, ReadyWorker & { connections: number }>();
   readonly #balancing = setInterval(() => this.#balance(), balanceMs);
   readonly #retries = new Set<NodeJS.Timeout>();
+  readonly #restarts = new Map<number, number>();
   #closing = false;
 
   constructor(secret: string, tell: (line: object) => void) {
@@ -105,7 +107,11 @@ class Workers {
   }
 
   #fork(number: number, told: { ready(address: string): void; ended(): void; readonly retryMs: number; readonly first: boolean }): void {
-    const worker = cluster.fork({ [workerVariable]: String(number), [secretVariable]: this.#secret });
+    const worker = cluster.fork({
+      [workerVariable]: String(number),
+      [secretVariable]: this.#secret,
+      [restartsVariable]: String(this.#restarts.get(number) ?? 0),
+    });
     this.#running.set(number, worker);
     forwardLines(worker.process.stdout!, process.stdout);
     let wasReady = false;
@@ -128,6 +134,7 @@ class Workers {
         told.ended();
         return;
       }
+      this.#restarts.set(number, (this.#restarts.get(number) ?? 0) + 1);
       this.#tell({ level: 'error', msg: 'a worker ended; another one is started', worker: number, pid: worker.process.pid, code, signal });
       const again = (retryMs: number): void =>
         this.#fork(number, { ready: () => undefined, ended: () => undefined, retryMs, first: false });

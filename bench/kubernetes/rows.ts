@@ -1,0 +1,38 @@
+import type { Counts } from './load.ts';
+
+/** One line of the drill. */
+export interface Row {
+  readonly did: string;
+  readonly expected: string;
+  readonly seen: string;
+  readonly ok: boolean;
+}
+
+export function connectionRow(did: string, seen: Counts, done: boolean): Row {
+  return {
+    did,
+    expected: '0 refused, 0 failed',
+    seen: textOf(seen),
+    ok: done && seen.refused === 0 && seen.failed === 0 && seen.requests > 0,
+  };
+}
+
+export function textOf({ requests, refused, failed, errors, undecided, slowest }: Counts): string {
+  const all = requests + refused + failed;
+  return `${refused} refused and ${failed} failed of ${all} requests${errors.length === 0 ? '' : ` (${[...new Set(errors)].join(', ')})`}; ${undecided} passed undecided; slowest ${slowest} ms`;
+}
+
+/** Blocked prompts before the processes were killed (`from`), while they were gone, and after all had decided again (`to`); ms since 1970. */
+export function blockedRow(did: string, { blocked }: Counts, { from, to }: { from: number; to: number }, closed: boolean): Row {
+  const share = (list: Counts['blocked']): string => `${list.filter(({ status }) => status !== 200).length} of ${list.length}`;
+  const before = blocked.filter(({ answered }) => answered < from);
+  const after = blocked.filter(({ asked }) => asked > to);
+  const meanwhile = blocked.filter(({ answered, asked }) => answered >= from && asked <= to);
+  const all = (list: Counts['blocked']): boolean => list.length > 0 && list.every(({ status }) => status === 403);
+  return {
+    did,
+    expected: closed ? 'none passes, before, meanwhile or after' : 'all blocked before and after; meanwhile they may pass',
+    seen: `not passed: ${share(before)} before, ${share(meanwhile)} in the ${((to - from) / 1_000).toFixed(1)} s meanwhile, ${share(after)} after`,
+    ok: all(before) && all(after) && meanwhile.length > 0 && (!closed || meanwhile.every(({ status }) => status !== 200)),
+  };
+}

@@ -1,0 +1,99 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { freePorts } from '../demo/stack.ts';
+
+const entry = fileURLToPath(new URL('./supervise.ts', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'sluice-supervise-'));
+
+/** A supervisor and what it says. */
+interface Run {
+  readonly process: ChildProcess;
+  readonly said: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+const running = new Set<ChildProcess>();
+
+function supervise(args: readonly string[], env: Readonly<Record<string, string>> = {}): Run {
+  const child = spawn(process.execPath, [entry, 'serve', ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  let text = '';
+  child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()));
+  child.stderr.on('data', (bytes: Buffer) => (text += bytes.toString()));
+  return { process: child, said: () => text, ended: new Promise((resolve) => child.once('exit', resolve)) };
+}
+
+/** The supervisor's only child. */
+const childOf = ({ pid }: ChildProcess): number => Number(readFileSync(`/proc/${pid!}/task/${pid!}/children`, 'utf8').trim());
+
+const get = async (url: string): Promise<string> => {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.text();
+};
+
+async function started(env: Readonly<Record<string, string>> = {}): Promise<Run & { readonly admin: string; readonly pid: number }> {
+  const [admin] = await freePorts(1);
+  const args = ['--listen', `unix:${join(folder, `${admin!}.sock`)}`, '--admin', `127.0.0.1:${admin!}`, '--ledger', 'off', '--grace', '1'];
+  const run = supervise([...args, '--budgets', join(folder, `${admin!}.json`), '--state', join(folder, `${admin!}-state.json`)], env);
+  const url = `http://127.0.0.1:${admin!}`;
+  await expect.poll(() => get(`${url}/readyz`).catch(() => run.said()), { timeout: 30_000 }).toContain('ready');
+  return { ...run, admin: url, pid: childOf(run.process) };
+}
+
+const restarts = async (admin: string): Promise<number> =>
+  Number(/^llm_proxy_process_restart_total (\d+)$/m.exec(await get(`${admin}/metrics`))?.[1]);
+
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+});
+
+describe('the supervisor of a container', { timeout: 60_000 }, () => {
+  it('starts Sluice again whenever it ends, says so in log and metrics, and stops with it when it is told to', async () => {
+    const { admin, pid, process: supervisor, said, ended } = await started();
+    expect(await restarts(admin)).toBe(0);
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => restarts(admin).catch(() => null), { timeout: 30_000 }).toBe(1);
+    expect(said()).toContain('"msg":"sluice is started again","why":"it ended","code":null,"signal":"SIGKILL","restarts":1}');
+    // Ended in order, but not by the supervisor.
+    process.kill(childOf(supervisor), 'SIGTERM');
+    await expect.poll(() => restarts(admin).catch(() => null), { timeout: 30_000 }).toBe(2);
+    supervisor.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(said()).toContain('"msg":"stopped"');
+  });
+
+  it('kills and replaces one that gives no sign of life', async () => {
+    const { admin, pid, said } = await started({ SLUICE_SILENT_SECONDS: '4' });
+    process.kill(pid, 'SIGSTOP');
+    await expect.poll(() => restarts(admin).catch(() => null), { timeout: 30_000 }).toBe(1);
+    expect(said()).toContain('"why":"it gave no sign of life"');
+  });
+
+  it('stops Sluice when it is killed itself', async () => {
+    const { pid, process: supervisor } = await started();
+    supervisor.kill('SIGKILL');
+    const gone = (): boolean => {
+      try {
+        return /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+      } catch {
+        return true;
+      }
+    };
+    await expect.poll(gone, { timeout: 30_000 }).toBe(true);
+  });
+
+  it('ends with a first start that fails, as Sluice does', async () => {
+    const { ended, said } = supervise(['--listen', 'nonsense']);
+    expect(await ended).not.toBe(0);
+    expect(said()).toContain('SLUICE_');
+    expect(said()).not.toContain('started again');
+  });
+});
+
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
