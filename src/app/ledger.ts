@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Ledger } from '../ledger/ledger.ts';
 import { shownPlace } from '../ledger/backends.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { unreadable } from '../lib/errors.ts';
 import type { Ground } from './ground.ts';
 
 const dayMs = 86_400_000;
@@ -43,6 +43,6 @@ function readSigningKey(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { loadCatalog } from '../catalog/index.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unreadable } from '../lib/errors.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { Credentials } from '../exchange/credentials.ts';
 import { dryRun } from '../exchange/dry-run.ts';
@@ -51,7 +51,7 @@ async function readBody(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
 }
 

@@ -7,7 +7,7 @@ import { limits } from '../lib/limits.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, costText } from '../record/columns.ts';
-import { shared } from './flags/shared.ts';
+import { shared, whereOption } from './flags/shared.ts';
 import { withReader } from './open-ledger.ts';
 
 interface DecisionsFlags {
@@ -29,12 +29,7 @@ export function registerDecisions(program: Command): void {
   program
     .command('decisions')
     .description('list decisions of the ledger, newest first')
-    .option(
-      '--where <condition>',
-      'e.g. tier=simple, cost>0.01, workspace~team-, cost=unknown; may be given more than once',
-      (value: string, all: readonly string[]) => [...all, value],
-      [],
-    )
+    .addOption(whereOption('e.g. tier=simple, cost>0.01, workspace~team-, cost=unknown'))
     .option(
       '--id <id>',
       "only those with this id: Sluice's or its beginning, the provider's of its answer, the app's of its request, or the trace's",

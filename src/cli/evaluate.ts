@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unreadable } from '../lib/errors.ts';
 import { atLoss } from '../router/training/metrics.ts';
 import { report, type ReportRow } from '../router/training/report.ts';
 import { reportHtml } from '../router/training/report-html.ts';
@@ -79,7 +79,7 @@ async function joined(rows: readonly LabelledRow[], file: string): Promise<Repor
   try {
     text = await readFile(fileOf(file), 'utf8');
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
   const scores = new Map<string, { gain: number; abstain: boolean }>();
   for (const [at, line] of text.split('\n').entries()) {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { linesOf } from '../lib/lines.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unreadable } from '../lib/errors.ts';
 import type { Grade } from '../grades/types.ts';
 import { shownPlace } from '../ledger/backends.ts';
 import type { ExchangeRecord } from '../record/types.ts';
@@ -57,7 +57,7 @@ export async function findInLog(file: string, id: string): Promise<ExchangeRecor
     }
   } catch (error) {
     if (error instanceof SluiceError) throw error;
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
   if (found === null) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: file });
   return found;

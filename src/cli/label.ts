@@ -3,7 +3,7 @@ import { appendFile, readFile, rename, stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { classifyRequest } from '../classify/index.ts';
 import { domains, taskTypes, tiers, type Verdict } from '../classify/types.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unreadable } from '../lib/errors.ts';
 import { linesOf } from '../lib/lines.ts';
 import { meantLabel } from '../policy/labels.ts';
 import { nearest } from '../policy/nearest.ts';
@@ -248,10 +248,7 @@ class LabelledFile {
     try {
       text = await readFile(file, 'utf8');
     } catch (error) {
-      throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), {
-        where: file,
-        cause: error,
-      });
+      throw unreadable(file, error);
     }
     found.#open = text !== '' && !text.endsWith('\n');
     for (const [at, line] of text.split('\n').entries()) {

@@ -4,7 +4,7 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { linesOf } from '../lib/lines.ts';
 import { userHash } from '../budgets/user.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unreadable } from '../lib/errors.ts';
 import type { ExportFormat } from '../ledger/export.ts';
 import { parsePeriod } from '../ledger/query.ts';
 import type { Whose } from '../ledger/sqlite/store.ts';
@@ -162,7 +162,7 @@ function keyIn(file: string, read: (pem: Buffer) => KeyObject): KeyObject {
   try {
     return read(readFileSync(file));
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
 }
 
@@ -176,7 +176,7 @@ async function checkpointsIn(file: string): Promise<Checkpoint[]> {
       if (checkpoint !== null) found.push(checkpoint);
     }
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
   return found;
 }

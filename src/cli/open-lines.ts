@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { SluiceError } from '../lib/errors.ts';
+import { unreadable } from '../lib/errors.ts';
 
 /** A file of lines, plain or `.gz`; `-`: stdin. Throws SLUICE_FILE_UNREADABLE. */
 export async function openLines(file: string): Promise<NodeJS.ReadableStream> {
@@ -10,6 +10,6 @@ export async function openLines(file: string): Promise<NodeJS.ReadableStream> {
     const raw = handle.createReadStream();
     return file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unreadable } from '../lib/errors.ts';
 
 /** Minimum length of a token, in characters. */
 const least = 16;
@@ -10,7 +10,7 @@ export function readToken(file: string, what = 'token'): string {
   try {
     token = readFileSync(file, 'utf8').trim();
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
   if (token.length < least) throw new SluiceError('SLUICE_CLI_USAGE', `the ${what} has less than 16 characters.`, { where: file });
   return token;

@@ -8,7 +8,7 @@ import { Replay, type ReplayReport } from '../replay/replay.ts';
 import { recordsIn, recordsOf } from '../replay/sources.ts';
 import { replayText } from '../replay/text.ts';
 import { backendOf } from '../ledger/backends.ts';
-import { shared } from './flags/shared.ts';
+import { shared, whereOption } from './flags/shared.ts';
 import { ledgerTarget, withRows } from './open-ledger.ts';
 import { Progress } from './progress.ts';
 import { fileOf } from './stdin.ts';
@@ -52,12 +52,7 @@ export function registerReplay(program: Command): void {
     )
     .option(...shared.ledger)
     .option(...shared.window)
-    .option(
-      '--where <condition>',
-      'of a ledger: e.g. workspace=team-a; may be given more than once',
-      (value: string, all: readonly string[]) => [...all, value],
-      [],
-    )
+    .addOption(whereOption('of a ledger: e.g. workspace=team-a'))
     .option('--limit <n>', 'at most this many records, the newest of a ledger', '1000000')
     .option(...shared.catalog)
     .option(...shared.json)

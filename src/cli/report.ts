@@ -32,11 +32,13 @@ export function registerReport(program: Command): void {
     .addOption(new Option('--csv', 'print CSV').conflicts('json'))
     .option(...shared.json)
     .action(async (flags: ReportFlags) => {
-      const { from, to } = parsePeriod(flags, Date.now());
+      const now = Date.now();
+      const { from, to } = parsePeriod(flags, now);
       const report = await withReader(flags.ledger, async (ledger) =>
         showback(
           await ledger.savings({ from, to, by: ['workspace'], limit: limits.ledgerAnswers }),
           await ledger.savings({ from, to, by: ['workspace', 'model'], limit: limits.ledgerAnswers }),
+          now,
         ),
       );
       process.stdout.write(
@@ -60,7 +62,7 @@ function csv({ teams }: Showback): string {
 
 const money = (usd: number | null): string => (usd === null ? '?' : dollars(usd));
 
-function text({ from, to, teams, total }: Showback): string {
+function text({ from, to, open, teams, total }: Showback): string {
   const rows = [...teams, total].map((line) => [
     line.team,
     String(line.exchanges),
@@ -70,5 +72,5 @@ function text({ from, to, teams, total }: Showback): string {
     sureness(line.costKnown),
     sureness(line.savingsKnown),
   ]);
-  return `AI cost by team, ${from.slice(0, 16).replace('T', ' ')} to ${to.slice(0, 16).replace('T', ' ')} UTC\n${alignColumns(['team', 'exchanges', 'spent', 'baseline', 'saved', 'spent is', 'saved is'], rows, new Set([1, 2, 3, 4]))}\n`;
+  return `AI cost by team, ${from.slice(0, 16).replace('T', ' ')} to ${to.slice(0, 16).replace('T', ' ')} UTC${open ? ', which is not over' : ''}\n${alignColumns(['team', 'exchanges', 'spent', 'baseline', 'saved', 'spent is', 'saved is'], rows, new Set([1, 2, 3, 4]))}\n`;
 }

@@ -5,7 +5,7 @@ import { csvText } from '../lib/csv.ts';
 import { limits } from '../lib/limits.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from '../record/columns.ts';
-import { shared } from './flags/shared.ts';
+import { shared, whereOption } from './flags/shared.ts';
 import { withReader } from './open-ledger.ts';
 
 interface SavingsFlags {
@@ -32,12 +32,7 @@ export function registerSavings(program: Command): void {
     .option(...shared.from)
     .option(...shared.to)
     .option('--by <keys>', `group by ${savingsKeys.join(', ')}; several with commas`)
-    .option(
-      '--where <condition>',
-      'only exchanges that meet it, as decisions takes them: user=…, rule=…, arm~…; may be given more than once',
-      (value: string, all: readonly string[]) => [...all, value],
-      [],
-    )
+    .addOption(whereOption('only exchanges that meet it, as decisions takes them: user=…, rule=…, arm~…'))
     .option('--shadow', 'also what sections in shadow mode would have saved; from records that are kept')
     .option(...shared.ledger)
     .option(...shared.adminInstead)

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { loadCatalog } from '../catalog/index.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unreadable } from '../lib/errors.ts';
 import { assumedTokens, simulateCompare, type CompareOptions, type CompareResult, type ModelPrice } from '../router/candidates/simulate.ts';
 import { measureLengths, type LengthFigures } from '../router/output/measure.ts';
 import { decodeQuality, readQuality } from '../router/quality/file.ts';
@@ -134,7 +134,7 @@ async function readPrices(file: string): Promise<Readonly<Record<string, ModelPr
   try {
     return pricesSchema.parse(JSON.parse(await readFile(fileOf(file), 'utf8')));
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SluiceError } from '../lib/errors.ts';
+import { unreadable } from '../lib/errors.ts';
 
 const pieceBytes = 1 << 20;
 const waitMs = 20;
@@ -18,6 +18,11 @@ export function fileOf(name: string): string {
   return kept;
 }
 
+/** Whether a path that `fileOf` gave is that of stdin. */
+export function isStdin(path: string): boolean {
+  return path === kept;
+}
+
 function keepStdin(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -27,10 +32,7 @@ function keepStdin(): string {
     const piece = Buffer.alloc(pieceBytes);
     for (let read = readStdin(piece); read > 0; read = readStdin(piece)) writeSync(to, piece, 0, read);
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), {
-      where: 'stdin',
-      cause: error,
-    });
+    throw unreadable('stdin', error);
   } finally {
     closeSync(to);
   }

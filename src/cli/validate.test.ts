@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,4 +83,11 @@ test('what a namespace may not write is refused, by the delegations of the manif
   expect(stolen.stdout).toContain(
     'stolen.manifest#policy.yaml:12:30 error not-delegated at sections[0].match.workspace[0]: shop is no workspace of the namespace team-a. It may write sections for search.',
   );
+});
+
+test('a policy on stdin is named so, in text and in JSON', () => {
+  const run = (...args: string[]): string =>
+    spawnSync('bin/sluice', ['validate', ...args, '-'], { input: 'version: 1\ndefaults: {mode: nope}\n', encoding: 'utf8' }).stdout;
+  expect(run()).toMatch(/^stdin:2:18 error schema at defaults\.mode: /);
+  expect(JSON.parse(run('--json'))).toMatchObject({ problems: [{ file: 'stdin' }] });
 });

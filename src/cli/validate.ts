@@ -4,11 +4,10 @@ import { loadCatalog } from '../catalog/index.ts';
 import { percents, scoreCounts, tierShares } from '../classify/tier-shares.ts';
 import type { TierThresholds } from '../classify/types.ts';
 import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
-import { readPolicyFiles } from '../policy/source.ts';
+import { policyFilesAt } from './read-policy.ts';
 import { renderProblems } from '../policy/store.ts';
 import type { PolicyFile, PolicySnapshot, Problem } from '../policy/types.ts';
 import { shared } from './flags/shared.ts';
-import { fileOf } from './stdin.ts';
 
 interface ValidateFlags {
   readonly format: 'text' | 'json' | 'github';
@@ -38,7 +37,7 @@ export function registerValidate(program: Command): void {
     )
     .action(async (paths: string[], flags: ValidateFlags) => {
       const catalog = await loadCatalog(flags.catalog);
-      const files = paths.flatMap((path) => readPolicyFiles(fileOf(path)));
+      const files = paths.flatMap(policyFilesAt);
       const { generation, problems } = compilePolicy(files, { catalog, ...trustedOf(files, flags.trusted) });
       const bad = generation === null || (flags.strict === true && problems.length > 0);
       const format = flags.json === true ? 'json' : flags.format;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { errorsPage } from './errors-page.ts';
-import { reasonOf, SluiceError } from './errors.ts';
+import { reasonOf, SluiceError, unreadable } from './errors.ts';
 
 describe('errors', () => {
   it('say what, where and what to do in one line', () => {
@@ -27,6 +27,20 @@ describe('errors', () => {
     await once(server, 'close');
     expect(await reason(`http://127.0.0.1:${port}`)).toBe('nothing listens there (connection refused)');
     expect(reasonOf(new Error('503 no endpoints', { cause: new Error('HTTP-Code: 503 …') }))).toBe('503 no endpoints');
+  });
+
+  it('say in words why a file cannot be read', () => {
+    const why = (file: string): string => {
+      try {
+        return readFileSync(file, 'utf8');
+      } catch (error) {
+        return unreadable(file, error).render();
+      }
+    };
+    expect(why('/none.yaml')).toMatch(/^SLUICE_FILE_UNREADABLE \/none\.yaml: there is no such file\. A file cannot be read\./);
+    expect(why('/')).toContain('it is a folder.');
+    expect(why('/dev/null/x')).toContain('a part of its path is no folder.');
+    expect(unreadable('x', 'odd').render()).toContain('x: odd.');
   });
 
   it('stand in docs/errors.md, all of them', () => {

@@ -102,13 +102,28 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(errorCodes, text);
 }
 
+const fileReasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user may not read it',
+  EPERM: 'this user may not read it',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is no folder',
+  EMFILE: 'too many files are open',
+};
+
+/** SLUICE_FILE_UNREADABLE for a file, with the reason in words. */
+export function unreadable(where: string, error: unknown): SluiceError {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  const reason = (code === undefined ? undefined : fileReasons[code]) ?? (error instanceof Error ? error.message : String(error));
+  return new SluiceError('SLUICE_FILE_UNREADABLE', reason, { where, cause: error });
+}
+
 /** Why something could not be reached. `fetch` only says "fetch failed", and keeps the reason in its cause. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return 'it did not answer in time';
-  const { cause } = error;
-  if (!(error instanceof TypeError) || !(cause instanceof Error)) return error.message;
-  const code = (cause as NodeJS.ErrnoException).code;
+  const cause = error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
+  const { code } = cause as NodeJS.ErrnoException;
   return (code === undefined ? undefined : reasons[code]) ?? (cause.message || code || error.message);
 }
 

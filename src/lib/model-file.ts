@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
-import { SluiceError } from './errors.ts';
+import { SluiceError, unreadable } from './errors.ts';
 import { limits } from './limits.ts';
 
 /**
@@ -28,7 +28,7 @@ export function modelBytes(file: string): Buffer {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
   if (bytes.length > limits.modelFileBytes)
     throw new SluiceError(

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isMap, isScalar, LineCounter, parseAllDocuments } from 'yaml';
-import { SluiceError } from '../lib/errors.ts';
+import { unreadable } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { besideName, exampleFilesNamed, isExampleFile } from './example-file.ts';
 import type { PolicyFile } from './types.ts';
@@ -18,7 +18,7 @@ export function readPolicyFiles(path: string): PolicyFile[] {
     if (!statSync(path).isDirectory()) return withExamples(expand({ name: path, text: readBounded(path) }));
     return withExamples(policyNames(path).flatMap((name) => expand({ name: join(path, name), text: readBounded(join(path, name)) })));
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: path, cause: error });
+    throw unreadable(path, error);
   }
 }
 

@@ -177,7 +177,7 @@ describe('a bad edit changes nothing but what is reported', () => {
     const file = join(folder, 'policy.yaml');
     writeFileSync(file, 'version: 2\n');
     expect(() => new FilePolicyStore({ path: file, catalog, watch: false })).toThrow(/policy.yaml:1:10 error schema at version/);
-    expect(() => new FilePolicyStore({ path: join(folder, 'none.yaml'), catalog, watch: false })).toThrow(/ENOENT/);
+    expect(() => new FilePolicyStore({ path: join(folder, 'none.yaml'), catalog, watch: false })).toThrow(/there is no such file/);
   });
 });
 

@@ -3,7 +3,7 @@ import { readExchange } from '../apis/index.ts';
 import { recognise } from '../apis/recognise.ts';
 import type { ParsedRequest } from '../apis/types.ts';
 import { readCorpus } from '../classify/text/corpus.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unreadable } from '../lib/errors.ts';
 import { linesOf } from '../lib/lines.ts';
 
 /** A prompt as an app would send it. */
@@ -32,7 +32,7 @@ export async function promptsOf(file: string, requested: string): Promise<Prompt
     }
   } catch (error) {
     if (error instanceof SluiceError) throw error;
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
   return found;
 }

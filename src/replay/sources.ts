@@ -1,6 +1,6 @@
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { linesOf } from '../lib/lines.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unreadable } from '../lib/errors.ts';
 import { decisionsSql } from '../ledger/query.ts';
 import { openDatabase, type Db } from '../ledger/sqlite/database.ts';
 import type { ExchangeRecord } from '../record/types.ts';
@@ -55,7 +55,7 @@ async function* fromLines({ file, from, limit }: SourceOptions): AsyncGenerator<
     }
   } catch (error) {
     if (error instanceof SluiceError) throw error;
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
 }
 
@@ -86,7 +86,7 @@ function beginsAsSqlite(file: string): boolean {
   try {
     handle = openSync(file, 'r');
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
   try {
     const head = Buffer.alloc(sqlite.length);

@@ -17,6 +17,8 @@ export interface TeamLine {
 export interface Showback {
   readonly from: string;
   readonly to: string;
+  /** The period is not over: more may come. */
+  readonly open: boolean;
   readonly teams: readonly TeamLine[];
   readonly total: TeamLine;
 }
@@ -24,8 +26,8 @@ export interface Showback {
 /** Number of models shown per team. */
 const mostModels = 5;
 
-/** Built from the sums by workspace, and those by workspace and model. */
-export function showback(byTeam: SavingsReport, byModel: SavingsReport): Showback {
+/** Built from the sums by workspace, and those by workspace and model. `now`: ms since 1970. */
+export function showback(byTeam: SavingsReport, byModel: SavingsReport, now: number): Showback {
   const models = (team: string): TeamLine['models'] =>
     byModel.lines
       .filter(({ group }) => group[0] === team && group[1] !== 'none')
@@ -35,7 +37,7 @@ export function showback(byTeam: SavingsReport, byModel: SavingsReport): Showbac
   const teams = byTeam.lines
     .map((line) => teamLine(line.group[0]!, line, models(line.group[0]!)))
     .sort((a, b) => (b.spent ?? -1) - (a.spent ?? -1));
-  return { from: byTeam.from, to: byTeam.to, teams, total: teamLine('all', byTeam.total, []) };
+  return { from: byTeam.from, to: byTeam.to, open: Date.parse(byTeam.to) > now, teams, total: teamLine('all', byTeam.total, []) };
 }
 
 function teamLine(team: string, line: SavingsLine, models: TeamLine['models']): TeamLine {
@@ -69,7 +71,7 @@ const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '
 const html = (text: string): string => text.replace(/[&<>"']/g, (letter) => escapes[letter]!);
 
 /** One HTML page without scripts or external resources. `format` formats an amount. */
-export function showbackHtml({ from, to, teams, total }: Showback, format: (usd: number) => string): string {
+export function showbackHtml({ from, to, open, teams, total }: Showback, format: (usd: number) => string): string {
   const dollars = (usd: number | null): string => (usd === null ? '?' : format(usd));
   const day = (time: string): string => time.slice(0, 16).replace('T', ' ');
   const row = (line: TeamLine, tag: 'td' | 'th'): string =>
@@ -77,7 +79,7 @@ export function showbackHtml({ from, to, teams, total }: Showback, format: (usd:
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>AI cost by team</title>
 <style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%}th,td{padding:.4rem .7rem;text-align:right;border-bottom:1px solid #ccc}th:first-child,td:last-child,th:last-child{text-align:left}tfoot th{border-top:2px solid #333}.wide{overflow-x:auto}</style></head>
-<body><h1>AI cost by team</h1><p>${html(day(from))} to ${html(day(to))} UTC, US dollars. Spent is what is known to have been spent. Baseline and saved are of exchanges that have a baseline: baseline − their cost = saved.</p>
+<body><h1>AI cost by team</h1><p>${html(day(from))} to ${html(day(to))} UTC${open ? ', which is not over' : ''}, US dollars. Spent is what is known to have been spent. Baseline and saved are of exchanges that have a baseline: baseline − their cost = saved.</p>
 <div class="wide"><table><thead><tr>${['Team', 'Exchanges', 'Spent', 'Baseline', 'Saved', 'How sure is spent', 'How sure is saved', 'Models'].map((title) => `<th scope="col">${title}</th>`).join('')}</tr></thead>
 <tbody>${teams.map((line) => row(line, 'td')).join('\n')}</tbody><tfoot>${row(total, 'th')}</tfoot></table></div></body></html>
 `;

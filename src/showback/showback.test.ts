@@ -115,6 +115,7 @@ describe('a report by team', () => {
   const made = showback(
     byTeam,
     report([line(['search', 'small'], { cost: 1 }), line(['search', 'large'], { cost: 3 }), line(['<b>mark</b>', 'none'])]),
+    Date.parse(byTeam.to),
   );
 
   it('has who spent most first, with models and how sure it is', () => {
@@ -128,6 +129,13 @@ describe('a report by team', () => {
       'at least: 99.9% known',
       'nothing to know',
     ]);
+  });
+
+  it('says so while its period is not over', () => {
+    const early = showback(byTeam, report([]), Date.parse(byTeam.to) - 1);
+    expect([made.open, early.open]).toEqual([false, true]);
+    expect(showbackHtml(early, String)).toContain('UTC, which is not over,');
+    expect(showbackHtml(made, String)).not.toContain('not over');
   });
 
   it('is a page in which names are text', () => {

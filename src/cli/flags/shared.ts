@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import { fileOf } from '../stdin.ts';
 
 /** The default admin address. */
@@ -9,7 +10,7 @@ export const shared = {
   adminInstead: ['--admin <url>', 'ask a running server instead'],
   adminToken: ['--admin-token <file>', 'file with the admin token, where the server has one'],
   context: ['--context <name>', 'of the kubeconfig (default: the current one)'],
-  ledger: ['--ledger <file>', 'the ledger: a file, or postgres://… (default: $SLUICE_LEDGER, or where serve keeps it)'],
+  ledger: ['--ledger <file>', 'the ledger: a file, postgres://… or clickhouse://… (default: $SLUICE_LEDGER, or where serve keeps it)'],
   catalog: [
     '--catalog <file>',
     'price catalog; - for stdin (default: $SLUICE_CATALOG, else the embedded one)',
@@ -32,3 +33,10 @@ export const shared = {
   out: ['--out <file>', 'write here instead of to stdout'],
   json: ['--json', 'print JSON'],
 } as const;
+
+/** `--where`, which may be given more than once. */
+export function whereOption(about: string): Option {
+  return new Option('--where <condition>', `${about}; may be given more than once`)
+    .argParser((value: string, all: readonly string[]) => [...all, value])
+    .default([], 'none');
+}

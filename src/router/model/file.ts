@@ -3,7 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
-import { SluiceError } from '../../lib/errors.ts';
+import { SluiceError, unreadable } from '../../lib/errors.ts';
 import { limits } from '../../lib/limits.ts';
 import { modelHeader } from '../../lib/model-file.ts';
 import { treeFeatures } from './features.ts';
@@ -161,7 +161,7 @@ export async function readModel(file: string): Promise<RouterModel> {
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
   if (bytes.length > limits.modelFileBytes)
     throw new SluiceError(
@@ -179,6 +179,6 @@ export async function writeModel(file: string, bytes: Buffer): Promise<void> {
     await writeFile(next, bytes);
     await rename(next, file);
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
 }

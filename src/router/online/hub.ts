@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { SluiceError } from '../../lib/errors.ts';
+import { SluiceError, unreadable } from '../../lib/errors.ts';
 import { limits } from '../../lib/limits.ts';
 import type { OnlineLearner } from './learner.ts';
 import { stateSchema, type LearningState } from './state.ts';
@@ -164,7 +164,7 @@ async function readState(file: string): Promise<{ readonly cursor: string; reado
     text = await readFile(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
   if (text.length > limits.learningStateUnits)
     throw new SluiceError('SLUICE_LEARNING_STATE', 'The file is larger than any that Sluice writes.', { where: file });

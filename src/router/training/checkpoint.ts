@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { SluiceError } from '../../lib/errors.ts';
+import { unreadable } from '../../lib/errors.ts';
 import type { RawScore } from './fit.ts';
 import type { FoldStore } from './train.ts';
 
@@ -74,6 +74,6 @@ function attempt(file: string, write: () => void): void {
   try {
     write();
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
 }

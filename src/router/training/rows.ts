@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
-import { SluiceError } from '../../lib/errors.ts';
+import { SluiceError, unreadable } from '../../lib/errors.ts';
 
 const outcome = z.number().min(0).max(1);
 const rowSchema = z.object({
@@ -103,6 +103,6 @@ export async function readMaybeGzip(file: string): Promise<{ readonly text: stri
     const gzipped = bytes.length > 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
     return { text: (gzipped ? gunzipSync(bytes) : bytes).toString('utf8'), sha256: createHash('sha256').update(bytes).digest('hex') };
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNREADABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw unreadable(file, error);
   }
 }

@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { sluice } from './testing/run.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-check-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('render envoy --check says once what is wrong in many places, and where else', async () => {
+  const { stdout: whole } = await sluice(['render', 'envoy']);
+  const file = join(folder, 'envoy.yaml');
+  writeFileSync(file, whole.replaceAll(/^ *message_timeout: .*\n/gm, ''));
+  const { stdout, code } = await sluice(['render', 'envoy', '--check', file]);
+  expect(code).toBe(1);
+  const told = stdout.match(
+    /^ {4}Envoy waits less for Sluice than an attempt may take .*\n {4}→ Set message_timeout: 5s\.\n {4}also at (.*)$/m,
+  );
+  const others = told![1]!.split(', ');
+  expect(others.length).toBeGreaterThan(5);
+  for (const other of others) expect(other).toMatch(/^line \d+$/);
+  expect(stdout.match(/→ Set message_timeout: 5s\./g)).toHaveLength(1);
+  const { stdout: json } = await sluice(['render', 'envoy', '--check', file, '--json']);
+  const { findings } = JSON.parse(json) as { readonly findings: readonly { readonly fix: string }[] };
+  expect(findings.filter(({ fix }) => fix === 'Set message_timeout: 5s.')).toHaveLength(others.length + 1);
+});
