@@ -122,21 +122,28 @@ export class Ledger implements RecordSink, GradeSink {
   }
 
   record(record: ExchangeRecord): void {
-    this.#add(recordJson(record));
+    if (!this.#hasRoom()) return;
+    this.#lines.addJson(recordJson(record));
+    this.#added();
   }
 
   observe(grade: Grade, { workspace }: GradedDecision): void {
     // The record's own checks are part of the record.
-    if (grade.source !== 'checks') this.#add(JSON.stringify({ grade, workspace } satisfies GradeEntry));
+    if (grade.source === 'checks' || !this.#hasRoom()) return;
+    this.#lines.add(JSON.stringify({ grade, workspace } satisfies GradeEntry));
+    this.#added();
   }
 
-  #add(line: string): void {
-    if (this.#gone || this.#waitingBytes + this.#lines.length > limits.ledgerQueueBytes) {
-      this.#dropped++;
-      this.#droppedUntold++;
-      return;
-    }
-    this.#lines.add(line);
+  /** Whether another line may wait; if not, it is counted as dropped. */
+  #hasRoom(): boolean {
+    if (!this.#gone && this.#waitingBytes + this.#lines.length <= limits.ledgerQueueBytes) return true;
+    this.#dropped++;
+    this.#droppedUntold++;
+    return false;
+  }
+
+  /** Ends a line. */
+  #added(): void {
     this.#lines.add('\n');
     this.#count++;
     this.#waiting++;

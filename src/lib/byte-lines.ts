@@ -1,3 +1,5 @@
+import type { JsonBytes } from './json-bytes.ts';
+
 /** Collects texts as bytes in a buffer that is reused for every batch. */
 export class ByteLines {
   #bytes: Buffer;
@@ -15,12 +17,21 @@ export class ByteLines {
   /** Adds `text` in UTF-8. */
   add(text: string): void {
     const most = 3 * text.length;
-    if (this.#bytes.length - this.#length < most) {
-      const larger = Buffer.allocUnsafeSlow(2 * (this.#length + most));
-      this.#bytes.copy(larger, 0, 0, this.#length);
-      this.#bytes = larger;
-    }
+    this.#room(most);
     this.#length += this.#bytes.write(text, this.#length, most, 'utf8');
+  }
+
+  addJson(json: JsonBytes): void {
+    this.#room(json.length);
+    json.copyTo(this.#bytes, this.#length);
+    this.#length += json.length;
+  }
+
+  #room(bytes: number): void {
+    if (this.#bytes.length - this.#length >= bytes) return;
+    const larger = Buffer.allocUnsafeSlow(2 * (this.#length + bytes));
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
   }
 
   /** Returns everything added since the last call, in newly allocated memory. */

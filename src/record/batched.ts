@@ -1,5 +1,6 @@
 import type { DestinationStream } from 'pino';
 import { ByteLines } from '../lib/byte-lines.ts';
+import type { JsonBytes } from '../lib/json-bytes.ts';
 
 /** Lines are written at this many bytes, or after this long, in ms. */
 const batchBytes = 64 * 1024;
@@ -19,14 +20,19 @@ export class BatchedLines implements DestinationStream {
   }
 
   write(line: string): void {
-    this.writeParts(line, '', '');
+    this.#lines.add(line);
+    this.#added();
   }
 
   /** Writes a line in three parts, which are only joined as bytes. */
-  writeParts(begin: string, middle: string, end: string): void {
+  writeParts(begin: string, middle: JsonBytes, end: string): void {
     this.#lines.add(begin);
-    this.#lines.add(middle);
+    this.#lines.addJson(middle);
     this.#lines.add(end);
+    this.#added();
+  }
+
+  #added(): void {
     if (this.#lines.length >= batchBytes) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), batchMs).unref();
   }

@@ -1,6 +1,7 @@
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import type { GradeSink } from '../grades/types.ts';
 import { SluiceError } from '../lib/errors.ts';
+import type { JsonBytes } from '../lib/json-bytes.ts';
 import { limits } from '../lib/limits.ts';
 import { BatchedLines } from './batched.ts';
 import { LineWriter, type LogCounts } from './line-writer.ts';
@@ -18,7 +19,7 @@ export interface LogOptions {
 export interface LogOutput {
   readonly logger: Logger;
   /** Destination of the logger's lines. */
-  readonly destination: DestinationStream & { writeParts?(begin: string, middle: string, end: string): void };
+  readonly destination: DestinationStream & { writeParts?(begin: string, middle: JsonBytes, end: string): void };
   /** Writes buffered lines, for half a second at most; await it before the process exits. */
   flush(): Promise<void>;
   /** Flushes and closes; later lines are not written. */
@@ -117,7 +118,7 @@ export function logSink({ logger, destination }: Pick<LogOutput, 'logger' | 'des
       try {
         // Built by hand in the logger's format, because the JSON already exists.
         const begin = `{"level":"info"${pino.stdTimeFunctions.isoTime()},"record":`;
-        if (destination.writeParts === undefined) destination.write(begin + recordJson(record) + tail);
+        if (destination.writeParts === undefined) destination.write(`${begin}${recordJson(record).toString()}${tail}`);
         else destination.writeParts(begin, recordJson(record), tail);
       } catch {
         // A log failure (closed, full) must not fail the request.

@@ -98,7 +98,7 @@ export class OtlpRecords implements RecordSink {
   }
 
   record(record: ExchangeRecord): void {
-    const body = recordJson(record);
+    const body = recordJson(record).toString();
     // The SDK's own queue drops silently; these bounds are lower, and count.
     if (this.#waiting >= limits.otlpRecords || this.#waitingBytes + body.length > limits.otlpRecordBytes) {
       this.#dropped++;

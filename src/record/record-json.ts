@@ -1,13 +1,19 @@
+import { JsonBytes } from '../lib/json-bytes.ts';
 import type { ExchangeRecord } from './types.ts';
 
+const json = new JsonBytes();
 let last: ExchangeRecord | null = null;
-let lastJson = '';
 
-/** A record as JSON. All sinks receive the same record and must not change it, so it is serialised once. */
-export function recordJson(record: ExchangeRecord): string {
+/**
+ * A record as JSON in UTF-8, valid until the next record is asked for. All sinks receive the same record and must not change it, so it is
+ * serialised once.
+ */
+export function recordJson(record: ExchangeRecord): JsonBytes {
   if (record !== last) {
-    lastJson = JSON.stringify(record);
+    // An error on the way would leave a part of it.
+    last = null;
+    json.write(record);
     last = record;
   }
-  return lastJson;
+  return json;
 }
