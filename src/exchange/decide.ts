@@ -4,12 +4,14 @@ import { textFeatures, type TextFeatures } from '../classify/features.ts';
 import { classifyRequest, withSaidTask } from '../classify/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
+import { targetName } from '../lib/target-name.ts';
 import type { DecideInput } from '../route/types.ts';
+import type { ModelsVerdict } from '../router/candidates/types.ts';
 import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
 import type { RouterView } from '../router/online/learner.ts';
 import { templateOf } from '../router/online/template.ts';
 import type { LearningMark } from '../router/online/types.ts';
-import type { OutputTokens } from '../router/output/tokens.ts';
+import type { ExpectedOutput, OutputKey } from '../router/output/tokens.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { userOf } from './caller.ts';
 import { translatableTo } from './chain/crossing.ts';
@@ -17,41 +19,128 @@ import { compareModels, compares, type Compared } from './compare-models.ts';
 import type { ReadRequest, RequestContext } from './context.ts';
 import type { RequestServices } from './services.ts';
 
-/** The input of a decision. */
-export type Question = DecideInput & { readonly verdict: Verdict; readonly compared?: Compared };
+/** The input of a decision, which is about a request that was read and classified. Its methods ask the services when `decide` does. */
+export class Question implements DecideInput {
+  readonly exchange: ParsedRequest;
+  readonly verdict: Verdict;
+  readonly session: SessionView | null;
+  readonly learned: LearnedVerdict | null;
+  readonly models: ModelsVerdict | null;
+  readonly learning: LearningMark | null;
+  /** Null if no models are compared. */
+  readonly compared: Compared | null;
+  readonly outputKey: OutputKey | undefined;
+  readonly overBudget: DecideInput['overBudget'];
+  readonly overLimit: DecideInput['overLimit'];
+  readonly #request: ReadRequest;
+  readonly #context: RequestContext;
+  readonly #services: RequestServices;
+  /** What an API accepts depends on the model: the answers for each target that a chain could cross to. */
+  #translatable: Map<string, boolean> | null = null;
 
-/** Classifies a request and gathers the other inputs of its decision. */
-export function questionOf(request: ReadRequest, services: RequestServices, session: SessionView | null): Question {
-  const { context, exchange } = request;
-  const { generation, provider, section, caller } = context;
-  const { credentials, cooldowns, budgets, inEnvoy, pools, refusals } = services;
-  const over = overOf(context, exchange, budgets);
-  const verdict = withSaidTask(classifyRequest(exchange, section.classifier), caller.task);
-  return {
-    exchange,
-    verdict,
-    session,
-    forced: context.forced,
-    ...expectedOf(request, services, verdict),
-    caller,
-    provider,
-    section,
-    keepModel: context.routeOff,
-    ...(context.inspection === null ? {} : { sensitive: context.inspection.matched }),
-    generation,
-    hasCredential: (name) => credentials.has(name, section),
+  /** Classifies the request and gathers the inputs that every decision needs. */
+  constructor(request: ReadRequest, services: RequestServices, session: SessionView | null) {
+    const { context, exchange } = request;
+    const { section, caller } = context;
+    this.#request = request;
+    this.#context = context;
+    this.#services = services;
+    this.exchange = exchange;
+    this.session = session;
+    const over = overOf(context, exchange, services.budgets);
+    this.overBudget = over.overBudget;
+    this.overLimit = over.overLimit;
+    const verdict = withSaidTask(classifyRequest(exchange, section.classifier), caller.task);
+    this.verdict = verdict;
+    const kind = verdict.classifiedTask ?? verdict.task;
+    this.outputKey =
+      services.outputs === undefined || exchange.operation !== 'generate'
+        ? undefined
+        : { template: templateOf(exchange, kind), kind, units: exchange.lastUser.length };
+    const expected = expectedOf(request, services, verdict, this.outputKey);
+    this.learned = expected.learned;
+    this.compared = expected.compared;
+    this.models = expected.compared?.verdict ?? null;
+    this.learning = expected.learning;
+  }
+
+  get forced(): RequestContext['forced'] {
+    return this.#context.forced;
+  }
+
+  get caller(): DecideInput['caller'] {
+    return this.#context.caller;
+  }
+
+  get provider(): DecideInput['provider'] {
+    return this.#context.provider;
+  }
+
+  get section(): DecideInput['section'] {
+    return this.#context.section;
+  }
+
+  get generation(): DecideInput['generation'] {
+    return this.#context.generation;
+  }
+
+  get keepModel(): boolean {
+    return this.#context.routeOff;
+  }
+
+  get sensitive(): readonly boolean[] | undefined {
+    return this.#context.inspection?.matched;
+  }
+
+  get pools(): RequestServices['pools'] {
+    return this.#services.pools;
+  }
+
+  hasCredential(name: string): boolean {
+    return this.#services.credentials.has(name, this.#context.section);
+  }
+
+  inEnvoy(name: string): boolean {
+    const { envoy, generation } = this.#context;
     // If a chain's targets are endpoints of one cluster, no provider-specific filter can sign.
-    inEnvoy:
-      context.envoy.attemptEndpoints && anySigned(generation)
-        ? (name) => generation.providers.get(name)?.signing === null && inEnvoy?.(name) !== false
-        : inEnvoy,
-    pools,
-    ...(refusals === undefined ? {} : { refusals: (name, model) => refusals.of(name, model) }),
-    cooling: (target) => cooldowns.cooling(target, target.provider === provider.name),
-    canTranslate: translatableFrom(request),
-    ...over,
-  };
+    if (envoy.attemptEndpoints && anySigned(generation) && generation.providers.get(name)?.signing !== null) return false;
+    return this.#services.inEnvoy?.(name) !== false;
+  }
+
+  refusals(name: string, model: string): ReadonlySet<string> | null {
+    return this.#services.refusals?.of(name, model) ?? null;
+  }
+
+  cooling(target: TargetRef): boolean {
+    return this.#services.cooldowns.cooling(target, target.provider === this.#context.provider.name);
+  }
+
+  outputTokens({ provider, model }: TargetRef, assumed: number): ExpectedOutput | null {
+    const { outputs } = this.#services;
+    return outputs === undefined || this.outputKey === undefined
+      ? null
+      : outputs.expected(targetName(provider, model), this.outputKey, assumed);
+  }
+
+  canTranslate({ provider, model }: TargetRef, family: DialectFamily): boolean {
+    const { section, generation, envoy } = this.#context;
+    const name = targetName(provider, model);
+    const known = (this.#translatable ??= new Map<string, boolean>());
+    let can = known.get(name);
+    if (can === undefined) {
+      const to = {
+        family,
+        model,
+        drop: section.fallback?.drop ?? nothingDropped,
+        provider: generation.providers.get(provider)?.catalogProvider,
+      };
+      known.set(name, (can = envoy.chains && translatableTo(this.exchange, this.#request.body, to)));
+    }
+    return can;
+  }
 }
+
+const nothingDropped: readonly string[] = [];
 
 /** Budgets and limits that exclude a target; empty if none is set. */
 function overOf(
@@ -72,34 +161,33 @@ function overOf(
 
 const nothingOver = {};
 
+type Expected = Pick<Question, 'learned' | 'compared' | 'learning'>;
+const nothingExpected: Expected = { learned: null, compared: null, learning: null };
+
 /** What models, grades and earlier answers predict for the request. */
 function expectedOf(
   { context, exchange }: ReadRequest,
-  { router, learner, outputs }: RequestServices,
+  { router, learner }: RequestServices,
   verdict: Verdict,
-): Pick<Question, 'learned' | 'models' | 'compared' | 'outputTokens' | 'outputKey' | 'learning'> {
+  outputKey: OutputKey | undefined,
+): Expected {
   const { section } = context;
+  if (section.learned === null && section.models === null && section.learning === null) return nothingExpected;
   const asked =
     section.learned !== null && router !== null && exchange.operation === 'generate' && section.learned.strong.has(exchange.model);
   const several = compares(section, exchange);
   const features = asked || several || section.learning !== null ? textFeatures(exchange.lastUser) : null;
   const learned = asked ? judge(router.current(), exchange, features!, section.learned.weak.model, section.learned) : null;
-  const output = outputsOf(exchange, verdict.classifiedTask ?? verdict.task, outputs);
   const compared = several
     ? compareModels(context, exchange, {
         verdict,
         features: features!,
-        template: output.outputKey?.template ?? templateOf(exchange, verdict.task),
+        template: outputKey?.template ?? templateOf(exchange, verdict.task),
         learner,
       })
     : null;
   const learning = learn(context, exchange, { features, kind: verdict.task }, learned, learner);
-  return {
-    learned,
-    ...(compared === null ? {} : { models: compared.verdict, compared }),
-    ...output,
-    learning: compared === null || learning === null ? learning : withModels(learning, compared),
-  };
+  return { learned, compared, learning: compared === null || learning === null ? learning : withModels(learning, compared) };
 }
 
 /** Adds the expectation for each model, so that a grade of the answer can be learnt from. A randomly drawn answer is graded first. */
@@ -109,17 +197,6 @@ function withModels(learning: LearningMark, { verdict, request: { known, candida
     models: { requested, known, candidates },
     ...(verdict.probe === null || learning.why === 'upgrade' ? {} : { why: 'probe' }),
   };
-}
-
-/** Answer length of each target for the request's template; empty if it is not learnt. */
-function outputsOf(
-  exchange: ParsedRequest,
-  kind: string,
-  outputs: OutputTokens | undefined,
-): Pick<DecideInput, 'outputTokens' | 'outputKey'> {
-  if (outputs === undefined || exchange.operation !== 'generate') return {};
-  const outputKey = { template: templateOf(exchange, kind), kind, units: exchange.lastUser.length };
-  return { outputKey, outputTokens: ({ provider, model }, assumed) => outputs.expected(`${provider}/${model}`, outputKey, assumed) };
 }
 
 function anySigned({ providers }: PolicySnapshot): boolean {
@@ -150,23 +227,4 @@ function learn(
     };
   }
   return learner.assess(caller.workspace, exchange, { tokens: features.tokens, kind }, view, section.learning, wallTime);
-}
-
-/** Called once per target that a chain could cross to: what an API accepts depends on the model. */
-function translatableFrom({ context, exchange, body }: ReadRequest): (target: TargetRef, family: DialectFamily) => boolean {
-  const {
-    section: { fallback },
-    generation: { providers },
-    envoy,
-  } = context;
-  const known = new Map<string, boolean>();
-  return ({ provider, model }, family) => {
-    const key = `${provider}/${model}`;
-    let can = known.get(key);
-    if (can === undefined) {
-      const to = { family, model, drop: fallback?.drop ?? [], provider: providers.get(provider)?.catalogProvider };
-      known.set(key, (can = envoy.chains && translatableTo(exchange, body, to)));
-    }
-    return can;
-  };
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { adaptedLimit } from '../apis/parameters.ts';
 import type { ParsedRequest } from '../apis/types.ts';
@@ -143,7 +143,7 @@ function capture(exchange: ParsedRequest, section: PolicySection): Pick<Exchange
 }
 
 function hash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return digest('sha256', text).slice(0, 16);
 }
 
 /** The metadata of a request that Sluice refuses, without a model, since none was called. */

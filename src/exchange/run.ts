@@ -17,7 +17,7 @@ import { planChain } from './chain/plan.ts';
 import { isClosed } from './closed.ts';
 import { rememberModels } from './compare-models.ts';
 import { decidesSensitive, type ReadRequest, type RequestContext } from './context.ts';
-import { questionOf, type Question } from './decide.ts';
+import { Question } from './decide.ts';
 import { decodeBody, withoutMark } from './decode.ts';
 import { maskedIn, readWish, rulesMasked, unmaskedMessage } from './masking.ts';
 import { noAdmission, uncached, type CacheFacts, type HeldBody, type OpenExchange } from './open.ts';
@@ -159,7 +159,7 @@ export class Run extends RunLife implements ReadRequest {
     const { budgets } = this.services;
     const { generation, trace } = context;
     const classifyAt = trace === null ? 0 : performance.now();
-    const question = questionOf(this, this.services, this.#session);
+    const question = new Question(this, this.services, this.#session);
     const decideAt = trace === null ? 0 : performance.now();
     const decision = decide(question);
     this.#remember(question, decision);
@@ -172,7 +172,7 @@ export class Run extends RunLife implements ReadRequest {
       decision,
       user: userOf(context.caller, this.exchange),
       enforce: context.section.mode === 'enabled',
-      cheaper: context.routeOff ? null : (cheaper) => decide({ ...question, cheaper }),
+      cheaper: context.routeOff ? null : (cheaper) => decide(question, cheaper),
     });
     const admitted = (found: BudgetAdmission): BodyPlan => this.#finish(question, found.decision, found, times);
     return admission instanceof Promise
@@ -185,7 +185,7 @@ export class Run extends RunLife implements ReadRequest {
     const { learner, sessions } = this.services;
     const { section, caller } = this.context;
     const session = this.#session;
-    if (compared !== undefined && learner !== null) rememberModels(compared, decision, caller.workspace, learner);
+    if (compared !== null && learner !== null) rememberModels(compared, decision, caller.workspace, learner);
     if (session === null || section.sessions === null) return;
     const strong = learned?.acts === true && learned.says === 'strong';
     sessions?.turn(session.key, { tier: verdict.tier, strong }, session.state, section.sessions.idleMs);

@@ -74,6 +74,8 @@ export const limits = {
   /** Models whose refused parameters this process remembers, and parameters of each. */
   refusingModels: 1_024,
   refusedParameters: 32,
+  /** Names of targets, `provider/model`, that are kept as one text. */
+  targetNames: 1_024,
   /** Text of one body that sensitivity patterns search, in UTF-16 units; a longer one counts as unread. */
   inspectedUnits: 8 * 1024 * 1024,
   /** Matches masked in one body; a body with more is refused. */

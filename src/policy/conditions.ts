@@ -27,7 +27,10 @@ export function compileConditions(when: When, blocks = false): (input: RuleInput
   }
   if (modality !== undefined) tests.push((input) => modality.some((kind) => carries(kind, input)));
   if (time !== undefined) tests.push(timeTest(time));
-  return (input) => tests.every((test) => test(input));
+  return (input) => {
+    for (const test of tests) if (!test(input)) return false;
+    return true;
+  };
 }
 
 function requestedModel(models: ReadonlySet<string>): (input: RuleInput) => boolean {

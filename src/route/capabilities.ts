@@ -49,12 +49,12 @@ export function untranslatable(input: DecideInput, target: TargetRef): boolean {
 
 /** The request parameter that a target refuses when it gets the app's body unchanged; null if none. */
 export function refusedBy(input: DecideInput, target: TargetRef): string | null {
-  const { exchange, generation, provider, refusals } = input;
+  const { exchange, generation, provider } = input;
   if (exchange.parameters.length === 0) return null;
   const other = generation.providers.get(target.provider);
   if (other === undefined || (other !== provider && !takesAsIs(other, provider.family, exchange.api))) return null;
   const model = catalogModel(other, target.model);
-  return refusedParameter(exchange, other.catalogProvider, model, refusals?.(other.catalogProvider, model));
+  return refusedParameter(exchange, other.catalogProvider, model, input.refusals?.(other.catalogProvider, model));
 }
 
 function unreachable(input: DecideInput, target: TargetRef, crossing: Crossing): Disqualification | null {

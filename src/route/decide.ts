@@ -4,7 +4,7 @@ import { takesAsIs } from '../apis/translatable.ts';
 import type { Cost, ModelEntry } from '../catalog/types.ts';
 import { tiers, type Tier } from '../classify/types.ts';
 import { higher } from '../sessions/store.ts';
-import type { SessionFacts } from '../sessions/types.ts';
+import type { SessionFacts, SessionView } from '../sessions/types.ts';
 import type { CompiledRule, Directive, FallbackPolicy, RuleInput, TargetRef } from '../policy/types.ts';
 import { catalogModel, disqualify, entryOf, refusedBy, untranslatable, type Crossing } from './capabilities.ts';
 import { chainAfter, tieredReasons } from './chain.ts';
@@ -13,7 +13,16 @@ import { PoolView, type Pooled } from './pool-view.ts';
 import type { ModelsVerdict } from '../router/candidates/types.ts';
 import { pickCandidate } from '../router/candidates/pick.ts';
 import type { PoolChoice } from './pools.ts';
-import type { Baseline, CandidateReport, DecideInput, Decision, DecisionReason, Disqualification, ShapeFacts } from './types.ts';
+import type {
+  Baseline,
+  BudgetStep,
+  CandidateReport,
+  DecideInput,
+  Decision,
+  DecisionReason,
+  Disqualification,
+  ShapeFacts,
+} from './types.ts';
 
 /** The result of one decision step; a step returns null if it does not apply. */
 interface Choice {
@@ -38,27 +47,52 @@ const blockedStatus = 403;
 /**
  * Decides which target answers a request, and why. Pure: the same input gives the same decision; time comes from `caller.now`. The order is
  * in docs/decisions.md: sensitivity, pinned, overrides, unknown model, rules, decision table, default, requested. If a section is not
- * enabled, the decision is only recorded.
+ * enabled, the decision is only recorded. `cheaper`: what a budget asks for; it replaces that of the input.
  */
-export function decide(input: DecideInput): Decision {
-  const decision = new Decider(input).run();
+export function decide(input: DecideInput, cheaper: BudgetStep | undefined = input.cheaper): Decision {
+  const decision = new Decider(input, cheaper).run();
   if (input.section.mode === 'enabled') return decision;
-  const { requested } = decision;
-  return {
-    ...decision,
-    action: 'keep',
-    served: requested,
-    chain: [requested],
-    reason: 'shadow',
-    shadowReason: decision.reason,
-    wouldServe: decision.action === 'block' ? null : decision.served,
-    block: null,
-    estimate: decision.baselineEstimate,
-  };
+  const { requested, action, reason } = decision;
+  decision.wouldServe = action === 'block' ? null : decision.served;
+  decision.action = 'keep';
+  decision.served = requested;
+  decision.chain = [requested];
+  decision.reason = 'shadow';
+  decision.shadowReason = reason;
+  decision.block = null;
+  decision.estimate = decision.baselineEstimate;
+  return decision;
 }
+
+/** What the rules read; the other names of the model are looked up only for a rule that asks for them. */
+class AskedRule implements RuleInput {
+  readonly exchange: RuleInput['exchange'];
+  readonly verdict: RuleInput['verdict'];
+  readonly caller: RuleInput['caller'];
+  readonly provider: string;
+  readonly #input: DecideInput;
+  readonly #entry: ModelEntry | null;
+
+  constructor(input: DecideInput, verdict: RuleInput['verdict'], entry: ModelEntry | null) {
+    this.exchange = input.exchange;
+    this.verdict = verdict;
+    this.caller = input.caller;
+    this.provider = input.provider.name;
+    this.#input = input;
+    this.#entry = entry;
+  }
+
+  get knownAs(): readonly string[] {
+    const { exchange, provider } = this.#input;
+    return [catalogModel(provider, exchange.model), ...(this.#entry === null ? [] : [this.#entry.model]), ...(exchange.otherModels ?? [])];
+  }
+}
+
+type MutableDecision = { -readonly [K in keyof Decision]: Decision[K] };
 
 class Decider {
   readonly #input: DecideInput;
+  readonly #cheapening: BudgetStep | undefined;
   readonly #ruleInput: RuleInput;
   /** The rule input with the classified task, if the caller states another one; null if it does not. */
   readonly #classified: RuleInput | null;
@@ -67,7 +101,10 @@ class Decider {
   readonly #answerTokens: number;
   readonly #outputTokens: number;
   readonly #baseline: Cost;
-  readonly #outputs = new Map<TargetRef, number>();
+  /** Output tokens of the requested model, and of the target that was asked for last. */
+  readonly #requestedOutput: number;
+  #outputTarget: TargetRef | null = null;
+  #output = 0;
   readonly #reports: MutableReport[] = [];
   /** The target that a pool picked, which may be the chosen one; null if no pool was asked. */
   #picked: TargetRef | null = null;
@@ -78,33 +115,25 @@ class Decider {
   /** The most output tokens that the shape allows for the whole call. */
   #most = Infinity;
 
-  constructor(input: DecideInput) {
-    const { exchange, verdict, caller, provider } = input;
+  constructor(input: DecideInput, cheaper: BudgetStep | undefined) {
+    const { exchange, verdict, provider } = input;
     this.#input = input;
+    this.#cheapening = cheaper;
     this.#requested = { provider: provider.name, model: exchange.model };
     this.#requestedEntry = entryOf(input, this.#requested);
-    this.#ruleInput = {
-      exchange,
-      verdict,
-      caller,
-      provider: provider.name,
-      knownAs: [
-        catalogModel(provider, exchange.model),
-        ...(this.#requestedEntry === null ? [] : [this.#requestedEntry.model]),
-        ...(exchange.otherModels ?? []),
-      ],
-    };
+    this.#ruleInput = new AskedRule(input, verdict, this.#requestedEntry);
     const { classifiedTask } = verdict;
     this.#classified =
       classifiedTask === undefined || classifiedTask === verdict.task
         ? null
-        : { ...this.#ruleInput, verdict: { ...verdict, task: classifiedTask } };
+        : new AskedRule(input, { ...verdict, task: classifiedTask }, this.#requestedEntry);
     this.#answerTokens = expectedAnswerTokens(exchange, verdict);
     this.#outputTokens = expectedOutputTokens(exchange, verdict);
-    this.#baseline = this.#estimate(this.#requested);
+    this.#requestedOutput = this.#learntOutput(this.#requested);
+    this.#baseline = this.#priceOf(this.#requested, this.#requestedOutput, this.#cachedAt(this.#requested));
   }
 
-  run(): Decision {
+  run(): MutableDecision {
     const choice = this.#cheaper(this.#choose());
     const chain = choice.action === 'block' ? [] : this.#chain(choice);
     const served = chain[0] ?? this.#requested;
@@ -113,7 +142,7 @@ class Decider {
     const assumed = Math.min(this.#outputFor(served), this.#most);
     // The chosen target is cooling down: its first fallback replaces it.
     const moved = choice.action !== 'block' && served !== (this.#picked ?? choice.target);
-    return {
+    const decision: MutableDecision = {
       action: choice.action === 'block' ? 'block' : served === this.#requested ? 'keep' : 'route',
       requested: this.#requested,
       served,
@@ -121,22 +150,29 @@ class Decider {
       tier: choice.tier,
       reason: moved ? 'cooling-down' : choice.reason,
       rule: choice.rule,
-      ...(this.#pool === null || moved ? {} : { pool: this.#pool }),
-      ...this.#sessionFacts(),
-      ...(this.#input.learned == null ? {} : { learned: this.#input.learned }),
-      ...(this.#input.models == null ? {} : { models: this.#input.models }),
-      ...(this.#input.learning == null ? {} : { learning: this.#input.learning }),
       candidates: this.#reports,
-      ...(baseline === null ? {} : { baseline }),
       wouldServe: null,
       block:
         choice.action === 'block' ? { status: blockedStatus, message: choice.message ?? 'This request is not allowed by policy.' } : null,
-      ...(shape === null ? {} : { shape }),
       assumedOutputTokens: assumed,
-      ...(this.#outputFor(this.#requested) === assumed ? {} : { baselineOutputTokens: this.#outputFor(this.#requested) }),
       estimate: this.#estimate(served),
       baselineEstimate: this.#baseline,
     };
+    if (this.#pool !== null && !moved) decision.pool = this.#pool;
+    this.#addInputs(decision);
+    if (baseline !== null) decision.baseline = baseline;
+    if (shape !== null) decision.shape = shape;
+    if (this.#requestedOutput !== assumed) decision.baselineOutputTokens = this.#requestedOutput;
+    return decision;
+  }
+
+  /** Adds what the decision was based on, as far as there was something. */
+  #addInputs(decision: MutableDecision): void {
+    const { session, learned, models, learning } = this.#input;
+    if (session != null) decision.session = this.#sessionFacts(session);
+    if (learned != null) decision.learned = learned;
+    if (models != null) decision.models = models;
+    if (learning != null) decision.learning = learning;
   }
 
   /** The tier that this turn needs; never lower than that of an earlier turn of its conversation. */
@@ -146,22 +182,17 @@ class Decider {
     return floor === undefined ? verdict.tier : higher(floor, verdict.tier);
   }
 
-  #sessionFacts(): { readonly session?: SessionFacts } {
-    const { session, verdict } = this.#input;
-    if (session === undefined || session === null) return {};
-    const { key, source, state } = session;
+  #sessionFacts({ key, source, state }: SessionView): SessionFacts {
     const last = state?.last ?? null;
     return {
-      session: {
-        key,
-        source,
-        turn: (state?.turns ?? 0) + 1,
-        floor: state?.floor ?? null,
-        raised: this.#needed() !== verdict.tier,
-        last,
-        cachedTokens: last === null ? 0 : this.#cachedAt(last),
-        keptForCache: this.#keptForCache,
-      },
+      key,
+      source,
+      turn: (state?.turns ?? 0) + 1,
+      floor: state?.floor ?? null,
+      raised: this.#needed() !== this.#input.verdict.tier,
+      last,
+      cachedTokens: last === null ? 0 : this.#cachedAt(last),
+      keptForCache: this.#keptForCache,
     };
   }
 
@@ -200,7 +231,8 @@ class Decider {
 
   /** Replaces a choice by a cheaper one when a budget is nearly used up. Sensitive data and pinned models keep their target. */
   #cheaper(choice: Choice): Choice {
-    const { cheaper, exchange } = this.#input;
+    const { exchange } = this.#input;
+    const cheaper = this.#cheapening;
     if (
       cheaper === undefined ||
       cheaper.tier === null ||
@@ -226,7 +258,8 @@ class Decider {
 
   /** Changes to the request's own parameters; null if the policy caps nothing here or the request must not be changed. */
   #shape(choice: Choice, chain: readonly TargetRef[]): ShapeFacts | null {
-    const { section, cheaper, exchange, generation, provider } = this.#input;
+    const { section, exchange, generation, provider } = this.#input;
+    const cheaper = this.#cheapening;
     if (exchange.operation !== 'generate' || choice.reason === 'route-off' || choice.reason === 'pinned') return null;
     const wanted = [...this.#shapes];
     const byTier = section.shapes?.[choice.tier] ?? null;
@@ -249,7 +282,7 @@ class Decider {
 
   /** The chosen target and its fallbacks; targets that are cooling down come last. */
   #chain(choice: Choice): readonly TargetRef[] {
-    const { section, exchange, cooling } = this.#input;
+    const { section, exchange } = this.#input;
     const { fallback } = section;
     // Sensitive data may only be sent to its secure model.
     if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'route-off')
@@ -281,8 +314,7 @@ class Decider {
       if (!this.#reports.some(({ target: { provider, model } }) => provider === report.target.provider && model === report.target.model))
         this.#reports.push(report);
     const chain = [first, ...after.map((target) => (this.#own(target) ? this.#requested : target))];
-    if (cooling === undefined) return chain;
-    const awake = chain.filter((target) => !cooling(target));
+    const awake = chain.filter((target) => this.#input.cooling?.(target) !== true);
     if (awake.length === 0 || awake.length === chain.length) return chain;
     for (const target of chain) {
       if (awake.includes(target)) continue;
@@ -298,19 +330,19 @@ class Decider {
     const { forced } = this.#input;
     if (forced === undefined || forced === null) return null;
     const tier = this.#needed();
-    if (forced.target === null) return { ...this.#keep('experiment'), rule: forced.experiment };
+    if (forced.target === null) return this.#keep('experiment', this.#input.verdict.tier, forced.experiment);
     const target = this.#explicit(forced.target, tier);
     return target === null ? null : this.#take(target, 'experiment', forced.experiment, tier);
   }
 
   #pools(fallback: FallbackPolicy, able: (target: TargetRef) => boolean): PoolView {
-    const { exchange, caller, pools, cooling, session } = this.#input;
+    const { exchange, caller, pools, session } = this.#input;
     return new PoolView({
       pools: fallback.pools,
       picker: pools,
       stream: exchange.stream,
       sticky: session?.key ?? caller.session ?? caller.workspace,
-      usable: (target) => able(target) && cooling?.(target) !== true,
+      usable: (target) => able(target) && this.#input.cooling?.(target) !== true,
     });
   }
 
@@ -409,7 +441,8 @@ class Decider {
 
   #sensitivity(): Choice | null {
     const { sensitive, section, verdict } = this.#input;
-    for (const [at, rule] of section.sensitivity.entries()) {
+    for (let at = 0; at < section.sensitivity.length; at++) {
+      const rule = section.sensitivity[at]!;
       if (sensitive?.[at] !== true || rule.then.kind === 'mask') continue;
       if (rule.then.kind === 'block') return this.#block(rule.name, rule.then.message);
       const target = this.#explicit(rule.then.target, verdict.tier);
@@ -424,7 +457,9 @@ class Decider {
   }
 
   #rules(list: 'overrides' | 'rules'): Choice | null {
-    for (const [at, rule] of this.#input.section[list].entries()) {
+    const rules = this.#input.section[list];
+    for (let at = 0; at < rules.length; at++) {
+      const rule = rules[at]!;
       if (!this.#applies(rule.then) || !this.#matches(rule)) continue;
       if (rule.then.kind === 'shape') {
         this.#wantsShape(rule);
@@ -481,7 +516,7 @@ class Decider {
       case 'block':
         return this.#block(rule, directive.message);
       case 'keep':
-        return { ...this.#keep('kept-by-rule'), rule };
+        return this.#keep('kept-by-rule', verdict.tier, rule);
       case 'shape':
         return null;
       case 'model': {
@@ -497,7 +532,8 @@ class Decider {
 
   /** The cheapest qualifying candidate of the tier, or else of the next higher tier. Null if none qualifies. */
   #table(from: Tier, upgrade: boolean, reason: 'tier' | 'override' | 'rule' | 'budget', rule: string | null): Choice | null {
-    for (const tier of tiers.slice(tiers.indexOf(from))) {
+    for (let at = tiers.indexOf(from); at < tiers.length; at++) {
+      const tier = tiers[at]!;
       let best: MutableReport | null = null;
       let tooCostly = false;
       for (const target of this.#input.section.candidates[tier]) {
@@ -514,7 +550,7 @@ class Decider {
         return this.#take(target, reason === 'tier' && target === this.#requested ? 'kept-cheapest' : reason, rule, tier);
       }
       // A model of this tier qualifies but the requested one costs no more; a higher tier would cost even more.
-      if (tooCostly) return { ...this.#keep('kept-cheapest'), tier };
+      if (tooCostly) return this.#keep('kept-cheapest', tier);
     }
     return null;
   }
@@ -584,15 +620,11 @@ class Decider {
     const disqualified = this.#own(target)
       ? null
       : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, crossing) ?? this.#usedUp(target, tier));
-    return {
-      target,
-      tier,
-      estimate: this.#estimate(target),
-      ...(this.#outputFor(target) === this.#outputTokens ? {} : { outputTokens: this.#outputFor(target) }),
-      disqualified,
-      ...(disqualified === 'parameter' ? { refused: refusedBy(this.#input, target) ?? '' } : {}),
-      chosen: false,
-    };
+    const report: MutableReport = { target, tier, estimate: this.#estimate(target), disqualified, chosen: false };
+    const tokens = this.#outputFor(target);
+    if (tokens !== this.#outputTokens) report.outputTokens = tokens;
+    if (disqualified === 'parameter') report.refused = refusedBy(this.#input, target) ?? '';
+    return report;
   }
 
   /** Whether a target is the requested model, including under another of its catalog names. */
@@ -603,6 +635,11 @@ class Decider {
   }
 
   #estimate(target: TargetRef, cachedTokens = this.#cachedAt(target)): Cost {
+    if (this.#most === Infinity && same(target, this.#requested) && cachedTokens === this.#cachedAt(target)) return this.#baseline;
+    return this.#priceOf(target, Math.min(this.#outputFor(target), this.#most), cachedTokens);
+  }
+
+  #priceOf(target: TargetRef, outputTokens: number, cachedTokens: number): Cost {
     const { generation, exchange } = this.#input;
     const provider = generation.providers.get(target.provider);
     if (provider === undefined) return { known: false, reason: 'model' };
@@ -610,22 +647,24 @@ class Decider {
       provider.catalogProvider,
       catalogModel(provider, target.model),
       exchange.promptTokens,
-      Math.min(this.#outputFor(target), this.#most),
+      outputTokens,
       cachedTokens,
     );
   }
 
   /** Estimated output tokens of the whole call at a target: as learnt, within the app's own limit, or else the task's default. */
   #outputFor(target: TargetRef): number {
-    if (this.#input.outputTokens === undefined) return this.#outputTokens;
-    let known = this.#outputs.get(target);
-    if (known === undefined) this.#outputs.set(target, (known = this.#learntOutput(target)));
-    return known;
+    if (same(target, this.#requested)) return this.#requestedOutput;
+    if (this.#outputTarget !== target) {
+      this.#output = this.#learntOutput(target);
+      this.#outputTarget = target;
+    }
+    return this.#output;
   }
 
   #learntOutput(target: TargetRef): number {
-    const { exchange, outputTokens } = this.#input;
-    const learnt = this.#answerTokens === 0 ? null : (outputTokens?.(target, this.#answerTokens)?.tokens ?? null);
+    const { exchange } = this.#input;
+    const learnt = this.#answerTokens === 0 ? null : (this.#input.outputTokens?.(target, this.#answerTokens)?.tokens ?? null);
     if (learnt === null) return this.#outputTokens;
     const limited = exchange.maxOutputTokens === null ? learnt : Math.min(learnt, exchange.maxOutputTokens);
     return Math.max(1, Math.round(limited)) * Math.max(1, exchange.n);
@@ -636,14 +675,14 @@ class Decider {
    * tokens.
    */
   #baselineOf(served: TargetRef, shape: ShapeFacts | null): Baseline | null {
-    const { section, outputTokens, exchange } = this.#input;
+    const { section, exchange } = this.#input;
     const target = section.baseline ?? this.#requested;
     // The served model's own answer needs no estimate.
     // A shape's savings are counted separately, so both use the same tokens.
     const learnt =
       this.#answerTokens === 0 || same(target, served) || (shape !== null && shape.changes.length > 0)
         ? null
-        : (outputTokens?.(target, this.#answerTokens) ?? null);
+        : (this.#input.outputTokens?.(target, this.#answerTokens) ?? null);
     const typical =
       learnt === null || learnt.answers < typicalAnswers
         ? null
@@ -655,8 +694,8 @@ class Decider {
     return { action: target === this.#requested ? 'keep' : 'route', target, reason, rule, tier, message: null };
   }
 
-  #keep(reason: DecisionReason): Choice {
-    return { action: 'keep', target: this.#requested, reason, rule: null, tier: this.#input.verdict.tier, message: null };
+  #keep(reason: DecisionReason, tier: Tier = this.#input.verdict.tier, rule: string | null = null): Choice {
+    return { action: 'keep', target: this.#requested, reason, rule, tier, message: null };
   }
 
   #block(rule: string, message: string): Choice {

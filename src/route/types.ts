@@ -97,7 +97,7 @@ export interface DecideInput {
    */
   readonly outputTokens?: (target: TargetRef, assumed: number) => ExpectedOutput | null;
   /** What the answer's length depends on; absent if it is not learnt. */
-  readonly outputKey?: OutputKey;
+  readonly outputKey?: OutputKey | undefined;
   /** The learned router's verdict; absent if the section does not ask it. */
   readonly learned?: LearnedVerdict | null;
   /** The basis for comparing several models; absent if the section compares none, or not for this model. */
@@ -105,7 +105,7 @@ export interface DecideInput {
   /** What was learnt from grades; absent if nothing was. */
   readonly learning?: LearningMark | null;
   /** For each sensitivity rule of the section: whether its pattern was found in the body. If absent, none was. */
-  readonly sensitive?: readonly boolean[];
+  readonly sensitive?: readonly boolean[] | undefined;
   /** The caller wants its own model (`x-sluice-route: off`); blocks, secure models and budgets still apply. If absent, false. */
   readonly keepModel?: boolean;
   readonly caller: CallerContext;
@@ -125,9 +125,9 @@ export interface DecideInput {
   /** The parameters that a model, by the catalog's provider, was seen to refuse. If absent, none. */
   readonly refusals?: (provider: string, model: string) => ReadonlySet<string> | null;
   /** Whether a model's own budget is used up. If absent, none is. */
-  readonly overBudget?: (target: TargetRef, tier: Tier) => boolean;
+  readonly overBudget?: ((target: TargetRef, tier: Tier) => boolean) | undefined;
   /** Whether a model's own rate limit is reached. If absent, none is. */
-  readonly overLimit?: (target: TargetRef, tier: Tier) => boolean;
+  readonly overLimit?: ((target: TargetRef, tier: Tier) => boolean) | undefined;
   /** What a budget asks for when it is nearly used up. */
   readonly cheaper?: BudgetStep;
 }

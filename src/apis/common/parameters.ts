@@ -1,4 +1,5 @@
 import { limits } from '../../lib/limits.ts';
+import { targetName } from '../../lib/target-name.ts';
 import type { ParsedRequest, Parameter } from '../types.ts';
 import { anthropicTraits, geminiTraits, openaiTraits } from './models.ts';
 import type { AskedModel, LimitName, ParameterTable } from './parameter-types.ts';
@@ -7,7 +8,7 @@ const asked = new Map<string, AskedModel>();
 
 /** A model for the table: its name is evaluated once. */
 export function askedModel(provider: string, model: string): AskedModel {
-  const key = `${provider}/${model}`;
+  const key = targetName(provider, model);
   let known = asked.get(key);
   if (known === undefined) {
     known = { provider, model, openai: openaiTraits(model), anthropic: anthropicTraits(model), gemini: geminiTraits(model) };
@@ -110,12 +111,12 @@ export class LearntRefusals {
   readonly #models = new Map<string, Set<string>>();
 
   of(provider: string, model: string): ReadonlySet<string> | null {
-    return this.#models.get(`${provider}/${model}`) ?? null;
+    return this.#models.get(targetName(provider, model)) ?? null;
   }
 
   /** `parameter`: its name in requests. */
   learn(provider: string, model: string, parameter: string): void {
-    const key = `${provider}/${model}`;
+    const key = targetName(provider, model);
     let refused = this.#models.get(key);
     if (refused === undefined) {
       if (this.#models.size >= limits.refusingModels) this.#models.delete(this.#models.keys().next().value ?? '');

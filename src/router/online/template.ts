@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ParsedRequest } from '../../apis/types.ts';
 
 /** UTF-16 units of a system prompt that are read: its beginning, where the instructions are, and its end. */
@@ -31,7 +31,7 @@ function skeletonHash(system: string): string {
 }
 
 function hashed(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return hash('sha256', text).slice(0, 16);
 }
 
 /** Fenced, tagged and quoted material that an app inserts into its instructions. Each alternative is linear. */

@@ -1,4 +1,5 @@
 import type { ExchangeRecord } from '../../record/types.ts';
+import { targetName } from '../../lib/target-name.ts';
 import { assumedTokens } from './assumed.ts';
 import type { OutputKey, OutputTokens } from './tokens.ts';
 
@@ -28,7 +29,7 @@ export function answerLength(record: ExchangeRecord): AnswerLength | null {
   // Several answers to one request count with their mean.
   const count = Math.max(1, answers);
   return {
-    model: `${served.provider}/${served.model}`,
+    model: targetName(served.provider, served.model),
     key: { template, kind: task, units: userUnits },
     assumed: assumedTokens(task, userUnits, maxOutputTokens),
     tokens: usage.totalOutput / count,
