@@ -3,7 +3,7 @@ import type { ParsedRequest, RequestHead } from '../apis/types.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 import { traceIdOf } from '../record/trace.ts';
-import type { ExchangeRecord } from '../record/types.ts';
+import type { CallerFacts } from '../record/types.ts';
 import type { CallerContext, PolicySnapshot } from '../policy/types.ts';
 import type { Claims } from './claims.ts';
 
@@ -63,6 +63,7 @@ export function keepsModel(claims: Claims): boolean {
 
 /** The headers that rules may read; a header that came twice is ignored. */
 function readableOf(headers: HeaderMap, names: readonly string[]): ReadonlyMap<string, string> {
+  if (names.length === 0) return noHeaders;
   const readable = new Map<string, string>();
   for (const name of names) {
     const value = headers.get(name);
@@ -71,20 +72,20 @@ function readableOf(headers: HeaderMap, names: readonly string[]): ReadonlyMap<s
   return readable;
 }
 
+const noHeaders: ReadonlyMap<string, string> = new Map();
+
 function lower(value: string | undefined): string | null {
   return value === undefined || value === '' ? null : value.toLowerCase();
 }
 
 /** The caller's facts for the record: its claims and which of them were trusted. */
-export function callerFacts({ userTier, quality, task, trust }: CallerContext): NonNullable<ExchangeRecord['caller']> {
-  return {
-    userTier,
-    quality,
-    task,
-    ...(trust?.identity == null ? {} : { identity: trust.identity }),
-    ...(trust?.rule == null ? {} : { trusted: trust.rule }),
-    ...(trust === undefined || trust.ignored.length === 0 ? {} : { ignored: trust.ignored }),
-  };
+export function callerFacts({ userTier, quality, task, trust }: CallerContext): CallerFacts {
+  const facts: { -readonly [K in keyof CallerFacts]: CallerFacts[K] } = { userTier, quality, task };
+  if (trust === undefined) return facts;
+  if (trust.identity !== null) facts.identity = trust.identity;
+  if (trust.rule !== null) facts.trusted = trust.rule;
+  if (trust.ignored.length > 0) facts.ignored = trust.ignored;
+  return facts;
 }
 
 /** The user: from the header, which the gateway's side may have set, otherwise from the app's body. */

@@ -44,10 +44,14 @@ export function rulesMasked(
   return counts.flatMap((matches, at) => (matches > 0 ? [{ rule: sensitivity[at]?.name ?? '', matches }] : []));
 }
 
+const nothingMore: ReadWish = { members: false, patterns: [] };
+const onlyMembers: ReadWish = { members: true, patterns: [] };
+
 /** What to extract from a body: only what its section needs. */
 export function readWish({ section, caller, cache }: Pick<RequestContext, 'section' | 'caller' | 'cache'>, keys: MaskKeys): ReadWish {
-  const patterns = section.sensitivity.map(({ pattern }) => pattern);
   const mask = maskWish(section, caller.workspace, keys);
+  if (section.sensitivity.length === 0 && mask === null) return cache === null ? nothingMore : onlyMembers;
+  const patterns = section.sensitivity.map(({ pattern }) => pattern);
   return { members: cache !== null, patterns, ...(mask === null ? {} : { mask }) };
 }
 

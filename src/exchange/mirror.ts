@@ -166,7 +166,7 @@ export class Shadows {
   #ended(shadow: OpenShadow, ending: AnswerEnding): void {
     const { facts, experiment, grading, reserved } = shadow;
     const quality = this.#options.grader.end(facts.id, grading, facts.generation, ending);
-    const record = buildRecord(facts, { ...ending, quality });
+    const record = buildRecord(facts, ending, quality);
     // Replace the reserved estimate by the real cost; if the cost is unknown, the estimate stays.
     if (record.cost.known) this.#spend(experiment, record.cost.usd - reserved);
     this.#options.sink.record({ ...record, shadowOf: shadow.shadowOf });

@@ -5,10 +5,10 @@ import type { ParsedRequest } from '../apis/types.ts';
 import type { BudgetAdmission } from '../budgets/budgets.ts';
 import { idDigits } from '../cache/types.ts';
 import type { PolicySnapshot, PolicySection } from '../policy/types.ts';
-import type { ExchangeRecord } from '../record/types.ts';
+import type { ExchangeRecord, RequestAsks } from '../record/types.ts';
 import type { Decision } from '../route/types.ts';
 import { asksForUsage, limitNameAt, saysUsageOnRequest } from './adapt.ts';
-import { answerSource, logMetadata } from './answer/logged.ts';
+import { answerSource, addLogMetadata } from './answer/logged.ts';
 import { callerFacts, userOf } from './caller.ts';
 import type { ChainRun } from './chain/run.ts';
 import { holdsSensitive, type ReadRequest, type RequestContext } from './context.ts';
@@ -35,7 +35,7 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
   const { cache, decision, grading, admission } = opening;
   const { fill } = cache;
   nameConversation(context, exchange);
-  return {
+  const open: { -readonly [K in keyof OpenExchange]: OpenExchange[K] } = {
     kind: opening.kind,
     id: context.id,
     startedAt: context.startedAt,
@@ -47,7 +47,6 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
     traceId: context.caller.traceId ?? null,
     caller: callerFacts(context.caller),
     budgets: admission.facts,
-    ...(admission.limits.length === 0 ? {} : { limits: admission.limits }),
     reservation: admission.reservation,
     peer: context.peer,
     provider: context.provider.name,
@@ -67,7 +66,6 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
     adapted: adaptedBy(context.generation, exchange, decision),
     cache: cache.cache,
     cacheEntry: cache.cacheEntry,
-    ...(context.masked === null ? {} : { masked: context.masked.rules }),
     trace: context.trace,
     fill,
     chain: opening.chain,
@@ -78,6 +76,9 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - opening.enteredAt,
   };
+  if (admission.limits.length > 0) open.limits = admission.limits;
+  if (context.masked !== null) open.masked = context.masked.rules;
+  return open;
 }
 
 /** Spans carry the app's own name of its conversation, never a key that Sluice derived from its text. */
@@ -88,33 +89,38 @@ function nameConversation({ trace, sessionName, caller }: RequestContext, { sess
 }
 
 function requestFacts(context: RequestContext, exchange: ParsedRequest): ExchangeRecord['request'] {
+  const sensitive = holdsSensitive(context);
+  const captured = sensitive ? 'none' : context.section.promptCapture.kind;
   return {
     bytes: exchange.bodyBytes,
     estimatedTokens: exchange.promptTokens,
     messages: exchange.messages,
     tools: exchange.tools,
     images: exchange.images,
-    ...(holdsSensitive(context) ? { promptHash: null, promptStart: null } : capture(exchange, context.section)),
-    asks: {
-      userTurns: exchange.userTurns,
-      userUnits: exchange.lastUser.length,
-      maxOutputTokens: exchange.maxOutputTokens,
-      answers: exchange.n,
-      jsonOutput: exchange.jsonOutput,
-      audioInputs: exchange.audioInputs,
-      audioOutput: exchange.audioOutput,
-      files: exchange.files,
-      reasoning: exchange.reasoning,
-      ...(exchange.parameters.length === 0 ? {} : { parameters: parametersOf(exchange, holdsSensitive(context)) }),
-    },
+    promptHash: captured === 'none' ? null : hash(exchange.lastUser),
+    promptStart: captured === 'truncate' ? startOf(exchange, context.section) : null,
+    asks: asksOf(exchange, sensitive),
   };
 }
 
+function asksOf(exchange: ParsedRequest, sensitive: boolean): RequestAsks {
+  const asks: { -readonly [K in keyof RequestAsks]: RequestAsks[K] } = {
+    userTurns: exchange.userTurns,
+    userUnits: exchange.lastUser.length,
+    maxOutputTokens: exchange.maxOutputTokens,
+    answers: exchange.n,
+    jsonOutput: exchange.jsonOutput,
+    audioInputs: exchange.audioInputs,
+    audioOutput: exchange.audioOutput,
+    files: exchange.files,
+    reasoning: exchange.reasoning,
+  };
+  if (exchange.parameters.length > 0) asks.parameters = parametersOf(exchange, sensitive);
+  return asks;
+}
+
 /** Parameters with their values; texts are left out if the request holds sensitive data, which may be one of them. */
-function parametersOf(
-  { parameters }: ParsedRequest,
-  sensitive: boolean,
-): NonNullable<NonNullable<ExchangeRecord['request']['asks']>['parameters']> {
+function parametersOf({ parameters }: ParsedRequest, sensitive: boolean): NonNullable<RequestAsks['parameters']> {
   return parameters.map(({ name, value }) => [name, sensitive && typeof value === 'string' ? null : value] as const);
 }
 
@@ -127,19 +133,9 @@ function adaptedBy(generation: PolicySnapshot, exchange: ParsedRequest, decision
   return name === null ? unadapted : [adaptedLimit(name)];
 }
 
-function capture(exchange: ParsedRequest, section: PolicySection): Pick<ExchangeRecord['request'], 'promptHash' | 'promptStart'> {
-  switch (section.promptCapture.kind) {
-    case 'none':
-      return { promptHash: null, promptStart: null };
-    case 'hash':
-      return { promptHash: hash(exchange.lastUser), promptStart: null };
-    case 'truncate':
-      // Copied through a Buffer so that a short start does not keep the whole text alive.
-      return {
-        promptHash: hash(exchange.lastUser),
-        promptStart: Buffer.from(exchange.lastUser.slice(0, section.promptCapture.units)).toString(),
-      };
-  }
+/** Copied through a Buffer so that a short start does not keep the whole text alive. */
+function startOf({ lastUser }: ParsedRequest, { promptCapture }: PolicySection): string | null {
+  return promptCapture.kind === 'truncate' ? Buffer.from(lastUser.slice(0, promptCapture.units)).toString() : null;
 }
 
 function hash(text: string): string {
@@ -161,7 +157,7 @@ export function metadataOf(open: OpenExchange): SluiceMetadata {
   }
   if (open.fill !== null) metadata['cache_entry'] = open.fill.request.key.slice(0, idDigits);
   if (open.cache !== 'off') metadata['cache'] = open.cache;
-  Object.assign(metadata, logMetadata(open));
+  addLogMetadata(open, metadata);
   if (decision !== null) {
     metadata['tier'] = decision.tier;
     if (open.arm !== null) metadata['arm'] = open.arm;

@@ -101,10 +101,10 @@ export type BodyPlan =
   | {
       readonly kind: 'forward';
       /** New body; unchanged if absent. */
-      readonly body?: Body;
-      readonly headers?: HeaderMutation;
-      readonly clearRouteCache?: boolean;
-      readonly metadata?: SluiceMetadata;
+      readonly body?: Body | undefined;
+      readonly headers?: HeaderMutation | undefined;
+      readonly clearRouteCache?: boolean | undefined;
+      readonly metadata?: SluiceMetadata | undefined;
     }
   | {
       readonly kind: 'respond';

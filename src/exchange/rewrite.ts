@@ -53,10 +53,10 @@ export function rewritePlan(
   if (gatewayPath !== context.prefix + context.path) set.push([':path', gatewayPath]);
   return {
     kind: 'forward',
-    ...(newBody === body && !context.replaced ? {} : { body: newBody }),
+    body: newBody === body && !context.replaced ? undefined : newBody,
     headers: { set, remove },
     // Envoy must choose the route again: the path or the cluster header has changed.
-    ...(set.length > 1 ? { clearRouteCache: true } : {}),
+    clearRouteCache: set.length > 1 ? true : undefined,
     metadata: chain === null ? metadataOf(open) : { ...metadataOf(open), ...chain.metadata },
   };
 }

@@ -4,7 +4,7 @@ import type { ApiName, PassReason, Recognition } from '../apis/types.ts';
 import type { HeaderMutation } from '../lib/headers.ts';
 import type { Metrics } from '../record/metrics.ts';
 import { traceparentOf, type TraceFacts } from '../record/trace.ts';
-import { logMetadata } from './answer/logged.ts';
+import { addLogMetadata } from './answer/logged.ts';
 import { blocked, unobserved, type Closing } from './answer/closing.ts';
 import type { OpenAnswers } from './answer/open-answers.ts';
 import { callOf } from './call.ts';
@@ -83,7 +83,7 @@ export class Undecided {
     else this.#services.answers.add(open, usage, startedAt);
     return {
       kind: 'pass',
-      metadata: { id, reason: recognition.reason, ...logMetadata(open) },
+      metadata: addLogMetadata(open, { id, reason: recognition.reason }),
       ...(trace === null ? (key === null ? {} : { headers: key }) : { headers: withTrace(key ?? undefined, trace) }),
     };
   }

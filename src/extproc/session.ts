@@ -169,10 +169,10 @@ export class Session implements StreamHandler {
         this.#stream.send({
           kind: 'continue',
           phase: 'request-body',
-          ...(plan.headers === undefined ? {} : { headers: plan.headers }),
-          ...(plan.body === undefined ? {} : { body: plan.body }),
-          ...(plan.clearRouteCache === undefined ? {} : { clearRouteCache: plan.clearRouteCache }),
-          ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }),
+          headers: plan.headers,
+          body: plan.body,
+          clearRouteCache: plan.clearRouteCache,
+          metadata: plan.metadata,
         });
         break;
       case 'respond':

@@ -30,11 +30,11 @@ export type Reply =
   | {
       readonly kind: 'continue';
       readonly phase: Phase['kind'];
-      readonly headers?: HeaderMutation;
+      readonly headers?: HeaderMutation | undefined;
       /** Replaces the body (only in a request-body reply). */
-      readonly body?: Body;
-      readonly clearRouteCache?: boolean;
-      readonly metadata?: SluiceMetadata;
+      readonly body?: Body | undefined;
+      readonly clearRouteCache?: boolean | undefined;
+      readonly metadata?: SluiceMetadata | undefined;
       /** Only in replies to request headers: the request body mode from here on. */
       readonly requestBodyMode?: BodyMode;
       /** With `requestBodyMode`: ask for the response's headers too (an override must set every mode again). */

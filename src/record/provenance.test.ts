@@ -7,7 +7,7 @@ import { answer, anyText, generation, input, model, record, ref, standardModels,
 import type { ExchangeRecord } from './types.ts';
 import { limits } from '../lib/limits.ts';
 import { explainRecord } from '../route/explain.ts';
-import { estimateSavings } from '../route/savings.ts';
+import { baselineBasis, estimateSavings } from '../route/savings.ts';
 import { fanout } from './fanout.ts';
 import { uuidv7 } from './id.ts';
 import { createLogger, logSink, openLog } from './log-sink.ts';
@@ -73,31 +73,25 @@ describe('the savings', () => {
       known: true,
       usd: -0.0285,
     });
-    expect(estimateSavings(policy, { target: ref('dear'), typical: null }, ref('small'), usage(1_000, 500)).basis).toEqual({
+    expect(baselineBasis(policy, { target: ref('dear'), typical: null }, usage(1_000, 500))).toEqual({
       target: 'openai/dear',
       tokens: 'same',
       low: null,
       high: null,
     });
     // The requested model answers in 200 tokens where the served one took 500: 1,200 tokens at 20 dollars a million, not 1,500.
-    const typical = estimateSavings(
-      policy,
-      { target: ref('dear'), typical: { tokens: 200, spread: 0.5, reasoning: 0.5 } },
-      ref('small'),
-      usage(1_000, 500),
-    );
-    expect(typical).toMatchObject({
+    const typical = { target: ref('dear'), typical: { tokens: 200, spread: 0.5, reasoning: 0.5 } };
+    expect(estimateSavings(policy, typical, ref('small'), usage(1_000, 500))).toMatchObject({
       cost: { usd: 0.0015 },
       baseline: { known: true, usd: 0.024 },
       savings: { known: true, usd: 0.0225 },
-      basis: { target: 'openai/dear', tokens: 'typical' },
     });
-    expect(typical.basis.low!).toBeGreaterThan(0.02);
-    expect(typical.basis.low!).toBeLessThan(0.024);
-    expect(typical.basis.high!).toBeGreaterThan(0.026);
-    expect(
-      estimateSavings(policy, { target: ref('dear'), typical: { tokens: 200, spread: 0.5, reasoning: 0 } }, ref('small'), null).basis,
-    ).toEqual({ target: 'openai/dear', tokens: 'typical', low: null, high: null });
+    const basis = baselineBasis(policy, typical, usage(1_000, 500));
+    expect(basis).toMatchObject({ target: 'openai/dear', tokens: 'typical' });
+    expect(basis.low!).toBeGreaterThan(0.02);
+    expect(basis.low!).toBeLessThan(0.024);
+    expect(basis.high!).toBeGreaterThan(0.026);
+    expect(baselineBasis(policy, typical, null)).toEqual({ target: 'openai/dear', tokens: 'typical', low: null, high: null });
   });
 
   it('are unknown, with the reason, when either side is', () => {

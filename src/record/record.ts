@@ -3,7 +3,7 @@ import { usageSeen } from '../apis/seen.ts';
 import type { Answer, Usage } from '../apis/types.ts';
 import type { QualityCheck } from '../grades/checks.ts';
 import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
-import { costOf, difference, estimateSavings, shapeSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
+import { baselineBasis, costOf, difference, estimateSavings, shapeSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
 import type { Baseline } from '../route/types.ts';
 import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
 
@@ -58,7 +58,6 @@ export interface AnswerEnding {
   readonly totalMs: number | null;
   /** The result of the chain, if there was one. */
   readonly chain?: ChainEnding;
-  readonly quality?: QualityCheck | null;
 }
 
 export interface ChainEnding {
@@ -82,7 +81,7 @@ const free: Cost = { known: true, usd: 0 };
 const reading: Savings = { cost: free, baseline: free, savings: free };
 
 /** Closes an exchange: prices its usage and combines everything that explains it in one object. Called once per exchange. */
-export function buildRecord(request: RequestFacts, ending: AnswerEnding): ExchangeRecord {
+export function buildRecord(request: RequestFacts, ending: AnswerEnding, quality: QualityCheck | null): ExchangeRecord {
   const { generation, decision, cacheEntry } = request;
   const { answer, chain } = ending;
   const refused = wasRefused(ending);
@@ -94,7 +93,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerEnding): Exchan
       : null;
   const answered = answeredFor(request, ending, served, seen);
   const priced = chain === undefined ? answered : withFailed(answered, chain);
-  return {
+  const record: MutableRecord = {
     kind: request.kind,
     id: request.id,
     responseId: answer?.id ?? null,
@@ -109,7 +108,6 @@ export function buildRecord(request: RequestFacts, ending: AnswerEnding): Exchan
     operation: request.operation,
     stream: request.stream,
     passReason: request.passReason,
-    ...(request.call === undefined ? {} : { call: request.call }),
     requestedModel: request.requestedModel,
     servedModel: served?.model ?? null,
     answeredModel: answer?.model ?? null,
@@ -120,44 +118,50 @@ export function buildRecord(request: RequestFacts, ending: AnswerEnding): Exchan
     policy: { number: generation.number, hash: generation.hash, resourceVersion: generation.resourceVersion },
     catalogVersion: generation.catalog.version,
     request: request.request,
-    ...endOf(ending, usage, seen),
+    outcome: ending.outcome,
+    status: ending.status,
+    finishReason: answer?.finishReason ?? null,
+    errorType: answer?.errorType ?? null,
+    quality,
+    usage,
+    usageUnknown: usage === null ? (answer?.usageUnknown ?? 'not-observed') : null,
     cost: priced.cost,
     baseline: priced.baseline,
     savings: priced.savings,
-    ...shapedBy(request, served, usage, ending),
-    ...shadowedBy(request, usage),
-    ...(priced.basis === undefined || decision?.baseline === undefined ? {} : { baselineBasis: priced.basis }),
     // An answer from the cache is no attempt, but the failed attempts before it are.
-    attempts: cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? []) : [...(chain?.failed ?? [])],
-    ...(refused || request.keyFile == null || cacheEntry !== null ? {} : { key: request.keyFile }),
-    ...(request.template == null ? {} : { template: request.template }),
+    attempts: cacheEntry === null ? attemptsOf(served, ending, answered.cost, request.adapted ?? nothing) : [...(chain?.failed ?? [])],
     cache: request.cache,
     cacheEntry,
     arm: request.arm,
     trace: request.trace,
-    ...(request.masked === undefined ? {} : { masked: request.masked }),
     budgets: request.budgets,
-    ...(request.limits === undefined ? {} : { limits: request.limits }),
     timing: { overheadMs: request.overheadMs, firstByteMs: ending.firstByteMs, firstTokenMs: ending.firstTokenMs, totalMs: ending.totalMs },
   };
+  addRequest(record, request, refused);
+  if (seen !== null) record.seen = { input: seen.totalInput, output: seen.totalOutput };
+  addSavings(record, request, ending, served);
+  if (priced.basis !== undefined && decision?.baseline !== undefined) record.baselineBasis = priced.basis;
+  return record;
 }
 
-type EndOfRecord = Pick<
-  ExchangeRecord,
-  'outcome' | 'status' | 'finishReason' | 'errorType' | 'quality' | 'usage' | 'usageUnknown' | 'seen'
->;
+type MutableRecord = { -readonly [K in keyof ExchangeRecord]: ExchangeRecord[K] };
 
-function endOf({ outcome, status, answer, quality }: AnswerEnding, usage: Usage | null, seen: Usage | null): EndOfRecord {
-  return {
-    outcome,
-    status,
-    finishReason: answer?.finishReason ?? null,
-    errorType: answer?.errorType ?? null,
-    quality: quality ?? null,
-    usage,
-    usageUnknown: usage === null ? (answer?.usageUnknown ?? 'not-observed') : null,
-    ...(seen === null ? {} : { seen: { input: seen.totalInput, output: seen.totalOutput } }),
-  };
+/** Adds what few requests have. */
+function addRequest(record: MutableRecord, request: RequestFacts, refused: boolean): void {
+  const { call, keyFile, template, masked } = request;
+  if (template != null) record.template = template;
+  if (call !== undefined) record.call = call;
+  if (!refused && keyFile != null && request.cacheEntry === null) record.key = keyFile;
+  if (masked !== undefined) record.masked = masked;
+  if (request.limits !== undefined) record.limits = request.limits;
+}
+
+/** Adds the savings that are not part of the sums. */
+function addSavings(record: MutableRecord, request: RequestFacts, ending: AnswerEnding, served: TargetRef | null): void {
+  const shaped = shapedBy(request, served, record.usage, ending);
+  if (shaped !== null) record.shapeSavings = shaped;
+  const shadowed = shadowedBy(request, record.usage);
+  if (shadowed !== null) record.shadowSavings = shadowed;
 }
 
 /** Sluice answered itself, without asking a provider. */
@@ -171,13 +175,13 @@ function answeredFor(request: RequestFacts, ending: AnswerEnding, served: Target
   return withError(atLeast(price(request, ending, served), request.generation, served, seen), ending);
 }
 
-/** Savings by a shape are only known for answers that arrived. */
+/** What the shape saved: known only for answers that arrived, null otherwise. */
 function shapedBy(
   { decision, generation, mode, cacheEntry }: RequestFacts,
   served: TargetRef | null,
   usage: Usage | null,
   { status }: AnswerEnding,
-): Pick<ExchangeRecord, 'shapeSavings'> {
+): Cost | null {
   const shape = decision?.shape;
   if (
     shape === undefined ||
@@ -188,12 +192,12 @@ function shapedBy(
     status === null ||
     status >= 400
   )
-    return {};
-  return { shapeSavings: shapeSavings(generation, shape, served, usage) };
+    return null;
+  return shapeSavings(generation, shape, served, usage);
 }
 
-/** What the choice that shadow mode did not apply would have saved. */
-function shadowedBy({ decision, generation, cacheEntry }: RequestFacts, usage: Usage | null): Pick<ExchangeRecord, 'shadowSavings'> {
+/** What the choice that shadow mode did not apply would have saved; null if it would have changed nothing. */
+function shadowedBy({ decision, generation, cacheEntry }: RequestFacts, usage: Usage | null): Cost | null {
   const would = decision?.wouldServe ?? null;
   if (
     decision === null ||
@@ -201,8 +205,8 @@ function shadowedBy({ decision, generation, cacheEntry }: RequestFacts, usage: U
     cacheEntry !== null ||
     (would.provider === decision.requested.provider && would.model === decision.requested.model)
   )
-    return {};
-  return { shadowSavings: difference(costOf(generation, decision.requested, usage), costOf(generation, would, usage)) };
+    return null;
+  return difference(costOf(generation, decision.requested, usage), costOf(generation, would, usage));
 }
 
 function attemptsOf(served: TargetRef | null, ending: AnswerEnding, cost: Cost, rewritten: readonly string[]): AttemptRecord[] {
@@ -210,20 +214,20 @@ function attemptsOf(served: TargetRef | null, ending: AnswerEnding, cost: Cost, 
   const { chain, outcome, status } = ending;
   if (chain?.exhausted === true) return [...chain.failed];
   const adapted = chain === undefined || chain.lastAdapted.length === 0 ? rewritten : chain.lastAdapted;
-  return [
-    ...(chain?.failed ?? []),
-    {
-      target: served,
-      status,
-      outcome,
-      reason: null,
-      ms: chain?.lastMs ?? ending.totalMs,
-      cost,
-      dropped: chain?.lastDropped ?? [],
-      ...(adapted.length === 0 ? {} : { adapted }),
-    },
-  ];
+  const last: { -readonly [K in keyof AttemptRecord]: AttemptRecord[K] } = {
+    target: served,
+    status,
+    outcome,
+    reason: null,
+    ms: chain?.lastMs ?? ending.totalMs,
+    cost,
+    dropped: chain?.lastDropped ?? nothing,
+  };
+  if (adapted.length > 0) last.adapted = adapted;
+  return chain === undefined ? [last] : [...chain.failed, last];
 }
+
+const nothing: readonly never[] = [];
 
 /** An unknown cost, with the cost of the observed tokens as a lower bound. */
 function atLeast(priced: Priced, generation: PolicySnapshot, served: TargetRef | null, seen: Usage | null): Priced {
@@ -262,7 +266,7 @@ function withFailed(answered: Priced, chain: ChainEnding): Priced {
 }
 
 /** The cost of a call, its baseline, and the basis of the baseline; `basis` is absent if there was no computation. */
-type Priced = Savings & { readonly basis?: BaselineBasis };
+type Priced = Savings & { basis?: BaselineBasis };
 
 /** The target of a call that was not decided. A call that names no model gets the provider's default, which its answer may name. */
 function targetOf({ provider, requestedModel, call }: RequestFacts, answer: Answer | null): TargetRef | null {
@@ -282,7 +286,9 @@ function price(request: RequestFacts, ending: AnswerEnding, served: TargetRef | 
     const unknown: Cost = { known: false, reason: usage === null ? 'usage' : 'model' };
     return { cost: unknown, baseline: unknown, savings: unknown };
   }
-  const savings = estimateSavings(generation, against, served, usage, request.request.asks?.answers ?? 1);
+  const answers = request.request.asks?.answers ?? 1;
+  const savings: Priced = estimateSavings(generation, against, served, usage, answers);
+  if (decision?.baseline !== undefined) savings.basis = baselineBasis(generation, against, usage, answers);
   // A cached answer costs nothing, and saves what the requested model would have cost.
   return cacheEntry === null ? savings : { ...savings, cost: free, savings: difference(savings.baseline, free) };
 }

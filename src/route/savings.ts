@@ -3,6 +3,7 @@ import type { Usage } from '../apis/types.ts';
 import type { Baseline, ShapeFacts } from './types.ts';
 import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import { regionOf } from '../policy/region.ts';
+import { targetName } from '../lib/target-name.ts';
 import { catalogModel } from './capabilities.ts';
 
 export interface Savings {
@@ -30,8 +31,7 @@ const z90 = 1.645;
 
 /**
  * Prices one call in US dollars. It prices the model that was sent; the name in the provider's answer is only recorded. The baseline uses
- * the tokens that its model typically takes for the template, if known, or else the same tokens; `basis` says which. Without usage all are
- * unknown.
+ * the tokens that its model typically takes for the template, if known, or else the same tokens. Without usage all are unknown.
  */
 export function estimateSavings(
   generation: Pick<PolicySnapshot, 'catalog' | 'providers'>,
@@ -39,29 +39,45 @@ export function estimateSavings(
   served: TargetRef,
   usage: Usage | null,
   answers = 1,
-): Savings & { readonly basis: BaselineBasis } {
+): Savings {
   const { target, typical } = against;
   const cost = costOf(generation, served, usage);
-  const at = (tokens: number): Cost =>
-    costOf(generation, target, usage === null || typical === null ? usage : withOutput(usage, tokens * answers, typical.reasoning));
-  const baseline = at(typical?.tokens ?? 0);
+  const alike = typical === null && target.provider === served.provider && target.model === served.model;
+  const baseline = alike ? cost : baselineAt(generation, against, usage, (typical?.tokens ?? 0) * answers);
+  return { cost, baseline, savings: difference(baseline, cost) };
+}
+
+/** How the baseline of `estimateSavings` is calculated. */
+export function baselineBasis(
+  generation: Pick<PolicySnapshot, 'catalog' | 'providers'>,
+  against: Baseline,
+  usage: Usage | null,
+  answers = 1,
+): BaselineBasis {
+  const { target, typical } = against;
   const bound = (z: number): number | null => {
     if (typical === null) return null;
     // A lognormal's mean lies above its median, and the interval is around the median.
-    const one = at(typical.tokens * Math.exp(z * typical.spread - typical.spread ** 2 / 2));
+    const tokens = typical.tokens * Math.exp(z * typical.spread - typical.spread ** 2 / 2);
+    const one = baselineAt(generation, against, usage, tokens * answers);
     return one.known ? one.usd : null;
   };
   return {
-    cost,
-    baseline,
-    savings: difference(baseline, cost),
-    basis: {
-      target: `${target.provider}/${target.model}`,
-      tokens: typical === null ? 'same' : 'typical',
-      low: bound(-z90),
-      high: bound(z90),
-    },
+    target: targetName(target.provider, target.model),
+    tokens: typical === null ? 'same' : 'typical',
+    low: bound(-z90),
+    high: bound(z90),
   };
+}
+
+/** The baseline's cost for `tokens` output tokens, or for the usage's own if nothing typical is known. */
+function baselineAt(
+  generation: Pick<PolicySnapshot, 'catalog' | 'providers'>,
+  { target, typical }: Baseline,
+  usage: Usage | null,
+  tokens: number,
+): Cost {
+  return costOf(generation, target, usage === null || typical === null ? usage : withOutput(usage, tokens, typical.reasoning));
 }
 
 /**

@@ -318,7 +318,7 @@ const asksOf = ({
 /** The record of one decided exchange. */
 export function record(
   decided: DecideInput = input(),
-  ending: Partial<AnswerEnding> = {},
+  { quality = null, ...ending }: Partial<AnswerEnding> & { readonly quality?: ExchangeRecord['quality'] } = {},
   facts: Partial<RequestFacts> = {},
 ): ExchangeRecord {
   return buildRecord(
@@ -359,5 +359,6 @@ export function record(
       ...facts,
     },
     { outcome: 'complete', status: 200, answer: answer(), firstByteMs: 40, firstTokenMs: null, totalMs: 90.5, ...ending },
+    quality,
   );
 }

@@ -49,8 +49,13 @@ const recordsATurn = 4;
 export class Closing {
   readonly #services: ClosingServices;
   readonly #failed: (error: unknown) => void;
-  /** Exchanges that were answered but not recorded yet. */
-  readonly #answered: (readonly [OpenExchange, AnswerEnding])[] = [];
+  /** Exchanges that were answered but not recorded yet, with their endings, in lists that are reused. */
+  readonly #answered: (OpenExchange | null)[] = [];
+  readonly #endings: (AnswerEnding | null)[] = [];
+  /** Where the first of them is, and the end of the last. */
+  #first = 0;
+  #end = 0;
+  readonly #nextTurn = (): void => this.#turn();
 
   /** `failed`: called with errors of exchanges that are closed later. */
   constructor(services: ClosingServices, failed: (error: unknown) => void) {
@@ -69,7 +74,8 @@ export class Closing {
       const quality = open.grading === null ? null : (this.#services.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
       record = buildRecord(
         rescued === null ? open : { ...open, cache: 'stale', cacheEntry: factsOf(rescued, performance.now() - open.startedAt) },
-        { ...ended, quality },
+        ended,
+        quality,
       );
       if (open.reservation !== null) this.#services.budgets.settle(open.reservation, record);
       this.#services.sink.record(record);
@@ -98,26 +104,44 @@ export class Closing {
 
   /** Closes the exchange after the other messages of the same read were answered: no request waits for a record. */
   soon(open: OpenExchange, ending: AnswerEnding): void {
-    if (this.#answered.length === 0) setImmediate(() => this.#turn());
-    this.#answered.push([open, ending]);
-    if (this.#answered.length >= limits.unrecorded) this.flush();
+    if (this.#first === this.#end) setImmediate(this.#nextTurn);
+    if (this.#end === 2 * limits.unrecorded) this.#moveDown();
+    this.#answered[this.#end] = open;
+    this.#endings[this.#end++] = ending;
+    if (this.#end - this.#first >= limits.unrecorded) this.flush();
+  }
+
+  /** Moves the waiting exchanges to the beginning of the lists. */
+  #moveDown(): void {
+    const count = this.#end - this.#first;
+    this.#answered.copyWithin(0, this.#first, this.#end).fill(null, count);
+    this.#endings.copyWithin(0, this.#first, this.#end).fill(null, count);
+    this.#first = 0;
+    this.#end = count;
   }
 
   /** Envoy's log reports many exchanges at once: new requests must not wait for all their records. */
   #turn(): void {
     this.flush(recordsATurn);
-    if (this.#answered.length > 0) setImmediate(() => this.#turn());
+    if (this.#first < this.#end) setImmediate(this.#nextTurn);
   }
 
   /** Writes the waiting records, or the first `most` of them. */
   flush(most = Infinity): void {
-    for (const [open, ending] of this.#answered.splice(0, most)) {
+    // More may come meanwhile, which are not of this turn.
+    const end = Math.min(this.#end, this.#first + most);
+    while (this.#first < end) {
+      const open = this.#answered[this.#first]!;
+      const ending = this.#endings[this.#first]!;
+      this.#answered[this.#first] = this.#endings[this.#first] = null;
+      this.#first++;
       try {
         this.now(open, ending);
       } catch (error) {
         this.#failed(error);
       }
     }
+    if (this.#first === this.#end) this.#first = this.#end = 0;
   }
 
   /** Stores what this answer left in its provider's prompt cache, to price the conversation's next turn. */

@@ -2,7 +2,7 @@ import { readAnswer } from '../../apis/index.ts';
 import { apis } from '../../apis/registry.ts';
 import { usageFromTotals } from '../../apis/reported-usage.ts';
 import type { Answer, AnswerHead, ApiName, ParsedRequest, UsageUnknown } from '../../apis/types.ts';
-import type { CollectedAnswer, LoggedExchange, ReportedUsage } from '../plans.ts';
+import type { CollectedAnswer, LoggedExchange, MetadataValue, ReportedUsage, SluiceMetadata } from '../plans.ts';
 import type { UsageMode } from '../../attach/names.ts';
 import { limits } from '../../lib/limits.ts';
 import type { AnswerEnding } from '../../record/record.ts';
@@ -34,9 +34,15 @@ function tailBytes(api: ApiName | null): number {
   return api !== null && apis[api].answer.longEnd ? limits.sseEventBytes : limits.collectedTailBytes;
 }
 
-/** Tells Envoy to log an exchange whose answer is read from its log. */
-export function logMetadata({ answerBy, api }: Pick<OpenExchange, 'answerBy' | 'api'>): Readonly<Record<string, string>> {
-  return answerBy === 'copies' ? {} : { answer: 'log', ...(answerBy === 'collected' ? { answer_tail: String(tailBytes(api)) } : {}) };
+/** Adds what tells Envoy to log an exchange whose answer is read from its log. */
+export function addLogMetadata(
+  { answerBy, api }: Pick<OpenExchange, 'answerBy' | 'api'>,
+  metadata: Record<string, MetadataValue>,
+): SluiceMetadata {
+  if (answerBy === 'copies') return metadata;
+  metadata['answer'] = 'log';
+  if (answerBy === 'collected') metadata['answer_tail'] = String(tailBytes(api));
+  return metadata;
 }
 
 /** The ending of an exchange whose answer was read from Envoy's access log. */
