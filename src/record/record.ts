@@ -87,10 +87,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerEnding, quality
   const refused = wasRefused(ending);
   const served = refused ? null : (cacheEntry?.target ?? chain?.served ?? decision?.served ?? targetOf(request, answer));
   const usage = answer?.usage ?? null;
-  const seen =
-    usage === null && answer?.seen !== undefined && cacheEntry === null
-      ? usageSeen(answer.seen, request.request.estimatedTokens ?? 0)
-      : null;
+  const seen = usage === null ? seenBy(request, answer) : null;
   const answered = answeredFor(request, ending, served, seen);
   const priced = chain === undefined ? answered : withFailed(answered, chain);
   const record: MutableRecord = {
@@ -139,9 +136,14 @@ export function buildRecord(request: RequestFacts, ending: AnswerEnding, quality
   };
   addRequest(record, request, refused);
   if (seen !== null) record.seen = { input: seen.totalInput, output: seen.totalOutput };
+  if (priced.basis !== undefined) record.baselineBasis = priced.basis;
   addSavings(record, request, ending, served);
-  if (priced.basis !== undefined && decision?.baseline !== undefined) record.baselineBasis = priced.basis;
   return record;
+}
+
+/** What was seen of an answer without usage; null if nothing was. */
+function seenBy({ request, cacheEntry }: RequestFacts, answer: Answer | null): Usage | null {
+  return answer?.seen === undefined || cacheEntry !== null ? null : usageSeen(answer.seen, request.estimatedTokens ?? 0);
 }
 
 type MutableRecord = { -readonly [K in keyof ExchangeRecord]: ExchangeRecord[K] };
