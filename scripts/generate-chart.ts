@@ -1,8 +1,9 @@
 /**
  * Writes the chart's values.yaml, values.schema.json, files/defaults.json, docs/helm-values.md and the table of the chart's README, from
- * their tables.
+ * their tables, and the definition in the chart of definitions.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { llmPolicyDefinition } from '../src/kubernetes/chart/definition.ts';
 import { chartReadme, valuesDefaults, valuesPage, valuesSchema, valuesYaml } from '../src/kubernetes/chart/files.ts';
 
 writeFileSync(new URL('../helm/sluice/values.yaml', import.meta.url), valuesYaml());
@@ -11,3 +12,4 @@ writeFileSync(new URL('../docs/helm-values.md', import.meta.url), valuesPage());
 writeFileSync(new URL('../helm/sluice/files/defaults.json', import.meta.url), valuesDefaults());
 const readme = new URL('../helm/sluice/README.md', import.meta.url);
 writeFileSync(readme, chartReadme(readFileSync(readme, 'utf8')));
+writeFileSync(new URL('../helm/sluice-crds/templates/llmpolicies.yaml', import.meta.url), llmPolicyDefinition());

@@ -19,7 +19,7 @@ const request = z.strictObject({
   /** An edited policy to compare with the one in force: its files, in order. */
   policy: z
     .array(z.strictObject({ name: z.string().max(1_000), text: z.string().max(limits.policyBytes) }))
-    .max(limits.policyConfigMaps)
+    .max(limits.policyObjects)
     .optional(),
 });
 

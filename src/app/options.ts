@@ -10,10 +10,12 @@ export interface SluiceOptions {
   readonly policyConfigMaps: {
     readonly namespaces: readonly string[];
     readonly labelSelector: string;
+    /** Whether LLMPolicies count too. */
+    readonly llmPolicies: boolean;
     /** The ConfigMap for the policies' status; null if none is written. */
     readonly status: { readonly namespace: string; readonly name: string } | null;
-    /** Namespaces that may write everything; if null, the first one, or with all namespaces Sluice's own. */ readonly trusted:
-      readonly string[] | null;
+    /** Namespaces that may write everything; if null, the first one, or with all namespaces Sluice's own. */
+    readonly trusted: readonly string[] | null;
   } | null;
   /**
    * Policy at a URL; null if not used. `pairs`: the URL contains `{workspace}` or `{provider}` and is fetched for each pair, on top of the

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { openCatalog } from '../catalog/live.ts';
 import type { Fleet } from '../experiments/fleet.ts';
 import { RolloutPolicies } from '../experiments/policies.ts';
-import type { ConfigMapPolicyOptions, ConfigMapPolicyStore } from '../kubernetes/policy-store.ts';
+import type { KubernetesPolicyOptions, KubernetesPolicyStore } from '../kubernetes/policy-store.ts';
 import { PolicyHistory } from '../policy/history.ts';
 import { HttpPolicyStore } from '../policy/http-store.ts';
 import { KeptPolicy } from '../policy/kept.ts';
@@ -23,7 +23,7 @@ export interface PolicyParts {
   readonly policy: RolloutPolicies;
   readonly metrics: Metrics;
   readonly history: PolicyHistory;
-  readonly configMaps: ConfigMapPolicyStore | null;
+  readonly configMaps: KubernetesPolicyStore | null;
   /** Since when a policy kept from an earlier run has been active; null if it is not. */
   readonly keptSince: () => string | null;
   /** False until it is known whether there is a policy: before that, requests could be sent where the policy would not send them. */
@@ -32,13 +32,13 @@ export interface PolicyParts {
   readonly told: { fleet: Fleet | null };
 }
 
-interface Shared extends Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError'> {
+interface Shared extends Pick<KubernetesPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError'> {
   /** The store that keeps a source's last good policy for the next start; null if it is not kept. */
   readonly keptAs: (source: string) => KeptPolicy | null;
 }
 
 interface Sources {
-  readonly configMaps: ConfigMapPolicyStore | null;
+  readonly configMaps: KubernetesPolicyStore | null;
   readonly whole: HttpPolicyStore | null;
   readonly pairs: PairPolicyStore | null;
   readonly base: LivePolicyStore & { readonly keptSince: string | null };
@@ -179,7 +179,7 @@ function sayEmbedded(options: SluiceOptions, metrics: Metrics, logger: Logger): 
 }
 
 /** Logs when a source has no policy at all, at the start and later. */
-function watchNoPolicy(store: ConfigMapPolicyStore | HttpPolicyStore | null, metrics: Metrics, logger: Logger): void {
+function watchNoPolicy(store: KubernetesPolicyStore | HttpPolicyStore | null, metrics: Metrics, logger: Logger): void {
   if (store === null) return;
   metrics.watchNoPolicy(() => store.none);
   let told = false;
@@ -194,14 +194,15 @@ function watchNoPolicy(store: ConfigMapPolicyStore | HttpPolicyStore | null, met
 /** The Kubernetes client takes about 90 MB and half a second, so it is loaded only when used. */
 async function openConfigMaps(
   from: NonNullable<SluiceOptions['policyConfigMaps']>,
-  shared: Pick<ConfigMapPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError' | 'kept'>,
-): Promise<ConfigMapPolicyStore> {
-  const [{ ConfigMapPolicyStore }, { loadKubeConfig }] = await Promise.all([
+  shared: Pick<KubernetesPolicyOptions, 'catalog' | 'onRuleError' | 'onSourceError' | 'kept'>,
+): Promise<KubernetesPolicyStore> {
+  const [{ KubernetesPolicyStore }, { loadKubeConfig }] = await Promise.all([
     import('../kubernetes/policy-store.ts'),
     import('../kubernetes/client.ts'),
   ]);
   const config = loadKubeConfig();
   const trusted = from.trusted ?? [from.namespaces[0] ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'];
   const status = from.status === null ? null : { ...from.status, replica: hostname() };
-  return ConfigMapPolicyStore.open({ config, namespaces: from.namespaces, trusted, labelSelector: from.labelSelector, status, ...shared });
+  const { namespaces, labelSelector, llmPolicies } = from;
+  return KubernetesPolicyStore.open({ config, namespaces, trusted, labelSelector, llmPolicies, status, ...shared });
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { missingKeyFiles } from '../exchange/credentials.ts';
-import type { ConfigMapPolicyStore } from '../kubernetes/policy-store.ts';
+import type { KubernetesPolicyStore } from '../kubernetes/policy-store.ts';
 import type { WebhookServer } from '../kubernetes/webhook-server.ts';
 import type { Metrics } from '../record/metrics.ts';
 import type { RecentRecords } from '../record/recent.ts';
@@ -9,7 +9,7 @@ import type { Ground } from './ground.ts';
 /** The API server's admission webhooks; null if none are configured. */
 export async function openWebhooks(
   { options, logger, stack }: Ground,
-  policy: ConfigMapPolicyStore | null,
+  policy: KubernetesPolicyStore | null,
   recent: RecentRecords,
   metrics: Pick<Metrics, 'egressPod'>,
 ): Promise<WebhookServer | null> {

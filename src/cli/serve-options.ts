@@ -68,7 +68,13 @@ function policySource(flags: ServeFlags): Pick<SluiceOptions, 'policy' | 'policy
     policyConfigMaps:
       namespaces === null
         ? null
-        : { namespaces, labelSelector: flags.policySelector, status: flags.policyStatus, trusted: flags.policyTrusted },
+        : {
+            namespaces,
+            labelSelector: flags.policySelector,
+            llmPolicies: flags.policyKinds !== 'configmaps',
+            status: flags.policyStatus,
+            trusted: flags.policyTrusted,
+          },
     policyUrl: url === null ? null : { url, pairs, ttlMs: flags.policyTtl, tokenFile: flags.policyTokenFile },
   };
 }

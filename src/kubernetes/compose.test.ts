@@ -1,11 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { catalog } from '../../test/support/policy.ts';
 import { compilePolicy } from '../policy/compile.ts';
-import { compose, configMapId, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
+import { compose, policyObjectId, newestVersion, type Composed, type PolicyObject } from './compose.ts';
 
-function configMap(id: string, text: string, facts: Partial<PolicyConfigMap> = {}): PolicyConfigMap {
+function configMap(id: string, text: string, facts: Partial<PolicyObject> = {}): PolicyObject {
   const [namespace, name] = id.split('/') as [string, string];
-  return { namespace, name, uid: id, resourceVersion: '1', created: 0, data: { 'policy.yaml': text }, ...facts };
+  return {
+    kind: 'ConfigMap',
+    namespace,
+    name,
+    uid: id,
+    resourceVersion: '1',
+    generation: null,
+    created: 0,
+    data: { 'policy.yaml': text },
+    ...facts,
+  };
 }
 
 function section(name: string, workspace: string, mode = 'enabled'): string {
@@ -13,14 +23,14 @@ function section(name: string, workspace: string, mode = 'enabled'): string {
 }
 
 function composed(
-  configMaps: readonly PolicyConfigMap[],
-  facts: { readonly inForce?: readonly PolicyConfigMap[]; readonly namespaces?: readonly string[]; readonly maxBytes?: number } = {},
+  configMaps: readonly PolicyObject[],
+  facts: { readonly inForce?: readonly PolicyObject[]; readonly namespaces?: readonly string[]; readonly maxBytes?: number } = {},
 ): Composed {
   // Small policies are compiled at once.
   return compose({
-    configMaps,
+    objects: configMaps,
     namespaces: facts.namespaces ?? [],
-    inForce: new Map((facts.inForce ?? []).map((each) => [configMapId(each), each])),
+    inForce: new Map((facts.inForce ?? []).map((each) => [policyObjectId(each), each])),
     maxBytes: facts.maxBytes ?? 1_000_000,
     compile: (files) => compilePolicy(files.length === 0 ? [{ name: 'none', text: 'version: 1' }] : files, { catalog, inOrder: true }),
   }) as Composed;
@@ -58,7 +68,7 @@ describe('one policy of many ConfigMaps', () => {
   });
 
   it('prefers, of two that say the same, the namespace listed first, then the older one, then the name', () => {
-    const same = (id: string, workspaceMode: string, created: number): PolicyConfigMap =>
+    const same = (id: string, workspaceMode: string, created: number): PolicyObject =>
       configMap(id, section('same', 'red', workspaceMode), { created });
     expect(mode(composed([same('a/x', 'off', 1), same('b/x', 'shadow', 2)], { namespaces: ['b', 'a'] }), 'red')).toBe('shadow');
     expect(mode(composed([same('a/x', 'off', 2), same('b/x', 'shadow', 1)]), 'red')).toBe('shadow');

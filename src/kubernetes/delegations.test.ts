@@ -2,24 +2,34 @@ import { describe, expect, it } from 'vitest';
 import { catalog } from '../../test/support/policy.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { AdmissionAnswer } from './admission.ts';
-import { compose, configMapId, type Composed, type PolicyConfigMap } from './compose.ts';
+import { compose, policyObjectId, type Composed, type PolicyObject } from './compose.ts';
 import type { PolicyPreview } from './policy-store.ts';
 import { validatePolicy } from './validate-policy.ts';
 
-function configMap(id: string, text: string, facts: Partial<PolicyConfigMap> = {}): PolicyConfigMap {
+function configMap(id: string, text: string, facts: Partial<PolicyObject> = {}): PolicyObject {
   const [namespace, name] = id.split('/') as [string, string];
-  return { namespace, name, uid: id, resourceVersion: '1', created: 0, data: { 'policy.yaml': `version: 1\n${text}` }, ...facts };
+  return {
+    kind: 'ConfigMap',
+    namespace,
+    name,
+    uid: id,
+    resourceVersion: '1',
+    generation: null,
+    created: 0,
+    data: { 'policy.yaml': `version: 1\n${text}` },
+    ...facts,
+  };
 }
 
 const trusted = (namespace: string): boolean => namespace === 'platform';
 
-function composed(configMaps: readonly PolicyConfigMap[], inForce: readonly PolicyConfigMap[] = []): Composed {
+function composed(configMaps: readonly PolicyObject[], inForce: readonly PolicyObject[] = []): Composed {
   // Small policies are compiled at once.
   return compose({
-    configMaps,
+    objects: configMaps,
     namespaces: [],
     trusted,
-    inForce: new Map(inForce.map((each) => [configMapId(each), each])),
+    inForce: new Map(inForce.map((each) => [policyObjectId(each), each])),
     maxBytes: 1_000_000,
     compile: (files) =>
       compilePolicy(files.length === 0 ? [{ name: 'none', text: 'version: 1' }] : files, { catalog, inOrder: true, trusted }),
@@ -147,9 +157,9 @@ describe('a namespace without a delegation', () => {
 
 describe('the webhook', () => {
   it('refuses what a namespace may not write, with its line, and takes what it may', async () => {
-    const preview = (each: PolicyConfigMap): PolicyPreview => {
+    const preview = (each: PolicyObject): PolicyPreview => {
       const { generation, sources } = composed([platform, each]);
-      const own = sources.find(({ id }) => id === configMapId(each));
+      const own = sources.find(({ id }) => id === policyObjectId(each));
       return { accepted: generation !== null && own?.state === 'in-force', problems: own?.problems ?? [], generation };
     };
     const ask = (text: string): Promise<AdmissionAnswer> =>
@@ -176,7 +186,7 @@ describe('the webhook', () => {
 });
 
 describe('a name that a team and a trusted namespace both give', () => {
-  const named = (id: string, workspaces: string, created: number): PolicyConfigMap =>
+  const named = (id: string, workspaces: string, created: number): PolicyObject =>
     configMap(id, section('search', workspaces), { created });
 
   it('is the trusted namespace’s, whoever came first, and the team is told', () => {

@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CoreV1Api, CoreV1Event, V1EventSource, V1ObjectMeta, V1ObjectReference, type KubeConfig } from '@kubernetes/client-node';
-import { renderProblems } from '../policy/store.ts';
 import type { Problem } from '../policy/types.ts';
 import { apiFailure, apiStatus } from './client.ts';
-import { conflictCodes, type PolicyConfigMap } from './compose.ts';
+import { conflictCodes, type PolicyObject } from './compose.ts';
+import { llmPolicies } from './policy-kinds.ts';
+import { renderObjectProblems } from './problems.ts';
 
 /** The API server's limit on the message length, in characters. */
 const messageLength = 1_024;
 
-/** Events on ConfigMaps with a policy. The same message makes one Event, however many replicas send it. */
+/** Events on the objects that hold a policy. The same message makes one Event, however many replicas send it. */
 export class PolicyEvents {
   readonly #api: CoreV1Api;
   readonly #onError: (failure: string) => void;
@@ -19,18 +20,17 @@ export class PolicyEvents {
     this.#onError = onError;
   }
 
-  /** Reports a ConfigMap's problems on it, and whether an older version is in force. Never rejects. */
-  async refused(configMap: PolicyConfigMap, state: 'last-good' | 'left-out', problems: readonly Problem[]): Promise<void> {
-    const { namespace, name } = configMap;
+  /** Reports an object's problems on it, and whether an older version is in force. Never rejects. */
+  async refused(object: PolicyObject, state: 'last-good' | 'left-out', problems: readonly Problem[]): Promise<void> {
     const holds = state === 'last-good' ? 'The last good version stays in force.' : 'It is not in force.';
-    const details = renderProblems(problems).replaceAll(`${namespace}/${name}#`, '');
+    const details = renderObjectProblems(object, problems);
     const reason = problems.some(({ code }) => conflictCodes.has(code)) ? 'PolicyConflict' : 'PolicyRefused';
-    await this.#say(configMap, { type: 'Warning', reason, message: clip(`Refused. ${holds} ${details}`) });
+    await this.#say(object, { type: 'Warning', reason, message: clip(`Refused. ${holds} ${details}`) });
   }
 
-  /** Reports on the ConfigMap that this version is in force. `replicas`: `2/2`. Never rejects. */
-  async inForce(configMap: PolicyConfigMap, hash: string, replicas: string): Promise<void> {
-    await this.#say(configMap, {
+  /** Reports on the object that this version is in force. `replicas`: `2/2`. Never rejects. */
+  async inForce(object: PolicyObject, hash: string, replicas: string): Promise<void> {
+    await this.#say(object, {
       type: 'Normal',
       reason: 'PolicyInForce',
       message: `In force as part of policy ${hash} on ${replicas} replicas.`,
@@ -38,7 +38,7 @@ export class PolicyEvents {
   }
 
   async #say(
-    { namespace, name, uid, resourceVersion }: PolicyConfigMap,
+    { kind, namespace, name, uid, resourceVersion }: PolicyObject,
     { type, reason, message }: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string },
   ): Promise<void> {
     const now = new Date();
@@ -50,8 +50,8 @@ export class PolicyEvents {
         body: Object.assign(new CoreV1Event(), {
           metadata: Object.assign(new V1ObjectMeta(), { name: `${name.slice(0, 200)}.${digest}`, namespace }),
           involvedObject: Object.assign(new V1ObjectReference(), {
-            apiVersion: 'v1',
-            kind: 'ConfigMap',
+            apiVersion: kind === 'ConfigMap' ? 'v1' : `${llmPolicies.group}/${llmPolicies.version}`,
+            kind,
             namespace,
             name,
             uid,

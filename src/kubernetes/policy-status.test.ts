@@ -23,7 +23,7 @@ function source(name: string, resourceVersion: string, state: StatusSource['stat
               fix: 'Correct it.',
             },
           ],
-    configMap: { namespace: 'llm', name, uid: name, resourceVersion, created: 0, data: {} },
+    object: { kind: 'ConfigMap', namespace: 'llm', name, uid: name, resourceVersion, generation: null, created: 0, data: {} },
   };
 }
 

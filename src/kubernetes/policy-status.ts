@@ -2,16 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CoreV1Api, type KubeConfig, type V1ConfigMap } from '@kubernetes/client-node';
 import type { PolicySourceState } from '../policy/types.ts';
 import { apiFailure, apiStatus } from './client.ts';
-import { configMapId, newerVersion, type PolicyConfigMap } from './compose.ts';
+import { policyObjectId, newerVersion, type PolicyObject } from './compose.ts';
+import type { Rollout } from './conditions.ts';
 
-export type StatusSource = PolicySourceState & { readonly configMap: PolicyConfigMap };
+export type StatusSource = PolicySourceState & { readonly object: PolicyObject };
 
 /** The policy that a replica has in force. */
 export interface PolicyView {
   readonly hash: string;
   /** Milliseconds since the epoch. */
   readonly since: number;
-  /** Newest resourceVersion seen by the replica; null if there is no ConfigMap. */
+  /** Newest resourceVersion seen by the replica; null if there is no policy. */
   readonly seen: string | null;
   readonly sources: readonly StatusSource[];
 }
@@ -24,7 +25,9 @@ export interface PolicyStatusOptions {
   /** This replica's name. */
   readonly replica: string;
   /** Called when all replicas have a version in force. `replicas`: `2/2`. */
-  readonly onInForce: (configMap: PolicyConfigMap, hash: string, replicas: string) => void;
+  readonly onInForce: (object: PolicyObject, hash: string, replicas: string) => void;
+  /** Called when this replica wrote the lines: how far each policy has come. Never rejects. */
+  readonly onWritten: (sources: readonly StatusSource[], rollout: Rollout) => Promise<void>;
   readonly onError: (failure: string) => void;
 }
 
@@ -45,7 +48,7 @@ const mostLines = 1_000;
 const problemLength = 200;
 
 /**
- * Writes the status of the policies to a ConfigMap, for users and scripts with only kubectl: one line each under `NAMESPACE.NAME`, and
+ * Writes the status of the policies to a ConfigMap, for users and scripts with only kubectl: one line each under `NAMESPACE.NAME` (of an LLMPolicy `NAMESPACE.LLMPolicy.NAME`), and
  * under `NAMESPACE.NAME.version` the newest resourceVersion that every replica has in force. Each replica writes its own report, and the
  * one with the newest view writes the lines.
  */
@@ -88,15 +91,16 @@ export class PolicyStatus {
 
   /** Never rejects. */
   async #try(view: PolicyView | null): Promise<void> {
-    const { namespace, name, replica, onInForce, onError } = this.#options;
+    const { namespace, name, replica, onInForce, onWritten, onError } = this.#options;
     for (let tries = 0; tries < mostTries; tries++) {
       try {
-        const configMap = await this.#api.readNamespacedConfigMap({ namespace, name });
-        const before = configMap.data ?? {};
-        const { data, news } = statusData(before, replica, view, Date.now());
-        await this.#api.replaceNamespacedConfigMap({ namespace, name, body: Object.assign(configMap, { data }) satisfies V1ConfigMap });
+        const status = await this.#api.readNamespacedConfigMap({ namespace, name });
+        const before = status.data ?? {};
+        const { data, news, rollout } = statusData(before, replica, view, Date.now());
+        await this.#api.replaceNamespacedConfigMap({ namespace, name, body: Object.assign(status, { data }) satisfies V1ConfigMap });
         this.#failed = false;
         if (view !== null) for (const source of news) onInForce(source, view.hash, data['replicas'] ?? '');
+        if (view !== null && rollout !== null) await onWritten(view.sources, rollout);
         return;
       } catch (error) {
         if (apiStatus(error) !== 409) {
@@ -119,13 +123,16 @@ interface Report {
 
 const reportKey = 'replica.';
 
-/** The ConfigMap's data after a replica's report (null removes it), and what every replica has in force since then. */
+/**
+ * The ConfigMap's data after a replica's report (null removes it), what every replica has in force since then, and how far the policy has
+ * come; null if that is for another replica to say.
+ */
 export function statusData(
   before: Readonly<Record<string, string>>,
   replica: string,
   view: PolicyView | null,
   now: number,
-): { readonly data: Record<string, string>; readonly news: readonly PolicyConfigMap[] } {
+): { readonly data: Record<string, string>; readonly news: readonly PolicyObject[]; readonly rollout: Rollout | null } {
   const reports = new Map<string, Report>();
   for (const [key, text] of Object.entries(before)) {
     const report = key.startsWith(reportKey) ? readReport(text) : null;
@@ -138,22 +145,22 @@ export function statusData(
   const lines = Object.fromEntries(Object.entries(before).filter(([key]) => !key.startsWith(reportKey)));
   const late = view !== null && [...reports.values()].some(({ seen }) => newerVersion(seen, view.seen ?? '0'));
   // A replica that has not seen the newest edit must not overwrite the lines of one that has.
-  if (view === null || late) return { data: { ...lines, ...told }, news: [] };
+  if (view === null || late) return { data: { ...lines, ...told }, news: [], rollout: null };
   const count = `${[...reports.values()].filter(({ hash }) => hash === view.hash).length}/${reports.size}`;
   const everywhere = [...reports.values()].every(({ hash }) => hash === view.hash);
   const data: Record<string, string> = { hash: view.hash, since: new Date(view.since).toISOString(), replicas: count, ...told };
-  const news: PolicyConfigMap[] = [];
+  const news: PolicyObject[] = [];
   for (const source of view.sources.slice(0, mostLines)) {
-    const key = configMapId(source.configMap).replace('/', '.');
+    const key = policyObjectId(source.object).replace('/', '.');
     const version = `${key}.version`;
     if (version.length > 253) continue;
     data[key] = lineOf(source, { before: before[key], count, view });
     const inForce = source.state === 'in-force' && everywhere ? source.resourceVersion : before[version];
     if (inForce !== undefined) data[version] = inForce;
-    if (inForce !== undefined && inForce !== before[version]) news.push(source.configMap);
+    if (inForce !== undefined && inForce !== before[version]) news.push(source.object);
   }
   if (view.sources.length > mostLines) data['more'] = `${view.sources.length - mostLines} policies have no line`;
-  return { data, news };
+  return { data, news, rollout: { hash: view.hash, replicas: count, everywhere } };
 }
 
 function lineOf(

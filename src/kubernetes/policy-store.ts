@@ -6,13 +6,15 @@ import { PolicyCompiler, Rounds, whenThere, type Soon } from '../policy/compiler
 import { PolicyFeed } from '../policy/feed.ts';
 import type { KeptPolicy } from '../policy/kept.ts';
 import type { PolicyFile, PolicySnapshot, PolicySourceState, Problem } from '../policy/types.ts';
-import { compose, configMapId, newestVersion, type Composed, type PolicyConfigMap } from './compose.ts';
+import { compose, policyObjectId, newestVersion, type Composed, type PolicyObject, type PolicyObjectKind } from './compose.ts';
+import { PolicyConditions } from './conditions.ts';
 import { PolicyEvents } from './events.ts';
+import { configMaps, llmPolicyKind } from './policy-kinds.ts';
 import { PolicyStatus } from './policy-status.ts';
 import { meetsSelector } from './label-selector.ts';
-import { ConfigMapWatch } from './watch.ts';
+import { PolicyObjectWatch } from './watch.ts';
 
-/** The result of applying a ConfigMap. */
+/** The result of applying an object. */
 export interface PolicyPreview {
   readonly accepted: boolean;
   /** Errors if it is rejected, otherwise warnings. */
@@ -21,7 +23,7 @@ export interface PolicyPreview {
   readonly generation: PolicySnapshot | null;
 }
 
-/** The result of removing a ConfigMap. */
+/** The result of removing an object. */
 export interface RemovalPreview extends Omit<PolicyPreview, 'accepted'> {
   /** False if it is not in force, so that nothing changes. */
   readonly changes: boolean;
@@ -29,13 +31,15 @@ export interface RemovalPreview extends Omit<PolicyPreview, 'accepted'> {
   readonly endsPolicy: boolean;
 }
 
-export interface ConfigMapPolicyOptions {
+export interface KubernetesPolicyOptions {
   readonly config: KubeConfig;
   /** Namespaces in order of precedence; empty for all. */
   readonly namespaces: readonly string[];
-  /** Namespaces whose ConfigMaps may set everything, including `delegations`. */
+  /** Namespaces whose objects may set everything, including `delegations`. */
   readonly trusted: readonly string[];
   readonly labelSelector: string;
+  /** Whether the LLMPolicies of these namespaces are part of the policy too. */
+  readonly llmPolicies: boolean;
   readonly catalog: Catalog;
   readonly onRuleError: (rule: string, error: unknown) => void;
   /** The last good policy on disk, in force until the first list is answered; null if none was stored. */
@@ -46,10 +50,10 @@ export interface ConfigMapPolicyOptions {
   readonly onSourceError: (what: string, failure: string) => void;
 }
 
-/** In force while there is no ConfigMap: requests are read and recorded, and none is changed. */
+/** In force while nothing is written: requests are read and recorded, and none is changed. */
 const nothingWritten: readonly PolicyFile[] = [{ name: 'no-configmap.yaml', text: 'version: 1\ndefaults:\n  mode: off\n' }];
 
-/** Whether a generation is composed of no ConfigMap. */
+/** Whether a generation is composed of no object. */
 function isNothing({ files }: PolicySnapshot): boolean {
   return files.every(({ name }) => name === nothingWritten[0]!.name);
 }
@@ -60,10 +64,10 @@ const leavingMs = 2_000;
 /** How long startup waits for the first list before continuing without a policy, in ms. */
 const firstListMs = 5_000;
 
-/** A policy kept in labelled ConfigMaps. An invalid one changes only its own state, an Event on it, and `lastRefusal`. */
-export class ConfigMapPolicyStore extends PolicyFeed {
-  readonly #options: ConfigMapPolicyOptions;
-  readonly #watch: ConfigMapWatch;
+/** A policy kept in labelled ConfigMaps and LLMPolicies. An invalid one changes only its own state, an Event on it, and `lastRefusal`. */
+export class KubernetesPolicyStore extends PolicyFeed {
+  readonly #options: KubernetesPolicyOptions;
+  readonly #watch: PolicyObjectWatch;
   readonly #events: PolicyEvents;
   readonly #status: PolicyStatus | null;
   readonly #compiler = new PolicyCompiler();
@@ -73,16 +77,16 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   #wantsCatalog = false;
   /** Whether the first list was compiled. */
   #applied = false;
-  #seen: readonly PolicyConfigMap[] = [];
-  #configMaps: ReadonlyMap<string, PolicyConfigMap> = new Map();
+  #seen: readonly PolicyObject[] = [];
+  #objects: ReadonlyMap<string, PolicyObject> = new Map();
   #sources: Composed['sources'] = [];
-  /** Refusals already reported, so that another ConfigMap's edit does not repeat them. */
+  /** Refusals already reported, so that another object's edit does not repeat them. */
   #told = new Set<string>();
   #firstList: (() => void) | null = null;
-  /** ConfigMaps whose removal was admitted, and until when that counts (performance.now()). */
+  /** Objects whose removal was admitted, and until when that counts (performance.now()). */
   readonly #leaving = new Map<string, number>();
 
-  private constructor(options: ConfigMapPolicyOptions) {
+  private constructor(options: KubernetesPolicyOptions) {
     super();
     this.#options = options;
     this.#catalog = options.catalog;
@@ -90,30 +94,34 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     if (generation === null) throw new Error('the empty policy does not compile');
     this.inForce = generation;
     this.#events = new PolicyEvents(options.config, (failure) => options.onSourceError('an Event could not be written', failure));
+    const conditions = options.llmPolicies
+      ? new PolicyConditions(options.config, (failure) => options.onSourceError('the status of an LLMPolicy could not be written', failure))
+      : null;
     this.#status =
       options.status == null
         ? null
         : new PolicyStatus({
             ...options.status,
             config: options.config,
-            onInForce: (configMap, hash, replicas) => void this.#events.inForce(configMap, hash, replicas),
+            onInForce: (object, hash, replicas) => void this.#events.inForce(object, hash, replicas),
+            onWritten: (sources, rollout) => conditions?.write(sources, rollout) ?? Promise.resolve(),
             onError: (failure) => options.onSourceError('the status of the policies could not be written', failure),
           });
-    this.#watch = new ConfigMapWatch({
+    this.#watch = new PolicyObjectWatch({
       config: options.config,
       namespaces: options.namespaces,
-      labelSelector: options.labelSelector,
-      onChange: (configMaps) => {
-        this.#seen = configMaps;
+      kinds: [configMaps(options.config, options.labelSelector), ...(options.llmPolicies ? [llmPolicyKind(options.config)] : [])],
+      onChange: (objects) => {
+        this.#seen = objects;
         void this.#rounds.run();
       },
-      onError: (namespace, failure) => options.onSourceError(`ConfigMaps of ${namespace} cannot be watched`, failure),
+      onError: (what, failure) => options.onSourceError(`${what} cannot be watched`, failure),
     });
   }
 
-  /** Resolves once the ConfigMaps have been read, or after five seconds without a response. Keeps watching in both cases. */
-  static async open(options: ConfigMapPolicyOptions): Promise<ConfigMapPolicyStore> {
-    const store = new ConfigMapPolicyStore(options);
+  /** Resolves once the objects have been read, or after five seconds without a response. Keeps watching in both cases. */
+  static async open(options: KubernetesPolicyOptions): Promise<KubernetesPolicyStore> {
+    const store = new KubernetesPolicyStore(options);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, firstListMs);
       store.#firstList = () => {
@@ -128,14 +136,14 @@ export class ConfigMapPolicyStore extends PolicyFeed {
       options.onSourceError(
         store.keptSince === null ? 'started without a policy' : `started with the policy of ${store.keptSince}`,
         store.#watch.synced
-          ? `the list of ConfigMaps was not compiled within ${firstListMs / 1000} s`
-          : `no list of ConfigMaps within ${firstListMs / 1000} s`,
+          ? `the list of policies was not compiled within ${firstListMs / 1000} s`
+          : `no list of policies within ${firstListMs / 1000} s`,
       );
     }
     return store;
   }
 
-  /** Whether the state of the ConfigMaps, even if there are none, was ever known: from the API server, or from an earlier run. */
+  /** Whether the state of the objects, even if there are none, was ever known: from the API server, or from an earlier run. */
   get known(): boolean {
     return this.#applied || this.keptSince !== null;
   }
@@ -152,7 +160,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     return this.#sources.map(({ id, resourceVersion, state, problems }) => ({ id, resourceVersion, state, problems }));
   }
 
-  /** Whether all ConfigMaps are being watched now. */
+  /** Whether all objects are being watched now. */
   get connected(): boolean {
     return this.#watch.connected && this.#watch.synced;
   }
@@ -167,29 +175,30 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     return isNothing(this.inForce);
   }
 
-  /** Whether a ConfigMap with these labels is part of the policy. */
-  selects(labels: Readonly<Record<string, string>>): boolean {
+  /** Whether an object with these labels is part of the policy. */
+  selects(kind: PolicyObjectKind, labels: Readonly<Record<string, string>>): boolean {
+    if (kind === 'LLMPolicy') return this.#options.llmPolicies;
     return meetsSelector(this.#options.labelSelector, labels) ?? true;
   }
 
-  /** The result of writing a ConfigMap now. Does not affect requests. */
-  async preview(configMap: PolicyConfigMap): Promise<PolicyPreview> {
-    const id = configMapId(configMap);
+  /** The result of writing an object now. Does not affect requests. */
+  async preview(object: PolicyObject): Promise<PolicyPreview> {
+    const id = policyObjectId(object);
     this.#leaving.delete(id);
-    const { generation, sources } = await this.#compose([...this.#without(id), configMap]);
+    const { generation, sources } = await this.#compose([...this.#without(id), object]);
     const own = sources.find((source) => source.id === id);
-    // Also names another ConfigMap that would break: its problems say what it lacks.
+    // Also names another object that would break: its problems say what it lacks.
     const problems =
       generation === null ? sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')) : (own?.problems ?? []);
     return { accepted: generation !== null && own?.state === 'in-force', problems, generation };
   }
 
-  /** The result of deleting a ConfigMap or removing its label. Changes nothing. */
-  async previewRemoval(configMap: PolicyConfigMap): Promise<RemovalPreview> {
-    const id = configMapId(configMap);
+  /** The result of deleting an object or removing its label. Changes nothing. */
+  async previewRemoval(object: PolicyObject): Promise<RemovalPreview> {
+    const id = policyObjectId(object);
     const { generation, sources } = await this.#compose(this.#without(id));
     return {
-      changes: this.#configMaps.has(id),
+      changes: this.#objects.has(id),
       problems: sources.flatMap((source) => source.problems.filter(({ level }) => level === 'error')),
       generation,
       endsPolicy: generation !== null && isNothing(generation) && !this.none,
@@ -197,14 +206,14 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   }
 
   /** Records that a removal was admitted: the next preview counts it as done, even before the watch shows it. */
-  leaves(configMap: PolicyConfigMap): void {
-    this.#leaving.set(configMapId(configMap), performance.now() + leavingMs);
+  leaves(object: PolicyObject): void {
+    this.#leaving.set(policyObjectId(object), performance.now() + leavingMs);
   }
 
-  #without(id: string): readonly PolicyConfigMap[] {
+  #without(id: string): readonly PolicyObject[] {
     const now = performance.now();
     for (const [left, until] of this.#leaving) if (until < now) this.#leaving.delete(left);
-    return this.#seen.filter((each) => configMapId(each) !== id && !this.#leaving.has(configMapId(each)));
+    return this.#seen.filter((each) => policyObjectId(each) !== id && !this.#leaving.has(policyObjectId(each)));
   }
 
   async close(): Promise<void> {
@@ -223,7 +232,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     };
   }
 
-  /** Compiles the ConfigMaps that were seen last. */
+  /** Compiles the objects that were seen last. */
   #compileSeen(): Soon<void> {
     const catalog = this.#wantsCatalog;
     this.#wantsCatalog = false;
@@ -233,7 +242,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
   #apply(composed: Composed, force: boolean): void {
     this.#sources =
       composed.generation === null
-        ? composed.sources.map((source) => ({ ...source, state: this.#stateNow(source.configMap) }))
+        ? composed.sources.map((source) => ({ ...source, state: this.#stateNow(source.object) }))
         : composed.sources;
     if (composed.generation !== null) this.#take(composed, composed.generation, force);
     this.#applied ||= this.#watch.synced;
@@ -241,26 +250,26 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     this.#status?.report({
       hash: this.inForce.hash,
       since: this.inForce.loadedAt,
-      seen: newestVersion(composed.sources.map(({ configMap }) => configMap)),
+      seen: newestVersion(composed.sources.map(({ object }) => object)),
       sources: this.#sources,
     });
     if (this.#applied) this.#firstList?.();
   }
 
-  #compose(configMaps: readonly PolicyConfigMap[]): Soon<Composed> {
+  #compose(objects: readonly PolicyObject[]): Soon<Composed> {
     const number = this.inForce.number + 1;
     return compose({
-      configMaps,
+      objects,
       namespaces: this.#options.namespaces,
       trusted: (namespace) => this.#options.trusted.includes(namespace),
-      inForce: this.#configMaps,
+      inForce: this.#objects,
       maxBytes: limits.policyBytes,
       compile: (files) => this.#compiler.compile(files.length === 0 ? nothingWritten : files, this.#how(number)),
     });
   }
 
   #take(composed: Composed, generation: PolicySnapshot, force: boolean): void {
-    this.#configMaps = composed.inForce;
+    this.#objects = composed.inForce;
     // Only a label or an annotation was edited: the same policy needs no new generation.
     if (!force && generation.hash === this.inForce.hash) {
       this.#options.kept?.save(generation);
@@ -270,11 +279,11 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     this.#options.kept?.save(generation);
   }
 
-  /** If the composition is rejected, a ConfigMap's state is that of its version in force. */
-  #stateNow(configMap: PolicyConfigMap): PolicySourceState['state'] {
-    const holds = this.#configMaps.get(configMapId(configMap));
+  /** If the composition is rejected, an object's state is that of its version in force. */
+  #stateNow(object: PolicyObject): PolicySourceState['state'] {
+    const holds = this.#objects.get(policyObjectId(object));
     if (holds === undefined) return 'left-out';
-    return holds.resourceVersion === configMap.resourceVersion ? 'in-force' : 'last-good';
+    return holds.resourceVersion === object.resourceVersion ? 'in-force' : 'last-good';
   }
 
   #report(): void {
@@ -282,7 +291,7 @@ export class ConfigMapPolicyStore extends PolicyFeed {
     const told = new Set<string>();
     const news: Composed['sources'][number][] = [];
     for (const source of bad) {
-      const key = `${source.configMap.uid} ${source.resourceVersion} ${source.problems.map(({ code, line, message }) => `${code} ${line} ${message}`).join('\n')}`;
+      const key = `${source.object.uid} ${source.resourceVersion} ${source.problems.map(({ code, line, message }) => `${code} ${line} ${message}`).join('\n')}`;
       told.add(key);
       if (!this.#told.has(key)) news.push(source);
     }
@@ -291,8 +300,8 @@ export class ConfigMapPolicyStore extends PolicyFeed {
       bad.flatMap(({ problems }) => problems),
       news.flatMap(({ problems }) => problems),
     );
-    for (const { configMap, state, problems } of news) {
-      void this.#events.refused(configMap, state === 'left-out' ? 'left-out' : 'last-good', problems);
+    for (const { object, state, problems } of news) {
+      void this.#events.refused(object, state === 'left-out' ? 'left-out' : 'last-good', problems);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PolicySnapshot } from '../policy/types.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
-import { configMapId } from './compose.ts';
+import { policyObjectId } from './compose.ts';
 import type { RemovalPreview } from './policy-store.ts';
 import { validatePolicy } from './validate-policy.ts';
 
@@ -16,8 +16,8 @@ describe('the removal of a policy', () => {
       policies: {
         preview: () => expect.unreachable(),
         previewRemoval: () => ({ changes: true, problems: [], generation: {} as PolicySnapshot, endsPolicy: true, ...preview }),
-        selects: ({ policy }) => policy === 'yes',
-        leaves: (configMap) => left.push(configMapId(configMap)),
+        selects: (kind, { policy }) => kind === 'LLMPolicy' || policy === 'yes',
+        leaves: (object) => left.push(policyObjectId(object)),
       },
       effect: () => Promise.resolve(['effect: some.']),
       missingKeys: () => expect.unreachable(),

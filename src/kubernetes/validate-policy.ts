@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import type { Soon } from '../policy/compiler.ts';
-import { renderProblems } from '../policy/store.ts';
-import type { PolicySnapshot } from '../policy/types.ts';
+import type { PolicySnapshot, Problem } from '../policy/types.ts';
 import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
-import { configMapId, policyKeys, type PolicyConfigMap } from './compose.ts';
-import type { ConfigMapPolicyStore, PolicyPreview, RemovalPreview } from './policy-store.ts';
+import type { PolicyObject } from './compose.ts';
+import { readConfigMap, readLlmPolicy } from './policy-kinds.ts';
+import type { KubernetesPolicyStore, PolicyPreview, RemovalPreview } from './policy-store.ts';
+import { renderObjectProblems } from './problems.ts';
 
 const texts = z.record(z.string(), z.string()).nullish();
-const configMapSchema = z.looseObject({
+const objectSchema = z.looseObject({
+  kind: z.string().optional(),
   metadata: z
     .looseObject({
       name: z.string().optional(),
@@ -15,18 +17,21 @@ const configMapSchema = z.looseObject({
       uid: z.string().optional(),
       resourceVersion: z.string().optional(),
       creationTimestamp: z.string().nullish(),
+      generation: z.number().optional(),
       labels: texts,
       annotations: texts,
     })
     .optional(),
   data: texts,
+  spec: z.unknown().optional(),
+  status: z.looseObject({}).nullish(),
 });
-type ConfigMap = z.infer<typeof configMapSchema>;
+type Written = z.infer<typeof objectSchema>;
 
 export interface PolicyChecks {
-  readonly policies: Pick<ConfigMapPolicyStore, 'selects' | 'leaves'> & {
-    readonly preview: (configMap: PolicyConfigMap) => Soon<PolicyPreview>;
-    readonly previewRemoval: (configMap: PolicyConfigMap) => Soon<RemovalPreview>;
+  readonly policies: Pick<KubernetesPolicyStore, 'selects' | 'leaves'> & {
+    readonly preview: (written: PolicyObject) => Soon<PolicyPreview>;
+    readonly previewRemoval: (written: PolicyObject) => Soon<RemovalPreview>;
   };
   /** How a policy would have changed recent requests, as lines of text. */
   readonly effect: (after: PolicySnapshot) => Promise<readonly string[]>;
@@ -34,7 +39,7 @@ export interface PolicyChecks {
   readonly missingKeys: (policy: PolicySnapshot) => Promise<readonly string[]>;
 }
 
-/** Annotation with the value `true`: the ConfigMap may be removed although it is the last policy. */
+/** Annotation with the value `true`: the object may be removed although it is the last policy. */
 const allowed = 'sluice.dev/allow-no-policy';
 
 /** It empties a namespace that is being deleted; a refusal would block that deletion for ever. */
@@ -43,7 +48,7 @@ const namespaceController = 'system:serviceaccount:kube-system:namespace-control
 const noPolicy = 'without a policy every request passes as its app sent it: no routing, budgets, rate limits or blocks';
 
 /**
- * Refuses a ConfigMap that would not take effect together with the existing ones, with the messages of `sluice validate`, and the removal
+ * Refuses an object that would not take effect together with the existing ones, with the messages of `sluice validate`, and the removal
  * of the last policy; otherwise reports what the edit or the removal (a deletion, or a removed label) would change.
  */
 export async function validatePolicy(request: AdmissionRequest, checks: PolicyChecks): Promise<AdmissionAnswer> {
@@ -51,25 +56,19 @@ export async function validatePolicy(request: AdmissionRequest, checks: PolicyCh
   if (request.operation === 'DELETE') return old === null ? { allowed: true } : removal(request, old, null, checks);
   const now = read(request.object);
   if (now === null) return { allowed: true };
-  if (!checks.policies.selects(now.metadata?.labels ?? {})) return old === null ? { allowed: true } : removal(request, old, now, checks);
-  const configMap = policyOf(now, request.namespace);
-  const { accepted, problems, generation } = await checks.policies.preview(configMap);
-  // The user typed the name, so only the key is shown.
-  const lines = renderProblems(problems)
-    .replaceAll(`${configMapId(configMap)}#`, '')
-    .split('\n')
-    .filter((line) => line !== '');
+  if (!checks.policies.selects(now.kind === 'LLMPolicy' ? now.kind : 'ConfigMap', now.metadata?.labels ?? {}))
+    return old === null ? { allowed: true } : removal(request, old, now, checks);
+  const written = policyOf(now, request.namespace);
+  const { accepted, problems, generation } = await checks.policies.preview(written);
+  const lines = linesOf(written, problems);
   if (!accepted) return { allowed: false, message: `Sluice refuses this policy:\n${lines.join('\n')}` };
   if (generation === null) return { allowed: true, warnings: lines };
-  return {
-    allowed: true,
-    warnings: [...lines, ...(await missingKeys(configMap, generation, checks)), ...(await checks.effect(generation))],
-  };
+  return { allowed: true, warnings: [...lines, ...(await missingKeys(written, generation, checks)), ...(await checks.effect(generation))] };
 }
 
-/** Key files named by this ConfigMap; those of others were reported when they were applied. */
-async function missingKeys(configMap: PolicyConfigMap, generation: PolicySnapshot, checks: PolicyChecks): Promise<readonly string[]> {
-  const texts = Object.values(configMap.data);
+/** Key files named by this object; those of others were reported when they were applied. */
+async function missingKeys(written: PolicyObject, generation: PolicySnapshot, checks: PolicyChecks): Promise<readonly string[]> {
+  const texts = Object.values(written.data);
   return (await checks.missingKeys(generation))
     .filter((file) => texts.some((text) => text.includes(file)))
     .map(
@@ -78,36 +77,31 @@ async function missingKeys(configMap: PolicyConfigMap, generation: PolicySnapsho
     );
 }
 
-/** `now`: the ConfigMap without its label; null if it is deleted. */
+/** `now`: the object without its label; null if it is deleted. */
 async function removal(
   request: AdmissionRequest,
-  old: ConfigMap,
-  now: ConfigMap | null,
+  old: Written,
+  now: Written | null,
   { policies, effect }: PolicyChecks,
 ): Promise<AdmissionAnswer> {
-  const configMap = policyOf(old, request.namespace);
-  const { generation, problems, changes, endsPolicy } = await policies.previewRemoval(configMap);
+  const written = policyOf(old, request.namespace);
+  const { generation, problems, changes, endsPolicy } = await policies.previewRemoval(written);
   if (!changes) return { allowed: true };
   if (generation === null)
     return {
       allowed: true,
-      warnings: [
-        'others need this policy: it stays in force until they are corrected',
-        ...renderProblems(problems)
-          .split('\n')
-          .filter((line) => line !== ''),
-      ],
+      warnings: ['others need this policy: it stays in force until they are corrected', ...linesOf(written, problems)],
     };
   const lines = await effect(generation);
-  const answer: AdmissionAnswer = endsPolicy ? lastRemoval(request, configMap, [old, now], lines) : { allowed: true, warnings: lines };
-  if (answer.allowed && request.dryRun !== true) policies.leaves(configMap);
+  const answer: AdmissionAnswer = endsPolicy ? lastRemoval(request, written, [old, now], lines) : { allowed: true, warnings: lines };
+  if (answer.allowed && request.dryRun !== true) policies.leaves(written);
   return answer;
 }
 
 function lastRemoval(
   { userInfo }: AdmissionRequest,
-  { name, namespace }: PolicyConfigMap,
-  versions: readonly (ConfigMap | null)[],
+  { kind, name, namespace }: PolicyObject,
+  versions: readonly (Written | null)[],
   effect: readonly string[],
 ): AdmissionAnswer {
   const may =
@@ -118,24 +112,29 @@ function lastRemoval(
     message: [
       `Sluice refuses to remove the last policy: ${noPolicy}.`,
       ...effect,
-      `To allow it: kubectl annotate configmap ${name} --namespace ${namespace} ${allowed}=true`,
+      `To allow it: kubectl annotate ${kind.toLowerCase()} ${name} --namespace ${namespace} ${allowed}=true`,
     ].join('\n'),
   };
 }
 
-function read(object: unknown): ConfigMap | null {
-  const parsed = configMapSchema.safeParse(object);
+function read(object: unknown): Written | null {
+  const parsed = objectSchema.safeParse(object);
   return parsed.success ? parsed.data : null;
 }
 
-function policyOf({ metadata, data }: ConfigMap, namespace: string): PolicyConfigMap {
-  const created = metadata?.creationTimestamp ?? null;
+function policyOf(written: Written, namespace: string): PolicyObject {
+  const object = written.kind === 'LLMPolicy' ? readLlmPolicy(written) : readConfigMap(written);
+  // Before it was written it has neither.
+  const { metadata } = written;
   return {
-    name: metadata?.name ?? '',
+    ...object,
     namespace: metadata?.namespace ?? namespace,
-    uid: metadata?.uid ?? '',
-    resourceVersion: metadata?.resourceVersion ?? '',
-    created: created === null ? Date.now() : Date.parse(created),
-    data: policyKeys(data),
+    created: metadata?.creationTimestamp == null ? Date.now() : object.created,
   };
+}
+
+function linesOf(object: PolicyObject, problems: readonly Problem[]): readonly string[] {
+  return renderObjectProblems(object, problems)
+    .split('\n')
+    .filter((line) => line !== '');
 }

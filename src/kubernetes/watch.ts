@@ -1,18 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CoreV1Api, ListWatch, Watch, type KubeConfig, type V1ConfigMap } from '@kubernetes/client-node';
+import { ListWatch, Watch, type KubeConfig, type KubernetesListObject, type KubernetesObject } from '@kubernetes/client-node';
 import { limits } from '../lib/limits.ts';
 import { apiFailure } from './client.ts';
-import { policyKeys, type PolicyConfigMap } from './compose.ts';
+import type { PolicyObject } from './compose.ts';
+import type { PolicyKind } from './policy-kinds.ts';
 
-export interface ConfigMapWatchOptions {
+export interface PolicyObjectWatchOptions {
   readonly config: KubeConfig;
   /** Namespaces to watch; empty for all. */
   readonly namespaces: readonly string[];
-  readonly labelSelector: string;
-  /** Called on every change once all namespaces have been listed, always with the complete set. */
-  readonly onChange: (configMaps: readonly PolicyConfigMap[]) => void;
-  /** Called when a connection was lost or refused; it is retried. Once per series of failures. */
-  readonly onError: (namespace: string, failure: string) => void;
+  readonly kinds: readonly PolicyKind[];
+  /** Called on every change once everything has been listed, always with the complete set. */
+  readonly onChange: (objects: readonly PolicyObject[]) => void;
+  /** Called when a connection was lost or refused; it is retried. Once per series of failures. `what`: `ConfigMaps of llm`. */
+  readonly onError: (what: string, failure: string) => void;
 }
 
 /** Changes within this time are combined, in ms. */
@@ -28,28 +29,32 @@ const reconnectMs = 250;
 /** Time-out of a list, in ms. */
 const listMs = 10_000;
 
-/** The labelled ConfigMaps of some namespaces, kept up to date by list and watch across API server outages. */
-export class ConfigMapWatch {
-  readonly #options: ConfigMapWatchOptions;
-  readonly #streams: NamespaceStream[];
+/** The objects with policies of some namespaces, kept up to date by list and watch across API server outages. */
+export class PolicyObjectWatch {
+  readonly #options: PolicyObjectWatchOptions;
+  readonly #streams: ObjectStream[];
+  /** The versions that were given last. */
+  #given: string | null = null;
   #settle: NodeJS.Timeout | null = null;
 
-  constructor(options: ConfigMapWatchOptions) {
+  constructor(options: PolicyObjectWatchOptions) {
     this.#options = options;
     const namespaces = options.namespaces.length === 0 ? [null] : [...new Set(options.namespaces)];
-    this.#streams = namespaces.map((namespace) => new NamespaceStream(options, namespace, () => this.#changed()));
+    this.#streams = options.kinds.flatMap((kind) =>
+      namespaces.map((namespace) => new ObjectStream(options, kind, namespace, () => this.#changed())),
+    );
   }
 
   start(): void {
     for (const stream of this.#streams) stream.start();
   }
 
-  /** Whether every namespace was listed once. */
+  /** Whether every kind was listed once in every namespace. */
   get synced(): boolean {
     return this.#streams.every(({ synced }) => synced);
   }
 
-  /** Whether every namespace is being watched now. */
+  /** Whether every kind is being watched now in every namespace. */
   get connected(): boolean {
     return this.#streams.every(({ connected }) => connected);
   }
@@ -65,41 +70,43 @@ export class ConfigMapWatch {
     this.#settle = setTimeout(() => {
       this.#settle = null;
       // A namespace that was not listed yet would look empty.
-      if (this.synced) this.#options.onChange(this.#streams.flatMap((stream) => stream.configMaps()).slice(0, limits.policyConfigMaps));
+      if (!this.synced) return;
+      const objects = this.#streams.flatMap((stream) => stream.objects()).slice(0, limits.policyObjects);
+      // Replicas write the status of LLMPolicies, which is no edit.
+      const versions = objects.map(({ uid, resourceVersion }) => `${uid} ${resourceVersion}`).join('\n');
+      if (versions === this.#given) return;
+      this.#given = versions;
+      this.#options.onChange(objects);
     }, settleMs);
   }
 }
 
-class NamespaceStream {
+/** One kind in one namespace. */
+class ObjectStream {
   synced = false;
   connected = false;
-  readonly #options: ConfigMapWatchOptions;
+  readonly #options: PolicyObjectWatchOptions;
+  readonly #kind: PolicyKind;
   readonly #namespace: string;
-  readonly #informer: ListWatch<V1ConfigMap>;
+  readonly #informer: ListWatch<KubernetesObject>;
   #retry: NodeJS.Timeout | null = null;
   #retryMs = firstRetryMs;
   #closed = false;
   #said = false;
 
-  constructor(options: ConfigMapWatchOptions, namespace: string | null, changed: () => void) {
+  constructor(options: PolicyObjectWatchOptions, kind: PolicyKind, namespace: string | null, changed: () => void) {
     this.#options = options;
+    this.#kind = kind;
     this.#namespace = namespace ?? '*';
-    const { config, labelSelector } = options;
-    const api = config.makeApiClient(CoreV1Api);
-    const path = namespace === null ? '/api/v1/configmaps' : `/api/v1/namespaces/${encodeURIComponent(namespace)}/configmaps`;
-    const list = async (): Promise<Awaited<ReturnType<typeof api.listConfigMapForAllNamespaces>>> => {
-      const listed = await within(
-        namespace === null
-          ? api.listConfigMapForAllNamespaces({ labelSelector })
-          : api.listNamespacedConfigMap({ namespace, labelSelector }),
-        listMs,
-      );
+    const list = async (): Promise<KubernetesListObject<KubernetesObject>> => {
+      const listed = await within(kind.list(namespace), listMs);
       // The library updates its cache right after this; the delay is long enough for that.
       this.synced = true;
       changed();
       return listed;
     };
-    const informer = new ListWatch<V1ConfigMap>(path, new Watch(config), list, false, labelSelector, undefined, {
+    const watch = new Watch(options.config);
+    const informer = new ListWatch<KubernetesObject>(kind.path(namespace), watch, list, false, kind.labelSelector, undefined, {
       delayFn: (ms) => sleep(Math.min(ms, reconnectMs)),
     });
     informer.on('change', changed);
@@ -120,8 +127,8 @@ class NamespaceStream {
     );
   }
 
-  configMaps(): PolicyConfigMap[] {
-    return this.#informer.list().map(fromKubernetes);
+  objects(): PolicyObject[] {
+    return this.#informer.list().map((object) => this.#kind.read(object));
   }
 
   async close(): Promise<void> {
@@ -134,7 +141,8 @@ class NamespaceStream {
   #failed(error: unknown): void {
     if (this.#closed) return;
     this.connected = false;
-    if (!this.#said) this.#options.onError(this.#namespace, apiFailure(error));
+    const { plural, failure } = this.#kind;
+    if (!this.#said) this.#options.onError(`${plural} of ${this.#namespace}`, failure(error) ?? apiFailure(error));
     this.#said = true;
     if (this.#retry !== null) return;
     // Randomised, so that a fleet that lost the same server does not reconnect at the same moment.
@@ -145,17 +153,6 @@ class NamespaceStream {
       this.start();
     }, wait);
   }
-}
-
-function fromKubernetes({ metadata, data }: V1ConfigMap): PolicyConfigMap {
-  return {
-    namespace: metadata?.namespace ?? '',
-    name: metadata?.name ?? '',
-    uid: metadata?.uid ?? '',
-    resourceVersion: metadata?.resourceVersion ?? '',
-    created: new Date(metadata?.creationTimestamp ?? 0).getTime(),
-    data: policyKeys(data),
-  };
 }
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T> {

@@ -194,8 +194,8 @@ export const limits = {
   taughtWordUnits: 80,
   /** Templates that a section may give labels. */
   taughtTemplates: 200,
-  /** ConfigMaps composed into one policy; further ones are not read. */
-  policyConfigMaps: 1_000,
+  /** ConfigMaps and LLMPolicies composed into one policy; further ones are not read. */
+  policyObjects: 1_000,
   /** Pairs of workspace and provider whose policy is requested from a backend; further ones use the policy that they belong to. */
   policyPairs: 2_000,
   /** Longest time that a request's body may wait for its plan, in ms: Envoy's `max_message_timeout` is set to it. */

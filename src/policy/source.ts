@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isMap, isScalar, LineCounter, parseAllDocuments } from 'yaml';
+import { isMap, isScalar, LineCounter, parseAllDocuments, type YAMLMap } from 'yaml';
 import { unreadable } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { besideName, exampleFilesNamed, isExampleFile } from './example-file.ts';
@@ -11,7 +11,7 @@ export const defaultPolicyFile = new URL('./default-policy.yaml', import.meta.ur
 
 /**
  * Reads a policy from a file, from a folder of .yaml/.yml files (a mounted ConfigMap: its links and `..data` are
- * followed), or from a Kubernetes manifest of a ConfigMap. Throws SluiceError when there is nothing to read.
+ * followed), or from a Kubernetes manifest of ConfigMaps and LLMPolicies. Throws SluiceError when there is nothing to read.
  */
 export function readPolicyFiles(path: string): PolicyFile[] {
   try {
@@ -47,31 +47,50 @@ function readBounded(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** Turns a ConfigMap's manifest into one policy file per key, with the manifest's own line numbers. */
+/** Turns a manifest into one policy file per key of a ConfigMap and one per LLMPolicy, with the manifest's own line numbers. */
 function expand(file: PolicyFile): PolicyFile[] {
-  if (!/^kind:\s*["']?ConfigMap["']?\s*$/m.test(file.text)) return [file];
+  if (!/^kind:\s*["']?(?:ConfigMap|LLMPolicy)["']?\s*$/m.test(file.text)) return [file];
   const lines = new LineCounter();
   const files: PolicyFile[] = [];
   for (const document of parseAllDocuments(file.text, { lineCounter: lines })) {
-    if (!('contents' in document) || !isMap(document.contents) || String(document.contents.get('kind', false)) !== 'ConfigMap') continue;
-    const data = document.contents.get('data');
-    if (!isMap(data)) continue;
+    if (!('contents' in document) || !isMap(document.contents)) continue;
     const metadata = document.contents.get('metadata');
     const namespace: unknown = isMap(metadata) ? metadata.get('namespace') : undefined;
     const own = typeof namespace === 'string' ? { namespace } : {};
-    for (const { key, value } of data.items) {
-      if (!isScalar(key) || !isScalar(value) || typeof value.value !== 'string' || !/\.(?:ya?ml|jsonl)$/.test(String(key.value))) continue;
-      const { line, col } = lines.linePos(value.range?.[0] ?? 0);
-      if (value.type !== 'BLOCK_LITERAL') {
-        files.push({ name: `${file.name}#${String(key.value)}`, text: value.value, ...own, at: { line, column: col } });
-        continue;
-      }
-      // A block scalar's text begins on the line after its `|`.
-      const indent = /\n( +)\S/.exec(file.text.slice(value.range?.[0] ?? 0))?.[1]?.length ?? 0;
-      files.push({ name: `${file.name}#${String(key.value)}`, text: value.value, ...own, lineOffset: line, columnOffset: indent });
-    }
+    const kind = String(document.contents.get('kind', false));
+    const held = document.contents.get(kind === 'ConfigMap' ? 'data' : 'spec');
+    if (!isMap(held)) continue;
+    if (kind === 'ConfigMap') files.push(...filesOfData(file, held, lines).map((each) => ({ ...each, ...own })));
+    if (kind === 'LLMPolicy') files.push({ ...fileOfSpec(file, held, lines), ...own });
   }
   return files;
+}
+
+/** A file for each key of a ConfigMap's data that holds one. */
+function filesOfData(file: PolicyFile, data: YAMLMap, lines: LineCounter): PolicyFile[] {
+  return data.items.flatMap(({ key, value }): PolicyFile[] => {
+    if (!isScalar(key) || !isScalar(value) || typeof value.value !== 'string' || !/\.(?:ya?ml|jsonl)$/.test(String(key.value))) return [];
+    const { line, col } = lines.linePos(value.range?.[0] ?? 0);
+    const name = `${file.name}#${String(key.value)}`;
+    if (value.type !== 'BLOCK_LITERAL') return [{ name, text: value.value, at: { line, column: col } }];
+    // A block scalar's text begins on the line after its `|`.
+    const indent = /\n( +)\S/.exec(file.text.slice(value.range?.[0] ?? 0))?.[1]?.length ?? 0;
+    return [{ name, text: value.value, lineOffset: line, columnOffset: indent }];
+  });
+}
+
+/** An LLMPolicy's spec, which is the policy itself, cut out of the manifest. */
+function fileOfSpec(file: PolicyFile, spec: YAMLMap, lines: LineCounter): PolicyFile {
+  const [start, end] = spec.range ?? [0, 0];
+  const { line, col } = lines.linePos(start);
+  const text = file.text.slice(start, end);
+  return {
+    name: `${file.name}#spec`,
+    // Its first line is behind the indentation of the others.
+    text: spec.flow === true ? text : text.replaceAll(new RegExp(`^ {1,${col - 1}}`, 'gm'), ''),
+    lineOffset: line - 1,
+    columnOffset: col - 1,
+  };
 }
 
 /** The files of examples that a policy's files name, whether or not they exist. */

@@ -7,6 +7,15 @@ import { chartReadme, valuesDefaults, valuesPage, valuesSchema, valuesYaml } fro
 import { chart, helm, template, type Values } from './support/helm.ts';
 import { missing } from './support/tools.ts';
 
+/** What objects grant, and to whom. */
+interface Granted {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly rules?: readonly { readonly resources: readonly string[] }[];
+  readonly roleRef?: { readonly name: string };
+  readonly subjects?: readonly { readonly kind: string }[];
+}
+
 const absent = missing('helm');
 const read = (path: string): string => readFileSync(`${chart}/${path}`, 'utf8');
 
@@ -124,6 +133,24 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['fields', fields],
   ])('renders %s as its golden file has it', async (name, values) => {
     await expect(withoutCertificates(await template(values))).toMatchFileSnapshot(`./golden/${name}.yaml`);
+  });
+
+  it('gives LLMPolicies the rights that they need where they are read, and the webhook', async () => {
+    const watched: Values = { shape: 'sidecar', sidecar: { namespaces: ['shop'] }, webhooks: { policy: true } };
+    for (const [policy, kind] of [
+      [{ llmPolicies: true, namespaces: ['team-a'] }, 'Role'],
+      [{ llmPolicies: true, allNamespaces: true }, 'ClusterRole'],
+    ] as const) {
+      const objects = parseAllDocuments(await template({ ...watched, policy })).map((document) => document.toJS() as Granted);
+      const status = objects.filter((each) => each.rules?.some(({ resources }) => resources.includes('llmpolicies/status')));
+      expect(status.map((each) => each.kind)).toEqual(kind === 'Role' ? ['Role', 'Role'] : ['ClusterRole']);
+      const bindings = objects.filter(({ roleRef }) => roleRef?.name === status[0]!.metadata.name);
+      // Pods of apps read policies, and write nothing of them.
+      expect(bindings.map(({ subjects }) => subjects?.map((subject) => subject.kind))).toEqual(status.map(() => ['ServiceAccount']));
+      expect(objects.filter((each) => each.rules?.some(({ resources }) => resources.includes('llmpolicies')))).toHaveLength(status.length);
+      expect(JSON.stringify(objects)).toContain('"llmpolicy.sluice.dev"');
+    }
+    expect(await template(watched)).not.toContain('llmpolic');
   });
 
   it.each([

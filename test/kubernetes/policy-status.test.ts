@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KubeConfig } from '@kubernetes/client-node';
 import { loadCatalog } from '../../src/catalog/index.ts';
-import { ConfigMapPolicyStore } from '../../src/kubernetes/policy-store.ts';
+import { KubernetesPolicyStore } from '../../src/kubernetes/policy-store.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { missing } from './support/tools.ts';
 
@@ -10,7 +10,7 @@ const policy = (model: string): string => `version: 1\ndefaults:\n  tiers: [simp
 
 describe.skipIf(absent !== '')(`the status of policies on a real API server${absent}`, () => {
   let cluster: TestCluster;
-  const stores: ConfigMapPolicyStore[] = [];
+  const stores: KubernetesPolicyStore[] = [];
   const failures: string[] = [];
 
   const applied = (name: string, text: string): Promise<string> =>
@@ -54,11 +54,12 @@ describe.skipIf(absent !== '')(`the status of policies on a real API server${abs
     config.loadFromFile(cluster.kubeconfig);
     for (const replica of ['sluice-a', 'sluice-b'])
       stores.push(
-        await ConfigMapPolicyStore.open({
+        await KubernetesPolicyStore.open({
           config,
           namespaces: ['llm'],
           trusted: ['llm'],
           labelSelector: 'sluice.dev/policy=true',
+          llmPolicies: false,
           catalog: await loadCatalog(),
           onRuleError: () => undefined,
           status: { namespace: 'llm', name: 'sluice-status', replica },

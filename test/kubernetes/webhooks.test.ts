@@ -1,16 +1,16 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
 import { TestCluster, until } from './support/cluster.ts';
-import { template, type Values } from './support/helm.ts';
-import { TestAuthority } from './support/pki.ts';
-import { entry, LocalRelease, objectsOf } from './support/release.ts';
+import type { Values } from './support/helm.ts';
+import { entry, LocalRelease } from './support/release.ts';
 import { missing } from './support/tools.ts';
+import { certify, pointHere } from './support/webhook-here.ts';
 
 const absent = missing('testkube', 'helm');
 const run = promisify(execFile);
@@ -18,10 +18,6 @@ const run = promisify(execFile);
 /** The command line with both of its outputs; never rejects. */
 const cli = (...args: readonly string[]): Promise<{ readonly stdout: string }> =>
   run(process.execPath, [entry, ...args]).catch((error: unknown) => error as { readonly stdout: string });
-
-interface WebhookConfiguration {
-  readonly webhooks: { readonly clientConfig: { readonly service: { readonly path: string } } }[];
-}
 
 interface Pod {
   readonly spec: {
@@ -41,32 +37,6 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
     stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'llm', labels }, data: { 'policy.yaml': text } });
   const section = (name: string, rest = ''): string =>
     `version: 1\nsections:\n  - name: ${name}\n    match: { workspace: [${name}] }\n    mode: shadow\n${rest}`;
-
-  /** The chart's configurations once more, calling this machine by address; those that helm made call a Service that has no pods here. */
-  async function pointHere(ca: string): Promise<void> {
-    const made = objectsOf(await template(values)).filter(({ kind }) => kind.endsWith('WebhookConfiguration')) as unknown as (object &
-      WebhookConfiguration)[];
-    expect(made).toHaveLength(2);
-    const caBundle = readFileSync(ca).toString('base64');
-    await cluster.applied(
-      made
-        .map(
-          (each) =>
-            `---\n${stringify({ ...each, metadata: { name: 'here' }, webhooks: each.webhooks.map((webhook) => ({ ...webhook, clientConfig: { url: `https://localhost:${release.webhookPort}${webhook.clientConfig.service.path}`, caBundle } })) })}`,
-        )
-        .join(''),
-    );
-  }
-
-  /** A certificate for localhost, of a CA of its own, where Sluice reads it. Gives the CA's file. */
-  function certify(name: string): string {
-    const folder = join(cluster.folder, name);
-    mkdirSync(folder);
-    const authority = new TestAuthority(folder);
-    authority.certify('server', '/CN=localhost', ['DNS:localhost']);
-    for (const end of ['key', 'crt']) copyFileSync(authority.path(`server.${end}`), join(release.folder, 'webhook', `tls.${end}`));
-    return authority.path('ca.crt');
-  }
 
   beforeAll(async () => {
     cluster = new TestCluster();
@@ -89,7 +59,7 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
       },
     };
     await release.start(values);
-    await pointHere(certify('first'));
+    expect(await pointHere(cluster, release, values, certify(cluster, release, 'first'))).toBe(2);
     // A configuration is in force once the API server has seen it, a moment later.
     await until(async () => !(await cluster.apply(labelled('probe', 'version: 2\n'), '--dry-run=server')).ok, 'the webhook');
   });
@@ -218,7 +188,7 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
   });
 
   it('take a renewed certificate of another CA without a restart', async () => {
-    await pointHere(certify('second'));
+    await pointHere(cluster, release, values, certify(cluster, release, 'second'));
     await until(async () => !(await cluster.apply(labelled('late', 'nonsense: 1\n'), '--dry-run=server')).ok, 'the new certificate');
   });
 

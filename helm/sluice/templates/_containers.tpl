@@ -10,6 +10,9 @@
     {{- if include "sluice.watches" . }}
     - --policy-configmaps={{ include "sluice.policyNamespaces" . }}
     - --policy-selector={{ .Values.policy.selector }}
+    {{- if .Values.policy.llmPolicies }}
+    - --policy-kinds=configmaps,llmpolicies
+    {{- end }}
     {{- if not .sidecar }}
     - --policy-status={{ .Release.Namespace }}/{{ include "sluice.fullname" . }}-status
     {{- end }}

@@ -22,17 +22,23 @@ const policy = {
   policy: { value: '<path>', about: 'policy file, or folder of a mounted ConfigMap', otherwise: 'the embedded policy', read: text },
   policyConfigmaps: {
     value: '<namespaces>',
-    about: 'the policy is in labelled ConfigMaps of these namespaces: a,b or *; earlier ones take precedence',
+    about: 'the policy is in objects of these namespaces, labelled ConfigMaps above all: a,b or *; earlier ones take precedence',
     excludes: ['policy'],
     read: namespacesOrAll,
   },
   policyTrusted: {
     value: '<namespaces>',
-    about: 'of these, those whose ConfigMaps may write everything; others may write what policy.delegations says',
+    about: 'of these, those whose objects may write everything; others may write what policy.delegations says',
     otherwise: 'the first one, of * the one that Sluice runs in',
     read: namespaces,
   },
   policySelector: { value: '<labels>', about: 'which ConfigMaps', fallback: 'sluice.dev/policy=true', read: text },
+  policyKinds: {
+    value: '<kinds>',
+    about: 'which objects hold a policy: configmaps, or configmaps,llmpolicies; the chart sluice-crds defines the second',
+    fallback: 'configmaps',
+    read: word(['configmaps', 'configmaps,llmpolicies']),
+  },
   policyStatus: {
     value: '<namespace/name>',
     about: 'a ConfigMap, which is there, that says how the others are doing',

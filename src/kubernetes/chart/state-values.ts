@@ -16,6 +16,10 @@ export const stateValues = {
         'The policy has failClosed: a pod whose Sluice does not answer takes no requests. Otherwise Envoy goes on without Sluice, and only start-up and liveness of the sluice container are probed',
       ),
       selector: text('sluice.dev/policy=true', 'Label selector of those ConfigMaps'),
+      llmPolicies: flag(
+        false,
+        'LLMPolicies of those namespaces are part of the policy too, with or without a label; the chart sluice-crds defines them',
+      ),
       mounted: text(
         '',
         'A ConfigMap of the release’s namespace that is mounted and read as files, in place of those that are watched: no rights at the API server, edits take up to a minute',

@@ -8,6 +8,9 @@ const run = promisify(execFile);
 
 export const chart = fileURLToPath(new URL('../../../helm/sluice', import.meta.url));
 
+/** The chart with the definition of LLMPolicy. */
+export const definitionsChart = fileURLToPath(new URL('../../../helm/sluice-crds', import.meta.url));
+
 /** Values as JSON: no shell, no --set grammar. */
 export type Values = Readonly<Record<string, unknown>>;
 
