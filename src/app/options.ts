@@ -47,6 +47,19 @@ export interface SluiceOptions {
       readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null;
     } | null;
   } | null;
+  /**
+   * The Secret in which CA and certificates of the webhooks and of Envoy's names are made and kept; null: their folders are filled by others.
+   * `from`: a Secret with a CA that is taken in place of a new one. `service`: host name of the webhooks. `configurations`: name of the
+   * webhook configurations that are to trust the CA.
+   */
+  readonly certificates: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly from: string | null;
+    readonly service: string | null;
+    readonly configurations: string | null;
+    readonly validMs: number;
+  } | null;
   /** Envoy's config as files that follow the policy; null if Envoy's config is managed elsewhere. */
   readonly envoy: EnvoyFilesOptions | null;
   /** Memory that Envoy may use in all, bytes; null: not known or not bounded. */

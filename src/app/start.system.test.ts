@@ -27,6 +27,7 @@ function options(changes: Partial<SluiceOptions> = {}): SluiceOptions {
     catalogSource: null,
     catalogIntervalMs: 60_000,
     webhook: null,
+    certificates: null,
     envoy: null,
     envoyMemoryBytes: null,
     listen: `unix:${join(folder, 'sluice.sock')}`,

@@ -19,6 +19,7 @@ import type { PolicySnapshot } from '../policy/types.ts';
 import { Pools } from '../route/pools.ts';
 import { openGround, type Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
+import { openCertificates } from './certificates.ts';
 import { openPolicy, type PolicyParts } from './policy.ts';
 import { protocolEvents } from './protocol-events.ts';
 import { recallLengths } from './recall-lengths.ts';
@@ -96,6 +97,7 @@ async function start(ground: Ground): Promise<Omit<Sluice, 'close'> & { readonly
   stack.defer(() => admin.close());
   const scraped = options.metrics === null ? null : createMetricsServer({ registry: metrics.registry, ready: isReady });
   if (scraped !== null) stack.defer(() => scraped.close());
+  await openCertificates(ground, metrics);
   const webhooks = await openWebhooks(ground, policyParts.configMaps, records.recent, metrics);
   const pipeline = openPipeline(parts);
   const transport = await openTransport(options, stack, () => state.graceMs ?? 0);

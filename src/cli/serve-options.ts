@@ -25,6 +25,7 @@ export function serveOptions(flags: ServeFlags, given: Readonly<Record<string, s
     envoy: envoyFiles(flags),
     envoyMemoryBytes: envoyMemoryOf(flags),
     webhook: webhooks(flags),
+    certificates: certificatesOf(flags),
     listen: flags.listen,
     transport: flags.transport,
     transportMemoryBytes: flags.transportMemory,
@@ -98,6 +99,12 @@ function webhooks(flags: ServeFlags): SluiceOptions['webhook'] {
   const { egressService: service, egressHosts: hosts, egressCa: caFile, egressImage: image } = flags;
   const names = hosts === null || caFile === null || image === null ? null : { hosts, caFile, image };
   return { listen, tls, sidecar, egress: url === null ? null : { url, service: names === null ? '' : (service ?? ''), names } };
+}
+
+function certificatesOf(flags: ServeFlags): SluiceOptions['certificates'] {
+  if (flags.certificates === null) return null;
+  const { certificatesFrom: from, webhookService: service, webhookConfigurations: configurations, certificatesDays: days } = flags;
+  return { ...flags.certificates, from, service, configurations, validMs: days * 86_400_000 };
 }
 
 /** Known for an Envoy whose config Sluice writes, or where it was said; null: no bound. Bytes. */

@@ -30,6 +30,7 @@ export const errorCodes = {
   SLUICE_LISTEN: 'The address cannot be listened on. Free it, or choose another with --listen or --admin.',
   // Kubernetes
   SLUICE_KUBERNETES: 'Check KUBECONFIG, the context, or that the pod has a service account.',
+  SLUICE_CERTIFICATES: 'Check that the Secret of --certificates is there, and that the service account may get and update it.',
   SLUICE_WEBHOOK_TLS: 'Put tls.crt and tls.key into the folder of --webhook-tls.',
   // Experiments and rollouts
   SLUICE_TRIALS: 'Nothing was changed; `sluice rollout` and `sluice experiments` show what there is.',

@@ -263,6 +263,13 @@ export const alerts: readonly Alert[] = [
     summary: 'Records do not reach the ledger.',
   },
   {
+    name: 'SluiceCertificateEnding',
+    severity: 'warning',
+    expr: `min by (namespace, certificate) (llm_proxy_certificate_end_seconds) - time() < 7 * 86400`,
+    for: '10m',
+    summary: 'A certificate ends within a week and was not renewed ({{ $labels.certificate }}).',
+  },
+  {
     name: 'SluiceRestarting',
     severity: 'warning',
     expr: `sum by (namespace) (increase(llm_proxy_process_restart_total[15m])) >= 1`,

@@ -450,6 +450,12 @@ export const metricTable = {
     labels: ['mode', 'result'],
     help: 'Pods that the webhooks saw when they were created: `governed`, or `skipped` as the annotation sluice.dev/egress-status says.',
   },
+  certificateEnd: {
+    name: 'llm_proxy_certificate_end_seconds',
+    type: 'gauge',
+    labels: ['certificate'],
+    help: "When a certificate ends, seconds since 1970: of the webhooks (`webhook`), of the providers' names that Envoy serves (`egress`), and of the CA that pods trust (`ca`).",
+  },
   restarts: {
     name: 'llm_proxy_process_restart_total',
     type: 'counter',

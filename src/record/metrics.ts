@@ -145,6 +145,13 @@ export class Metrics implements RecordSink, GradeSink {
     });
   }
 
+  /** Source of the ends of certificates, ms since 1970, read at each scrape. */
+  watchCertificates(ends: () => Readonly<Record<string, number>>): void {
+    this.#labelled(metricTable.certificateEnd, (gauge) => {
+      for (const [certificate, end] of Object.entries(ends())) gauge.labels(certificate).set(end / 1000);
+    });
+  }
+
   /** Source of whether there is no policy. */
   watchNoPolicy(none: () => boolean): void {
     this.#gauge(metricTable.policyNone, () => (none() ? 1 : 0));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseAllDocuments, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { chart, helm, plainHelm, template, type Values } from './support/helm.ts';
@@ -12,7 +12,6 @@ import { LocalRelease, objectsOf } from './support/release.ts';
 import { missing } from './support/tools.ts';
 
 const absent = missing('testkube', 'helm');
-const page = readFileSync(new URL('../../docs/kubernetes.md', import.meta.url), 'utf8');
 const variants: readonly (readonly [string, Values])[] = [
   ['gateway', {}],
   ['extension', { shape: 'extension' }],
@@ -165,41 +164,30 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
         ).toEqual(made);
       });
 
-      it('get a certificate of cert-manager as the page says, which takes it strictly', async () => {
-        const [manifests, command] = [/```yaml\n(apiVersion: cert-manager[\s\S]*?)```/, /(helm upgrade .*existingSecret.*)/].map(
-          (pattern) => pattern.exec(page)![1]!,
-        );
-        expect(await cluster.applied(manifests!, '--dry-run=server', '--validate=strict')).toMatch(
-          /issuer.*created[^\n]*\ncertificate.*created/,
-        );
-        // The same names on both sides.
-        const [, certificate] = parseAllDocuments(manifests!).map(
-          (document) =>
-            document.toJS() as {
-              readonly metadata: { readonly name: string; readonly namespace: string };
-              readonly spec: { readonly secretName: string; readonly dnsNames: readonly string[] };
-            },
-        );
-        expect(command).toContain(`webhooks.existingSecret=${certificate!.spec.secretName} `);
-        expect(command).toContain(`cert-manager\\.io/inject-ca-from=${certificate!.metadata.namespace}/${certificate!.metadata.name}'`);
-        const rendered = await plainHelm(
-          [
-            'template',
-            'sluice',
-            chart,
-            '--kube-version',
-            '1.37.1',
-            '--namespace',
-            certificate!.metadata.namespace,
-            '--set',
-            'webhooks.policy=true',
-            '--set',
-            `webhooks.existingSecret=${certificate!.spec.secretName}`,
-          ],
-          {},
-        );
-        const service = objectsOf(rendered).find(({ kind, metadata }) => kind === 'Service' && metadata.name.endsWith('-webhook'))!;
-        expect(certificate!.spec.dnsNames).toEqual([`${service.metadata.name}.${certificate!.metadata.namespace}.svc`]);
+      it.each([
+        ['a CA of the release', {}, ['Certificate', 'Certificate', 'Certificate', 'Issuer', 'Issuer']],
+        ['an issuer that exists', { issuerRef: { kind: 'ClusterIssuer', name: 'company' } }, ['Certificate', 'Certificate']],
+      ])('leave certificates to cert-manager, which takes them strictly: %s', async (_name, more, made) => {
+        const rendered = await template({
+          webhooks: { policy: true },
+          egress: { names: { enabled: true } },
+          certManager: { enabled: true, ...more },
+        });
+        await cluster.applied(rendered, '--dry-run=server', '--validate=strict');
+        const objects = objectsOf(rendered);
+        expect(
+          objects
+            .filter(({ apiVersion }) => apiVersion === 'cert-manager.io/v1')
+            .map(({ kind }) => kind)
+            .sort(),
+        ).toEqual(made);
+        // The Secrets that cert-manager fills are those that the pod mounts.
+        const { volumes } = objects.find(({ kind }) => kind === 'Deployment')!.spec.template.spec;
+        for (const what of ['webhook', 'egress'])
+          expect(volumes).toContainEqual(
+            expect.objectContaining({ name: what, secret: expect.objectContaining({ secretName: `rel-sluice-${what}` }) as object }),
+          );
+        expect(objects.some(({ kind }) => kind === 'Secret')).toBe(false);
       });
 
       it('are refused with a field that they do not know', async () => {
@@ -244,9 +232,9 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
         '--output',
         'name',
       ),
-    ).toBe(shape === 'sidecar' ? 'secret/rel-sluice-ca\n' : '');
+    ).toBe(shape === 'sidecar' ? 'secret/rel-sluice-tls\n' : '');
     // The CA outlives its release, since pods trust it: a new release adopts it.
-    if (shape === 'sidecar') await cluster.kubectl('delete', 'secret', 'rel-sluice-ca', '--namespace', 'llm');
+    if (shape === 'sidecar') await cluster.kubectl('delete', 'secret', 'rel-sluice-tls', '--namespace', 'llm');
   });
 
   it.each(['gateway', 'extension'])('upgrade from the values of an older chart, reused or reset: %s', async (shape) => {

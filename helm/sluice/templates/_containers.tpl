@@ -89,7 +89,16 @@
     {{- end }}
     {{- if include "sluice.webhooks" . }}
     - --webhook=0.0.0.0:{{ int64 .Values.webhooks.port }}
-    - --webhook-tls=/etc/sluice/webhook
+    - --webhook-tls={{ include "sluice.webhookFolder" . }}
+    {{- end }}
+    {{- if include "sluice.ownTls" . }}
+    - --certificates={{ .Release.Namespace }}/{{ include "sluice.fullname" . }}-tls
+    - --certificates-from={{ include "sluice.fullname" . }}-ca
+    - --certificates-days={{ int64 .Values.webhooks.certificateDays }}
+    {{- if eq (include "sluice.webhookTls" .) "own" }}
+    - --webhook-service={{ include "sluice.fullname" . }}-webhook.{{ .Release.Namespace }}.svc
+    - --webhook-configurations={{ .Release.Namespace }}-{{ include "sluice.fullname" . }}
+    {{- end }}
     {{- end }}
     {{- if eq .Values.shape "sidecar" }}
     - --sidecar-template=/etc/sluice/sidecar/sidecar.yaml
@@ -100,10 +109,10 @@
     {{- if .Values.egress.names.enabled }}
     - --egress-service={{ include "sluice.fullname" . }}.{{ .Release.Namespace }}.svc
     - --egress-hosts={{ join "," .Values.egress.names.hosts }}
-    - --egress-ca=/etc/sluice/egress-ca/ca.crt
+    - --egress-ca={{ ternary "/run/sluice/tls/egress" "/etc/sluice/egress-ca" (eq (include "sluice.egressTls" .) "own") }}/ca.crt
     - --egress-image={{ include "sluice.image" (list .Values.image .Chart.AppVersion) }}
     - --envoy-tls-listen=0.0.0.0:{{ int64 .Values.egress.names.port }}
-    - --envoy-tls=/etc/sluice/egress
+    - --envoy-tls={{ include "sluice.egressFolder" . }}
     {{- end }}
     {{- range .Values.extraArgs }}
     - {{ . | quote }}
@@ -162,7 +171,7 @@
   volumeMounts:
     - name: run
       mountPath: /run/sluice
-    {{- if include "sluice.watches" . }}
+    {{- if include "sluice.asksApi" . }}
     - name: api-access
       mountPath: /var/run/secrets/kubernetes.io/serviceaccount
       readOnly: true
@@ -200,12 +209,12 @@
       mountPath: /etc/sluice/secrets/{{ .what }}
       readOnly: true
     {{- end }}
-    {{- if include "sluice.webhooks" . }}
+    {{- if has (include "sluice.webhookTls" .) (list "existing" "certManager") }}
     - name: webhook
       mountPath: /etc/sluice/webhook
       readOnly: true
     {{- end }}
-    {{- if .Values.egress.names.enabled }}
+    {{- if has (include "sluice.egressTls" .) (list "existing" "certManager") }}
     - name: egress-ca
       mountPath: /etc/sluice/egress-ca
       readOnly: true
@@ -299,7 +308,7 @@
   volumeMounts:
     - name: run
       mountPath: /run/sluice
-    {{- if .Values.egress.names.enabled }}
+    {{- if has (include "sluice.egressTls" .) (list "existing" "certManager") }}
     - name: egress
       mountPath: /etc/sluice/egress
       readOnly: true

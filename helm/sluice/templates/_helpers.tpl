@@ -144,6 +144,38 @@ true
 {{- if or .Values.webhooks.policy (include "sluice.pods" .) }}true{{ end }}
 {{- end }}
 
+{{- /* Who makes the certificate of the webhooks, and of the providers' names: own (Sluice), certManager, existing (Secret); empty where there is none. */}}
+{{- define "sluice.webhookTls" -}}
+{{- if include "sluice.webhooks" . }}
+{{- if .Values.webhooks.existingSecret }}existing{{ else if .Values.certManager.enabled }}certManager{{ else }}own{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "sluice.egressTls" -}}
+{{- if .Values.egress.names.enabled }}
+{{- if .Values.egress.names.existingSecret }}existing{{ else if .Values.certManager.enabled }}certManager{{ else }}own{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* Set when Sluice makes certificates. */}}
+{{- define "sluice.ownTls" -}}
+{{- if has "own" (list (include "sluice.webhookTls" .) (include "sluice.egressTls" .)) }}true{{ end }}
+{{- end }}
+
+{{- /* Their folders. */}}
+{{- define "sluice.webhookFolder" -}}
+{{ ternary "/run/sluice/tls/webhook" "/etc/sluice/webhook" (eq (include "sluice.webhookTls" .) "own") }}
+{{- end }}
+
+{{- define "sluice.egressFolder" -}}
+{{ ternary "/run/sluice/tls/egress" "/etc/sluice/egress" (eq (include "sluice.egressTls" .) "own") }}
+{{- end }}
+
+{{- /* Set when Sluice talks to the API server. */}}
+{{- define "sluice.asksApi" -}}
+{{- if or (include "sluice.watches" .) (include "sluice.ownTls" .) }}true{{ end }}
+{{- end }}
+
 {{- /* Sluice's own token for the API server, as a volume. */}}
 {{- define "sluice.apiAccess" -}}
 - name: api-access

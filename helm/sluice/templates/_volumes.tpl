@@ -7,7 +7,7 @@
   emptyDir:
     sizeLimit: {{ .Values.ledger.size }}
 {{- end }}
-{{- if include "sluice.watches" . }}
+{{- if include "sluice.asksApi" . }}
 {{ include "sluice.apiAccess" . }}
 {{- end }}
 {{- with .Values.policy.mounted }}
@@ -30,12 +30,12 @@
   configMap:
     name: {{ include "sluice.fullname" . }}-sidecar
 {{- end }}
-{{- if include "sluice.webhooks" . }}
+{{- if has (include "sluice.webhookTls" .) (list "existing" "certManager") }}
 - name: webhook
   secret:
     secretName: {{ default (printf "%s-webhook" (include "sluice.fullname" .)) .Values.webhooks.existingSecret }}
 {{- end }}
-{{- if .Values.egress.names.enabled }}
+{{- if has (include "sluice.egressTls" .) (list "existing" "certManager") }}
 {{- $secret := default (printf "%s-egress" (include "sluice.fullname" .)) .Values.egress.names.existingSecret }}
 - name: egress
   secret:

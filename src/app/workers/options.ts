@@ -19,6 +19,7 @@ export function optionsOfWorker(options: SluiceOptions, worker: number, secret: 
     budgets: { ...options.budgets, file: own(options.budgets.file) },
     envoy: first ? options.envoy : null,
     webhook: first ? options.webhook : null,
+    certificates: first ? options.certificates : null,
     catalogSource: first ? options.catalogSource : null,
     policyConfigMaps: options.policyConfigMaps === null || first ? options.policyConfigMaps : { ...options.policyConfigMaps, status: null },
   };

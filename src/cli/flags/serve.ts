@@ -157,6 +157,37 @@ const kubernetes = {
     read: text,
   },
   webhookTls: { value: '<folder>', about: 'with --webhook: folder with tls.crt and tls.key; the API server calls by TLS only', read: text },
+  certificates: {
+    value: '<namespace/name>',
+    about:
+      'a Secret, which is there, in which a CA and the certificates of --webhook-tls and --envoy-tls are made, renewed and kept; both folders are written from it',
+    otherwise: 'none: others fill them',
+    read: configMap,
+  },
+  certificatesFrom: {
+    value: '<name>',
+    about: 'with --certificates: another Secret with a CA (tls.crt, tls.key), if it is there, which is taken in place of a new one',
+    needs: ['certificates'],
+    read: text,
+  },
+  certificatesDays: {
+    value: '<days>',
+    about: 'with --certificates: validity of certificates; they are renewed after two thirds of it',
+    fallback: '730',
+    read: number('the validity is no number of days from 1 to 3650.', (days) => days >= 1 && days <= 3650),
+  },
+  webhookService: {
+    value: '<host>',
+    about: 'with --certificates: host name by which the API server calls the webhooks',
+    needs: ['certificates', 'webhook'],
+    read: text,
+  },
+  webhookConfigurations: {
+    value: '<name>',
+    about: 'with --certificates: name of the webhook configurations that are to trust the CA',
+    needs: ['certificates'],
+    read: text,
+  },
   sidecarTemplate: {
     value: '<file>',
     about: 'with --webhook: /mutate/sidecar too; the containers, volumes and URL that a pod gets, as the chart writes them',

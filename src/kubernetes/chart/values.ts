@@ -52,13 +52,12 @@ export const chartValues = z.strictObject({
       certificateDays: z
         .int()
         .min(1)
-        .max(36_500)
+        .max(3_650)
         .default(730)
-        .describe('Validity of certificates that the chart makes, the one of egress.names among them; each helm upgrade renews them'),
-      existingSecret: z
-        .string()
-        .default('')
-        .describe('Secret with tls.crt and tls.key, for example of cert-manager; empty: the chart makes one'),
+        .describe(
+          'Validity of the certificates that Sluice or cert-manager makes, the one of egress.names among them; they are renewed in time',
+        ),
+      existingSecret: z.string().default('').describe('Secret with tls.crt and tls.key; empty: Sluice makes them, or cert-manager'),
       caBundle: z
         .string()
         .default('')
@@ -67,6 +66,13 @@ export const chartValues = z.strictObject({
     })
     .prefault({})
     .describe('What the API server asks Sluice'),
+  certManager: z
+    .strictObject({
+      enabled: flag(false, 'Have cert-manager make the certificates of webhooks and egress.names, in place of Sluice'),
+      issuerRef: object('An issuer that exists, whose Secrets have a ca.crt; empty: a CA of the release'),
+    })
+    .prefault({})
+    .describe('cert-manager'),
   egress: z
     .strictObject({
       baseUrl: flag(
@@ -87,7 +93,9 @@ export const chartValues = z.strictObject({
           existingSecret: z
             .string()
             .default('')
-            .describe('Secret with tls.crt and tls.key for the names and the ca.crt that pods are to trust; empty: the chart makes one'),
+            .describe(
+              'Secret with tls.crt and tls.key for the names and the ca.crt that pods are to trust; empty: Sluice makes them, or cert-manager',
+            ),
         })
         .prefault({})
         .describe('No variable at all'),

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -75,10 +75,10 @@ export class LocalRelease {
       ...values,
       envoy: { port, statusPort, concurrency: 1 },
       ports: { admin, metrics: this.#ports[6] },
-      extraArgs: [`--envoy-admin=127.0.0.1:${envoyAdmin!}`],
+      // Tests run side by side on busy machines: what is late is not undecided there.
+      extraArgs: [`--envoy-admin=127.0.0.1:${envoyAdmin!}`, '--max-delay=0'],
     };
     await this.helm('install', values);
-    await this.#mountSecrets();
     await this.startSluice();
     const { containers } = await this.#pod();
     this.#envoy = spawn(
@@ -130,21 +130,6 @@ export class LocalRelease {
 
   async #pod(): Promise<KubeObject['spec']['template']['spec']> {
     return objectsOf(await template(this.#complete(this.#values))).find(({ kind }) => kind === 'Deployment')!.spec.template.spec;
-  }
-
-  /** What the kubelet would mount. */
-  async #mountSecrets(): Promise<void> {
-    for (const name of ['webhook', 'egress']) {
-      const text = await this.#cluster
-        .kubectl('get', 'secret', `rel-sluice-${name}`, '--namespace', 'llm', '--output', 'json')
-        .catch(() => null);
-      if (text === null) continue;
-      const { data } = JSON.parse(text) as { readonly data: Readonly<Record<string, string>> };
-      for (const folder of name === 'egress' ? ['egress', 'egress-ca'] : [name]) {
-        mkdirSync(join(this.folder, folder), { recursive: true });
-        for (const [key, value] of Object.entries(data)) writeFileSync(join(this.folder, folder, key), Buffer.from(value, 'base64'));
-      }
-    }
   }
 
   #local({ args }: Container): string[] {

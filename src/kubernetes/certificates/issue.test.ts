@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, connect } from 'node:tls';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { issueFor, makeAuthority, type Pair } from './issue.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-issue-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const day = 86_400_000;
+const now = Date.now();
+const validity = { from: now, to: now + 30 * day };
+const hosts = ['sluice-webhook.llm.svc', 'api.openai.com'];
+
+const file = (name: string, text: string): string => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+
+/** A CA as Helm makes it: an RSA key. */
+function rsaAuthority(): Pair {
+  const key = join(folder, 'rsa.key');
+  const crt = execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      key,
+      '-days',
+      '60',
+      '-subj',
+      '/CN=rel-sluice CA',
+      '-addext',
+      'keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign',
+    ],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  return { crt, key: execFileSync('cat', [key], { encoding: 'utf8' }) };
+}
+
+describe('certificates', () => {
+  it.each([
+    ['a CA of its own', () => makeAuthority('sluice CA', { from: now, to: now + 20 * 365 * day })],
+    ['a CA that Helm made', rsaAuthority],
+  ])('pass OpenSSL’s strict check: %s', (_name, make) => {
+    const authority = make();
+    const { crt } = issueFor(hosts, authority, validity);
+    const check = ['verify', '-x509_strict', '-CAfile', file('ca.crt', authority.crt), '-verify_hostname', hosts[1]!, file('own.crt', crt)];
+    expect(execFileSync('openssl', check, { encoding: 'utf8' })).toContain(': OK');
+    expect(new X509Certificate(crt).subjectAltName).toBe('DNS:sluice-webhook.llm.svc, DNS:api.openai.com');
+  });
+
+  it('are valid as long as was asked for, and no longer than their CA, beyond 2050 too', () => {
+    const to = Date.parse('2071-03-04T05:06:07Z');
+    const authority = makeAuthority('sluice CA', { from: now, to });
+    expect(Date.parse(new X509Certificate(authority.crt).validTo)).toBe(to);
+    const { crt } = issueFor(hosts, authority, { from: now, to: to + day });
+    expect(Date.parse(new X509Certificate(crt).validTo)).toBe(to);
+  });
+
+  it('serve TLS to a client that trusts the CA alone', async () => {
+    const authority = makeAuthority('sluice CA', validity);
+    const { crt, key } = issueFor(hosts, authority, validity);
+    const server = createServer({ cert: crt, key }, (socket) => socket.end('hello')).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const said = await new Promise<string>((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port, servername: hosts[0]!, ca: authority.crt });
+      socket.once('data', (bytes: Buffer) => resolve(bytes.toString()));
+      socket.once('error', reject);
+    });
+    server.close();
+    expect(said).toBe('hello');
+  });
+});
