@@ -21,7 +21,10 @@ export async function allReady(node: NodeCluster): Promise<void> {
   const selected = ['--namespace', namespace, '--selector', 'app.kubernetes.io/name=sluice'];
   await node.cluster.kubectl('wait', '--for=condition=Ready', 'pods', ...selected, '--timeout=120s');
   await until(async () => Promise.resolve(sluiceProcesses(namespace).sluices.length === 2), 'both Sluices');
-  for (const pod of await node.sluicePods(namespace))
+  // Those that are going are listed too.
+  const goes = '{range .items[*]}{.metadata.name} {.metadata.deletionTimestamp}{"\\n"}{end}';
+  const listed = (await node.cluster.kubectl('get', 'pods', ...selected, '--output', `jsonpath=${goes}`)).trim().split('\n');
+  for (const pod of listed.map((line) => line.trim()).filter((line) => !line.includes(' ')))
     await until(
       async () => (await node.cluster.kubectl('get', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}:9904/proxy/readyz`)) !== '',
       'Sluice',

@@ -48,12 +48,19 @@ export async function kubernetesDrill(say: (line: string) => void): Promise<Row[
     await node.namespaces({ llm: {}, bank: { 'sluice.dev/egress': 'names' } });
     say('helm install');
     await node.install('sluice', chart, 'llm', values(true));
-    const rows = [...(await crashes(drill)), await containers(drill), ...(await withoutApiServer(drill))];
-    rows.push(...(await leaveAndComeBack(drill, (names) => upgrade(values(names)))));
+    const rows: Row[] = [];
+    const add = (...more: readonly Row[]): void => {
+      for (const row of more) say(`${row.did}: ${row.seen}`);
+      rows.push(...more);
+    };
+    add(...(await crashes(drill)));
+    add(await containers(drill));
+    add(...(await withoutApiServer(drill)));
+    add(...(await leaveAndComeBack(drill, (names) => upgrade(values(names)))));
     await upgrade({ ...values(true), extraEnv: [{ name: 'SLUICE_WORKERS', value: '2' }] });
-    rows.push(await workers(drill));
+    add(await workers(drill));
     await upgrade({ ...values(true), policy: { inline: `${policy}  failClosed: true\n`, failClosed: true } });
-    rows.push(await closed(drill));
+    add(await closed(drill));
     return rows;
   } finally {
     await node.stop();
