@@ -44,7 +44,12 @@ export interface SluiceOptions {
     readonly egress: {
       readonly url: string;
       readonly service: string;
-      readonly names: { readonly hosts: readonly string[]; readonly caFile: string; readonly image: string } | null;
+      readonly names: {
+        readonly hosts: readonly string[];
+        readonly caFile: string;
+        readonly image: string;
+        readonly pullSecrets: readonly string[];
+      } | null;
     } | null;
   } | null;
   /**

@@ -40,6 +40,7 @@ export async function openWebhooks(
                 : {
                     hosts: names.hosts,
                     image: names.image,
+                    pullSecrets: names.pullSecrets,
                     get ca() {
                       return readFileSync(names.caFile, 'utf8');
                     },

@@ -97,7 +97,8 @@ function webhooks(flags: ServeFlags): SluiceOptions['webhook'] {
   const { webhook: listen, webhookTls: tls, sidecarTemplate: sidecar, egressUrl: url } = flags;
   if (listen === null || tls === null) return null;
   const { egressService: service, egressHosts: hosts, egressCa: caFile, egressImage: image } = flags;
-  const names = hosts === null || caFile === null || image === null ? null : { hosts, caFile, image };
+  const names =
+    hosts === null || caFile === null || image === null ? null : { hosts, caFile, image, pullSecrets: flags.egressPullSecrets ?? [] };
   return { listen, tls, sidecar, egress: url === null ? null : { url, service: names === null ? '' : (service ?? ''), names } };
 }
 

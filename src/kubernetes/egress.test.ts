@@ -5,7 +5,10 @@ import { caVariables, injectBaseUrl, injectNames, type EgressOptions } from './e
 import { egressPod, type SeenPod, type SeenService } from './egress-pods.ts';
 import { baseUrlVariables } from './pod-patch.ts';
 
-const options: EgressOptions = { url: 'http://sluice.llm', names: { hosts: ['api.openai.com'], ca: 'PEM', image: 'sluice:1' } };
+const options: EgressOptions = {
+  url: 'http://sluice.llm',
+  names: { hosts: ['api.openai.com'], ca: 'PEM', image: 'sluice:1', pullSecrets: ['registry'] },
+};
 
 function review(spec: object): Parameters<typeof injectBaseUrl>[0] {
   return { uid: 'u', operation: 'CREATE', namespace: 'shop', object: { metadata: {}, spec } };
@@ -23,6 +26,7 @@ interface Pod {
     readonly volumeMounts?: object[];
   }[];
   readonly volumes?: { readonly name: string }[];
+  readonly imagePullSecrets?: { readonly name: string }[];
   readonly hostAliases?: { readonly ip: string; readonly hostnames: string[] }[];
 }
 
@@ -132,7 +136,37 @@ describe('a pod that was marked', () => {
   });
 });
 
+const javaOptions = '-Djavax.net.ssl.trustStore=/etc/sluice-egress/ca.jks -Djavax.net.ssl.trustStoreType=JKS';
+
 describe('the providers’ own names', () => {
+  it('are trusted by a JVM with options of its own, which stay; not by one whose options cannot be added to', () => {
+    const env = (variable: object): object => ({
+      containers: [
+        {
+          name: 'app',
+          env: [
+            { name: 'A', value: '1' },
+            { name: 'JAVA_TOOL_OPTIONS', ...variable },
+          ],
+        },
+      ],
+    });
+    const of = (variable: object): AdmissionAnswer => injectNames(review(env(variable)), options, '10.96.0.9');
+    expect(patched(env({ value: '-Xmx1g' }), of({ value: '-Xmx1g' })).containers[0]!.env![1]).toEqual({
+      name: 'JAVA_TOOL_OPTIONS',
+      value: `-Xmx1g ${javaOptions}`,
+    });
+    for (const own of [{ value: '-Djavax.net.ssl.trustStore=/mine.p12' }, { valueFrom: { configMapKeyRef: {} } }])
+      expect(of(own).warnings).toEqual([expect.stringContaining('app sets JAVA_TOOL_OPTIONS')]);
+  });
+
+  it('come with credentials for the image, once', () => {
+    const pull = (spec: object): object | undefined => patched(spec, injectNames(review(spec), options, '10.96.0.9')).imagePullSecrets;
+    expect(pull({ containers: [{ name: 'app' }] })).toEqual([{ name: 'registry' }]);
+    expect(pull({ containers: [{ name: 'app' }], imagePullSecrets: [{ name: 'mine' }] })).toEqual([{ name: 'mine' }, { name: 'registry' }]);
+    expect(pull({ containers: [{ name: 'app' }], imagePullSecrets: [{ name: 'registry' }] })).toEqual([{ name: 'registry' }]);
+  });
+
   it('point at the gateway, whose CA every container trusts before it begins', () => {
     const spec = {
       initContainers: [{ name: 'init' }],
@@ -147,9 +181,10 @@ describe('the providers’ own names', () => {
     expect(pod.initContainers!.map(({ name }) => name)).toEqual(['sluice-egress-ca', 'init']);
     expect(pod.initContainers![0]!.env).toEqual([{ name: 'SLUICE_CA_PEM', value: 'PEM' }]);
     for (const container of [pod.initContainers![1]!, pod.containers[0]!]) {
-      expect(container.env!.map(({ name, value }) => [name, value])).toEqual(
-        caVariables.map((name) => [name, '/etc/sluice-egress/ca.pem']),
-      );
+      expect(container.env!.map(({ name, value }) => [name, value])).toEqual([
+        ...caVariables.map((name) => [name, '/etc/sluice-egress/ca.pem']),
+        ['JAVA_TOOL_OPTIONS', javaOptions],
+      ]);
       expect(container.volumeMounts).toContainEqual({ name: 'sluice-egress-ca', mountPath: '/etc/sluice-egress', readOnly: true });
     }
     expect(pod.volumes).toMatchObject([{ name: 'sluice-egress-ca' }]);

@@ -1,6 +1,17 @@
-import type { AdmissionAnswer, AdmissionRequest } from './admission.ts';
+import type { AdmissionAnswer, AdmissionRequest, PatchOperation } from './admission.ts';
 import { serviceOf, withMark } from './egress-mark.ts';
-import { append, baseUrlPatch, containersOf, eachContainer, missingEnv, prependAll, readPod, type PodSpec } from './pod-patch.ts';
+import {
+  append,
+  baseUrlPatch,
+  containersOf,
+  eachContainer,
+  missingEnv,
+  prependAll,
+  pullSecretsPatch,
+  readPod,
+  type Container,
+  type PodSpec,
+} from './pod-patch.ts';
 
 export interface EgressOptions {
   /** URL at which pods call the gateway in plain HTTP, without a trailing slash. */
@@ -13,12 +24,18 @@ export interface EgressOptions {
     readonly ca: string;
     /** Image with Sluice, for the container that writes the CA bundle. */
     readonly image: string;
+    /** Secrets of the pod's namespace with credentials for the image's registry. */
+    readonly pullSecrets: readonly string[];
   } | null;
 }
 
 const volumeName = 'sluice-egress-ca';
 const bundleFolder = '/etc/sluice-egress';
 const bundle = `${bundleFolder}/ca.pem`;
+const javaVariable = 'JAVA_TOOL_OPTIONS';
+const javaTrust = '-Djavax.net.ssl.trustStore';
+/** What a JVM is started with, to read the CAs that others read in `bundle`. */
+const javaOptions = `${javaTrust}=${bundleFolder}/ca.jks ${javaTrust}Type=JKS`;
 
 /** Variables from which TLS libraries read CAs: Node adds them to its own, the others replace theirs. */
 export const caVariables: readonly string[] = [
@@ -47,7 +64,7 @@ export function injectNames({ object }: AdmissionRequest, { names, url }: Egress
   const spec = readPod(object);
   if (spec === null || names === null || spec.volumes?.some(({ name }) => name === volumeName) === true) return { allowed: true };
   const own = containersOf(spec).flatMap(([, container]) =>
-    (container.env ?? []).filter(({ name }) => caVariables.includes(name)).map(({ name }) => `${container.name} sets ${name}`),
+    (container.env ?? []).filter(hasOwnTrust).map(({ name }) => `${container.name} sets ${name}`),
   );
   const gateway = `${serviceOf(new URL(url).hostname)} ${address}`;
   if (own.length > 0)
@@ -67,16 +84,29 @@ export function injectNames({ object }: AdmissionRequest, { names, url }: Egress
     ...append('/spec/volumes', spec.volumes, [{ name: volumeName, emptyDir: { sizeLimit: '4Mi' } }]),
     ...eachContainer(
       spec,
-      (container) =>
-        missingEnv(
-          container,
-          caVariables.map((name) => [name, bundle]),
-        ),
+      (container) => missingEnv(container, [...caVariables.map((name) => [name, bundle] as const), [javaVariable, javaOptions]]),
       mount,
     ),
+    ...containersOf(spec).flatMap(([path, container]) => withJavaTrust(path, container)),
+    ...pullSecretsPatch(spec, names.pullSecrets),
     ...prependAll('/spec/initContainers', spec.initContainers, [bundleContainer(names, spec)]),
   ];
   return withMark(object, { allowed: true, patch }, { mode: 'names', skipped: null, gateway });
+}
+
+/** Whether a variable of a container decides which CAs are trusted, in a way that nothing can be added to. */
+function hasOwnTrust({ name, value }: Variable): boolean {
+  if (caVariables.includes(name)) return true;
+  return name === javaVariable && (typeof value !== 'string' || value.includes(javaTrust));
+}
+
+type Variable = NonNullable<Container['env']>[number];
+
+/** Adds to the JVM's options that a container has itself. */
+function withJavaTrust(path: string, { env }: Container): PatchOperation[] {
+  const at = env?.findIndex(({ name }) => name === javaVariable) ?? -1;
+  const value = env?.[at]?.value;
+  return typeof value === 'string' ? [{ op: 'add', path: `${path}/env/${at}/value`, value: `${value} ${javaOptions}` }] : [];
 }
 
 /**
@@ -87,7 +117,7 @@ function bundleContainer({ image, ca }: NonNullable<EgressOptions['names']>, spe
   return {
     name: volumeName,
     image,
-    command: ['/usr/local/bin/node', '/app/sluice.cjs', 'ca-bundle', '--out', bundle],
+    command: ['/usr/local/bin/node', '/app/sluice.cjs', 'ca-bundle', '--out', bundle, '--java', `${bundleFolder}/ca.jks`],
     env: [{ name: 'SLUICE_CA_PEM', value: ca }],
     volumeMounts: [{ name: volumeName, mountPath: bundleFolder }],
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },

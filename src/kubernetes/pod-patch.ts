@@ -3,7 +3,8 @@ import type { PatchOperation } from './admission.ts';
 
 const containerSchema = z.looseObject({
   name: z.string(),
-  env: z.array(z.looseObject({ name: z.string() })).nullish(),
+  env: z.array(z.looseObject({ name: z.string(), value: z.string().nullish() })).nullish(),
+  ports: z.array(z.looseObject({ containerPort: z.number() })).nullish(),
   volumeMounts: z.array(z.looseObject({})).nullish(),
 });
 const podSchema = z.looseObject({
@@ -12,6 +13,7 @@ const podSchema = z.looseObject({
     initContainers: z.array(containerSchema).nullish(),
     volumes: z.array(z.looseObject({ name: z.string() })).nullish(),
     hostAliases: z.array(z.looseObject({})).nullish(),
+    imagePullSecrets: z.array(z.looseObject({ name: z.string().nullish() })).nullish(),
     securityContext: z.looseObject({ runAsUser: z.number().nullish() }).nullish(),
   }),
 });
@@ -62,6 +64,13 @@ export function baseUrlPatch(spec: PodSpec, url: string): PatchOperation[] {
       Object.entries(baseUrlVariables).map(([name, suffix]) => [name, `${url}${suffix}`]),
     ),
   );
+}
+
+/** Secrets with registry credentials that the pod does not name itself, for the images that it gets. */
+export function pullSecretsPatch(spec: PodSpec, names: readonly string[]): PatchOperation[] {
+  const present = new Set((spec.imagePullSecrets ?? []).map(({ name }) => name));
+  const missing = names.filter((name) => !present.has(name)).map((name) => ({ name }));
+  return append('/spec/imagePullSecrets', spec.imagePullSecrets, missing);
 }
 
 /** Appends to a list; a missing list is created with its first entries. */

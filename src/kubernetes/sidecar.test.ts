@@ -31,6 +31,8 @@ const template = {
     },
   ],
   volumes: [{ name: 'run', emptyDir: {} }],
+  imagePullSecrets: ['registry'],
+  otherPorts: [9902],
 };
 
 describe('a gateway in the app’s own pod', () => {
@@ -85,6 +87,29 @@ describe('a gateway in the app’s own pod', () => {
       value: 'http://127.0.0.1:10000/v1',
     });
     expect(JSON.stringify(patch.filter(({ path }) => path.startsWith('/spec/containers/1/env')))).not.toContain('OPENAI_BASE_URL');
+  });
+
+  it('brings the credentials for its images', async () => {
+    expect(await inject({ containers: [{ name: 'app' }] })).toContainEqual({
+      op: 'add',
+      path: '/spec/imagePullSecrets',
+      value: [{ name: 'registry' }],
+    });
+  });
+
+  it.each([
+    [10_000, 'containers'],
+    [9902, 'containers'],
+    [9901, 'initContainers'],
+  ])('stays out of a pod that uses one of its ports, with a warning: %i of %s', async (containerPort, list) => {
+    const containers = [{ name: 'app' }, { name: 'web', ports: [{ containerPort }] }];
+    const object = { metadata: {}, spec: { containers: [{ name: 'main' }], [list]: containers } };
+    const answer = injectSidecar({ uid: 'u', operation: 'CREATE', namespace: 'shop', object }, await readSidecarTemplate(write(template)));
+    expect(answer).toMatchObject({ allowed: true, egress: { mode: 'sidecar', result: 'skipped' } });
+    expect(answer.warnings).toEqual([
+      expect.stringContaining(`container web uses port ${containerPort}, which the gateway in the pod uses`),
+    ]);
+    expect(answer.patch!.every(({ path }) => path.startsWith('/metadata/'))).toBe(true);
   });
 
   it('is put in once', async () => {

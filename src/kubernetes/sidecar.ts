@@ -3,7 +3,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import type { AdmissionAnswer, AdmissionRequest, PatchOperation } from './admission.ts';
 import { withMark } from './egress-mark.ts';
-import { append, baseUrlPatch, prependAll, readPod } from './pod-patch.ts';
+import { append, baseUrlPatch, containersOf, prependAll, pullSecretsPatch, readPod, type PodSpec } from './pod-patch.ts';
 
 const probeSchema = z.looseObject({
   httpGet: z.looseObject({ port: z.union([z.string(), z.number()]) }).optional(),
@@ -15,7 +15,7 @@ const variableSchema = z.looseObject({
 });
 const containerSchema = z.looseObject({
   name: z.string(),
-  ports: z.array(z.looseObject({ name: z.string() })).default([]),
+  ports: z.array(z.looseObject({ name: z.string(), containerPort: z.number() })).default([]),
   startupProbe: probeSchema.optional(),
   readinessProbe: probeSchema.optional(),
   livenessProbe: probeSchema.optional(),
@@ -28,6 +28,10 @@ const templateSchema = z.strictObject({
   url: z.url(),
   containers: z.array(containerSchema).min(1),
   volumes: z.array(z.looseObject({ name: z.string() })),
+  /** Secrets of the pod's namespace with credentials for the images' registry. */
+  imagePullSecrets: z.array(z.string()).default([]),
+  /** Ports of the pod that the containers use beside those that they declare. */
+  otherPorts: z.array(z.number()).default([]),
 });
 
 export type SidecarTemplate = z.infer<typeof templateSchema>;
@@ -39,13 +43,19 @@ export async function readSidecarTemplate(file: string): Promise<SidecarTemplate
 
 /**
  * Adds Envoy and Sluice to a pod, started before and stopped after all its other containers, and makes the SDKs call them. A pod that
- * already has them is not changed. Names get a prefix, so that they do not collide with the pod's.
+ * already has them is not changed, and neither is one whose containers use their ports: it would not start. Names get a prefix, so that they
+ * do not collide with the pod's.
  */
 export function injectSidecar({ object }: AdmissionRequest, template: SidecarTemplate): AdmissionAnswer {
   const spec = readPod(object);
   if (spec === null) return { allowed: true };
   const containers = template.containers.map(prefixed);
   if (spec.initContainers?.some(({ name }) => containers.some((own) => own.name === name)) === true) return { allowed: true };
+  const clash = clashOf(spec, template);
+  if (clash !== null) {
+    const warning = `Sluice leaves this pod's egress as it is: ${clash}, which the gateway in the pod uses. Choose other ports in the chart's values (envoy.port, envoy.statusPort, ports) or in the pod.`;
+    return withMark(object, { allowed: true, warnings: [warning] }, { mode: 'sidecar', skipped: clash, gateway: null });
+  }
   const patch: PatchOperation[] = [
     ...append(
       '/spec/volumes',
@@ -53,9 +63,20 @@ export function injectSidecar({ object }: AdmissionRequest, template: SidecarTem
       template.volumes.map((volume) => ({ ...volume, name: withPrefix(volume.name) })),
     ),
     ...baseUrlPatch(spec, template.url),
+    ...pullSecretsPatch(spec, template.imagePullSecrets),
     ...prependAll('/spec/initContainers', spec.initContainers, containers),
   ];
   return withMark(object, { allowed: true, patch }, { mode: 'sidecar', skipped: null, gateway: null });
+}
+
+/** The first container that declares a port of the gateway's; null if none does. */
+function clashOf(spec: PodSpec, { containers, otherPorts }: SidecarTemplate): string | null {
+  const taken = new Set([...containers.flatMap(({ ports }) => ports.map(({ containerPort }) => containerPort)), ...otherPorts]);
+  for (const [, { name, ports }] of containersOf(spec)) {
+    const port = ports?.find(({ containerPort }) => taken.has(containerPort));
+    if (port !== undefined) return `container ${name} uses port ${port.containerPort}`;
+  }
+  return null;
 }
 
 const withPrefix = (name: string): string => (name.startsWith('sluice') ? name : `sluice-${name}`);

@@ -108,7 +108,7 @@ const certManager: Values = { ...webhooks, certManager: { enabled: true } };
 const sidecar: Values = {
   shape: 'sidecar',
   sidecar: { namespaces: ['shop'] },
-  webhooks: { policy: true },
+  webhooks: { policy: true, failurePolicy: { pods: 'Fail' }, imagePullSecrets: ['registry'] },
   networkPolicy: { enabled: true },
   monitoring: { podMonitor: true },
 };

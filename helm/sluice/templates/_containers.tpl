@@ -111,6 +111,9 @@
     - --egress-hosts={{ join "," .Values.egress.names.hosts }}
     - --egress-ca={{ ternary "/run/sluice/tls/egress" "/etc/sluice/egress-ca" (eq (include "sluice.egressTls" .) "own") }}/ca.crt
     - --egress-image={{ include "sluice.image" (list .Values.image .Chart.AppVersion) }}
+    {{- with .Values.webhooks.imagePullSecrets }}
+    - --egress-pull-secrets={{ join "," . }}
+    {{- end }}
     - --envoy-tls-listen=0.0.0.0:{{ int64 .Values.egress.names.port }}
     - --envoy-tls={{ include "sluice.egressFolder" . }}
     {{- end }}
@@ -343,4 +346,10 @@ volumes:
     emptyDir:
       sizeLimit: 64Mi
   {{- include "sluice.apiAccess" . | nindent 2 }}
+{{- /* Envoy's own admin, which only drains it. */}}
+otherPorts: [9902]
+{{- with .Values.webhooks.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}

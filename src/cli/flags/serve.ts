@@ -210,6 +210,11 @@ const kubernetes = {
     read: list,
   },
   egressCa: { value: '<file>', about: 'with --egress-hosts: the CA of that certificate, which pods get to trust', read: text },
+  egressPullSecrets: {
+    value: '<names>',
+    about: "with --egress-hosts: Secrets of the pods' namespaces with credentials for that image's registry: a,b",
+    read: list,
+  },
   egressImage: { value: '<image>', about: "with --egress-hosts: this image, which writes the pods' bundle of CAs", read: text },
 } as const satisfies FlagTable;
 

@@ -49,6 +49,20 @@ export const chartValues = z.strictObject({
       policy: flag(false, 'Refuse bad policies at kubectl apply'),
       port: port(9443, 'Where Sluice serves webhooks'),
       timeoutSeconds: z.int().min(1).max(30).default(5).describe('How long the API server waits; then it goes on without an answer'),
+      failurePolicy: z
+        .strictObject({
+          policy: z.enum(['Ignore', 'Fail']).default('Ignore').describe('For policies: Fail refuses edits'),
+          pods: z
+            .enum(['Ignore', 'Fail'])
+            .default('Ignore')
+            .describe('For pods: Fail refuses new pods that ask for Sluice; Ignore lets them call their providers directly'),
+        })
+        .prefault({})
+        .describe('What the API server does while no Sluice answers'),
+      imagePullSecrets: z
+        .array(z.string())
+        .default([])
+        .describe('Names of Secrets with registry credentials in the namespaces of pods that webhooks give containers to'),
       certificateDays: z
         .int()
         .min(1)
