@@ -107,7 +107,7 @@ export async function withoutApiServer({ node, model, say }: Drill): Promise<Row
       await sleep(50);
     }
     // A start without a list of ConfigMaps waits five seconds for it.
-    await sleep(10_000);
+    await sleep(20_000);
     times.to = Date.now();
     await sleep(4_000);
     await node.cluster.startApiServer();
