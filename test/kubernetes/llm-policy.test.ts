@@ -50,6 +50,7 @@ describe.skipIf(absent !== '')(`LLMPolicies on a real API server${absent}`, () =
   let cluster: TestCluster;
   let release: LocalRelease;
   let values: Values;
+  let ca: string;
   const simulator = new ProviderSimulator();
 
   const tiers = (model: string): object => ({ defaults: { tiers: ['simple'], candidates: { simple: [`openai/${model}`] } } });
@@ -73,7 +74,7 @@ describe.skipIf(absent !== '')(`LLMPolicies on a real API server${absent}`, () =
   const metric = async (name: string): Promise<string | undefined> =>
     new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${release.adminUrl}/metrics`)).text())?.[1];
   const admission = async (): Promise<void> => {
-    await pointHere(cluster, release, values, certify(cluster, release, 'here'));
+    await pointHere(cluster, release, values, ca);
     await until(async () => !(await cluster.apply(llmPolicy('probe', { nonsense: 1 }), '--dry-run=server')).ok, 'the webhook');
   };
 
@@ -83,9 +84,10 @@ describe.skipIf(absent !== '')(`LLMPolicies on a real API server${absent}`, () =
     await cluster.applied(stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'llm' } }));
     release = new LocalRelease(cluster);
     values = {
-      webhooks: { policy: true },
+      webhooks: { policy: true, existingSecret: 'of-this-test' },
       policy: { llmPolicies: true, inline: `version: 1\nproviders:\n  openai: { endpoint: "${await simulator.listen()}" }\n` },
     };
+    ca = certify(cluster, release, 'here');
     await release.start(values);
   });
 

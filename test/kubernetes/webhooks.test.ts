@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -57,7 +57,6 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
         inline: `version: 1\nproviders:\n  openai: { endpoint: "${await simulator.listen()}" }\ndefaults:\n  tiers: [simple]\n  candidates: { simple: [openai/gpt-5-nano] }\n`,
       },
     };
-    mkdirSync(join(release.folder, 'webhook'));
     const ca = certify(cluster, release, 'first');
     await release.start(values);
     expect(await pointHere(cluster, release, values, ca)).toBe(2);

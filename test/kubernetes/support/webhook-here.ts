@@ -30,10 +30,11 @@ export async function pointHere(cluster: TestCluster, release: LocalRelease, val
   return made.length;
 }
 
-/** A certificate for localhost, of a CA of its own, where Sluice reads it. Gives the CA's file. */
+/** A certificate for localhost, of a CA of its own, where a Sluice with `webhooks.existingSecret` reads it. Gives the CA's file. */
 export function certify(cluster: TestCluster, release: LocalRelease, name: string): string {
   const folder = join(cluster.folder, name);
   mkdirSync(folder);
+  mkdirSync(join(release.folder, 'webhook'), { recursive: true });
   const authority = new TestAuthority(folder);
   authority.certify('server', '/CN=localhost', ['DNS:localhost']);
   for (const end of ['key', 'crt']) copyFileSync(authority.path(`server.${end}`), join(release.folder, 'webhook', `tls.${end}`));
