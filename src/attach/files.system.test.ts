@@ -62,11 +62,12 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
     certify('first');
     endpoint = await simulator.listen();
     ports = await freePorts(4);
-    const [listen, admin, status, tls] = ports.map((port) => `127.0.0.1:${port}`) as [string, string, string, string];
+    const [, admin, status, tls] = ports.map((port) => `127.0.0.1:${port}`) as [string, string, string, string];
     files = new EnvoyFiles({
       folder: join(folder, 'envoy'),
       sluice: `unix:${folder}/none.sock`,
-      listen,
+      // As in a cluster with IPv6: the other tests call it by IPv4.
+      listen: `[::]:${ports[0]!}`,
       admin,
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       status,
@@ -94,6 +95,10 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
 
   const post = (path: string, more: object = {}): Promise<Response> =>
     fetch(`http://127.0.0.1:${ports[0]!}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...more }, body });
+
+  it('listens on addresses of both kinds', async () => {
+    for (const host of ['127.0.0.1', '[::1]']) expect((await fetch(`http://${host}:${ports[0]!}/elsewhere`)).status).toBe(404);
+  });
 
   it('serves a new provider without a restart, and cuts no stream for it', async () => {
     expect((await post('/local/v1/chat/completions')).status).toBe(404);

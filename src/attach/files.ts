@@ -282,5 +282,8 @@ function adminCluster(address: string): Json {
 
 function socket(address: string): Json {
   const colon = address.lastIndexOf(':');
-  return { socket_address: { address: address.slice(0, colon).replace(/^\[|\]$/g, ''), port_value: Number(address.slice(colon + 1)) } };
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
+  // All addresses of the machine, of both kinds.
+  const both = host === '::' ? { ipv4_compat: true } : {};
+  return { socket_address: { address: host, port_value: Number(address.slice(colon + 1)), ...both } };
 }

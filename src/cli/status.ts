@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { SluiceError } from '../lib/errors.ts';
 import { statusText } from '../status/report.ts';
 import { replicaStatus, type ReplicaStatus } from '../status/replica.ts';
+import type { Sidecars } from '../status/sidecars.ts';
 import { adminUrl } from './ask-admin.ts';
 import { shared } from './flags/shared.ts';
 
@@ -27,19 +28,26 @@ export function registerStatus(program: Command): void {
     .option('--release <name>', 'a helm release (default: all pods of Sluice in the namespace)')
     .option(...shared.json)
     .action(async (flags: StatusFlags) => {
-      const { where, wanted, replicas } = flags.admin === undefined ? await inCluster(flags) : await atAddresses(flags.admin, flags);
+      const { where, wanted, replicas, sidecars } =
+        flags.admin === undefined ? await inCluster(flags) : await atAddresses(flags.admin, flags);
       process.stdout.write(
-        flags.json === true ? `${JSON.stringify({ where, wanted, replicas }, null, 2)}\n` : statusText(where, wanted, replicas),
+        flags.json === true
+          ? `${JSON.stringify({ where, wanted, replicas, sidecars }, null, 2)}\n`
+          : statusText(where, wanted, replicas, sidecars),
       );
       // For scripts: something is wrong or unknown.
-      if (replicas.length === 0 || replicas.some(({ ready, state }) => !ready || state === 'unknown')) process.exitCode = 1;
+      if (replicas.length === 0 || replicas.some(({ ready, state }) => !ready || state === 'unknown') || isShort(sidecars))
+        process.exitCode = 1;
     });
 }
+
+const isShort = (sidecars: Sidecars | null): boolean => sidecars?.state === 'listed' && sidecars.ready < sidecars.pods;
 
 interface Found {
   readonly where: string;
   readonly wanted: number | null;
   readonly replicas: readonly ReplicaStatus[];
+  readonly sidecars: Sidecars | null;
 }
 
 async function inCluster({ context, namespace, release }: StatusFlags): Promise<Found> {
@@ -51,6 +59,7 @@ async function inCluster({ context, namespace, release }: StatusFlags): Promise<
   return {
     where: `${release === undefined ? 'Sluice' : `release ${release}`} in ${found.namespace} of ${named}`,
     wanted: found.wanted,
+    sidecars: found.sidecars,
     replicas: await Promise.all(found.pods.map(({ name, ready, ask }) => replicaStatus(name, ready, (path) => withinTime(ask(path))))),
   };
 }
@@ -84,7 +93,7 @@ async function atAddresses(addresses: readonly string[], { context, namespace, r
       return replicaStatus(address, ready, (path) => askAddress(url, path));
     }),
   );
-  return { where: 'Sluice', wanted: null, replicas };
+  return { where: 'Sluice', wanted: null, replicas, sidecars: null };
 }
 
 async function askAddress(address: URL, path: string): Promise<string> {

@@ -9,7 +9,7 @@ export type EgressMode = (typeof egressModes)[number];
 export const governedLabel = 'sluice.dev/governed';
 /** Annotation: `governed`, or why it was left as it is. */
 export const statusAnnotation = 'sluice.dev/egress-status';
-/** Annotation: `namespace/service`, and with names the address that the pod has in its /etc/hosts. */
+/** Annotation: `namespace/service`, and with names the addresses that the pod has in its /etc/hosts. */
 export const gatewayAnnotation = 'sluice.dev/egress-gateway';
 
 const marked = z.looseObject({
@@ -21,7 +21,7 @@ export interface EgressMark {
   readonly mode: EgressMode;
   /** Why the pod was left as it is; null: it is governed. */
   readonly skipped: string | null;
-  /** Where its calls go: `namespace/service`, with names followed by the address; null in a pod with a gateway of its own. */
+  /** Where its calls go: `namespace/service`, with names followed by the addresses, joined by commas; null in a pod with a gateway of its own. */
   readonly gateway: string | null;
 }
 

@@ -27,7 +27,11 @@ export interface SeenPod {
   };
 }
 export interface SeenService {
-  readonly spec?: { readonly clusterIP?: string; readonly ports?: readonly { readonly port: number }[] };
+  readonly spec?: {
+    readonly clusterIP?: string;
+    readonly clusterIPs?: readonly string[];
+    readonly ports?: readonly { readonly port: number }[];
+  };
 }
 
 /** The port at which a gateway serves the providers' own names. */
@@ -70,8 +74,9 @@ export function egressPod(pod: SeenPod, services: ReadonlyMap<string, SeenServic
 function staleness({ service, address }: Gateway, found: SeenService | null): string | null {
   if (found === null) return `Service ${service} is gone`;
   if (address === null) return null;
-  const clusterIP = found.spec?.clusterIP;
-  if (clusterIP !== address) return `Service ${service} has the address ${clusterIP ?? 'none'} now, the pod calls ${address}`;
+  const { clusterIP, clusterIPs = clusterIP === undefined ? [] : [clusterIP] } = found.spec ?? {};
+  if (!address.split(',').every((each) => clusterIPs.includes(each)))
+    return `Service ${service} has the address ${clusterIPs.join(',') || 'none'} now, the pod calls ${address}`;
   return (found.spec?.ports ?? []).some(({ port }) => port === namesPort)
     ? null
     : `Service ${service} serves the providers' names no more (port ${namesPort})`;

@@ -77,7 +77,7 @@ describe('the mark on a pod', () => {
 
   it('says how it is governed and by which Service, beside its own labels, and is written once', () => {
     const object = { metadata: { labels: { app: 'shop' }, annotations: { team: 'a' } }, spec };
-    const { patch, egress } = injectNames({ uid: 'u', operation: 'CREATE', namespace: 'shop', object }, options, '10.96.0.9');
+    const { patch, egress } = injectNames({ uid: 'u', operation: 'CREATE', namespace: 'shop', object }, options, ['10.96.0.9']);
     expect(egress).toEqual({ mode: 'names', result: 'governed' });
     expect(patch!.filter(({ path }) => path.startsWith('/metadata'))).toEqual([
       { op: 'add', path: '/metadata/labels/sluice.dev~1governed', value: 'names' },
@@ -151,7 +151,7 @@ describe('the providers’ own names', () => {
         },
       ],
     });
-    const of = (variable: object): AdmissionAnswer => injectNames(review(env(variable)), options, '10.96.0.9');
+    const of = (variable: object): AdmissionAnswer => injectNames(review(env(variable)), options, ['10.96.0.9']);
     expect(patched(env({ value: '-Xmx1g' }), of({ value: '-Xmx1g' })).containers[0]!.env![1]).toEqual({
       name: 'JAVA_TOOL_OPTIONS',
       value: `-Xmx1g ${javaOptions}`,
@@ -160,8 +160,28 @@ describe('the providers’ own names', () => {
       expect(of(own).warnings).toEqual([expect.stringContaining('app sets JAVA_TOOL_OPTIONS')]);
   });
 
+  it('point at both addresses of a gateway with two', () => {
+    const spec = { containers: [{ name: 'app' }] };
+    const answer = injectNames(review(spec), options, ['10.96.0.9', 'fd00::9']);
+    expect(patched(spec, answer).hostAliases).toEqual([
+      { ip: '10.96.0.9', hostnames: ['api.openai.com'] },
+      { ip: 'fd00::9', hostnames: ['api.openai.com'] },
+    ]);
+    const annotations = answer.patch!.find(({ path }) => path === '/metadata/annotations')!.value as Record<string, string>;
+    const state = (clusterIPs: readonly string[]): string =>
+      egressPod(
+        { metadata: { annotations, labels: { 'sluice.dev/governed': 'names' } } },
+        new Map([['llm/sluice', { spec: { clusterIP: clusterIPs[0]!, clusterIPs, ports: [{ port: 443 }] } }]]),
+      ).state;
+    expect([state(['10.96.0.9', 'fd00::9']), state(['fd00::9', '10.96.0.9']), state(['10.96.0.9'])]).toEqual([
+      'governed',
+      'governed',
+      'stale',
+    ]);
+  });
+
   it('come with credentials for the image, once', () => {
-    const pull = (spec: object): object | undefined => patched(spec, injectNames(review(spec), options, '10.96.0.9')).imagePullSecrets;
+    const pull = (spec: object): object | undefined => patched(spec, injectNames(review(spec), options, ['10.96.0.9'])).imagePullSecrets;
     expect(pull({ containers: [{ name: 'app' }] })).toEqual([{ name: 'registry' }]);
     expect(pull({ containers: [{ name: 'app' }], imagePullSecrets: [{ name: 'mine' }] })).toEqual([{ name: 'mine' }, { name: 'registry' }]);
     expect(pull({ containers: [{ name: 'app' }], imagePullSecrets: [{ name: 'registry' }] })).toEqual([{ name: 'registry' }]);
@@ -173,7 +193,7 @@ describe('the providers’ own names', () => {
       containers: [{ name: 'app', volumeMounts: [{ name: 'data', mountPath: '/data' }] }],
       hostAliases: [{ ip: '10.0.0.1', hostnames: ['db'] }],
     };
-    const pod = patched(spec, injectNames(review(spec), options, '10.96.0.9'));
+    const pod = patched(spec, injectNames(review(spec), options, ['10.96.0.9']));
     expect(pod.hostAliases).toEqual([
       { ip: '10.0.0.1', hostnames: ['db'] },
       { ip: '10.96.0.9', hostnames: ['api.openai.com'] },
@@ -188,12 +208,12 @@ describe('the providers’ own names', () => {
       expect(container.volumeMounts).toContainEqual({ name: 'sluice-egress-ca', mountPath: '/etc/sluice-egress', readOnly: true });
     }
     expect(pod.volumes).toMatchObject([{ name: 'sluice-egress-ca' }]);
-    expect(patched(pod, injectNames(review(pod), options, '10.96.0.9'))).toEqual(pod);
+    expect(patched(pod, injectNames(review(pod), options, ['10.96.0.9']))).toEqual(pod);
   });
 
   it('are left alone in a pod with CAs of its own, with a warning', () => {
     const spec = { containers: [{ name: 'app', env: [{ name: 'SSL_CERT_FILE', value: '/mine.pem' }] }] };
-    expect(injectNames(review(spec), options, '10.96.0.9')).toEqual({
+    expect(injectNames(review(spec), options, ['10.96.0.9'])).toEqual({
       allowed: true,
       warnings: [expect.stringContaining('app sets SSL_CERT_FILE') as string],
       egress: { mode: 'names', result: 'skipped' },
@@ -205,7 +225,7 @@ describe('the providers’ own names', () => {
   });
 
   it('change nothing of what is no pod', () => {
-    expect(injectNames(review({ template: {} }), options, '10.96.0.9')).toEqual({ allowed: true });
+    expect(injectNames(review({ template: {} }), options, ['10.96.0.9'])).toEqual({ allowed: true });
     expect(injectBaseUrl({ uid: 'u', operation: 'DELETE', namespace: '', object: null }, options)).toEqual({ allowed: true });
   });
 });
@@ -217,7 +237,7 @@ it.each([
   [{ runAsUser: 0 }, 65_532],
 ])('the bundle is written by the user that the pod has, and never by root: %j', (securityContext, user) => {
   const spec = { ...(securityContext === undefined ? {} : { securityContext }), containers: [{ name: 'app' }] };
-  const pod = patched(spec, injectNames(review(spec), options, '10.0.0.7'));
+  const pod = patched(spec, injectNames(review(spec), options, ['10.0.0.7']));
   const { securityContext: made } = pod.initContainers![0] as { readonly securityContext?: Record<string, unknown> };
   expect([made?.['runAsNonRoot'], made?.['runAsUser']]).toEqual([true, user]);
 });

@@ -57,16 +57,16 @@ export function injectBaseUrl({ object }: AdmissionRequest, { url }: EgressOptio
 }
 
 /**
- * Resolves the providers' own names to the gateway (`address`) and makes every container trust its CA in addition to public ones. A pod
+ * Resolves the providers' own names to the gateway (`addresses`, one or one of each family) and makes every container trust its CA in addition to public ones. A pod
  * with its own CA bundle is not changed: its calls would fail.
  */
-export function injectNames({ object }: AdmissionRequest, { names, url }: EgressOptions, address: string): AdmissionAnswer {
+export function injectNames({ object }: AdmissionRequest, { names, url }: EgressOptions, addresses: readonly string[]): AdmissionAnswer {
   const spec = readPod(object);
   if (spec === null || names === null || spec.volumes?.some(({ name }) => name === volumeName) === true) return { allowed: true };
   const own = containersOf(spec).flatMap(([, container]) =>
     (container.env ?? []).filter(hasOwnTrust).map(({ name }) => `${container.name} sets ${name}`),
   );
-  const gateway = `${serviceOf(new URL(url).hostname)} ${address}`;
+  const gateway = `${serviceOf(new URL(url).hostname)} ${addresses.join(',')}`;
   if (own.length > 0)
     return withMark(
       object,
@@ -80,7 +80,11 @@ export function injectNames({ object }: AdmissionRequest, { names, url }: Egress
     );
   const mount = { name: volumeName, mountPath: bundleFolder, readOnly: true };
   const patch = [
-    ...append('/spec/hostAliases', spec.hostAliases, [{ ip: address, hostnames: names.hosts }]),
+    ...append(
+      '/spec/hostAliases',
+      spec.hostAliases,
+      addresses.map((ip) => ({ ip, hostnames: names.hosts })),
+    ),
     ...append('/spec/volumes', spec.volumes, [{ name: volumeName, emptyDir: { sizeLimit: '4Mi' } }]),
     ...eachContainer(
       spec,

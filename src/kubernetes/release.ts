@@ -1,7 +1,10 @@
-import { AppsV1Api, CoreV1Api, type KubeConfig, type V1Pod } from '@kubernetes/client-node';
+import { AppsV1Api, CoreV1Api, type KubeConfig, type V1Container, type V1Pod } from '@kubernetes/client-node';
 import { SluiceError } from '../lib/errors.ts';
 import type { Ask } from '../status/replica.ts';
-import { apiFailure } from './client.ts';
+import type { Sidecars } from '../status/sidecars.ts';
+import { apiFailure, apiStatus } from './client.ts';
+import { governedLabel } from './egress-mark.ts';
+import { containersOfSidecar, sluiceContainer } from './sidecar.ts';
 
 /** A pod of a release, and how to reach its admin server through the API server. */
 export interface ReleasePod {
@@ -15,6 +18,8 @@ export interface Release {
   /** Replicas of its Deployment or StatefulSet; null if it has none, or they may not be read. */
   readonly wanted: number | null;
   readonly pods: readonly ReleasePod[];
+  /** The gateways in apps' pods, if the release provides them; else null. */
+  readonly sidecars: Sidecars | null;
 }
 
 const adminPort = 9901;
@@ -32,6 +37,7 @@ export async function findRelease(config: KubeConfig, namespace: string, release
     return {
       namespace,
       wanted: await wantedReplicas(config, namespace, labelSelector),
+      sidecars: living.some(providesSidecars) ? await sidecarsOf(core, living) : null,
       pods: living
         .map((pod) => ({ name: pod.metadata?.name ?? '', ready: isReady(pod), ask: (path: string) => askPod(core, pod, path) }))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -53,6 +59,32 @@ async function wantedReplicas(config: KubeConfig, namespace: string, labelSelect
 }
 
 const unreadable = (): null => null;
+
+const allContainers = ({ spec }: V1Pod): V1Container[] => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
+const imageOf = (pod: V1Pod): string | undefined => allContainers(pod).find(({ name }) => name === sluiceContainer)?.image;
+const providesSidecars = (pod: V1Pod): boolean =>
+  allContainers(pod).some(({ args }) => args?.some((arg) => arg.startsWith('--sidecar-template')));
+
+/** Sidecars of all namespaces, beside the release's own pods. */
+async function sidecarsOf(core: CoreV1Api, own: readonly V1Pod[]): Promise<Sidecars> {
+  try {
+    const { items } = await core.listPodForAllNamespaces({ labelSelector: `${governedLabel}=sidecar` });
+    const living = items.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+    const images = new Set(own.map(imageOf));
+    const isUp = ({ status }: V1Pod): boolean =>
+      containersOfSidecar.every((name) => status?.initContainerStatuses?.some((each) => each.name === name && each.ready));
+    return {
+      state: 'listed',
+      pods: living.length,
+      ready: living.filter(isUp).length,
+      namespaces: new Set(living.map(({ metadata }) => metadata?.namespace)).size,
+      otherImage: living.filter((pod) => !images.has(imageOf(pod))).length,
+    };
+  } catch (error) {
+    if (apiStatus(error) !== 403) throw error;
+    return { state: 'unknown', why: apiFailure(error) };
+  }
+}
 
 function sumOf(items: readonly { readonly spec?: { readonly replicas?: number } }[]): number | null {
   return items.length === 0 ? null : items.reduce((sum, { spec }) => sum + (spec?.replicas ?? 1), 0);

@@ -23,6 +23,10 @@ const containerSchema = z.looseObject({
   env: z.array(variableSchema).default([]),
 });
 
+/** Names of the template's two containers in a pod; the first is Sluice's in its own pods too. */
+export const sluiceContainer = 'sluice';
+export const containersOfSidecar: readonly string[] = [sluiceContainer, 'sluice-envoy'];
+
 /** What the chart's template adds to a pod: the gateway's two containers, their volumes, and the URL for the app. */
 const templateSchema = z.strictObject({
   url: z.url(),

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { hostAndPort } from '../lib/address.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { readReview, writeReview, type AdmissionAnswer, type AdmissionRequest } from './admission.ts';
@@ -44,10 +45,10 @@ export async function startWebhooks(options: WebhookOptions): Promise<WebhookSer
   server.maxConnections = 256;
   server.requestTimeout = 10_000;
   server.headersTimeout = 5_000;
-  const colon = options.listen.lastIndexOf(':');
+  const { host, port } = hostAndPort(options.listen, '--webhook');
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: options.listen, cause: error })));
-    server.listen(Number(options.listen.slice(colon + 1)), options.listen.slice(0, colon), resolve);
+    server.listen(port, host, resolve);
   });
   let signature = signatureOf(options.tls);
   const renew = setInterval(() => {
@@ -64,7 +65,7 @@ export async function startWebhooks(options: WebhookOptions): Promise<WebhookSer
   renew.unref();
   const bound = server.address() as AddressInfo;
   return {
-    address: `${bound.address}:${bound.port}`,
+    address: `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
     close: () =>
       new Promise((resolve) => {
         clearInterval(renew);
@@ -123,7 +124,14 @@ function handlerOf({ policy, egress, sidecar }: WebhookOptions, path: string): H
   if (path === '/mutate/sidecar' && sidecar !== null) return async (request) => injectSidecar(request, await readSidecarTemplate(sidecar));
   if (path === '/mutate/base-url' && egress !== null) return (request) => injectBaseUrl(request, egress);
   if (path === '/mutate/names' && egress?.names != null)
-    return async (request) => injectNames(request, egress, (await lookup(egress.service, { family: 4 })).address);
+    return async (request) => {
+      const found = await lookup(egress.service, { all: true, order: 'ipv4first' });
+      return injectNames(
+        request,
+        egress,
+        found.map(({ address }) => address),
+      );
+    };
   return null;
 }
 

@@ -1,9 +1,15 @@
 import { alignColumns, dollars, percent } from '../record/columns.ts';
 import { counted } from '../lib/counted.ts';
 import type { ReplicaFacts, ReplicaStatus } from './replica.ts';
+import { sidecarText, type Sidecars } from './sidecars.ts';
 
 /** Text report: one line per replica, the totals of those that answered, then what needs attention. */
-export function statusText(where: string, wanted: number | null, replicas: readonly ReplicaStatus[]): string {
+export function statusText(
+  where: string,
+  wanted: number | null,
+  replicas: readonly ReplicaStatus[],
+  sidecars: Sidecars | null = null,
+): string {
   const ready = replicas.filter((replica) => replica.ready).length;
   const lines = [`${where}: ${ready} of ${counted(wanted ?? replicas.length, 'replica')} ready`];
   if (replicas.length > 0)
@@ -17,7 +23,9 @@ export function statusText(where: string, wanted: number | null, replicas: reado
     );
   const asked = replicas.flatMap((replica) => (replica.state === 'asked' ? [replica.facts] : []));
   if (asked.length > 0) lines.push('', ...sums(asked));
-  const notes = notesOn(wanted, ready, replicas);
+  const beside = sidecars === null ? null : sidecarText(sidecars);
+  if (beside !== null) lines.push('', beside.line);
+  const notes = [...notesOn(wanted, ready, replicas), ...(beside?.notes ?? [])];
   if (notes.length > 0) lines.push('', ...notes.map((note) => `! ${note}`));
   return `${lines.join('\n')}\n`;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseMetrics, sumOf } from './metrics-text.ts';
 import { statusText } from './report.ts';
 import type { ReplicaFacts, ReplicaStatus } from './replica.ts';
+import type { Sidecars } from './sidecars.ts';
 
 const facts: ReplicaFacts = {
   version: '1.2.3',
@@ -109,5 +110,14 @@ usage   as providers told it for 95.0% of 360 answers; unknown: 16 not-asked, 2 
     expect(statusText('Sluice', null, [{ name: 'a', ready: true, state: 'asked', facts: idle }])).toContain(
       'usage   as providers told it for – of 0 answers\n',
     );
+  });
+
+  it('has a line for sidecars, and unknown is not none', () => {
+    const text = (sidecars: Sidecars): string => statusText('release side', 0, [], sidecars);
+    expect(text({ state: 'listed', pods: 12, ready: 11, namespaces: 2, otherImage: 1 })).toContain(
+      '\nsidecars 11 of 12 pods in 2 namespaces ready\n\n! no pod of Sluice is here; check --namespace and --release\n! sidecars not ready: 1 of 12\n! 1 sidecar with another image than the release: restart their pods\n',
+    );
+    expect(text({ state: 'listed', pods: 0, ready: 0, namespaces: 0, otherImage: 0 })).toContain('\nsidecars 0 of 0 pods ready\n');
+    expect(text({ state: 'unknown', why: '403 no' })).toContain('! sidecars cannot be counted: 403 no\n');
   });
 });

@@ -188,6 +188,18 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     }
   });
 
+  it('listens on every address of the pod, of IPv6 too where it is told to, and in an app’s pod not on what is for the pod alone', async () => {
+    const listens = async (values: Values): Promise<(string | undefined)[]> => {
+      const text = await template(values);
+      return [...text.matchAll(/--(?:admin|metrics|webhook|envoy-[a-z-]*listen|envoy-status|listen)=((?:\[::\]|[\d.]+):)\d/g)].map(
+        ([, on]) => on,
+      );
+    };
+    expect(new Set(await listens({ ...webhooks, ipv6: true }))).toEqual(new Set(['[::]:']));
+    expect(new Set(await listens(webhooks))).toEqual(new Set(['0.0.0.0:']));
+    expect(new Set(await listens({ ...sidecar, ipv6: true }))).toEqual(new Set(['[::]:', '127.0.0.1:']));
+  });
+
   it('has the labels and annotations for every object on every object', async () => {
     for (const values of [
       fields,

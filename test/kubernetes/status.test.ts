@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { Stack } from '../../src/demo/stack.ts';
@@ -10,6 +11,7 @@ import { runCli } from './support/cli.ts';
 import { TestCluster } from './support/cluster.ts';
 import { PodsProxy } from './support/pods-proxy.ts';
 import { missing } from './support/tools.ts';
+import { findRelease } from '../../src/kubernetes/release.ts';
 
 const absent = missing('testkube') || ((await findEnvoy()) === null ? ' (skipped: no Envoy)' : '');
 
@@ -219,5 +221,41 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
     expect(text).not.toContain('!');
     expect(await says('--admin', 'http://127.0.0.1:1')).toMatch(/did not answer/);
     expect(await says('--admin', 'no address')).toMatch(/SLUICE_CLI_USAGE.*no address is no address/s);
+  });
+
+  it('counts the gateways in apps’ pods where the release provides them, and says whose image is another', async () => {
+    const app = (name: string, image: string): object => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'shop', labels: { 'sluice.dev/governed': 'sidecar' } },
+      spec: {
+        initContainers: ['sluice', 'sluice-envoy'].map((each) => ({ name: each, image, restartPolicy: 'Always' })),
+        containers: [{ name: 'app', image: 'app' }],
+      },
+    });
+    const [before, own] = [
+      pod('side') as { metadata: object },
+      { name: 'sluice', image: 'sluice:2', args: ['serve', '--sidecar-template=/x'] },
+    ];
+    const labels = { 'app.kubernetes.io/name': 'sluice', 'app.kubernetes.io/instance': 'side' };
+    const objects = [
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: 'shop' } },
+      { ...before, metadata: { name: 'side', namespace: 'llm', labels }, spec: { containers: [own] } },
+      app('new', 'sluice:2'),
+      app('old', 'sluice:1'),
+    ];
+    await cluster.applied(objects.map((object) => `---\n${stringify(object)}`).join(''));
+    const up = { state: { running: {} }, ready: true, restartCount: 0, image: 'sluice', imageID: '' };
+    const status = { phase: 'Running', initContainerStatuses: ['sluice', 'sluice-envoy'].map((name) => ({ ...up, name })) };
+    const patch = ['--subresource', 'status', '--type', 'merge', '--patch', JSON.stringify({ status })];
+    await cluster.kubectl('patch', 'pod', 'new', '--namespace', 'shop', ...patch);
+    const config = new KubeConfig();
+    config.loadFromFile(cluster.kubeconfig);
+    const { sidecars } = await findRelease(config, 'llm', 'side');
+    expect(sidecars).toEqual({ state: 'listed', pods: 2, ready: 1, namespaces: 1, otherImage: 1 });
+    expect((await findRelease(config, 'llm', 'rel')).sidecars).toBeNull();
+    // A viewer of the release's namespace alone.
+    expect(await says('--context', 'viewer', '--release', 'side')).toMatch(/\nsidecars unknown\n[\s\S]*! sidecars cannot be counted: 403 /);
   });
 });

@@ -1,5 +1,7 @@
 {{- define "sluice.container" -}}
 {{- $gateway := eq .Values.shape "gateway" -}}
+{{- /* Every address of the pod. */}}
+{{- $all := ternary "[::]" "0.0.0.0" .Values.ipv6 -}}
 - name: sluice
   image: {{ include "sluice.image" (list .Values.image .Chart.AppVersion) }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -33,8 +35,8 @@
     {{- end }}
     {{- end }}
     {{- /* In a pod of somebody else's it is for that pod alone: no network policy of the chart's holds there. */}}
-    - --admin={{ ternary "127.0.0.1" "0.0.0.0" (default false .sidecar) }}:{{ int64 .Values.ports.admin }}
-    - --metrics=0.0.0.0:{{ int64 .Values.ports.metrics }}
+    - --admin={{ ternary "127.0.0.1" $all (default false .sidecar) }}:{{ int64 .Values.ports.admin }}
+    - --metrics={{ $all }}:{{ int64 .Values.ports.metrics }}
     {{- $state := include "sluice.stateFolder" . }}
     - --budgets={{ $state }}/budgets.json
     - --state={{ $state }}/state.json
@@ -75,8 +77,8 @@
     {{- if $gateway }}
     - --listen=unix:/run/sluice/sluice.sock
     - --envoy-config=/run/sluice/envoy
-    - --envoy-listen={{ ternary "127.0.0.1" "0.0.0.0" (default false .sidecar) }}:{{ int64 .Values.envoy.port }}
-    - --envoy-status=0.0.0.0:{{ int64 .Values.envoy.statusPort }}
+    - --envoy-listen={{ ternary "127.0.0.1" $all (default false .sidecar) }}:{{ int64 .Values.envoy.port }}
+    - --envoy-status={{ $all }}:{{ int64 .Values.envoy.statusPort }}
     - --envoy-ca={{ .Values.envoy.caFile }}
     - --envoy-version={{ .Values.envoy.version }}
     {{- with .Values.otlp.envoy }}
@@ -85,10 +87,10 @@
     {{- else if eq .Values.shape "sidecar" }}
     - --listen=unix:/run/sluice/sluice.sock
     {{- else }}
-    - --listen=0.0.0.0:{{ int64 .Values.ports.extProc }}
+    - --listen={{ $all }}:{{ int64 .Values.ports.extProc }}
     {{- end }}
     {{- if include "sluice.webhooks" . }}
-    - --webhook=0.0.0.0:{{ int64 .Values.webhooks.port }}
+    - --webhook={{ $all }}:{{ int64 .Values.webhooks.port }}
     - --webhook-tls={{ include "sluice.webhookFolder" . }}
     {{- end }}
     {{- if include "sluice.ownTls" . }}
@@ -114,7 +116,7 @@
     {{- with .Values.webhooks.imagePullSecrets }}
     - --egress-pull-secrets={{ join "," . }}
     {{- end }}
-    - --envoy-tls-listen=0.0.0.0:{{ int64 .Values.egress.names.port }}
+    - --envoy-tls-listen={{ $all }}:{{ int64 .Values.egress.names.port }}
     - --envoy-tls={{ include "sluice.egressFolder" . }}
     {{- end }}
     {{- range .Values.extraArgs }}

@@ -13,6 +13,7 @@ export const networkValues = {
     })
     .prefault({})
     .describe("Sluice's ports"),
+  ipv6: flag(false, 'Listen on IPv6 addresses too: for clusters with IPv6, alone or beside IPv4'),
   service: z
     .strictObject({
       type: z.enum(['ClusterIP', 'LoadBalancer', 'NodePort']).default('ClusterIP').describe('As in a Service'),
