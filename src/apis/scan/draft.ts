@@ -2,6 +2,7 @@ import { limits } from '../../lib/limits.ts';
 import type { ApiName, ParsedRequest, JsonOutput, Operation, Parameter, ParameterValue, PassReason, Span } from '../types.ts';
 import { textTokens } from './estimate.ts';
 import type { JsonCursor } from './scan.ts';
+import { weightsFor } from './tokenizers.ts';
 
 type PathModel = ParsedRequest['pathModel'];
 
@@ -207,7 +208,7 @@ export class Draft {
       context: context.join(),
       textTruncated: system.truncated || user.truncated || context.truncated,
       textBytes: this.textBytes,
-      promptTokens: this.#tokens(body),
+      promptTokens: this.#tokens(body, weightsFor(model)),
       messages,
       userTurns,
       lastIsToolResult: this.turns.at(-1)?.role === 'tool',
@@ -247,8 +248,9 @@ export class Draft {
   }
 
   /** Texts and definitions by the token estimator; messages and media at flat rates. */
-  #tokens(body: Buffer): number {
-    const texts = textTokens(body, this.turns, this.textBytes) + textTokens(body, [{ spans: this.#asides }], this.#asideBytes);
+  #tokens(body: Buffer, weights: readonly number[]): number {
+    const texts =
+      textTokens(body, this.turns, this.textBytes, weights) + textTokens(body, [{ spans: this.#asides }], this.#asideBytes, weights);
     return Math.ceil(
       texts + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens,
     );

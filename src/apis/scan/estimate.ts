@@ -1,4 +1,5 @@
 import { limits } from '../../lib/limits.ts';
+import { tokenWeights } from './token-weights.ts';
 import { TokenCounter } from './tokens.ts';
 
 /** Reading is synchronous, so all requests share it. */
@@ -9,9 +10,14 @@ const windowBytes = 1_024;
 
 /**
  * Estimated tokens of `bytes` bytes of text in the body at `spans` ([start, end, escaped] for each part). Up to `limits.tokenSampleBytes`
- * all of it is read; beyond that, windows with about that total.
+ * all of it is read; beyond that, windows with about that total. `weights` are those of the model's tokenizer.
  */
-export function textTokens(body: Uint8Array, parts: readonly { readonly spans: readonly number[] }[], bytes: number): number {
+export function textTokens(
+  body: Uint8Array,
+  parts: readonly { readonly spans: readonly number[] }[],
+  bytes: number,
+  weights: ArrayLike<number> = tokenWeights.o200k,
+): number {
   if (bytes === 0) return 0;
   const period = bytes <= limits.tokenSampleBytes ? Infinity : windowBytes * Math.ceil(bytes / limits.tokenSampleBytes);
   const width = period === Infinity ? Infinity : windowBytes;
@@ -34,5 +40,5 @@ export function textTokens(body: Uint8Array, parts: readonly { readonly spans: r
       if (behind >= period) behind %= period;
     }
   }
-  return read === 0 ? 0 : (counter.tokens() * bytes) / read;
+  return read === 0 ? 0 : (counter.tokens(weights) * bytes) / read;
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readExchange } from '../index.ts';
 import { textTokens } from './estimate.ts';
+import { tokenWeights } from './token-weights.ts';
+import { weightsFor } from './tokenizers.ts';
 
 /** Texts with their numbers of tokens in o200k_base. */
 const counted: readonly [string, number, string][] = [
@@ -84,10 +86,23 @@ const counted: readonly [string, number, string][] = [
   ],
 ];
 
+/** The numbers of tokens of the same texts in the tokenizers of other models. */
+const elsewhere: readonly [string, readonly number[]][] = [
+  ['gpt-4-turbo', [42, 86, 60, 180, 109, 82, 80, 89, 144, 67, 71, 62, 84, 75, 140, 51, 49, 72]],
+  ['gemini-2.5-flash', [42, 129, 94, 172, 175, 105, 36, 44, 51, 41, 32, 46, 100, 92, 166, 53, 38, 35]],
+  ['deepseek-chat', [42, 86, 60, 182, 110, 82, 49, 48, 86, 38, 45, 45, 86, 78, 143, 55, 49, 65]],
+  ['llama-3.3-70b-instruct', [42, 86, 60, 180, 109, 82, 54, 49, 79, 48, 49, 40, 84, 75, 140, 51, 49, 36]],
+  ['qwen3-32b', [42, 129, 94, 189, 176, 101, 56, 50, 132, 38, 48, 45, 86, 75, 148, 51, 49, 35]],
+];
+
 /** Estimate of a text by itself, as it stands inside a JSON string. */
-function estimate(text: string, encode: (text: string) => string = (plain) => JSON.stringify(plain)): number {
+function estimate(
+  text: string,
+  encode: (text: string) => string = (plain) => JSON.stringify(plain),
+  weights: readonly number[] = tokenWeights.o200k,
+): number {
   const body = Buffer.from(encode(text));
-  return textTokens(body, [{ spans: [1, body.length - 1, 1] }], body.length - 2);
+  return textTokens(body, [{ spans: [1, body.length - 1, 1] }], body.length - 2, weights);
 }
 
 function escapeAll(text: string): string {
@@ -113,6 +128,34 @@ describe('estimates beside the tokenizer', () => {
   it('half of them are within 10%', () => {
     const errors = counted.map(([, tokens, text]) => Math.abs(estimate(text) / tokens - 1)).sort((a, b) => a - b);
     expect(errors[errors.length >> 1]).toBeLessThan(0.1);
+  });
+});
+
+describe("estimates beside other models' tokenizers", () => {
+  it.each(elsewhere)('%s: each within 45%, half of them within 10%', (model, tokens) => {
+    const errors = counted.map(([, , text], at) => estimate(text, undefined, weightsFor(model)) / tokens[at]! - 1);
+    expect(counted.filter((_, at) => Math.abs(errors[at]!) > 0.45).map(([name]) => name)).toEqual([]);
+    expect(errors.map(Math.abs).sort((a, b) => a - b)[errors.length >> 1]).toBeLessThan(0.1);
+  });
+
+  it('a model belongs to a family by its name; one whose tokenizer is not public to o200k', () => {
+    const familyOf = (model: string): string => Object.entries(tokenWeights).find(([, weights]) => weights === weightsFor(model))![0];
+    const models = {
+      o200k: ['gpt-4o-mini', 'gpt-4.1', 'gpt-5.1', 'o3', 'claude-sonnet-4-5', 'mistral-large-latest', 'command-a', 'auto', ''],
+      cl100k: ['gpt-4', 'gpt-4-turbo', 'GPT-3.5-turbo', 'gpt-35-turbo', 'text-embedding-3-large', 'openai/gpt-4-0613'],
+      gemini: ['gemini-2.5-pro', 'models/gemini-2.0-flash', 'google/gemma-3-27b-it'],
+      deepseek: ['deepseek-chat', 'deepseek-ai/DeepSeek-R1'],
+      llama: ['meta-llama/Llama-3.3-70B-Instruct', 'us.meta.llama3-1-8b-instruct-v1:0', 'deepseek-r1-distill-llama-70b'],
+      qwen: ['qwen3-32b', 'Qwen/QwQ-32B', 'deepseek-r1-distill-qwen-7b'],
+    };
+    for (const [family, names] of Object.entries(models))
+      expect(names.map((name) => [name, familyOf(name)])).toEqual(names.map((name) => [name, family]));
+  });
+
+  it("a request's prompt is counted for the model that it names", () => {
+    const digits = '8 1 6 2 9 3 0 5 7 4 '.repeat(100);
+    const tokens = (model: string): number => promptTokens({ model, messages: [{ role: 'user', content: digits.replaceAll(' ', '') }] });
+    expect(tokens('qwen3-32b')).toBeGreaterThan(2 * tokens('gpt-5.1'));
   });
 });
 

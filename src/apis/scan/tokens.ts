@@ -1,9 +1,9 @@
-import { fittedWeights } from './token-weights.ts';
+import { tokenWeights } from './token-weights.ts';
 
 /**
  * Estimates the number of tokens in a text from one pass over its JSON bytes. The pass splits the text where byte-pair tokenizers split
  * first: words, digits in threes, punctuation, white space, runs of one script. It counts these by kind and length. The weights of the
- * counts are fitted to o200k_base.
+ * counts are fitted to the tokenizer of the model's family.
  */
 
 /** Kinds of Latin words; each has the counts of `wordCounts`. */
@@ -23,7 +23,7 @@ const markAlone = 32;
 const markRun = 33;
 const markChanges = 34;
 const markMore = 35;
-/** Accented letters from U+0100 on: they are rarer in tokenizers' training data. */
+/** Accented letters from U+0100 to U+036F: they are rarer in tokenizers' training data. */
 const farAccents = 36;
 /** For each script: runs, characters, characters beyond the sixth of a run. */
 const scripts = 37;
@@ -47,8 +47,14 @@ const script = {
   emoji: 15,
 };
 
+/** Digits: some tokenizers give each one a token of its own, others up to three of them. */
+const singleDigits = scripts + 3 * 16;
+
+/** Letters of the block of Vietnamese: U+1E00 to U+1EFF. */
+const vietnamese = singleDigits + 1;
+
 /** The number of counts. */
-export const countsLength = scripts + 3 * 16;
+export const countsLength = vietnamese + 1;
 
 /** Script by code point / 64. */
 const scriptBlocks = new Uint8Array(1024).fill(script.other);
@@ -131,8 +137,8 @@ export class TokenCounter {
     this.counts.fill(0);
   }
 
-  /** Tokens of the text that was added. */
-  tokens(weights: ArrayLike<number> = fittedWeights): number {
+  /** Tokens of the text that was added, by the weights of a family of tokenizers. */
+  tokens(weights: ArrayLike<number> = tokenWeights.o200k): number {
     let sum = 0;
     for (let i = 0; i < countsLength; i++) sum += this.counts[i]! * weights[i]!;
     return sum;
@@ -214,7 +220,7 @@ export class TokenCounter {
       } else if (of === kind.high) {
         const size = accentSize(byte, bytes[at + 1] ?? 0);
         if (size === 0) break;
-        counts[byte === 0xc3 ? accents : farAccents]!++;
+        counts[byte === 0xc3 ? accents : size === 3 ? vietnamese : farAccents]!++;
         lower++;
         at += size - 1;
       } else if (byte !== apostrophe || at === from || at + 1 >= end || kinds[bytes[at + 1]!] !== kind.lower) break;
@@ -249,6 +255,7 @@ export class TokenCounter {
     this.#run += length;
     this.#last = kind.digit;
     this.counts[digitGroups]! += Math.ceil(length / 3);
+    this.counts[singleDigits]! += length;
     return at;
   }
 
