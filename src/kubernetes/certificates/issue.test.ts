@@ -21,7 +21,7 @@ const file = (name: string, text: string): string => {
   return join(folder, name);
 };
 
-/** A CA as Helm makes it: an RSA key. */
+/** A CA as Helm makes it: an RSA key, and a name of printable characters. */
 function rsaAuthority(): Pair {
   const key = join(folder, 'rsa.key');
   const crt = execFileSync(
@@ -32,12 +32,18 @@ function rsaAuthority(): Pair {
       '-newkey',
       'rsa:2048',
       '-nodes',
+      '-config',
+      file('req.cnf', '[req]\nstring_mask = pkix\ndistinguished_name = name\n[name]\n'),
       '-keyout',
       key,
       '-days',
       '60',
       '-subj',
       '/CN=rel-sluice CA',
+      '-addext',
+      'basicConstraints=critical,CA:true',
+      '-addext',
+      'subjectKeyIdentifier=hash',
       '-addext',
       'keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign',
     ],
@@ -50,25 +56,31 @@ describe('certificates', () => {
   it.each([
     ['a CA of its own', () => makeAuthority('sluice CA', { from: now, to: now + 20 * 365 * day })],
     ['a CA that Helm made', rsaAuthority],
-  ])('pass OpenSSL’s strict check: %s', (_name, make) => {
-    const authority = make();
-    const { crt } = issueFor(hosts, authority, validity);
+  ])('pass OpenSSL’s strict check: %s', async (_name, make) => {
+    const authority = await make();
+    const { crt } = await issueFor(hosts, authority, validity);
     const check = ['verify', '-x509_strict', '-CAfile', file('ca.crt', authority.crt), '-verify_hostname', hosts[1]!, file('own.crt', crt)];
     expect(execFileSync('openssl', check, { encoding: 'utf8' })).toContain(': OK');
     expect(new X509Certificate(crt).subjectAltName).toBe('DNS:sluice-webhook.llm.svc, DNS:api.openai.com');
   });
 
-  it('are valid as long as was asked for, and no longer than their CA, beyond 2050 too', () => {
+  it('are valid as long as was asked for, and no longer than their CA, beyond 2050 too', async () => {
     const to = Date.parse('2071-03-04T05:06:07Z');
-    const authority = makeAuthority('sluice CA', { from: now, to });
+    const authority = await makeAuthority('sluice CA', { from: now, to });
     expect(Date.parse(new X509Certificate(authority.crt).validTo)).toBe(to);
-    const { crt } = issueFor(hosts, authority, { from: now, to: to + day });
+    const { crt } = await issueFor(hosts, authority, { from: now, to: to + day });
     expect(Date.parse(new X509Certificate(crt).validTo)).toBe(to);
   });
 
+  it('name their issuer byte by byte as the CA names itself, since clients in Go compare bytes', async () => {
+    const { crt } = await issueFor(hosts, rsaAuthority(), validity);
+    const printable = Buffer.from([0x13, 'rel-sluice CA'.length]);
+    expect(new X509Certificate(crt).raw.includes(Buffer.concat([printable, Buffer.from('rel-sluice CA')]))).toBe(true);
+  });
+
   it('serve TLS to a client that trusts the CA alone', async () => {
-    const authority = makeAuthority('sluice CA', validity);
-    const { crt, key } = issueFor(hosts, authority, validity);
+    const authority = await makeAuthority('sluice CA', validity);
+    const { crt, key } = await issueFor(hosts, authority, validity);
     const server = createServer({ cert: crt, key }, (socket) => socket.end('hello')).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;

@@ -1,5 +1,18 @@
-import { createHash, createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate, type KeyObject } from 'node:crypto';
-import { bits, contextTag, der, derValues, oid, tag } from './der.ts';
+import 'reflect-metadata';
+import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate as Certificate,
+  X509CertificateGenerator,
+  type X509CertificateCreateParams,
+} from '@peculiar/x509';
 
 /** A certificate and its key, both PEM. */
 export interface Pair {
@@ -13,41 +26,40 @@ export interface Validity {
   readonly to: number;
 }
 
-const subjectKeyId = '2.5.29.14';
-
 /** Clocks of other machines may be late by this much, in ms. */
 const lateMs = 3_600_000;
 
+const elliptic = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const;
+
 /** A new CA of its own. */
-export function makeAuthority(name: string, { from, to }: Validity): Pair {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const subject = nameOf(name);
-  const id = keyId(publicKey);
+export async function makeAuthority(name: string, validity: Validity): Promise<Pair> {
+  const keys = await webcrypto.subtle.generateKey(elliptic, true, ['sign', 'verify']);
+  const subject = subjectOf(name);
   const extensions = [
-    extension('2.5.29.19', true, der(tag.sequence, der(tag.boolean, Buffer.from([0xff])))),
-    // keyCertSign and cRLSign.
-    extension('2.5.29.15', true, der(tag.bitString, Buffer.from([1, 0x06]))),
-    extension(subjectKeyId, false, der(tag.octetString, id)),
+    new BasicConstraintsExtension(true, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    await SubjectKeyIdentifierExtension.create(keys.publicKey),
   ];
-  return pairOf({ subject, issuer: subject, publicKey, extensions, validity: { from, to } }, privateKey, privateKey);
+  return pair({ subject, issuer: subject, extensions, ...times(validity) }, keys, { key: keys.privateKey, algorithm: elliptic });
 }
 
-/** A certificate for host names, signed by a CA. It ends with the CA at the latest. Throws if the CA cannot be read. */
-export function issueFor(hosts: readonly string[], authority: Pair, { from, to }: Validity): Pair {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { subject: issuer, id } = readAuthority(authority.crt);
+/** A certificate for host names, signed by a CA. It ends with the CA at the latest. Rejects if the CA cannot be read. */
+export async function issueFor(hosts: readonly string[], authority: Pair, { from, to }: Validity): Promise<Pair> {
+  const keys = await webcrypto.subtle.generateKey(elliptic, true, ['sign', 'verify']);
+  const issuer = new Certificate(authority.crt);
+  const id = issuer.getExtension(SubjectKeyIdentifierExtension)?.keyId;
   const extensions = [
-    extension('2.5.29.19', true, der(tag.sequence)),
-    // digitalSignature.
-    extension('2.5.29.15', true, der(tag.bitString, Buffer.from([7, 0x80]))),
-    // serverAuth.
-    extension('2.5.29.37', false, der(tag.sequence, oid('1.3.6.1.5.5.7.3.1'))),
-    extension('2.5.29.17', false, der(tag.sequence, ...hosts.map((host) => der(contextTag(2, false), Buffer.from(host, 'ascii'))))),
-    extension(subjectKeyId, false, der(tag.octetString, keyId(publicKey))),
-    ...(id === null ? [] : [extension('2.5.29.35', false, der(tag.sequence, der(contextTag(0, false), id)))]),
+    new BasicConstraintsExtension(false, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+    new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+    new SubjectAlternativeNameExtension(hosts.map((value) => ({ type: 'dns', value }))),
+    await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ...(id === undefined ? [] : [new AuthorityKeyIdentifierExtension(id)]),
   ];
   const validity = { from, to: Math.min(to, validityOf(authority.crt).to) };
-  return pairOf({ subject: nameOf(hosts[0] ?? ''), issuer, publicKey, extensions, validity }, createPrivateKey(authority.key), privateKey);
+  const subject = subjectOf(hosts[0] ?? '');
+  return pair({ subject, issuer: issuer.subjectName, extensions, ...times(validity) }, keys, await signerOf(authority));
 }
 
 /** Throws if the text is no certificate. */
@@ -56,74 +68,35 @@ export function validityOf(crt: string): Validity {
   return { from: Date.parse(validFrom), to: Date.parse(validTo) };
 }
 
-interface Content {
-  readonly subject: Buffer;
-  readonly issuer: Buffer;
-  readonly publicKey: KeyObject;
-  readonly extensions: readonly Buffer[];
-  readonly validity: Validity;
+interface Signer {
+  readonly key: webcrypto.CryptoKey;
+  readonly algorithm: typeof elliptic | typeof rsa;
 }
 
-function pairOf({ subject, issuer, publicKey, extensions, validity }: Content, signer: KeyObject, own: KeyObject): Pair {
-  const serial = randomBytes(16);
-  // Positive, and without needless zeros.
-  serial[0] = (serial[0]! & 0x3f) | 0x40;
-  const algorithm =
-    signer.asymmetricKeyType === 'rsa'
-      ? der(tag.sequence, oid('1.2.840.113549.1.1.11'), der(tag.null))
-      : der(tag.sequence, oid('1.2.840.10045.4.3.2'));
-  const signed = der(
-    tag.sequence,
-    der(contextTag(0, true), der(tag.integer, Buffer.from([2]))),
-    der(tag.integer, serial),
-    algorithm,
-    issuer,
-    der(tag.sequence, time(validity.from - lateMs), time(validity.to)),
-    subject,
-    publicKey.export({ type: 'spki', format: 'der' }),
-    der(contextTag(3, true), der(tag.sequence, ...extensions)),
-  );
-  const whole = der(tag.sequence, signed, algorithm, bits(sign('sha256', signed, signer)));
-  return { crt: pem('CERTIFICATE', whole), key: own.export({ type: 'pkcs8', format: 'pem' }) as string };
+/** A CA's key: its own, or one that Helm made, which is RSA. */
+async function signerOf({ key }: Pair): Promise<Signer> {
+  const read = createPrivateKey(key);
+  const algorithm = read.asymmetricKeyType === 'rsa' ? rsa : elliptic;
+  const bytes = read.export({ type: 'pkcs8', format: 'der' });
+  return { key: await webcrypto.subtle.importKey('pkcs8', bytes, algorithm, false, ['sign']), algorithm };
 }
 
-function pem(what: string, bytes: Buffer): string {
-  return `-----BEGIN ${what}-----\n${bytes.toString('base64').replaceAll(/.{64}/g, '$&\n').trimEnd()}\n-----END ${what}-----\n`;
+async function pair(
+  content: Omit<X509CertificateCreateParams, 'publicKey' | 'signingKey'>,
+  { publicKey, privateKey }: webcrypto.CryptoKeyPair,
+  { key: signingKey, algorithm: signingAlgorithm }: Signer,
+): Promise<Pair> {
+  const certificate = await X509CertificateGenerator.create({ ...content, publicKey, signingKey, signingAlgorithm });
+  const bytes = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', privateKey));
+  const key = createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' }).export({ type: 'pkcs8', format: 'pem' });
+  return { crt: `${certificate.toString('pem').trimEnd()}\n`, key: key.toString() };
 }
 
-/** A common name alone. */
-function nameOf(name: string): Buffer {
-  const attribute = der(tag.sequence, oid('2.5.4.3'), der(tag.utf8String, Buffer.from(name.slice(0, 64), 'utf8')));
-  return der(tag.sequence, der(tag.set, attribute));
+/** A common name alone; the standard allows 64 characters of it. */
+function subjectOf(name: string): { CN: string[] }[] {
+  return [{ CN: [name.slice(0, 64)] }];
 }
 
-function time(at: number): Buffer {
-  const digits = new Date(at)
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
-    .replaceAll(/[-:T]/g, '');
-  return Number(digits.slice(0, 4)) < 2050 ? der(tag.utcTime, Buffer.from(digits.slice(2))) : der(tag.generalizedTime, Buffer.from(digits));
-}
-
-function extension(id: string, critical: boolean, value: Buffer): Buffer {
-  return der(tag.sequence, oid(id), ...(critical ? [der(tag.boolean, Buffer.from([0xff]))] : []), der(tag.octetString, value));
-}
-
-function keyId(key: KeyObject): Buffer {
-  return createHash('sha1')
-    .update(key.export({ type: 'spki', format: 'der' }))
-    .digest();
-}
-
-/** The subject of a CA's certificate as it is written there, and its key's id; null if it has none. */
-function readAuthority(crt: string): { readonly subject: Buffer; readonly id: Buffer | null } {
-  const [whole] = derValues(new X509Certificate(crt).raw);
-  const [signed] = derValues(whole!.body);
-  // version, serial, algorithm, issuer, validity, subject, key, extensions
-  const fields = derValues(signed!.body);
-  const extensions = fields.find(({ tag: of }) => of === contextTag(3, true));
-  const list = extensions === undefined ? [] : derValues(derValues(extensions.body)[0]!.body);
-  const found = list.map(({ body }) => derValues(body)).find(([id]) => id!.whole.equals(oid(subjectKeyId)));
-  const value = found?.at(-1);
-  return { subject: fields[5]!.whole, id: value === undefined ? null : derValues(value.body)[0]!.body };
+function times({ from, to }: Validity): { readonly notBefore: Date; readonly notAfter: Date } {
+  return { notBefore: new Date(from - lateMs), notAfter: new Date(to) };
 }

@@ -82,7 +82,7 @@ export class CertificateKeeper {
     for (let tries = 1; ; tries++) {
       const secret = await this.#core.readNamespacedSecret({ namespace, name });
       const before = decoded(secret);
-      const after = renewed(before, wanted, pairOf(before, 'ca') === null ? await this.#kept() : null, Date.now());
+      const after = await renewed(before, wanted, pairOf(before, 'ca') === null ? await this.#kept() : null, Date.now());
       if (after === before) return before;
       try {
         const data = Object.fromEntries(Object.entries(after).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));

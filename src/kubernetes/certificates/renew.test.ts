@@ -12,7 +12,7 @@ const wanted: Wanted = {
   certificateMs: 90 * day,
   authorityMs: 10 * year,
 };
-const made = renewed({}, wanted, null, start);
+const made = await renewed({}, wanted, null, start);
 
 const trusted = (data: CertificateData): X509Certificate[] =>
   bundleOf(data)
@@ -22,39 +22,39 @@ const signedBy = (data: CertificateData, name: string, authorities: readonly X50
   authorities.some(({ publicKey }) => new X509Certificate(data[`${name}.crt`]!).verify(publicKey));
 
 describe('the certificates of a release', () => {
-  it('are made once and left alone while they hold', () => {
+  it('are made once and left alone while they hold', async () => {
     expect(Object.keys(made).sort()).toEqual(['ca.crt', 'ca.key', 'egress.crt', 'egress.key', 'webhook.crt', 'webhook.key']);
-    expect(renewed(made, wanted, null, start + 59 * day)).toBe(made);
+    expect(await renewed(made, wanted, null, start + 59 * day)).toBe(made);
   });
 
-  it('are renewed after two thirds of their life, by the same CA', () => {
-    const later = renewed(made, wanted, null, start + 61 * day);
+  it('are renewed after two thirds of their life, by the same CA', async () => {
+    const later = await renewed(made, wanted, null, start + 61 * day);
     expect(later['ca.crt']).toBe(made['ca.crt']);
     expect(later['webhook.crt']).not.toBe(made['webhook.crt']);
     expect(validityOf(later['egress.crt']!).to).toBe(start + 151 * day);
   });
 
-  it('follow the host names that are wanted', () => {
+  it('follow the host names that are wanted', async () => {
     const more = { ...wanted, hosts: { ...wanted.hosts, egress: ['api.openai.com', 'api.mistral.ai'] } };
-    const later = renewed(made, more, null, start);
+    const later = await renewed(made, more, null, start);
     expect(later['webhook.crt']).toBe(made['webhook.crt']);
     expect(new X509Certificate(later['egress.crt']!).checkHost('api.mistral.ai')).toBe('api.mistral.ai');
   });
 
-  it('keep a CA of an older chart', () => {
-    const kept = makeAuthority('rel-sluice CA', { from: start - year, to: start + year });
-    const adopted = renewed({}, wanted, kept, start);
+  it('keep a CA of an older chart', async () => {
+    const kept = await makeAuthority('rel-sluice CA', { from: start - year, to: start + year });
+    const adopted = await renewed({}, wanted, kept, start);
     expect(pairOf(adopted, 'ca')).toEqual(kept);
     expect(signedBy(adopted, 'egress', [new X509Certificate(kept.crt)])).toBe(true);
   });
 
-  it('change to the next CA only after years in which every new pod trusted both', () => {
+  it('change to the next CA only after years in which every new pod trusted both', async () => {
     let data = made;
     // What a pod that starts in each half year trusts, for as long as such a pod may run: two years.
     const pods: { readonly born: number; readonly trusts: readonly X509Certificate[] }[] = [];
     const authorities = new Set<string>();
     for (let now = start; now < start + 25 * year; now += year / 3) {
-      data = renewed(data, wanted, null, now);
+      data = await renewed(data, wanted, null, now);
       authorities.add(data['ca.crt']!);
       pods.push({ born: now, trusts: trusted(data) });
       const running = pods.filter(({ born }) => now - born < 1.4 * year);
@@ -64,14 +64,14 @@ describe('the certificates of a release', () => {
     expect(authorities.size).toBe(3);
   });
 
-  it('are made again where the Secret holds what cannot be read', () => {
+  it('are made again where the Secret holds what cannot be read', async () => {
     const spoilt = { ...made, 'webhook.key': 'nonsense' };
-    expect(pairOf(renewed(spoilt, wanted, null, start), 'webhook')).not.toBeNull();
-    const foreign = issueFor(['sluice-webhook.llm.svc'], makeAuthority('other', { from: start, to: start + year }), {
+    expect(pairOf(await renewed(spoilt, wanted, null, start), 'webhook')).not.toBeNull();
+    const foreign = await issueFor(['sluice-webhook.llm.svc'], await makeAuthority('other', { from: start, to: start + year }), {
       from: start,
       to: start + year,
     });
-    const later = renewed({ ...made, 'webhook.crt': foreign.crt, 'webhook.key': foreign.key }, wanted, null, start);
+    const later = await renewed({ ...made, 'webhook.crt': foreign.crt, 'webhook.key': foreign.key }, wanted, null, start);
     expect(signedBy(later, 'webhook', trusted(later))).toBe(true);
   });
 });

@@ -33,13 +33,13 @@ const lived = (crt: string, now: number): number => {
 };
 
 /** The same object if nothing is to be done. `kept`: a CA of an older version of the chart, which is taken in place of a new one. */
-export function renewed(before: CertificateData, wanted: Wanted, kept: Pair | null, now: number): CertificateData {
-  let data = withAuthority(before, wanted, kept, now);
+export async function renewed(before: CertificateData, wanted: Wanted, kept: Pair | null, now: number): Promise<CertificateData> {
+  let data = await withAuthority(before, wanted, kept, now);
   const authority = pairOf(data, 'ca')!;
   for (const [name, hosts] of Object.entries(wanted.hosts)) {
     const current = pairOf(data, name);
     if (current !== null && holds(current, hosts, authority, now)) continue;
-    data = withPair(data, name, issueFor(hosts, authority, { from: now, to: now + wanted.certificateMs }));
+    data = withPair(data, name, await issueFor(hosts, authority, { from: now, to: now + wanted.certificateMs }));
   }
   return data;
 }
@@ -60,19 +60,19 @@ export function pairOf(data: CertificateData, name: string): Pair | null {
   }
 }
 
-function withAuthority(before: CertificateData, wanted: Wanted, kept: Pair | null, now: number): CertificateData {
-  const make = (): Pair => makeAuthority(wanted.authority, { from: now, to: now + wanted.authorityMs });
+async function withAuthority(before: CertificateData, wanted: Wanted, kept: Pair | null, now: number): Promise<CertificateData> {
+  const make = (): Promise<Pair> => makeAuthority(wanted.authority, { from: now, to: now + wanted.authorityMs });
   const current = pairOf(before, 'ca');
   const next = pairOf(before, 'next');
-  if (current === null) return withPair(before, 'ca', kept !== null && lived(kept.crt, now) < 1 ? kept : make());
+  if (current === null) return withPair(before, 'ca', kept !== null && lived(kept.crt, now) < 1 ? kept : await make());
   const age = lived(current.crt, now);
   if (age > promoteAt && next !== null) {
     return { ...withPair(without(before, 'next.crt', 'next.key'), 'ca', next), 'old.crt': current.crt };
   }
-  if (age >= 1) return withPair(before, 'ca', make());
+  if (age >= 1) return withPair(before, 'ca', await make());
   const old = before['old.crt'];
   if (old !== undefined && lived(old, now) >= 1) return withAuthority(without(before, 'old.crt'), wanted, kept, now);
-  return age > nextAt && next === null ? withPair(before, 'next', make()) : before;
+  return age > nextAt && next === null ? withPair(before, 'next', await make()) : before;
 }
 
 const without = (data: CertificateData, ...keys: readonly string[]): CertificateData =>
