@@ -6,6 +6,7 @@ import type { EnvoyFilesOptions } from '../attach/files.ts';
 import { usageModeOf } from '../attach/usage.ts';
 import { abilitiesOf } from '../attach/abilities.ts';
 import { SluiceError } from '../lib/errors.ts';
+import { limits } from '../lib/limits.ts';
 import type { FlagValues } from './flags/flag.ts';
 import type { serveFlags } from './flags/serve.ts';
 import { defaultBudgets, defaultLedger } from './open-ledger.ts';
@@ -28,7 +29,7 @@ export function serveOptions(flags: ServeFlags, given: Readonly<Record<string, s
     certificates: certificatesOf(flags),
     listen: flags.listen,
     transport: flags.transport,
-    transportMemoryBytes: flags.transportMemory,
+    transportMemoryBytes: flags.transportMemory ?? defaultTransportMemory(process.constrainedMemory()),
     maxDelayMs: flags.maxDelay,
     requestIdHeader: flags.requestIdHeader,
     admin: flags.admin,
@@ -106,6 +107,12 @@ function certificatesOf(flags: ServeFlags): SluiceOptions['certificates'] {
   if (flags.certificates === null) return null;
   const { certificatesFrom: from, webhookService: service, webhookConfigurations: configurations, certificatesDays: days } = flags;
   return { ...flags.certificates, from, service, configurations, validMs: days * 86_400_000 };
+}
+
+/** The rest is for the process itself, the cache and the bodies that are being decided. `allowed`: memory that the process may have; bytes. */
+export function defaultTransportMemory(allowed: number): number {
+  const share = allowed > 0 ? Math.floor(allowed / 3) : Infinity;
+  return Math.max(limits.leastTransportMemoryBytes, Math.min(limits.transportMemoryBytes, share));
 }
 
 /** Known for an Envoy whose config Sluice writes, or where it was said; null: no bound. Bytes. */

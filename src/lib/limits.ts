@@ -36,6 +36,8 @@ export const limits = {
   http2StreamWindowBytes: 1024 * 1024,
   /** Messages from Envoy that are incomplete or undecided and answers that Envoy has not read, on all connections together, in bytes. */
   transportMemoryBytes: 512 * 1024 * 1024,
+  /** The least of that: below it one of the largest bodies would not fit. */
+  leastTransportMemoryBytes: 160 * 1024 * 1024,
   /** How long a TCP connection from Envoy may be silent before it is asked for a sign of life, and then before it is cut, in ms. */
   keepaliveMs: 30_000,
   /**

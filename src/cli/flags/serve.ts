@@ -96,7 +96,7 @@ const envoy = {
   transportMemory: {
     value: '<megabytes>',
     about: 'bound of what a transport holds: messages that are incomplete or undecided, and answers that Envoy has not read',
-    fallback: String(limits.transportMemoryBytes / megabyte),
+    otherwise: '512, and no more than a third of the memory that the process may have, but at least 160',
     read: number('the size is no number of megabytes from 160 to 65536.', (size) => size >= 160 && size <= 65_536, megabyte),
   },
   envoyConfig: {
