@@ -299,14 +299,14 @@ const whys: Readonly<Record<LearningMark['why'], string>> = {
   prior: 'too little traffic yet to say anything',
 };
 
-function learningLines({ template, why, says, gain, expected, spread, threshold }: LearningMark): string[] {
+function learningLines({ template, why, says, gain, expected, spread, index, threshold }: LearningMark): string[] {
   const lines = [
     '',
     `Learning from grades: template ${template}, ${says === null ? 'says nothing' : `the ${says === 'weak' ? 'weak' : 'requested'} model`} (${whys[why]})`,
   ];
   if (gain !== null && expected !== null && spread !== null) {
     lines.push(
-      `  gain ${gain.toFixed(3)} by the router, ${expected.toFixed(3)} ± ${spread.toFixed(3)} after the grades; ${threshold === null ? 'no threshold keeps the promise' : `threshold ${threshold.toFixed(3)}`}`,
+      `  gain ${gain.toFixed(3)} by the router, ${expected.toFixed(3)} ± ${spread.toFixed(3)} after the grades${index === undefined ? '' : `, ${index.toFixed(3)} with a margin for its error`}; ${threshold === null ? 'no threshold keeps the promise' : `threshold ${threshold.toFixed(3)}`}`,
     );
   }
   return lines;

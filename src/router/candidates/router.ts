@@ -16,6 +16,8 @@ export const candidateSettings: BeliefSettings = {
   levelSpread: 0.15,
   slope: 1,
   slopeError: 0.3,
+  between: 1,
+  betweenError: 0.3,
   split: { template: 0.6, kind: 0.1, pair: 0.3 },
   kindSpread: 0.01,
   halfLifeMs: 14 * 86_400_000,

@@ -40,7 +40,25 @@ test('a router that places templates wrongly is believed less, and they look no 
     beliefSettings,
     0.1,
   );
-  expect(wrong.slope).toBeLessThan(0.1);
-  expect(flat.slope).toBeGreaterThan(0.5);
+  expect(wrong.between).toBeLessThan(0.1);
+  expect(flat.between).toBeGreaterThan(0.5);
   expect(wrong.template).toBeLessThan(0.05);
+});
+
+test('a router that orders the requests of a template, and not the templates, is believed in the one and not in the other', () => {
+  const random = seeded(2);
+  const graded = Array.from({ length: 40 }, (_, template): Graded => {
+    const sums = emptySums();
+    const far = template % 2 === 0 ? 0.4 : 0;
+    for (let at = 0; at < 200; at++) {
+      const own = 0.3 * random();
+      addPair(sums, random() < 0.1 + own ? 1 : 0, far + own, 1);
+    }
+    return { sums, spread: 0.1, kind: '' };
+  });
+  const { slope, slopeVariance, between } = estimateSpreads(graded, beliefSettings, 0.1);
+  expect(slope).toBeGreaterThan(0.7);
+  expect(between).toBeLessThan(0.2);
+  expect(slopeVariance).toBeLessThan(0.01);
+  expect(estimateSpreads([], beliefSettings, 0.1).slopeVariance).toBeCloseTo(beliefSettings.slopeError ** 2, 9);
 });

@@ -44,6 +44,22 @@ export interface Deviation {
   readonly error: number;
 }
 
+/** Expected gains of a template's requests by the router's gain r: `mean` + `slope` × r, and the variances that make their errors. */
+export interface Line {
+  readonly mean: number;
+  readonly slope: number;
+  /** The r at which the slope's error has no effect; null without grades. */
+  readonly center: number | null;
+  readonly variance: number;
+  readonly slopeVariance: number;
+}
+
+/** The expected gain of a request for which the router predicts `gain`. */
+export function deviationAt({ mean, slope, center, variance, slopeVariance }: Line, gain: number): Deviation {
+  const off = center === null ? 0 : gain - center;
+  return { mean: slope * gain + mean, error: Math.sqrt(variance + off * off * slopeVariance) };
+}
+
 /** Requests of a template in a window. */
 export interface Counted extends TemplateKey {
   count: number;
@@ -60,9 +76,17 @@ const mostShort = 2;
 /** With many templates, one grade per this many templates may wait for the next solution. */
 const templatesPerGrade = 100;
 
-/** A template's gain beyond slope × r: its own mean and variance, and its sensitivity to the means of the pair and its kind. */
+/** Standard errors that an apparent gain of the weak model must exceed to offset losses elsewhere. */
+const luck = 0.75;
+
+/**
+ * A template's gain: `mean` + `slope` × r, its own variance, and its sensitivity to the means of the pair and its kind. `center`: the mean r
+ * of its grades, around which the slope's error matters; null without grades.
+ */
 interface Posterior {
   readonly mean: number;
+  readonly slope: number;
+  readonly center: number | null;
   readonly own: number;
   readonly byKind: number;
 }
@@ -146,11 +170,16 @@ export class Beliefs {
 
   /** Expected gain of a request for which the router predicts `gain`, and its standard error. */
   expected(key: TemplateKey, gain: number): Deviation {
+    return deviationAt(this.line(key), gain);
+  }
+
+  /** Expected gains of all requests of one template. */
+  line(key: TemplateKey): Line {
     const solved = this.#solve();
-    const { mean, own, byKind } = this.#posterior(solved, key);
+    const { mean, slope, center, own, byKind } = this.#posterior(solved, key);
     const kind = kindOf(solved, key.kind);
     const variance = own + byKind * byKind * (kind.own + kind.byPair * kind.byPair * solved.pairVariance);
-    return { mean: solved.spreads.slope * gain + mean, error: Math.sqrt(variance) };
+    return { mean, slope, center, variance, slopeVariance: center === null ? 0 : solved.spreads.slopeVariance };
   }
 
   /** Expected level of the strong model. */
@@ -178,11 +207,13 @@ export class Beliefs {
     const solved = this.#solve();
     let mean = 0;
     let own = 0;
+    let off = 0;
     const byKind = new Map<string, number>();
     for (const key of counts) {
       const one = this.#posterior(solved, key);
-      const gain = solved.spreads.slope * key.gain + key.count * one.mean;
-      mean += gain > 0 ? gain : Math.min(0, gain + key.count * Math.sqrt(one.own));
+      const gain = one.slope * key.gain + key.count * one.mean;
+      if (one.center !== null) off += key.gain - key.count * one.center;
+      mean += gain > 0 ? gain : Math.min(0, gain + luck * key.count * Math.sqrt(one.own));
       own += key.count * key.count * one.own;
       byKind.set(key.kind, (byKind.get(key.kind) ?? 0) + key.count * one.byKind);
     }
@@ -192,7 +223,7 @@ export class Beliefs {
       own += count * count * kind.own;
       shared += count * kind.byPair;
     }
-    return { mean, error: Math.sqrt(own + shared * shared * solved.pairVariance) };
+    return { mean, error: Math.sqrt(own + shared * shared * solved.pairVariance + off * off * solved.spreads.slopeVariance) };
   }
 
   #stateOf({ template, kind, spread }: TemplateKey, time: number): TemplateState {
@@ -219,9 +250,12 @@ export class Beliefs {
     const above = kindOf(solved, this.templates.get(template)?.kind ?? kind).mean;
     const evidence = solved.evidence.get(template);
     const between = solved.spreads.template > 0 ? solved.spreads.template ** 2 : spread * spread * (this.settings.split?.template ?? 1);
-    if (evidence === undefined || evidence.variance === Infinity) return { mean: above, own: between, byKind: 1 };
+    const { slope, between: slopeBetween } = solved.spreads;
+    if (evidence === undefined || evidence.variance === Infinity)
+      return { mean: above, slope: slopeBetween, center: null, own: between, byKind: 1 };
     const byKind = evidence.variance / (evidence.variance + between);
-    return { mean: byKind * above + (1 - byKind) * evidence.estimate, own: byKind * between, byKind };
+    const prior = above + (slopeBetween - slope) * evidence.center;
+    return { mean: byKind * prior + (1 - byKind) * evidence.estimate, slope, center: evidence.center, own: byKind * between, byKind };
   }
 
   #solve(): Solved {
@@ -246,7 +280,7 @@ export class Beliefs {
         1 / (one.variance + (settings.split === undefined ? spreads.template ** 2 : spread * spread * settings.split.template));
       const found = byKind.get(kind) ?? { precision: 0, information: 0 };
       found.precision += weight;
-      found.information += weight * one.estimate;
+      found.information += weight * (one.estimate - (spreads.between - spreads.slope) * one.center);
       byKind.set(kind, found);
     }
     const between = spreads.kind ** 2;

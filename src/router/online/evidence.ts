@@ -54,9 +54,12 @@ export function addPair(sums: Sums, difference: number, gain: number, weight: nu
 export interface Spreads {
   /**
    * How much of the difference that the router predicts between two requests of a template is real: the slope of the difference on its
-   * gain.
+   * gain, and the variance of that estimate.
    */
   readonly slope: number;
+  readonly slopeVariance: number;
+  /** How much of the difference that it predicts between templates is real. A router may know the one and not the other. */
+  readonly between: number;
   /** Variance of the difference of two answers to one request, around its template's mean. */
   readonly pairNoise: number;
   /** Standard deviations: of templates around their kind, and of kinds around the pair. */
@@ -67,10 +70,11 @@ export interface Spreads {
   readonly levelVariance: number;
 }
 
-/** A template's own evidence on its gain beyond slope × r: an estimate and its variance; infinite without evidence. */
+/** A template's own evidence on its gain beyond slope × r: an estimate and its variance, infinite without evidence; and the mean r of it. */
 export interface Evidence {
   readonly estimate: number;
   readonly variance: number;
+  readonly center: number;
 }
 
 /** Weight of the pair's noise in the noise estimate of one template, in grades. */
@@ -85,14 +89,18 @@ export function noiseOf({ p0, px, pr, pxx, pxr, prr }: Sums, slope: number, pair
 }
 
 /** `noise`: variance of one unpaired grade. The template's level is marginalised out, leaving only the evidence on the gain. */
-export function evidenceOf(sums: Sums, { slope, pairNoise, level, levelVariance }: Spreads, noise: number): Evidence {
+export function evidenceOf(
+  sums: Sums,
+  { slope, pairNoise, level, levelVariance }: Omit<Spreads, 'slopeVariance' | 'between'>,
+  noise: number,
+): Evidence {
   const { s0, s1, w0, w1, wr, p0, px, pr } = sums;
   const byPair = p0 === 0 ? 0 : 1 / noiseOf(sums, slope, pairNoise);
   const aa = 1 / levelVariance + (s0 + w0) / noise;
   const a = level / levelVariance + (s1 + w1 + slope * wr) / noise;
   const ad = -w0 / noise;
   const precision = w0 / noise + p0 * byPair - (ad * ad) / aa;
-  if (precision <= 1e-9) return { estimate: 0, variance: Infinity };
+  if (precision <= 1e-9) return { estimate: 0, variance: Infinity, center: 0 };
   const information = -(w1 + slope * wr) / noise + (px - slope * pr) * byPair - (ad * a) / aa;
-  return { estimate: information / precision, variance: 1 / precision };
+  return { estimate: information / precision, variance: 1 / precision, center: (pr + wr) / (p0 + w0) };
 }

@@ -31,6 +31,7 @@ const gradeSchema = z.object({
       })
       .optional(),
     worth: z.number().optional(),
+    index: z.number().optional(),
     why: z.enum(['upgrade', 'probe', 'grades', 'prior']),
   }),
   model: z.string(),

@@ -23,7 +23,12 @@ test('beliefs are those of the joint Gaussian of a pair, its kinds, its template
   }));
   for (const { at, gain, strong, weak } of grades)
     beliefs.observe(keys[at]!, { arm: 'strong', gain, score: strong, against: weak, weight: 1, time: 0 });
-  const { slope, pairNoise, template, kind } = beliefs.spreads();
+  const { slope, slopeVariance, between, pairNoise, template, kind } = beliefs.spreads();
+  expect(between).not.toBeCloseTo(slope, 2);
+  const centers = keys.map((_, at) => {
+    const own = grades.filter((one) => one.at === at);
+    return own.reduce((sum, { gain }) => sum + gain, 0) / own.length;
+  });
   expect(template).toBeGreaterThan(0);
   // Unknowns: the pair's mean, two kinds', four templates'. Information form, dense.
   const size = 7;
@@ -38,14 +43,17 @@ test('beliefs are those of the joint Gaussian of a pair, its kinds, its template
   const unit = (...ones: [number, number][]): number[] => Array.from({ length: size }, (_, at) => ones.find(([i]) => i === at)?.[1] ?? 0);
   tie(unit([0, 1]), 0, 1 / 0.1 ** 2);
   for (const at of [0, 1]) tie(unit([0, -1], [1 + at, 1]), 0, 1 / kind ** 2);
-  for (const at of [0, 1, 2, 3]) tie(unit([at < 3 ? 1 : 2, -1], [3 + at, 1]), 0, 1 / template ** 2);
+  for (const at of [0, 1, 2, 3]) tie(unit([at < 3 ? 1 : 2, -1], [3 + at, 1]), (between - slope) * centers[at]!, 1 / template ** 2);
   for (const { at, gain, strong, weak } of grades)
     tie(unit([3 + at, 1]), strong - weak - slope * gain, 1 / noiseOf(beliefs.templates.get(`t${at}`)!.sums, slope, pairNoise));
   const covariance = inverted(precision);
   const mean = covariance.map((row) => row.reduce((sum, value, i) => sum + value * information[i]!, 0));
   for (const at of [0, 1, 2, 3]) {
     expect(beliefs.expected(keys[at]!, 0.2).mean).toBeCloseTo(0.2 * slope + mean[3 + at]!, 9);
-    expect(beliefs.expected(keys[at]!, 0.2).error).toBeCloseTo(Math.sqrt(covariance[3 + at]![3 + at]!), 9);
+    expect(beliefs.expected(keys[at]!, 0.2).error).toBeCloseTo(
+      Math.sqrt(covariance[3 + at]![3 + at]! + slopeVariance * (0.2 - centers[at]!) ** 2),
+      9,
+    );
   }
   const fresh = beliefs.expected({ template: 'new', kind: 'sums', spread: 0.1 }, 0);
   expect(fresh.mean).toBeCloseTo(mean[1]!, 9);
@@ -53,13 +61,15 @@ test('beliefs are those of the joint Gaussian of a pair, its kinds, its template
   expect(beliefs.expected({ template: 'new', kind: 'other', spread: 0.1 }, 0).mean).toBeCloseTo(mean[0]!, 9);
   const weights = unit([3, 10], [4, 5], [6, 2]);
   const variance = weights.reduce((sum, a, i) => sum + a * weights.reduce((inner, b, j) => inner + b * covariance[i]![j]!, 0), 0);
+  // All requests of graded templates share the slope's error.
+  const off = 3 - 10 * centers[0]! - 5 * centers[1]! - 2 * centers[3]!;
   expect(
     beliefs.total([
       { ...keys[0]!, count: 10, gain: 1 },
       { ...keys[1]!, count: 5, gain: 1 },
       { ...keys[3]!, count: 2, gain: 1 },
     ]).error,
-  ).toBeCloseTo(Math.sqrt(variance), 9);
+  ).toBeCloseTo(Math.sqrt(variance + slopeVariance * off * off), 9);
 });
 
 test('spreads are estimated from the grades: templates that differ are told from templates that do not', () => {
@@ -79,12 +89,18 @@ test('spreads are estimated from the grades: templates that differ are told from
   expect(spreadOf([0, 0.5, 0.1, 0.4, 0, 0.5])).toBeGreaterThan(0.12);
 });
 
-test('what may be luck pays for no loss elsewhere', () => {
+test('what may be luck pays for less loss elsewhere than what is certain', () => {
   const beliefs = new Beliefs(beliefSettings, 100);
   const lucky = { template: 'lucky', kind: '', spread: 0.1 };
   for (let i = 0; i < 8; i++) beliefs.observe(lucky, { arm: 'strong', gain: 0, score: i === 0 ? 0 : 1, against: 1, weight: 1, time: 0 });
-  expect(beliefs.expected(lucky, 0).mean).toBeLessThan(0);
-  expect(beliefs.total([{ ...lucky, count: 100, gain: 0 }]).mean).toBe(0);
+  const { mean, error } = beliefs.expected(lucky, 0);
+  expect(mean).toBeLessThan(0);
+  const few = beliefs.total([{ ...lucky, count: 100, gain: 0 }]).mean;
+  expect(few).toBeLessThanOrEqual(0);
+  expect(few).toBeGreaterThan(100 * mean + 50 * error);
+  for (let i = 0; i < 800; i++)
+    beliefs.observe(lucky, { arm: 'strong', gain: 0, score: i % 4 === 0 ? 0 : 1, against: 1, weight: 1, time: 0 });
+  expect(beliefs.total([{ ...lucky, count: 100, gain: 0 }]).mean).toBeLessThan(80 * beliefs.expected(lucky, 0).mean);
 });
 
 /** Gauss–Jordan. */
@@ -124,8 +140,8 @@ test('a router that has not seen the kind, or a pair without calibration, waits 
     return Array.from({ length: 300 }, () => learner.assessTemplate('w', 't', '0'.repeat(16), all, settings, 0).says).slice(-1);
   };
   expect(says({ known: true, calibrated: true }, 0)).toEqual(['weak']);
-  expect(says({ known: false, calibrated: true }, 10)).toEqual(['strong']);
-  expect(says({ known: false, calibrated: true }, 20)).toEqual(['weak']);
+  expect(says({ known: false, calibrated: true }, 4)).toEqual([null]);
+  expect(says({ known: false, calibrated: true }, 5)).toEqual(['weak']);
   expect(says({ known: true, calibrated: false }, 99)).toEqual([null]);
   expect(says({ known: true, calibrated: false }, 100)).toEqual(['weak']);
 });

@@ -1,5 +1,14 @@
 import { Account, addCount } from './account.ts';
-import { Beliefs, type BeliefSettings, type Counted, type Deviation, type TemplateKey, type TemplateState } from './beliefs.ts';
+import {
+  Beliefs,
+  deviationAt,
+  type BeliefSettings,
+  type Counted,
+  type Deviation,
+  type Line,
+  type TemplateKey,
+  type TemplateState,
+} from './beliefs.ts';
 import type { Arm, LearningMark } from './types.ts';
 
 /** Settings for routing one pair of models in one workspace by learnt grades. */
@@ -32,8 +41,12 @@ const ahead = 1_024;
 const mostAhead = 2.5;
 /** Share of the unused past loss that future requests may use. Past excess loss is made up for in full. */
 const credit = 0.5;
-/** How many standard errors an uncertain template is ranked lower among those of the same expected gain. */
-const caution = 0.3;
+/**
+ * How much later an uncertain request's turn comes among those of the same expected gain: by its own standard error, and by what its template
+ * adds to the error of the total, which grows with its share of the traffic and the square of its error, relative to the allowed loss.
+ */
+const caution = { own: 0.1, shared: 0.5 };
+const leastAllowed = 1e-4;
 
 /** Lower bound on the standard error of a template's gain: the spread of known tasks in cross-validation. */
 const leastSpread = 0.04;
@@ -43,11 +56,17 @@ export function spreadOf(uncertainty: number): number {
 }
 
 /** Grades of a template that replace a router that has not seen its kind; and that suffice to show that the strong model is needed. */
-const floorGrades = 20;
+const floorGrades = 5;
 const verdictGrades = 10;
 
 /** Grades that replace a calibration of the pair. */
 const calibrationGrades = 100;
+
+/**
+ * From which share of the threshold on a grade is worth less, and how fast its worth falls with the square of the distance in standard errors:
+ * grades are for the templates that go to the weak model or nearly do.
+ */
+const focus = { from: 0.6, sharpness: 1.5 };
 
 /** Bounds on the worth of grading a request, relative to the mean. */
 const leastWorth = 0.1;
@@ -77,6 +96,7 @@ interface Seen extends TemplateKey {
 export interface Choice {
   readonly expected: number;
   readonly spread: number;
+  readonly index: number;
   readonly threshold: number | null;
   readonly says: Arm | null;
   readonly why: LearningMark['why'];
@@ -95,6 +115,8 @@ export class PairRouter {
   #next = 0;
   #sinceComputed = 0;
   #threshold: number | null = null;
+  /** Allowed loss per request at the last computation, in scores. */
+  #allowed = leastAllowed;
   #stale = true;
   /** Expected loss that probes may still use, in scores. */
   #budget = 0;
@@ -138,12 +160,13 @@ export class PairRouter {
     const { mean: expected, error } = this.beliefs.expected(key, gain);
     const level = this.beliefs.level();
     const worth = this.#worth(key.template, expected, error, settings.maxLoss * level);
-    const told = { expected, spread: error, threshold: this.#threshold, worth };
+    const index = this.#index(key.template, { mean: expected, error });
+    const told = { expected, spread: error, index, threshold: this.#threshold, worth };
     this.#budget = Math.min(this.#budget + settings.maxLoss * settings.riskShare * level, 50 * settings.maxLoss * level);
     const early = this.#ring.length < windowLeast || (!calibrated && this.beliefs.grades < calibrationGrades);
     const probed = draw < settings.probeShare * worth;
     if (early && !probed) return { ...told, says: null, why: 'prior' };
-    const says = early ? null : this.#verdict(key, expected + caution * error, known, fixed);
+    const says = early ? null : this.#verdict(key, index, known, fixed);
     if (!probed) return { ...told, says, why: says === null ? 'prior' : 'grades' };
     // Half of the probes go to each model, so that both models' scores are known.
     const probe: Arm = draw < (settings.probeShare * worth) / 2 ? 'weak' : 'strong';
@@ -153,6 +176,12 @@ export class PairRouter {
       this.#budget -= cost;
     }
     return { ...told, says: probe, why: 'probe' };
+  }
+
+  /** The order in which requests are given to the weak model: the expected gain, raised for uncertainty. */
+  #index(template: string, { mean, error }: Deviation): number {
+    const share = (this.#shares.get(template) ?? 1) / this.#ring.length;
+    return mean + caution.own * error + (caution.shared * share * error * error) / this.#allowed;
   }
 
   /** Null, which is no verdict, if only the router's guess favours the strong model. */
@@ -178,8 +207,8 @@ export class PairRouter {
    * model or might.
    */
   #worth(template: string, expected: number, error: number, allowed: number): number {
-    const above = Math.max(0, expected - (this.#threshold ?? allowed)) / error;
-    const told = Math.sqrt(this.#shares.get(template) ?? 1) * error * Math.exp(-0.5 * above * above);
+    const above = Math.max(0, expected - focus.from * (this.#threshold ?? allowed)) / error;
+    const told = Math.sqrt(this.#shares.get(template) ?? 1) * error * Math.exp(-focus.sharpness * above * above);
     const weight = Math.min(256, Math.max(1, this.#ring.length));
     this.#meanTold += (told - this.#meanTold) / weight;
     if (this.#meanTold === 0) return 1;
@@ -191,10 +220,11 @@ export class PairRouter {
 
   /** Computes the threshold over the window, given the loss of earlier requests. */
   #compute(maxLoss: number): void {
+    const level = Math.max(0.05, this.beliefs.level());
+    this.#allowed = Math.max(leastAllowed, maxLoss * level);
     const ranked = this.#ranked();
     const past = this.#account.settle();
     const scale = ahead / ranked.length;
-    const level = Math.max(0.05, this.beliefs.level());
     const bound = z.least + z.more * Math.min(1, Math.abs(this.beliefs.pair().mean) / z.offBy);
     const keeps = (counts: ReadonlyMap<string, Counted>, most: number): boolean => {
       const { mean, error } = this.beliefs.total(counts.values());
@@ -220,14 +250,13 @@ export class PairRouter {
 
   /** The window in order of expected gain, lowest first, with uncertain ones ranked lower. Also counts it by template. */
   #ranked(): { readonly seen: Seen; readonly index: number }[] {
-    const beliefs = new Map<string, Deviation>();
-    const { slope } = this.beliefs.spreads();
+    const lines = new Map<string, Line>();
     this.#shares.clear();
+    for (const { template } of this.#ring) this.#shares.set(template, (this.#shares.get(template) ?? 0) + 1);
     const ranked = this.#ring.map((seen) => {
-      let one = beliefs.get(seen.template);
-      if (one === undefined) beliefs.set(seen.template, (one = this.beliefs.expected(seen, 0)));
-      this.#shares.set(seen.template, (this.#shares.get(seen.template) ?? 0) + 1);
-      return { seen, index: slope * seen.gain + one.mean + caution * one.error };
+      let line = lines.get(seen.template);
+      if (line === undefined) lines.set(seen.template, (line = this.beliefs.line(seen)));
+      return { seen, index: this.#index(seen.template, deviationAt(line, seen.gain)) };
     });
     return ranked.sort((a, b) => a.index - b.index);
   }

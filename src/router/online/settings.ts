@@ -20,8 +20,10 @@ export const beliefSettings: BeliefSettings = {
   level: 0.8,
   levelError: 0.15,
   levelSpread: 0.15,
-  slope: 0.8,
-  slopeError: 0.5,
+  slope: 0.5,
+  slopeError: 0.4,
+  between: 0.8,
+  betweenError: 0.5,
   kindSpread: 0.05,
   halfLifeMs: 14 * 86_400_000,
 };

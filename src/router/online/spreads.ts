@@ -10,9 +10,11 @@ export interface BeliefSettings {
   readonly level: number;
   readonly levelError: number;
   readonly levelSpread: number;
-  /** The slope of the true difference on the router's gain among requests of a template, and its standard error. */
+  /** The slope of the true difference on the router's gain, among requests of a template and between templates, and their standard errors. */
   readonly slope: number;
   readonly slopeError: number;
+  readonly between: number;
+  readonly betweenError: number;
   /** Spread of kinds of work beyond the router's gain. */
   readonly kindSpread: number;
   /** Half-life of a grade's weight, in ms. */
@@ -35,7 +37,7 @@ export interface Graded {
 /** Weight of the settings in the pair's noise, in grades. */
 const noisePrior = 20;
 /** Candidate values for a spread, as multiples of the prior; and the standard deviation of its logarithm before there are grades. */
-const multiples = [0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 3];
+const multiples = [0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4.5, 6];
 const logSpread = 0.8;
 /** A router's error on a template is partly shared by all templates of the pair; this share is the template's own. */
 const ownShare = 0.5;
@@ -54,7 +56,9 @@ export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings
   if (settings.split !== undefined)
     return {
       slope: settings.slope,
-      pairNoise: noiseAt(around, drawnSlope(around, settings), settings),
+      slopeVariance: 0,
+      between: settings.slope,
+      pairNoise: noiseAt(around, drawnSlope(around, settings).slope, settings),
       level,
       levelVariance,
       template: 0,
@@ -62,18 +66,19 @@ export function estimateSpreads(all: readonly Graded[], settings: BeliefSettings
     };
   let spread = 0;
   for (const one of templates) spread += (ownShare * one.spread) / templates.length;
-  const foundAt = (slope: number): Found[] => {
-    const at = { slope, pairNoise: noiseAt(around, slope, settings), level, levelVariance, template: spread, kind: settings.kindSpread };
-    return templates
-      .map(({ sums, kind }) => ({ kind, ...evidenceOf(sums, at, settings.noise) }))
-      .filter(({ variance }) => variance < Infinity);
-  };
-  const slope = slopeOf(around, settings, (at, multiple) =>
-    marginal(foundAt(at), (multiple * spread) ** 2, settings.kindSpread ** 2, pairError * pairError),
+  const { slope, slopeVariance } = drawnSlope(around, settings);
+  const at = { slope, pairNoise: noiseAt(around, slope, settings), level, levelVariance, template: spread, kind: settings.kindSpread };
+  const evidence = templates
+    .map(({ sums, kind }) => ({ kind, ...evidenceOf(sums, at, settings.noise) }))
+    .filter(({ variance }) => variance < Infinity);
+  const foundAt = (between: number): Found[] =>
+    evidence.map(({ kind, estimate, variance, center }) => ({ kind, estimate: estimate - (between - slope) * center, variance }));
+  const between = betweenOf(settings, (value, multiple) =>
+    marginal(foundAt(value), (multiple * spread) ** 2, settings.kindSpread ** 2, pairError * pairError),
   );
-  const fixed = { slope, pairNoise: noiseAt(around, slope, settings), level, levelVariance };
+  const fixed = { slope, slopeVariance, between, pairNoise: at.pairNoise, level, levelVariance };
   if (templates.length === 0) return { ...fixed, template: 0, kind: settings.kindSpread };
-  const found = foundAt(slope);
+  const found = foundAt(between);
   let total = 0;
   let template = 0;
   let kind = 0;
@@ -150,39 +155,38 @@ function noiseAt({ xx, xr, rr, free }: Within, slope: number, { pairNoise }: Bel
   return (Math.max(0, xx - 2 * slope * xr + slope * slope * rr) + noisePrior * pairNoise) / (free + noisePrior);
 }
 
-/** The slope from differences within templates alone, shrunk to its prior. */
-function drawnSlope({ xr, rr, noise }: Within, { slope, slopeError }: BeliefSettings): number {
-  const drawn = noise / slopeError ** 2;
-  return Math.min(slopes.at(-1)!, Math.max(0, (xr + drawn * slope) / (rr + drawn)));
-}
-
-/** Candidate slopes; and candidate spreads of templates, as multiples of the prior, to weigh each slope under. */
-const slopes = [0, 0.25, 0.5, 0.75, 1, 1.4];
-const roughMultiples = [0.4, 1.2];
-
-/**
- * The slope from differences within and between templates. A router that orders requests of a template well but templates badly would
- * otherwise make templates look further apart than they are, and luck look like merit. `between`: log likelihood of the templates' means at
- * a slope and a multiple of the assumed spread.
- */
-function slopeOf(
+/** The slope from differences within templates, shrunk to its prior, and its variance. */
+function drawnSlope(
   { xr, rr, noise }: Within,
   { slope, slopeError }: BeliefSettings,
-  between: (slope: number, multiple: number) => number,
-): number {
-  const logs = slopes.map((at) => {
-    const inside = (2 * at * xr - at * at * rr) / (2 * noise) - (at - slope) ** 2 / (2 * slopeError ** 2);
-    const outside = roughMultiples.map((multiple) => between(at, multiple) - Math.log(multiple) ** 2 / (2 * logSpread ** 2));
-    const most = Math.max(...outside);
-    return inside + most + Math.log(outside.reduce((sum, log) => sum + Math.exp(log - most), 0));
+): { readonly slope: number; readonly slopeVariance: number } {
+  const drawn = noise / slopeError ** 2;
+  return { slope: Math.min(mostSlope, Math.max(0, (xr + drawn * slope) / (rr + drawn))), slopeVariance: noise / (rr + drawn) };
+}
+
+const mostSlope = 1.4;
+/** Candidate slopes between templates; and candidate spreads of templates, as multiples of the prior, to weigh each slope under. */
+const betweens = [0, 0.25, 0.5, 0.75, 1, 1.4];
+const roughMultiples = [0.4, 1.2, 3];
+
+/**
+ * The slope from differences between templates: the mean over a grid, weighted by likelihood. A router that places templates badly would
+ * otherwise make templates look further apart than they are, and luck look like merit. `log`: log likelihood of the templates' means at a
+ * slope and a multiple of the assumed spread.
+ */
+function betweenOf({ between, betweenError }: BeliefSettings, log: (slope: number, multiple: number) => number): number {
+  const logs = betweens.map((at) => {
+    const weighed = roughMultiples.map((multiple) => log(at, multiple) - Math.log(multiple) ** 2 / (2 * logSpread ** 2));
+    const most = Math.max(...weighed);
+    return most + Math.log(weighed.reduce((sum, one) => sum + Math.exp(one - most), 0)) - (at - between) ** 2 / (2 * betweenError ** 2);
   });
   const best = Math.max(...logs);
   let total = 0;
   let sum = 0;
-  for (const [at, log] of logs.entries()) {
-    const weight = Math.exp(log - best);
+  for (const [at, one] of logs.entries()) {
+    const weight = Math.exp(one - best);
     total += weight;
-    sum += weight * slopes[at]!;
+    sum += weight * betweens[at]!;
   }
   return sum / total;
 }

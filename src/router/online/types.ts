@@ -30,7 +30,9 @@ export interface LearningMark {
   /** Expected gain after the grades so far, and its standard error; null without a pair. */
   readonly expected: number | null;
   readonly spread: number | null;
-  /** Expected gains up to this go to the weak model; null if none do, or without a pair. */
+  /** What the threshold is compared with: the expected gain, raised for its uncertainty; absent without a pair. */
+  readonly index?: number | undefined;
+  /** Requests with an index up to this go to the weak model; null if none do, or without a pair. */
   readonly threshold: number | null;
   /** Learning's verdict; null if none, and the request is routed without it. */
   readonly says: Arm | null;
