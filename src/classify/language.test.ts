@@ -26,6 +26,7 @@ describe('the language of a prompt', () => {
     ['pl', 'Jak napisać list do urzędu?'],
     ['es', '¿Dónde está la biblioteca?'],
     ['ja', 'この文を直して'],
+    ['hi', 'mera phone hang ho raha hai, kya karu'],
     ['und', 'Falcon KPI Q3'],
   ])('is %s for %s', (tag, text) => {
     expect(language(text)).toBe(tag);

@@ -31,6 +31,11 @@ const common: readonly (readonly [string, string])[] = [
   ],
   ['pt', 'um uma que de da dos das em na para com não é como por meu minha se eu mais isso ao qual você foi e o os ou está pra pro nos'],
   ['pl', 'w na z nie się jak co jest że dla czy od mi ma mam za przez jaki jaka jakie mój moja tego jej ale już być oraz aby'],
+  // Hindi in Latin letters.
+  [
+    'hi',
+    'hai hain kya kaise nahi nahin mein mujhe mera meri mere kar karo karna karu batao kyu kyun hota hoti raha rahe rahi tha bhi aur yeh ka ki ke ko kitne kitni wala gaya diya liye likho chahiye',
+  ],
   [
     'tr',
     've bir bu için ne mi mı mu mü nasıl ile da de çok var yok olan gibi daha bana ama şu kaç ben hangi kadar neden misin değil her o',
