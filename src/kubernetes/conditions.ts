@@ -3,16 +3,7 @@ import { apiFailure, apiStatus } from './client.ts';
 import { conflictCodes } from './compose.ts';
 import { llmPolicies } from './policy-kinds.ts';
 import { renderObjectProblems } from './problems.ts';
-import type { StatusSource } from './policy-status.ts';
-
-/** How far a policy has come, as the replica with the newest view saw it. */
-export interface Rollout {
-  /** Hash of that replica's policy. */
-  readonly hash: string;
-  /** `2/2`: how many of the live replicas have it. */
-  readonly replicas: string;
-  readonly everywhere: boolean;
-}
+import type { Rollout, StatusSource } from './policy-status.ts';
 
 /** One of `status.conditions`, without the time at which it changed. */
 interface Condition {

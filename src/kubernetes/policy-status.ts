@@ -3,7 +3,15 @@ import { CoreV1Api, type KubeConfig, type V1ConfigMap } from '@kubernetes/client
 import type { PolicySourceState } from '../policy/types.ts';
 import { apiFailure, apiStatus } from './client.ts';
 import { policyObjectId, newerVersion, type PolicyObject } from './compose.ts';
-import type { Rollout } from './conditions.ts';
+
+/** How far a policy has come, as the replica with the newest view saw it. */
+export interface Rollout {
+  /** Hash of that replica's policy. */
+  readonly hash: string;
+  /** `2/2`: how many of the live replicas have it. */
+  readonly replicas: string;
+  readonly everywhere: boolean;
+}
 
 export type StatusSource = PolicySourceState & { readonly object: PolicyObject };
 
