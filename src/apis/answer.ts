@@ -25,7 +25,11 @@ function asBuffer(chunk: Uint8Array): Buffer {
   return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
+const plain: Billed = { service: null, beyond: [] };
+
 function billedOf({ service, beyond, calls }: AnswerFacts): Billed {
+  // Most answers say nothing about their price besides their usage.
+  if (service === null && beyond.size === 0 && calls === undefined) return plain;
   return { service, beyond: [...beyond], ...(calls === undefined ? {} : { calls }) };
 }
 
@@ -43,16 +47,24 @@ function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: 
     else if (facts.usage !== null) usageUnknown = 'unreadable';
     else usageUnknown = head.usageNotAsked ? 'stream-not-asked' : 'not-sent';
   }
-  return {
+  const answer: { -readonly [K in keyof Answer]: Answer[K] } = {
     usage: final ? usage : null,
     usageUnknown,
-    ...(stream && !final && head.status < 400 && facts.errorType === null ? { seen: seenOf(head.api, facts, usage) } : {}),
     model: facts.model,
     id: facts.id,
     finishReason: facts.finishReason,
     complete,
     errorType: facts.errorType ?? (head.status >= 400 ? `http_${head.status}` : null),
   };
+  if (stream && !final && head.status < 400 && facts.errorType === null) answer.seen = seenOf(head.api, facts, usage);
+  return answer;
+}
+
+/** The first byte that is no white space. */
+function firstByte(bytes: Buffer): number | undefined {
+  let at = 0;
+  while (at < bytes.length && bytes[at]! <= 0x20) at++;
+  return bytes[at];
 }
 
 class SseReader implements AnswerReader {
@@ -95,7 +107,7 @@ class JsonReader implements AnswerReader {
 
   push(chunk: Uint8Array): boolean {
     const bytes = asBuffer(chunk);
-    const first = this.#started ? undefined : bytes.find((byte) => byte > 0x20);
+    const first = this.#started ? undefined : firstByte(bytes);
     if (first !== undefined) {
       this.#started = true;
       if (first === 0x5b && apis[this.#head.api].answer.arrayStreams) {

@@ -52,8 +52,10 @@ export function classifyRequest(
   let sum = 0;
   for (const signal of signals) sum += signal.share;
   const score = Math.round(Math.min(1, Math.max(0, sum)) * 1e4) / 1e4;
+  const { tier, unsure } = tierBy(score, exchange.promptTokens, thresholds);
   return {
-    ...tierBy(score, exchange.promptTokens, thresholds),
+    tier,
+    unsure,
     score,
     confidence: confidenceOf(score, text, thresholds),
     task: taskOf(exchange, text),
@@ -140,25 +142,31 @@ function confirms(words: readonly string[]): boolean {
 }
 
 function requestSignals(exchange: ParsedRequest, signals: Signal[]): void {
-  const add = (name: string, value: Signal['value'], share: number): void => {
-    if (share !== 0) signals.push({ name, value, share });
-  };
-  const counted = (
-    name: string,
-    count: number,
-    { first, each, most }: { readonly first: number; readonly each: number; readonly most: number },
-  ): void => {
-    if (count > 0) add(name, count, Math.min(most, first + each * (count - 1)));
-  };
-  counted('tools', exchange.tools, requestWeights.tools);
-  counted('images', exchange.images, requestWeights.image);
-  counted('audio', exchange.audioInputs, requestWeights.audio);
-  counted('files', exchange.files, requestWeights.file);
-  if (exchange.jsonOutput === 'schema') add('jsonSchema', true, requestWeights.jsonSchema);
-  if (exchange.userTurns > 1)
-    add('depth', exchange.userTurns, Math.min(requestWeights.depth.most, requestWeights.depth.each * (exchange.userTurns - 1)));
-  if (exchange.lastIsToolResult) add('toolResult', true, requestWeights.toolResult);
-  if (exchange.reasoning !== null) add('reasoning', exchange.reasoning, reasoningShare(exchange.reasoning));
+  addCounted(signals, 'tools', exchange.tools, requestWeights.tools);
+  addCounted(signals, 'images', exchange.images, requestWeights.image);
+  addCounted(signals, 'audio', exchange.audioInputs, requestWeights.audio);
+  addCounted(signals, 'files', exchange.files, requestWeights.file);
+  if (exchange.jsonOutput === 'schema') addSignal(signals, 'jsonSchema', true, requestWeights.jsonSchema);
+  if (exchange.userTurns > 1) {
+    const { most, each } = requestWeights.depth;
+    addSignal(signals, 'depth', exchange.userTurns, Math.min(most, each * (exchange.userTurns - 1)));
+  }
+  if (exchange.lastIsToolResult) addSignal(signals, 'toolResult', true, requestWeights.toolResult);
+  if (exchange.reasoning !== null) addSignal(signals, 'reasoning', exchange.reasoning, reasoningShare(exchange.reasoning));
+}
+
+interface CountWeights {
+  readonly first: number;
+  readonly each: number;
+  readonly most: number;
+}
+
+function addCounted(signals: Signal[], name: string, count: number, { first, each, most }: CountWeights): void {
+  if (count > 0) addSignal(signals, name, count, Math.min(most, first + each * (count - 1)));
+}
+
+function addSignal(signals: Signal[], name: string, value: Signal['value'], share: number): void {
+  if (share !== 0) signals.push({ name, value, share });
 }
 
 function reasoningShare(effort: string): number {

@@ -1,6 +1,6 @@
 import { memberOf, readContent, readMessages, readTools } from '../common/content.ts';
 import { limits } from '../../lib/limits.ts';
-import type { Draft, DraftTurn } from '../scan/draft.ts';
+import { DraftTurn, type Draft } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
 /** Reads one member of a messages or count_tokens body. */
@@ -17,7 +17,7 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       readPlaces(draft);
       return;
     case 'system': {
-      const turn: DraftTurn = { role: 'system', spans: [] };
+      const turn = new DraftTurn('system');
       readContent(cursor, draft, turn, new Set());
       draft.turns.unshift(turn);
       return;

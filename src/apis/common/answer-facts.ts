@@ -24,24 +24,37 @@ export class AnswerFacts {
    * memory alive.
    */
   sample: Buffer | null = null;
-  readonly sampleEnds: number[] = [];
-  /** What is billed and not counted. */
-  readonly beyond = new Set<string>();
+  #sampleEnds: number[] | null = null;
+  #beyond: Set<string> | null = null;
   /** What the provider bills per call or unit, and how often it was used. */
   calls: Record<string, number> | undefined;
 
+  get sampleEnds(): readonly number[] {
+    return this.#sampleEnds ?? nothing;
+  }
+
+  /** What is billed and not counted. */
+  get beyond(): ReadonlySet<string> {
+    return this.#beyond ?? nothingBeyond;
+  }
+
+  addBeyond(name: string): void {
+    (this.#beyond ??= new Set<string>()).add(name);
+  }
+
   addEvent(data: Buffer): void {
     this.eventBytes += data.length;
-    const from = this.sampleEnds.at(-1) ?? 0;
-    if (this.sampleEnds.length >= limits.sampledEvents || from + data.length > limits.sampledEventBytes) return;
+    const ends = (this.#sampleEnds ??= []);
+    const from = ends.at(-1) ?? 0;
+    if (ends.length >= limits.sampledEvents || from + data.length > limits.sampledEventBytes) return;
     this.sample ??= Buffer.allocUnsafeSlow(limits.sampledEventBytes);
     data.copy(this.sample, from);
-    this.sampleEnds.push(from + data.length);
+    ends.push(from + data.length);
   }
 
   addService(name: unknown): void {
     // `scale` is purchased in advance, at a separate price.
-    if (typeof name === 'string') this.service = serviceOf(name.slice(0, 64), { push: (tier) => this.beyond.add(tier) }) ?? this.service;
+    if (typeof name === 'string') this.service = serviceOf(name.slice(0, 64), { push: (tier) => this.addBeyond(tier) }) ?? this.service;
   }
 
   addCalls(name: string, times = 1): void {
@@ -82,6 +95,9 @@ export class AnswerFacts {
     this.errorType = 'unnamed';
   }
 }
+
+const nothing: readonly never[] = [];
+const nothingBeyond: ReadonlySet<string> = new Set();
 
 export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -143,7 +159,7 @@ const paidCalls: ReadonlySet<string> = new Set([
 export function addCall(type: unknown, action: unknown, facts: AnswerFacts): void {
   if (typeof type !== 'string' || !paidCalls.has(type)) return;
   // Only searches are documented as billed; opening a page, or looking for something in it, may be.
-  if (type === 'web_search_call' && typeof action === 'string' && action !== 'search') facts.beyond.add(`${type} ${action.slice(0, 32)}`);
+  if (type === 'web_search_call' && typeof action === 'string' && action !== 'search') facts.addBeyond(`${type} ${action.slice(0, 32)}`);
   else facts.addCalls(type);
 }
 
@@ -154,57 +170,58 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
   const cursor = new JsonCursor(body);
   try {
     if (!cursor.isObject()) return false;
-    cursor.object((key) => {
-      switch (key) {
-        case 'usage':
-        case 'usageMetadata':
-          facts.addUsage(JSON.parse(cursor.raw().toString('utf8')));
-          return;
-        case 'id':
-        case 'responseId':
-          facts.id = text(cursor.stringOrNull()) ?? facts.id;
-          return;
-        case 'model':
-        case 'modelVersion':
-          facts.model = text(cursor.stringOrNull()) ?? facts.model;
-          return;
-        case 'meta':
-          metaOf(JSON.parse(cursor.raw().toString('utf8')), facts);
-          return;
-        case 'tool_usage':
-          toolUsage(JSON.parse(cursor.raw().toString('utf8')), facts);
-          return;
-        case 'service_tier':
-          facts.addService(cursor.stringOrNull());
-          return;
-        case 'output':
-          outputOf(cursor, facts);
-          return;
-        case 'stop_reason':
-        case 'finish_reason':
-        case 'status':
-          facts.finishReason = text(cursor.stringOrNull()) ?? facts.finishReason;
-          return;
-        case 'error': {
-          const raw = cursor.raw();
-          if (raw.length <= limits.sseEventBytes) facts.addError(JSON.parse(raw.toString('utf8')));
-          else facts.addError({});
-          return;
-        }
-        case 'choices':
-        case 'candidates':
-          finishOf(cursor, facts);
-          return;
-        default:
-          cursor.skip();
-      }
-    });
+    cursor.object(answerMember, facts);
     cursor.finish();
     facts.terminal = true;
     return true;
   } catch (error) {
     if (error instanceof ScanError || error instanceof SyntaxError) return false;
     throw error;
+  }
+}
+
+function answerMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void {
+  switch (key) {
+    case 'usage':
+    case 'usageMetadata':
+      facts.addUsage(cursor.parsed());
+      return;
+    case 'id':
+    case 'responseId':
+      facts.id = text(cursor.stringOrNull()) ?? facts.id;
+      return;
+    case 'model':
+    case 'modelVersion':
+      facts.model = text(cursor.nameOrNull()) ?? facts.model;
+      return;
+    case 'meta':
+      metaOf(cursor.parsed(), facts);
+      return;
+    case 'tool_usage':
+      toolUsage(cursor.parsed(), facts);
+      return;
+    case 'service_tier':
+      facts.addService(cursor.nameOrNull());
+      return;
+    case 'output':
+      outputOf(cursor, facts);
+      return;
+    case 'stop_reason':
+    case 'finish_reason':
+    case 'status':
+      facts.finishReason = text(cursor.nameOrNull()) ?? facts.finishReason;
+      return;
+    case 'error': {
+      const raw = cursor.raw();
+      facts.addError(raw.length <= limits.sseEventBytes ? JSON.parse(raw.toString('utf8')) : {});
+      return;
+    }
+    case 'choices':
+    case 'candidates':
+      finishOf(cursor, facts);
+      return;
+    default:
+      cursor.skip();
   }
 }
 
@@ -244,7 +261,7 @@ export function toolUsage(said: unknown, facts: AnswerFacts): void {
   if (!isObject(said)) return;
   for (const [tool, counts] of Object.entries(said))
     if (isObject(counts) && tool !== 'web_search' && Object.values(counts).some((one) => typeof one === 'number' && one > 0))
-      facts.beyond.add(tool.slice(0, 64));
+      facts.addBeyond(tool.slice(0, 64));
 }
 
 function finishOf(cursor: JsonCursor, facts: AnswerFacts): void {
@@ -252,17 +269,18 @@ function finishOf(cursor: JsonCursor, facts: AnswerFacts): void {
     cursor.skip();
     return;
   }
-  cursor.array(() => {
-    if (!cursor.isObject()) {
-      cursor.skip();
-      return;
-    }
-    cursor.object((key) => {
-      if (key === 'finish_reason' || key === 'finishReason') facts.finishReason = cursor.stringOrNull() ?? facts.finishReason;
-      else if (key === 'groundingMetadata') {
-        if (cursor.isObject()) facts.setCalls('grounding', 1);
-        cursor.skip();
-      } else cursor.skip();
-    });
-  });
+  cursor.array(choiceOf, facts);
+}
+
+function choiceOf(_index: number, cursor: JsonCursor, facts: AnswerFacts): void {
+  if (cursor.isObject()) cursor.object(choiceMember, facts);
+  else cursor.skip();
+}
+
+function choiceMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void {
+  if (key === 'finish_reason' || key === 'finishReason') facts.finishReason = cursor.nameOrNull() ?? facts.finishReason;
+  else if (key === 'groundingMetadata') {
+    if (cursor.isObject()) facts.setCalls('grounding', 1);
+    cursor.skip();
+  } else cursor.skip();
 }

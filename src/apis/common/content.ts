@@ -1,4 +1,4 @@
-import type { Draft, Role, DraftTurn } from '../scan/draft.ts';
+import { DraftTurn, type Draft, type Role } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
 /** Content part types by kind (OpenAI, Anthropic). */
@@ -100,6 +100,13 @@ export function noteInput(draft: Draft, type: string): void {
 /** Part types of the message being read: reading is synchronous, so all requests share the set. */
 const seenTypes = new Set<string>();
 
+/** What the members of a list of messages are read into. */
+interface MessageReading {
+  readonly draft: Draft;
+  readonly noted: ((draft: Draft, type: string) => void) | undefined;
+  turn: DraftTurn;
+}
+
 /**
  * Reads an array of `{role, content}` messages. A user message with only tool results is a tool's turn. `noted` is called with the type of
  * each item that has one.
@@ -109,29 +116,33 @@ export function readMessages(cursor: JsonCursor, draft: Draft, noted?: (draft: D
     cursor.skip();
     return;
   }
-  cursor.array(() => {
-    if (!cursor.isObject()) {
-      cursor.skip();
-      return;
-    }
-    const turn: DraftTurn = { role: 'user', spans: [] };
-    seenTypes.clear();
-    const seen = seenTypes;
-    cursor.object((key) => {
-      if (key === 'role') turn.role = roleOf(cursor.stringOrNull());
-      else if (key === 'content') readContent(cursor, draft, turn, seen);
-      else if (key === 'type') {
-        // Responses API items that are not messages.
-        const type = cursor.stringOrNull();
-        if (type === 'function_call_output') turn.role = 'tool';
-        else if (type === 'function_call' || type === 'reasoning') turn.role = 'assistant';
-        if (type !== null) noted?.(draft, type);
-      } else if (key === 'output' && cursor.isString()) draft.text(cursor, turn);
-      else cursor.skip();
-    });
-    if (turn.role === 'user' && seen.has('tool_result') && !seen.has('text')) turn.role = 'tool';
-    draft.turns.push(turn);
-  });
+  cursor.array(readMessage, { draft, noted, turn: new DraftTurn('user') });
+}
+
+function readMessage(_index: number, cursor: JsonCursor, reading: MessageReading): void {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  const turn = new DraftTurn('user');
+  reading.turn = turn;
+  seenTypes.clear();
+  cursor.object(readMessageMember, reading);
+  if (turn.role === 'user' && seenTypes.has('tool_result') && !seenTypes.has('text')) turn.role = 'tool';
+  reading.draft.turns.push(turn);
+}
+
+function readMessageMember(key: string, cursor: JsonCursor, { draft, noted, turn }: MessageReading): void {
+  if (key === 'role') turn.role = roleOf(cursor.nameOrNull());
+  else if (key === 'content') readContent(cursor, draft, turn, seenTypes);
+  else if (key === 'type') {
+    // Responses API items that are not messages.
+    const type = cursor.stringOrNull();
+    if (type === 'function_call_output') turn.role = 'tool';
+    else if (type === 'function_call' || type === 'reasoning') turn.role = 'assistant';
+    if (type !== null) noted?.(draft, type);
+  } else if (key === 'output' && cursor.isString()) draft.text(cursor, turn);
+  else cursor.skip();
 }
 
 /** Counts the elements of a `tools` array; the name is in the definition or in its `function`. */

@@ -1,6 +1,6 @@
 import { roleOf } from '../common/content.ts';
 import { limits } from '../../lib/limits.ts';
-import type { Draft, DraftTurn } from '../scan/draft.ts';
+import { DraftTurn, type Draft } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
 /** Reads one member of a generateContent body. Google accepts camelCase and snake_case alike. */
@@ -41,7 +41,7 @@ function camel(key: string): string {
 }
 
 function readTurn(cursor: JsonCursor, draft: Draft, role: DraftTurn['role']): void {
-  const turn: DraftTurn = { role, spans: [] };
+  const turn = new DraftTurn(role);
   if (cursor.isString()) {
     draft.text(cursor, turn);
   } else if (cursor.isObject()) {

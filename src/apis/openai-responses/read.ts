@@ -1,6 +1,6 @@
 import { memberOf, noteInput, readMessages } from '../common/content.ts';
 import { common, jsonOutputOf, plainText, readEffort } from '../openai/read.ts';
-import type { Draft, DraftTurn } from '../scan/draft.ts';
+import { DraftTurn, type Draft } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
 /** Reads `reasoning` of a Responses body; members beside the effort are parameters of their own. */
@@ -18,7 +18,7 @@ export function openaiResponses(cursor: JsonCursor, draft: Draft, key: string): 
     if (cursor.isString()) plainText(cursor, draft);
     else readMessages(cursor, draft, noteInput);
   } else if (key === 'instructions' && cursor.isString()) {
-    const turn: DraftTurn = { role: 'system', spans: [] };
+    const turn = new DraftTurn('system');
     draft.text(cursor, turn);
     draft.turns.unshift(turn);
   } else if (key === 'text' && cursor.isObject()) {

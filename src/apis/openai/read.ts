@@ -1,6 +1,6 @@
 import { readContent, readTools } from '../common/content.ts';
 import { limits } from '../../lib/limits.ts';
-import type { Draft, DraftTurn } from '../scan/draft.ts';
+import { DraftTurn, type Draft } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 import type { JsonOutput } from '../types.ts';
 
@@ -83,7 +83,7 @@ export function openaiPrompt(cursor: JsonCursor, draft: Draft, key: string): voi
 
 /** Reads a standalone text as a user turn. */
 export function plainText(cursor: JsonCursor, draft: Draft): void {
-  const turn: DraftTurn = { role: 'user', spans: [] };
+  const turn = new DraftTurn('user');
   readContent(cursor, draft, turn, new Set());
   draft.turns.push(turn);
 }

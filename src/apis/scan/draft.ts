@@ -9,9 +9,22 @@ type PathModel = ParsedRequest['pathModel'];
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
 /** One message's text parts as offsets into the body: [start, end, escaped] for each part. Decoded only when needed. */
-export interface DraftTurn {
+export class DraftTurn {
   role: Role;
-  readonly spans: number[];
+  spans: readonly number[] = none;
+
+  constructor(role: Role) {
+    this.role = role;
+  }
+}
+
+const none: readonly never[] = [];
+
+/** Adds to a list that may be the shared empty one: most lists get no or one entry, and a list that grows takes room for seventeen. */
+function added<T>(list: readonly T[], item: T): readonly T[] {
+  if (list.length === 0) return [item];
+  (list as T[]).push(item);
+  return list;
 }
 
 /** Flat token estimates for parts that are not text; see `docs/dialects.md` for their sources. */
@@ -24,16 +37,16 @@ const messageTokens = 4;
 export class Draft {
   model: string | null = null;
   modelUnreadable = false;
-  readonly modelSpans: Span[] = [];
-  readonly otherModels: string[] = [];
+  modelSpans: readonly Span[] = none;
+  otherModels: readonly string[] = none;
   stream = false;
   readonly turns: DraftTurn[] = [];
   textBytes = 0;
   tools = 0;
   #asideBytes = 0;
   /** Positions of tool definitions and other texts outside turns, in the layout of a turn's spans, up to the bound. */
-  readonly #asides: number[] = [];
-  readonly toolNames: string[] = [];
+  #asides: number[] | null = null;
+  toolNames: readonly string[] = none;
   images = 0;
   audioInputs = 0;
   files = 0;
@@ -47,7 +60,7 @@ export class Draft {
   streamOptions: Span | null = null;
   session: string | null = null;
   user: string | null = null;
-  readonly parameters: Parameter[] = [];
+  parameters: readonly Parameter[] = none;
   /** The type that the API gives to the app's own functions. */
   ownTools: 'function' | 'custom' = 'function';
   limitKey: Span | null = null;
@@ -55,10 +68,10 @@ export class Draft {
 
   /** Notes a parameter that some models refuse; beyond the bound, only notes that there are more. */
   parameter(name: string, value: ParameterValue): void {
-    const { parameters } = this;
-    if (parameters.length < limits.parameters - 1)
-      parameters.push({ name, value: typeof value === 'string' && value.length > limits.parameterUnits ? null : value });
-    else if (parameters.length < limits.parameters) parameters.push(moreParameters);
+    const { length } = this.parameters;
+    if (length >= limits.parameters) return;
+    const kept = typeof value === 'string' && value.length > limits.parameterUnits ? null : value;
+    this.parameters = added(this.parameters, length < limits.parameters - 1 ? { name, value: kept } : moreParameters);
   }
 
   /** Reads the next value as a parameter's value. */
@@ -88,16 +101,15 @@ export class Draft {
     // The last one counts, as in parsers; all are rewritten.
     if (!cursor.isString()) {
       cursor.skip();
-      this.modelSpans.push({ start, end: cursor.at });
+      this.modelSpans = added(this.modelSpans, { start, end: cursor.at });
       this.modelUnreadable = true;
       return;
     }
     const token = cursor.stringToken();
     const span = { start: token.start - 1, end: token.end + 1 };
-    this.modelSpans.push(span);
+    this.modelSpans = added(this.modelSpans, span);
     this.modelUnreadable = token.end - token.start > limits.modelBytes || token.end === token.start;
-    if (this.modelUnreadable) return;
-    this.model = JSON.parse(cursor.bytes.toString('utf8', span.start, span.end)) as string;
+    if (!this.modelUnreadable) this.model = cursor.lastText();
   }
 
   /** Notes the models in the next value, which is read again afterwards. */
@@ -107,13 +119,18 @@ export class Draft {
     const raw = cursor.raw();
     cursor.at = at;
     cursor.gaps = gaps;
-    if (raw.length <= mostModelBytes) namesIn(JSON.parse(raw.toString('utf8')), this.otherModels);
+    if (raw.length > mostModelBytes) return;
+    const found = [...this.otherModels];
+    namesIn(JSON.parse(raw.toString('utf8')), found);
+    this.otherModels = found;
   }
 
   /** Reads a string value as a text part of `turn`. */
   text(cursor: JsonCursor, turn: DraftTurn): void {
     const token = cursor.stringToken();
-    turn.spans.push(token.start, token.end, token.escaped ? 1 : 0);
+    const escaped = token.escaped ? 1 : 0;
+    if (turn.spans.length === 0) turn.spans = [token.start, token.end, escaped];
+    else (turn.spans as number[]).push(token.start, token.end, escaped);
     this.textBytes += token.end - token.start;
   }
 
@@ -128,7 +145,8 @@ export class Draft {
   /** Notes skipped bytes that the model reads in full. */
   aside(start: number, end: number): void {
     this.#asideBytes += end - start;
-    if (this.#asides.length < 3 * limits.tokenAsides) this.#asides.push(start, end, 1);
+    if (this.#asides === null) this.#asides = [start, end, 1];
+    else if (this.#asides.length < 3 * limits.tokenAsides) this.#asides.push(start, end, 1);
   }
 
   /** Reads a string that names the conversation; a name that was already read is kept. */
@@ -170,7 +188,7 @@ export class Draft {
     const name = nameOf(cursor);
     this.tools++;
     this.aside(start, cursor.at);
-    if (name !== null && this.toolNames.length < limits.toolNames) this.toolNames.push(name);
+    if (name !== null && this.toolNames.length < limits.toolNames) this.toolNames = added(this.toolNames, name);
   }
 
   /** `pathModel` takes precedence over a model in the body. Returns the reason if there is no readable model. */
@@ -180,33 +198,34 @@ export class Draft {
     if (model === null) return 'no-model';
     let lastUser = this.turns.length - 1;
     while (lastUser >= 0 && this.turns[lastUser]!.role !== 'user') lastUser--;
-    const system = new TextJoin(body);
-    const context = new TextJoin(body);
-    const user = new TextJoin(body);
+    let system: TextJoin | null = null;
+    let context: TextJoin | null = null;
+    let user: TextJoin | null = null;
     let userTurns = 0;
+    let messages = 0;
     // Newest first, so that the bound cuts the texts furthest from the question.
     for (let i = this.turns.length - 1; i >= 0; i--) {
       const turn = this.turns[i]!;
       if (turn.role === 'user') userTurns++;
-      (i === lastUser ? user : turn.role === 'system' ? system : context).add(turn);
+      if (turn.role !== 'system') messages++;
+      if (i === lastUser) (user ??= new TextJoin(body)).add(turn);
+      else if (turn.role === 'system') (system ??= new TextJoin(body)).add(turn);
+      else (context ??= new TextJoin(body)).add(turn);
     }
-    const question = user.truncated ? null : this.#question();
-    let messages = 0;
-    for (const turn of this.turns) if (turn.role !== 'system') messages++;
-    return {
+    const cut = user?.truncated === true;
+    const request: { -readonly [K in keyof ParsedRequest]: ParsedRequest[K] } = {
       api,
       operation,
       model,
-      modelSpans: pathModel === null ? this.modelSpans : [],
-      ...(this.otherModels.length === 0 ? {} : { otherModels: this.otherModels }),
+      modelSpans: pathModel === null ? this.modelSpans : none,
       pathModel,
       stream: this.stream,
       bodyBytes: body.length,
-      system: system.join(),
-      lastUser: user.join(),
-      question,
-      context: context.join(),
-      textTruncated: system.truncated || user.truncated || context.truncated,
+      system: system?.join() ?? '',
+      lastUser: user?.join() ?? '',
+      question: cut ? null : this.#question(),
+      context: context?.join() ?? '',
+      textTruncated: cut || system?.truncated === true || context?.truncated === true,
       textBytes: this.textBytes,
       promptTokens: this.#tokens(body, weightsFor(model)),
       messages,
@@ -224,7 +243,6 @@ export class Draft {
       n: this.n,
       reasoning: this.reasoning,
       includeUsage: this.includeUsage,
-      ...(this.includeUsage === false && this.streamOptions !== null ? { streamOptions: this.streamOptions } : {}),
       session: this.session,
       user: this.user,
       opening: this.#opening(),
@@ -232,6 +250,9 @@ export class Draft {
       limitKey: this.limitKey,
       bodyOpen,
     };
+    if (this.otherModels.length > 0) request.otherModels = this.otherModels;
+    if (this.includeUsage === false && this.streamOptions !== null) request.streamOptions = this.streamOptions;
+    return request;
   }
 
   #question(): ParsedRequest['question'] {
@@ -243,14 +264,14 @@ export class Draft {
   }
 
   #opening(): Span | null {
-    const first = this.turns.find(({ role, spans }) => role === 'user' && spans.length > 0);
-    return first === undefined ? null : { start: first.spans[0]!, end: first.spans[1]! };
+    for (const { role, spans } of this.turns) if (role === 'user' && spans.length > 0) return { start: spans[0]!, end: spans[1]! };
+    return null;
   }
 
   /** Texts and definitions by the token estimator; messages and media at flat rates. */
   #tokens(body: Buffer, weights: readonly number[]): number {
-    const texts =
-      textTokens(body, this.turns, this.textBytes, weights) + textTokens(body, [{ spans: this.#asides }], this.#asideBytes, weights);
+    const asides = this.#asides === null ? 0 : textTokens(body, [{ spans: this.#asides }], this.#asideBytes, weights);
+    const texts = textTokens(body, this.turns, this.textBytes, weights) + asides;
     return Math.ceil(
       texts + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens,
     );
@@ -302,7 +323,7 @@ function scalar(cursor: JsonCursor): ParameterValue | undefined {
 /** Decodes turns, newest first, up to the bound; a part that does not fit keeps its beginning and its end. */
 class TextJoin {
   readonly #body: Buffer;
-  readonly #parts: string[] = [];
+  #parts: readonly string[] = none;
   #left: number = limits.textUnits;
   truncated = false;
 
@@ -319,12 +340,12 @@ class TextJoin {
       }
       const text = this.#decode(spans[i]!, spans[i + 1]!, spans[i + 2] === 1);
       this.#left -= text.length;
-      this.#parts.push(text);
+      this.#parts = added(this.#parts, text);
     }
   }
 
   join(): string {
-    return this.#parts.length === 1 ? this.#parts[0]! : this.#parts.reverse().join('\n');
+    return this.#parts.length === 1 ? this.#parts[0]! : this.#parts.toReversed().join('\n');
   }
 
   #decode(start: number, end: number, escaped: boolean): string {

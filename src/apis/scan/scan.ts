@@ -84,8 +84,13 @@ export class JsonCursor {
     }
   }
 
-  /** Calls `member` with each key; it must consume the value. Throws when the next value is not an object. */
-  object(member: (key: string) => void): void {
+  /**
+   * Calls `member` with each key, this cursor, and `context`; it must consume the value. Throws when the next value is not an object. A
+   * function that gets all it needs this way is made once, not once for each object.
+   */
+  object(member: (key: string) => void): void;
+  object<C>(member: (key: string, cursor: JsonCursor, context: C) => void, context: C): void;
+  object<C>(member: (key: string, cursor: JsonCursor, context: C | undefined) => void, context?: C): void {
     this.#expect(openBrace);
     this.#enter();
     if (this.peek() === closeBrace) {
@@ -96,7 +101,7 @@ export class JsonCursor {
     for (;;) {
       const key = this.#name();
       this.#expect(colon);
-      member(key);
+      member(key, this, context);
       if (!this.#more(closeBrace)) break;
     }
     this.#depth--;
@@ -111,8 +116,10 @@ export class JsonCursor {
     return this.string();
   }
 
-  /** Calls `item` before each element; it must consume it. Throws when the next value is not an array. */
-  array(item: (index: number) => void): void {
+  /** Calls `item` before each element, also with this cursor and `context`; it must consume it. Throws when the next value is not an array. */
+  array(item: (index: number) => void): void;
+  array<C>(item: (index: number, cursor: JsonCursor, context: C) => void, context: C): void;
+  array<C>(item: (index: number, cursor: JsonCursor, context: C | undefined) => void, context?: C): void {
     this.#expect(openBracket);
     this.#enter();
     if (this.peek() === closeBracket) {
@@ -121,7 +128,7 @@ export class JsonCursor {
       return;
     }
     for (let index = 0; ; index++) {
-      item(index);
+      item(index, this, context);
       if (!this.#more(closeBracket)) break;
     }
     this.#depth--;
@@ -188,6 +195,23 @@ export class JsonCursor {
     return this.#token;
   }
 
+  /** The value of the string that was read last. */
+  lastText(): string {
+    const token = this.#token;
+    if (!token.escaped && this.highBytes === 0) return names.latin1(this.bytes, token.start, token.end);
+    return JSON.parse(this.bytes.toString('utf8', token.start - 1, token.end + 1)) as string;
+  }
+
+  /** A string that is one of a few names, such as a role; null after skipping anything else. Known names are not made again. */
+  nameOrNull(): string | null {
+    if (this.isString()) {
+      this.stringToken();
+      return this.lastText();
+    }
+    this.skip();
+    return null;
+  }
+
   /** A string's value. For short strings: keys, roles, enumerations. */
   string(): string {
     const token = this.stringToken();
@@ -238,6 +262,14 @@ export class JsonCursor {
     const start = this.at;
     this.skip();
     return this.bytes.subarray(start, this.at);
+  }
+
+  /** The value as JSON.parse reads it: for small values. */
+  parsed(): unknown {
+    this.peek();
+    const start = this.at;
+    this.skip();
+    return JSON.parse(this.bytes.toString('utf8', start, this.at));
   }
 
   /** Skips one value of any kind and checks it. */

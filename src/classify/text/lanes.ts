@@ -29,7 +29,15 @@ export class Lanes {
   /** Adds the first `count` of the rows named in `places` to `sums`. */
   addTo(sums: Int32Array, places: Int32Array, count: number): void {
     const rows = this.#rows;
-    let [a, b, c, d, e, f, g, h, j] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    let e = 0;
+    let f = 0;
+    let g = 0;
+    let h = 0;
+    let j = 0;
     for (let i = 0; i < count; i++) {
       const base = places[i]! * doubles;
       a += rows[base]!;
@@ -42,23 +50,30 @@ export class Lanes {
       h += rows[base + 7]!;
       j += rows[base + 8]!;
     }
-    unpack(a, sums, 0);
-    unpack(b, sums, 3);
-    unpack(c, sums, 6);
-    unpack(d, sums, 9);
-    unpack(e, sums, 12);
-    unpack(f, sums, 15);
-    unpack(g, sums, 18);
-    unpack(h, sums, 21);
-    unpack(j, sums, 24);
+    // Through memory: each of them as an argument would be an object.
+    packed[0] = a;
+    packed[1] = b;
+    packed[2] = c;
+    packed[3] = d;
+    packed[4] = e;
+    packed[5] = f;
+    packed[6] = g;
+    packed[7] = h;
+    packed[8] = j;
+    unpack(sums);
   }
 }
 
-function unpack(packed: number, sums: Int32Array, at: number): void {
-  const high = Math.round(packed / third);
-  const rest = packed - high * third;
-  const middle = Math.round(rest / second);
-  sums[at]! += rest - middle * second;
-  sums[at + 1]! += middle;
-  sums[at + 2]! += high;
+const packed = new Float64Array(doubles);
+
+function unpack(sums: Int32Array): void {
+  for (let lane = 0, at = 0; lane < doubles; lane++, at += 3) {
+    const value = packed[lane]!;
+    const high = Math.round(value / third);
+    const rest = value - high * third;
+    const middle = Math.round(rest / second);
+    sums[at]! += rest - middle * second;
+    sums[at + 1]! += middle;
+    sums[at + 2]! += high;
+  }
 }

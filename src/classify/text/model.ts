@@ -310,10 +310,13 @@ export interface ScoreParts {
 
 /** The score before the curve. */
 export function rawScore(curve: Omit<ScoreCurve, 'from' | 'to'>, { level, tiers, house, delicate, routine }: ScoreParts): number {
-  const [simple, standard] = curve.cuts;
+  const simple = curve.cuts[0];
+  const standard = curve.cuts[1];
   const height = (level - 1) / (levels - 1);
   // Squared so that a tier that is likely but not sure does not lift a prompt of a likelier tier over its cut.
-  const [a, b, c] = [tiers[0]! ** 2, tiers[1]! ** 2, tiers[2]! ** 2];
+  const a = tiers[0]! * tiers[0]!;
+  const b = tiers[1]! * tiers[1]!;
+  const c = tiers[2]! * tiers[2]!;
   const place = 0.1 + 0.75 * height;
   const within = (a * simple * place + b * (simple + (standard - simple) * place) + c * (standard + (1 - standard) * place)) / (a + b + c);
   const surest = Math.max(0, 1.5 * Math.max(tiers[0]!, tiers[1]!, tiers[2]!) - 0.5);

@@ -73,16 +73,15 @@ export class TextWords {
   /** Reads `text`. Linear in the part that is read. */
   read(text: string): this {
     this.units = text.length;
-    const part = excerpt(text).toLowerCase();
-    const end = this.#fill(part);
+    const end = this.#fill(text);
     const units = this.#units;
     const { words, signs, zones } = this;
     this.#count = this.#material = this.wordCount = 0;
     signs.questions = signs.codeFences = signs.codeLines = signs.formal = signs.digits = signs.cjk = 0;
     signs.lines = 1;
-    const head = firstEnd(part);
-    const tail = lastStart(part, head);
-    this.askUnits = head + (part.length - tail);
+    const head = firstEnd(units, end);
+    const tail = lastStart(units, end, head);
+    this.askUnits = head + (end - tail);
     this.#head = head;
     this.#tail = tail;
     let last = newline;
@@ -107,16 +106,35 @@ export class TextWords {
   }
 
   /**
-   * Copies the part that is read, followed by zeros: typed arrays are read several times faster than strings. Returns its length in units.
+   * Copies the part that is read in lower case, followed by zeros: typed arrays are read several times faster than strings. Returns its
+   * length in units.
    */
-  #fill(part: string): number {
-    if (part.length + padding > this.#units.length) {
-      this.#bytes = Buffer.alloc(2 * (part.length + padding));
-      this.#units = new Uint16Array(this.#bytes.buffer, this.#bytes.byteOffset, part.length + padding);
+  #fill(text: string): number {
+    let length = Math.min(text.length, headUnits + 1 + tailUnits);
+    this.#room(length);
+    if (text.length <= headUnits + tailUnits) {
+      length = text.length;
+      this.#bytes.write(text, 0, 'utf16le');
+    } else {
+      this.#bytes.write(text.slice(0, headUnits), 0, 'utf16le');
+      this.#units[headUnits] = newline;
+      this.#bytes.write(text.slice(-tailUnits), 2 * (headUnits + 1), 'utf16le');
     }
-    this.#bytes.write(part, 0, 'utf16le');
-    this.#units.fill(0, part.length, part.length + padding);
-    return part.length;
+    if (!lowerAscii(this.#units, length)) {
+      // Other scripts have rules of their own, and may change the length.
+      const part = excerpt(text).toLowerCase();
+      length = part.length;
+      this.#room(length);
+      this.#bytes.write(part, 0, 'utf16le');
+    }
+    this.#units.fill(0, length, length + padding);
+    return length;
+  }
+
+  #room(length: number): void {
+    if (length + padding <= this.#units.length) return;
+    this.#bytes = Buffer.alloc(2 * (length + padding));
+    this.#units = new Uint16Array(this.#bytes.buffer, this.#bytes.byteOffset, length + padding);
   }
 
   /** Reads a word from its first unit. Returns its end. */
@@ -162,7 +180,7 @@ export class TextWords {
     this.unspaced[at] = of === 'run' ? 1 : 0;
     const slot = of === 'number' ? -1 : wordTable.slotOf(units, start, end, hash);
     this.slots[at] = slot;
-    this.words[at] = slot === -1 ? String.fromCharCode(...units.subarray(start, end)) : wordTable.at(slot);
+    this.words[at] = slot === -1 ? this.#bytes.toString('utf16le', 2 * start, 2 * end) : wordTable.at(slot);
   }
 }
 
@@ -172,18 +190,30 @@ export function excerpt(text: string): string {
 }
 
 /** End of the ask at the beginning: the first line that is long enough, including everything before it. */
-function firstEnd(text: string): number {
-  let end = text.indexOf('\n', shortestAsk);
-  if (end === -1) end = text.length;
-  return Math.min(end, firstAsk);
+function firstEnd(units: Uint16Array, length: number): number {
+  const last = Math.min(length, firstAsk);
+  for (let at = shortestAsk; at < last; at++) if (units[at] === newline) return at;
+  return last;
 }
 
 /** Start of the ask at the end: the last non-empty line; not before `head`. */
-function lastStart(text: string, head: number): number {
-  let end = text.length;
-  while (end > head && text.charCodeAt(end - 1) <= space) end--;
-  const from = text.lastIndexOf('\n', Math.max(head, end - shortestAsk)) + 1;
-  return Math.max(head, from, end - lastAsk);
+function lastStart(units: Uint16Array, length: number, head: number): number {
+  let end = length;
+  while (end > head && units[end - 1]! <= space) end--;
+  // What is before the ask at the beginning does not count.
+  const least = Math.max(head, end - lastAsk);
+  for (let at = Math.min(Math.max(head, end - shortestAsk), length - 1); at >= least; at--) if (units[at] === newline) return at + 1;
+  return least;
+}
+
+/** Makes ASCII letters small; false at the first unit that is not ASCII. */
+function lowerAscii(units: Uint16Array, length: number): boolean {
+  for (let at = 0; at < length; at++) {
+    const unit = units[at]!;
+    if (unit >= 0x80) return false;
+    if (unit >= 0x41 && unit <= 0x5a) units[at] = unit + 0x20;
+  }
+  return true;
 }
 
 function countSign(units: Uint16Array, at: number, last: number, signs: Signs): void {
