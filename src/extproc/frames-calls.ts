@@ -2,8 +2,8 @@ import { limits } from '../lib/limits.ts';
 import { roleHeader } from '../attach/names.ts';
 import { decodeAccessLog } from './access-log.ts';
 import { decodeRequest, encodeReplyPieces } from './codec.ts';
-import { fillPrefix, frame, FrameReader, prefixBytes } from './grpc-frames.ts';
-import { encodeHeaders, type Header } from './h2/hpack.ts';
+import { fillPrefix, frame, FrameReader, isMessage, prefixBytes } from './grpc-frames.ts';
+import { encodeHeaders, headerOf, type Header } from './h2/hpack.ts';
 import type { MemoryInFlight } from './h2/memory.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
 import { MessageIntake, needsDecision } from './message-intake.ts';
@@ -55,8 +55,9 @@ export class ProcessCall implements StreamOwner, ProcStream {
   readonly #services: Services;
   readonly #handler: StreamHandler;
   readonly #memory: MemoryInFlight;
-  readonly #reader = new FrameReader(limits.grpcMessageBytes);
-  /** Made for the first message that does not come whole and is not replied to at once: most calls need none. */
+  /** Made for the first message that does not come whole. */
+  #reader: FrameReader | null = null;
+  /** Made for the first message that does not come whole, or is not replied to at once: most calls need none. */
   #intake: MessageIntake | null = null;
   readonly #over: () => void;
   #responded = false;
@@ -70,8 +71,7 @@ export class ProcessCall implements StreamOwner, ProcStream {
     this.#stream = stream;
     this.#services = services;
     this.#memory = memory;
-    const value = (header: string): string | undefined => headers.find(([name]) => name === header)?.[1];
-    this.#handler = services.process(this, roleOf(value(roleHeader)), value('traceparent'), peer);
+    this.#handler = services.process(this, roleOf(headerOf(headers, roleHeader)), headerOf(headers, 'traceparent'), peer);
   }
 
   send(reply: Reply): void {
@@ -92,29 +92,52 @@ export class ProcessCall implements StreamOwner, ProcStream {
   }
 
   data(bytes: Buffer): boolean {
-    const messages = this.#reader.push(bytes);
+    const reader = this.#reader;
+    if ((reader === null || reader.unfinished === 0) && isMessage(bytes, limits.grpcMessageBytes)) {
+      const inUse = this.#message(bytes, prefixBytes);
+      if (inUse !== null) this.#consumed(bytes.length, 1, inUse);
+      return false;
+    }
+    return this.#parts(bytes, (this.#reader ??= new FrameReader(limits.grpcMessageBytes)));
+  }
+
+  /** Bytes that are not exactly one message. Returns whether they are no longer needed. */
+  #parts(bytes: Buffer, reader: FrameReader): boolean {
+    const messages = reader.push(bytes);
     if (messages === null) {
       this.#refuse(new WireError('no gRPC message'));
       return false;
     }
-    const { copied } = this.#reader;
+    const { copied } = reader;
     let inUse = 0;
     for (const message of messages) {
-      // After we ended the stream, a message from Envoy may still be in flight; it needs no reply.
-      if (this.#stream.over) return copied;
-      let request: ProcessingRequest;
-      try {
-        request = decodeRequest(message);
-      } catch (error) {
-        this.#refuse(error);
-        return copied;
-      }
-      this.#replied = false;
-      this.#handler.message(request);
-      inUse = !this.#replied && needsDecision(request) ? message.length : 0;
+      const used = this.#message(message, 0);
+      if (used === null) return copied;
+      inUse = used;
     }
-    if (this.#stream.over || this.#settle(bytes.length, messages.length, inUse))
-      return messages.length === 0 ? this.#reader.copied : copied;
+    if (!this.#consumed(bytes.length, messages.length, inUse)) return false;
+    return messages.length === 0 ? reader.copied : copied;
+  }
+
+  /** Handles the message that begins at `from`. Returns how many bytes of it are still in use; null if the call is over or refused. */
+  #message(bytes: Buffer, from: number): number | null {
+    // After we ended the stream, a message from Envoy may still be in flight; it needs no reply.
+    if (this.#stream.over) return null;
+    let request: ProcessingRequest;
+    try {
+      request = decodeRequest(bytes, from);
+    } catch (error) {
+      this.#refuse(error);
+      return null;
+    }
+    this.#replied = false;
+    this.#handler.message(request);
+    return !this.#replied && needsDecision(request) ? bytes.length - from : 0;
+  }
+
+  /** Accounts for bytes that came; false if there is no memory for what is held of them, which ends the call. */
+  #consumed(bytes: number, messages: number, inUse: number): boolean {
+    if (this.#stream.over || this.#settle(bytes, messages, inUse)) return true;
     this.#services.told('too-many-bytes', noMemory());
     this.#end('resourceExhausted');
     this.#handler.closed(true);
@@ -128,10 +151,11 @@ export class ProcessCall implements StreamOwner, ProcStream {
   }
 
   #settle(bytes: number, messages: number, inUse: number): boolean {
-    if (this.#intake === null && inUse === 0 && this.#reader.unfinished === 0) {
+    if (this.#intake === null && inUse === 0 && (this.#reader === null || this.#reader.unfinished === 0)) {
       this.#stream.consumed(bytes);
       return true;
     }
+    this.#reader ??= new FrameReader(limits.grpcMessageBytes);
     this.#intake ??= new MessageIntake(this.#stream, this.#memory, this.#reader);
     return this.#intake.settle(bytes, messages, inUse);
   }

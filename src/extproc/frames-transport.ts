@@ -6,7 +6,7 @@ import { limits } from '../lib/limits.ts';
 import { accessLogPath } from './access-log.ts';
 import { AccessLogCall, answerBlock, endBlock, healthReply, ProcessCall, trailerBlock, type CallContext } from './frames-calls.ts';
 import { Http2Connection } from './h2/connection.ts';
-import type { Header } from './h2/hpack.ts';
+import { headerOf, type Header } from './h2/hpack.ts';
 import { MemoryInFlight } from './h2/memory.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
 import { Peers } from './peers.ts';
@@ -57,6 +57,9 @@ export class FramesTransport implements Transport {
   #draining = false;
   /** Requests and attempts in progress: Envoy's log may still report them. */
   #calls = 0;
+  readonly #callOver = (): void => {
+    this.#calls--;
+  };
   #server: Server | null = null;
   #serving = false;
   #socket: string | null = null;
@@ -195,10 +198,10 @@ export class FramesTransport implements Transport {
   }
 
   #accept(stream: Http2Stream, headers: readonly Header[], context: CallContext, peer: string): StreamOwner {
-    switch (headers.find(([name]) => name === ':path')?.[1]) {
+    switch (headerOf(headers, ':path')) {
       case processPath:
         this.#calls++;
-        return new ProcessCall(stream, context, headers, peer, () => this.#calls--);
+        return new ProcessCall(stream, context, headers, peer, this.#callOver);
       case accessLogPath:
         return this.#log(stream, context);
       case checkPath:

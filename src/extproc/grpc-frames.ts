@@ -16,6 +16,13 @@ export function fillPrefix(pieces: readonly Buffer[]): void {
   pieces[0]!.writeUInt32BE(bytes, 1);
 }
 
+/** Whether bytes are exactly one message of at most `max` bytes: most frames are. */
+export function isMessage(bytes: Buffer, max: number): boolean {
+  if (bytes.length < prefixBytes || bytes[0] !== 0) return false;
+  const length = bytes.readUInt32BE(1);
+  return length === bytes.length - prefixBytes && length <= max;
+}
+
 const none: Buffer = Buffer.alloc(0);
 const noPieces: Buffer[] = [];
 
@@ -52,13 +59,9 @@ export class FrameReader {
 
   /** The messages that `bytes` completes; null if the stream is not gRPC, is compressed, or exceeds the bound. */
   push(bytes: Buffer): Buffer[] | null {
-    // Fast path: most frames are exactly one whole message.
-    if (this.#held === 0 && this.#large === null && bytes.length >= prefixBytes && bytes[0] === 0) {
-      const length = bytes.readUInt32BE(1);
-      if (length === bytes.length - prefixBytes && length <= this.#max) {
-        this.copied = false;
-        return [bytes.subarray(prefixBytes)];
-      }
+    if (this.unfinished === 0 && isMessage(bytes, this.#max)) {
+      this.copied = false;
+      return [bytes.subarray(prefixBytes)];
     }
     const messages: Buffer[] = [];
     this.copied = true;

@@ -32,6 +32,7 @@ class PeerCall {
         write: (written) => {
           if (written[3] === frameType.windowUpdate) this.window += written.readUInt32BE(9);
         },
+        frame: () => undefined,
         waits: () => undefined,
         headerBlock: (block) => block,
         take: (_stream, wanted) => wanted,

@@ -14,6 +14,7 @@ import {
   settingsFrame,
   unpadded,
   type ErrorCode,
+  type FrameHead,
 } from './frames.ts';
 import { FrameCutter, type FrameSink } from './frame-cutter.ts';
 import { checkPing, checkPriority, ControlRate, grownBy, onlyCosts, peerSettings } from './control-frames.ts';
@@ -188,6 +189,11 @@ export class Http2Connection implements FrameSink, Unsent {
     this.#outgoing.write(frames);
   }
 
+  /** Queues one frame. Its payload must not change until it is sent, unless it is small. */
+  frame(head: FrameHead, payload: Buffer, from: number, to: number): void {
+    this.#outgoing.frame(head, payload, from, to);
+  }
+
   /** The header block to send, with the table size update if one is due. */
   headerBlock(block: Buffer): Buffer {
     if (this.#table !== 'to-close') return block;
@@ -224,19 +230,31 @@ export class Http2Connection implements FrameSink, Unsent {
     this.#outgoing.release();
   }
 
-  /** One whole frame. Throws ConnectionError. */
-  consume(frame: Buffer): void {
-    const type = frame[3]!;
-    const flags = frame[4]!;
-    const id = frame.readUInt32BE(5) & 0x7fff_ffff;
-    const payload = frame.subarray(frameHeaderBytes);
+  /** One whole frame: the bytes `from` to `to`. Throws ConnectionError. */
+  consume(bytes: Buffer, from: number, to: number): void {
+    const type = bytes[from + 3]!;
+    const flags = bytes[from + 4]!;
+    const id = bytes.readUInt32BE(from + 5) & 0x7fff_ffff;
+    const length = to - from - frameHeaderBytes;
     if (!this.#sawSettings) {
       if (type !== frameType.settings || (flags & flag.ack) !== 0)
         throw new ConnectionError(errorCode.protocol, 'settings must come first');
       this.#sawSettings = true;
     }
     this.#blocks.checkOrder(type, id);
-    if (onlyCosts(type, flags, payload.length)) this.#control.count();
+    if (onlyCosts(type, flags, length)) this.#control.count();
+    if (type === frameType.resetStream) {
+      // Each request has one: no view of its payload, which is not read.
+      if (length !== 4) throw new ConnectionError(errorCode.frameSize, 'RST_STREAM of a wrong size');
+      this.#known(id);
+      this.#lingering.delete(id);
+      this.#end(id, true);
+      return;
+    }
+    this.#take(type, flags, id, bytes.subarray(from + frameHeaderBytes, to));
+  }
+
+  #take(type: number, flags: number, id: number, payload: Buffer): void {
     switch (type) {
       case frameType.data:
         this.data(id, flags, payload);
@@ -246,12 +264,6 @@ export class Http2Connection implements FrameSink, Unsent {
         return;
       case frameType.continuation:
         this.#opened(this.#blocks.goOn(flags, payload));
-        return;
-      case frameType.resetStream:
-        if (payload.length !== 4) throw new ConnectionError(errorCode.frameSize, 'RST_STREAM of a wrong size');
-        this.#known(id);
-        this.#lingering.delete(id);
-        this.#end(id, true);
         return;
       case frameType.priority:
         checkPriority(id, payload);

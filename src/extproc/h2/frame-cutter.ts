@@ -2,8 +2,8 @@ import { ConnectionError, errorCode, flag, frameHeaderBytes, frameType, maxFrame
 
 /** The receiver of a connection's frames. */
 export interface FrameSink {
-  /** One whole frame. */
-  consume(frame: Buffer): void;
+  /** One whole frame: the bytes `from` to `to`. */
+  consume(bytes: Buffer, from: number, to: number): void;
   /** Whether a DATA frame may be passed on in parts now. */
   takesParts(): boolean;
   /** A part of a DATA frame; `flags` hold for the last part only. */
@@ -36,7 +36,7 @@ export class FrameCutter {
       if (missing <= 0) {
         const frame = this.#held;
         this.#held = nothing;
-        this.#pass(frame);
+        this.#pass(frame, 0, frame.length);
         continue;
       }
       if (at === chunk.length) return;
@@ -52,18 +52,18 @@ export class FrameCutter {
         this.#held = Buffer.from(chunk.subarray(at));
         return;
       }
-      this.#pass(chunk.subarray(at, at + length));
+      this.#pass(chunk, at, at + length);
       at += length;
     }
   }
 
-  #pass(frame: Buffer): void {
+  #pass(bytes: Buffer, from: number, to: number): void {
     if (!this.#sawPreface) {
-      if (!frame.equals(preface)) throw new ConnectionError(errorCode.protocol, 'no HTTP/2 preface');
+      if (!bytes.subarray(from, to).equals(preface)) throw new ConnectionError(errorCode.protocol, 'no HTTP/2 preface');
       this.#sawPreface = true;
       return;
     }
-    this.#sink.consume(frame);
+    this.#sink.consume(bytes, from, to);
   }
 
   /** Passes on the first part of an incomplete DATA frame; false if it is not a DATA frame, or not a valid one. */

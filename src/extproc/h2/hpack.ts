@@ -24,6 +24,10 @@ export const emptyTableSizeUpdate: Buffer = Buffer.from([0x20]);
 /** Overhead per entry beyond its name and value (RFC 7541, 4.1). */
 const entryOverhead = 32;
 
+const nothing: Buffer = Buffer.alloc(0);
+/** Envoy opens each of its calls with the same block, which names entries of the tables only. */
+const keptBlockBytes = 256;
+
 /** A field name of HTTP/2, or a pseudo-header. */
 const validName = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
@@ -33,6 +37,12 @@ export class CompressionError extends Error {
 }
 
 export type Header = readonly [name: string, value: string];
+
+/** The value of a header; undefined if there is none of this name. */
+export function headerOf(headers: readonly Header[], name: string): string | undefined {
+  for (const header of headers) if (header[0] === name) return header[1];
+  return undefined;
+}
 
 /**
  * Decodes the header blocks of one connection, in order of arrival. Bounded: the table by `headerTableBytes`, one block's decoded size by
@@ -48,18 +58,34 @@ export class HeaderDecoder {
   #entries: Header[] = [];
   #size = 0;
   #maxSize = headerTableBytes;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = nothing;
   #at = 0;
+  /** The last block that changed no table, and its headers: the same block has the same headers until a table changes. */
+  #lastBlock: Buffer = nothing;
+  #lastHeaders: readonly Header[] = [];
+  #changed = false;
 
   constructor(maxListBytes: number) {
     this.#maxListBytes = maxListBytes;
   }
 
   /** The block's headers. Throws CompressionError. */
-  decode(block: Buffer): Header[] {
+  decode(block: Buffer): readonly Header[] {
+    this.invalidName = false;
+    if (block.length === this.#lastBlock.length && block.length > 0 && block.equals(this.#lastBlock)) return this.#lastHeaders;
+    this.#changed = false;
+    const headers = this.#decode(block);
+    if (this.#changed) this.#lastBlock = nothing;
+    else if (!this.invalidName && block.length <= keptBlockBytes) {
+      this.#lastBlock = Buffer.from(block);
+      this.#lastHeaders = headers;
+    }
+    return headers;
+  }
+
+  #decode(block: Buffer): Header[] {
     this.#bytes = block;
     this.#at = 0;
-    this.invalidName = false;
     const headers: Header[] = [];
     let total = 0;
     while (this.#at < block.length) {
@@ -79,7 +105,7 @@ export class HeaderDecoder {
       if (total > this.#maxListBytes) throw new CompressionError('header list too large');
       headers.push(header);
     }
-    this.#bytes = Buffer.alloc(0);
+    this.#bytes = nothing;
     if (this.#tainted) this.invalidName ||= headers.some(([name]) => !validName.test(name));
     return headers;
   }
@@ -99,12 +125,14 @@ export class HeaderDecoder {
   }
 
   #insert(header: Header): void {
+    this.#changed = true;
     this.#entries.unshift(header);
     this.#size += header[0].length + header[1].length + entryOverhead;
     this.#evict();
   }
 
   #resize(size: number): void {
+    this.#changed = true;
     if (size > headerTableBytes) throw new CompressionError('table size above what was allowed');
     this.#maxSize = size;
     this.#evict();

@@ -1,16 +1,28 @@
 import type { Socket } from 'node:net';
-import { maxFramePayload } from './frames.ts';
+import { frameHeaderBytes, putFrameHeader, type FrameHead } from './frames.ts';
 import type { MemoryInFlight } from './memory.ts';
 
 /** Fewer unread bytes than this are not worth a look at the other connections. */
 export const notableUnsentBytes = 1024 * 1024;
 
-/** The frames that a connection sends: those of one turn, or of one read, go out in one write. */
+/** Below this size a payload is copied after its frame header: one buffer is cheaper to write than two. */
+const copyBelow = 4_096;
+const firstBytes = 16_384;
+const noParts: Buffer[] = [];
+
+/**
+ * The frames that a connection sends: those of one turn, or of one read, go out in one write. Small frames are put together in memory that
+ * is used again as soon as the socket has taken them.
+ */
 export class Outgoing {
   readonly #socket: Socket;
   readonly #memory: MemoryInFlight;
-  #frames: Buffer[] = [];
-  #bytes = 0;
+  #bytes: Buffer = Buffer.allocUnsafeSlow(firstBytes);
+  /** What is queued in `#bytes`. Before it may be what the socket has not sent yet. */
+  #from = 0;
+  #to = 0;
+  /** What is queued before that: large payloads, and the frames between them. */
+  #parts: Buffer[] = noParts;
   #held = false;
   #flushing = false;
   #closed = false;
@@ -20,11 +32,50 @@ export class Outgoing {
     this.#memory = memory;
   }
 
-  /** Queues whole frames. */
+  /** Queues whole frames, which must not change until they are sent, unless they are small. */
   write(frames: Buffer): void {
     if (this.#closed) return;
-    this.#frames.push(frames);
-    this.#bytes += frames.length;
+    this.#add(frames, 0, frames.length);
+    this.#queued();
+  }
+
+  /** Queues a frame with the bytes `from` to `to` as its payload; the same holds for them. */
+  frame(head: FrameHead, payload: Buffer, from: number, to: number): void {
+    if (this.#closed) return;
+    this.#room(frameHeaderBytes);
+    this.#to = putFrameHeader(this.#bytes, this.#to, to - from, head);
+    this.#add(payload, from, to);
+    this.#queued();
+  }
+
+  #add(bytes: Buffer, from: number, to: number): void {
+    if (to - from >= copyBelow) {
+      this.#cut();
+      this.#parts.push(bytes.subarray(from, to));
+      return;
+    }
+    this.#room(to - from);
+    this.#to += bytes.copy(this.#bytes, this.#to, from, to);
+  }
+
+  /** What is queued in `#bytes` becomes a part. */
+  #cut(): void {
+    if (this.#parts === noParts) this.#parts = [];
+    if (this.#to > this.#from) this.#parts.push(this.#bytes.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
+
+  #room(bytes: number): void {
+    if (this.#to + bytes <= this.#bytes.length) return;
+    const queued = this.#to - this.#from;
+    const larger = Buffer.allocUnsafeSlow(Math.max(firstBytes, 2 * (queued + bytes)));
+    this.#bytes.copy(larger, 0, this.#from, this.#to);
+    this.#bytes = larger;
+    this.#from = 0;
+    this.#to = queued;
+  }
+
+  #queued(): void {
     if (this.#held || this.#flushing) return;
     this.#flushing = true;
     queueMicrotask(() => {
@@ -46,7 +97,7 @@ export class Outgoing {
 
   /** Sends what is queued; where the peer reads too little, it may cut a connection first, also this one. */
   flush(): void {
-    if (this.#frames.length === 0 || this.#closed) return;
+    if ((this.#from === this.#to && this.#parts === noParts) || this.#closed) return;
     if (this.#socket.writableLength > notableUnsentBytes) {
       this.#memory.checkUnsent();
       if (this.#isClosed()) return;
@@ -56,8 +107,7 @@ export class Outgoing {
 
   /** Sends what is queued and a last frame, whatever the peer has not read, and closes the socket after them. */
   end(last: Buffer): void {
-    this.#frames.push(last);
-    this.#bytes += last.length;
+    this.#add(last, 0, last.length);
     this.#send();
     this.#socket.destroySoon();
   }
@@ -73,16 +123,19 @@ export class Outgoing {
   }
 
   #send(): void {
-    const frames = this.#frames;
-    const bytes = this.#bytes;
-    this.#frames = [];
-    this.#bytes = 0;
-    if (frames.length === 1) this.#socket.write(frames[0]!);
-    else if (bytes <= maxFramePayload) this.#socket.write(Buffer.concat(frames, bytes));
-    else {
+    if (this.#parts === noParts) {
+      const bytes = this.#bytes.subarray(this.#from, this.#to);
+      this.#from = this.#to;
+      this.#socket.write(bytes);
+    } else {
+      this.#cut();
+      const parts = this.#parts;
+      this.#parts = noParts;
       this.#socket.cork();
-      for (const frame of frames) this.#socket.write(frame);
+      for (const part of parts) this.#socket.write(part);
       this.#socket.uncork();
     }
+    // The system has taken all of it, so nobody reads the memory any more.
+    if (this.#socket.writableLength === 0) this.#from = this.#to = 0;
   }
 }

@@ -2,14 +2,12 @@ import {
   ConnectionError,
   errorCode,
   flag,
-  frameHeaderBytes,
-  frameOf,
   frameType,
   maxFramePayload,
   maxWindow,
   numbersFrame,
-  putFrameHeader,
   type ErrorCode,
+  type FrameHead,
 } from './frames.ts';
 
 /** The receiver of a stream's bytes. Calls come in order, none after `closed`. */
@@ -20,14 +18,15 @@ export interface StreamOwner {
   closed(cancelled: boolean): void;
 }
 
-/** Below this size a payload is copied after its frame header: one buffer is cheaper to write than two. */
-const copyBelow = 4_096;
+const nothingWaits: Buffer[] = [];
 
 /** The part of a connection that a stream uses. */
 export interface StreamConnection {
   /** What a peer may send on a stream before any of it is consumed, in bytes. */
   readonly streamWindow: number;
   write(frames: Buffer): void;
+  /** Queues a frame with the bytes `from` to `to` of `payload`. */
+  frame(head: FrameHead, payload: Buffer, from: number, to: number): void;
   /** `bytes` more (or fewer) bytes of answers wait for the peer's windows. */
   waits(bytes: number): void;
   headerBlock(block: Buffer): Buffer;
@@ -51,7 +50,7 @@ export class Http2Stream {
   /** The peer's half has ended. */
   peerEnded = false;
   /** DATA that waits for the flow-control window, and the trailers after it. */
-  #waiting: Buffer[] = [];
+  #waiting: Buffer[] = nothingWaits;
   #trailers: Buffer | null = null;
   #ended = false;
   #over = false;
@@ -77,9 +76,7 @@ export class Http2Stream {
   /** Sends the response's header block; with `end`, nothing follows. */
   respond(block: Buffer, end: boolean): void {
     if (this.over) return;
-    this.#connection.write(
-      frameOf(frameType.headers, flag.endHeaders | (end ? flag.endStream : 0), this.id, this.#connection.headerBlock(block)),
-    );
+    this.#headers(block, end);
     if (end) this.#finish();
   }
 
@@ -119,11 +116,11 @@ export class Http2Stream {
   resume(): void {
     const waiting = this.#waiting;
     if (waiting.length === 0 || this.#over) return;
-    this.#waiting = [];
+    this.#waiting = nothingWaits;
     for (const [index, payload] of waiting.entries()) {
       this.#connection.waits(-payload.length);
       if (!this.#push(payload)) {
-        this.#waiting.push(...waiting.slice(index + 1));
+        this.#waiting = [...this.#waiting, ...waiting.slice(index + 1)];
         return;
       }
     }
@@ -191,32 +188,32 @@ export class Http2Stream {
         return false;
       }
       this.#sendWindow -= granted;
-      const part = payload.subarray(at, at + granted);
-      if (granted < copyBelow) this.#connection.write(frameOf(frameType.data, 0, this.id, part));
-      else {
-        const header = Buffer.allocUnsafe(frameHeaderBytes);
-        putFrameHeader(header, granted, frameType.data, 0, this.id);
-        this.#connection.write(header);
-        this.#connection.write(part);
-      }
+      this.#connection.frame({ type: frameType.data, flags: 0, stream: this.id }, payload, at, at + granted);
       at += granted;
     }
     return true;
   }
 
   #wait(payload: Buffer): void {
-    this.#waiting.push(payload);
+    if (this.#waiting === nothingWaits) this.#waiting = [payload];
+    else this.#waiting.push(payload);
     this.#connection.waits(payload.length);
   }
 
   #dropWaiting(): void {
     for (const payload of this.#waiting) this.#connection.waits(-payload.length);
-    this.#waiting = [];
+    this.#waiting = nothingWaits;
   }
 
   #sendTrailers(block: Buffer): void {
-    this.#connection.write(frameOf(frameType.headers, flag.endHeaders | flag.endStream, this.id, this.#connection.headerBlock(block)));
+    this.#headers(block, true);
     this.#finish();
+  }
+
+  #headers(block: Buffer, end: boolean): void {
+    const bytes = this.#connection.headerBlock(block);
+    const head = { type: frameType.headers, flags: flag.endHeaders | (end ? flag.endStream : 0), stream: this.id };
+    this.#connection.frame(head, bytes, 0, bytes.length);
   }
 
   #finish(): void {
