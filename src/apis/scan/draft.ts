@@ -196,8 +196,7 @@ export class Draft {
     const model = pathModel?.model ?? this.model;
     if (pathModel === null && this.modelUnreadable) return 'model-unreadable';
     if (model === null) return 'no-model';
-    let lastUser = this.turns.length - 1;
-    while (lastUser >= 0 && this.turns[lastUser]!.role !== 'user') lastUser--;
+    const lastUser = this.turns.findLastIndex(isUsers);
     let system: TextJoin | null = null;
     let context: TextJoin | null = null;
     let user: TextJoin | null = null;
@@ -276,6 +275,10 @@ export class Draft {
       texts + this.turns.length * messageTokens + this.images * imageTokens + this.audioInputs * audioTokens + this.files * fileTokens,
     );
   }
+}
+
+function isUsers({ role }: DraftTurn): boolean {
+  return role === 'user';
 }
 
 /** Longest list of other models that is looked at. */
