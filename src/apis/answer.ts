@@ -97,7 +97,9 @@ class JsonReader implements AnswerReader {
   readonly #facts = new AnswerFacts();
   #array: JsonArraySplitter | null = null;
   #started = false;
-  #chunks: Buffer[] = [];
+  /** The first chunk, which usually is all, and those after it. */
+  #first: Buffer | null = null;
+  #more: Buffer[] | null = null;
   #held = 0;
   #tooLarge = false;
 
@@ -128,8 +130,9 @@ class JsonReader implements AnswerReader {
     if (this.#array !== null) return answerOf(this.#head, this.#facts, this.#facts.terminal && this.#array.closed, null, true);
     if (this.#tooLarge) return answerOf(this.#head, this.#facts, whole, 'too-large');
     if (!whole) return answerOf(this.#head, this.#facts, false, null);
-    const readable = this.#held > 0 && readBody(this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks), this.#facts);
-    this.#chunks = [];
+    const body = this.#first === null || this.#more === null ? this.#first : Buffer.concat([this.#first, ...this.#more]);
+    const readable = body !== null && this.#held > 0 && readBody(body, this.#facts);
+    this.#first = this.#more = null;
     return answerOf(this.#head, this.#facts, true, readable ? null : 'unreadable');
   }
 
@@ -138,10 +141,9 @@ class JsonReader implements AnswerReader {
     this.#held += bytes.length;
     if (this.#held > limits.answerBytes) {
       this.#tooLarge = true;
-      this.#chunks = [];
-    } else {
-      this.#chunks.push(bytes);
-    }
+      this.#first = this.#more = null;
+    } else if (this.#first === null) this.#first = bytes;
+    else (this.#more ??= []).push(bytes);
   }
 }
 

@@ -6,6 +6,8 @@ import { principalOf, type Principal } from './principal.ts';
 
 const principalHeader = 'x-forwarded-client-cert';
 
+const noneIgnored: readonly IgnoredClaim[] = [];
+
 /**
  * The claims that a caller makes in headers, as far as they are trusted. A header that came twice is never trusted: whatever reads it
  * after Sluice may take the other value.
@@ -17,7 +19,7 @@ export class Claims implements CallerTrust {
   #principal: Principal | null | undefined;
   #identity: IdentityRule | null = null;
   #trusted: TrustRule | null = null;
-  readonly ignored: IgnoredClaim[] = [];
+  #ignored: IgnoredClaim[] | null = null;
 
   constructor(headers: HeaderMap, policy: CallersPolicy | null, known?: KnownOfCaller) {
     this.#headers = headers;
@@ -26,6 +28,10 @@ export class Claims implements CallerTrust {
     if (policy === null) return;
     this.#identity = policy.identify.find((rule) => this.#holds(rule)) ?? null;
     this.#trusted = policy.trust.find((rule) => rule.workspace === null && this.#holds(rule)) ?? null;
+  }
+
+  get ignored(): readonly IgnoredClaim[] {
+    return this.#ignored ?? noneIgnored;
   }
 
   get identity(): string | null {
@@ -89,7 +95,8 @@ export class Claims implements CallerTrust {
   }
 
   #ignore(claim: CallerClaim, why: IgnoredClaim['why']): undefined {
-    if (!this.ignored.some((one) => one.claim === claim)) this.ignored.push({ claim, why });
+    const ignored = (this.#ignored ??= []);
+    if (!ignored.some((one) => one.claim === claim)) ignored.push({ claim, why });
     return undefined;
   }
 

@@ -1,4 +1,5 @@
 import { limits } from '../lib/limits.ts';
+import { isoTime } from '../lib/iso-time.ts';
 import { Newest } from '../lib/newest.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { Grade, GradedDecision, GradeSink, GradeSource } from './types.ts';
@@ -39,7 +40,8 @@ export class GradeBook implements RecordSink {
     if (about === null) return;
     this.#remember(about);
     if (record.quality !== null) this.#take(record.id, record.quality.score, 'checks');
-    for (const { reason, target } of record.attempts.slice(0, -1)) {
+    for (let at = 0; at < record.attempts.length - 1; at++) {
+      const { reason, target } = record.attempts[at]!;
       // The final answer came from another model, because this one's was not good enough.
       if (reason !== null && answerFaults.has(reason))
         this.#tell({ decision: record.id, time: new Date().toISOString(), score: 0, source: 'escalation' }, { ...about, ...target });
@@ -75,7 +77,8 @@ export class GradeBook implements RecordSink {
   #take(id: string, score: number, source: GradeSource, against?: number): GradeResult {
     const entry = this.#entries.get(id);
     if (entry === undefined) return 'unknown';
-    const grade: Grade = { decision: id, time: new Date().toISOString(), score, source, ...(against === undefined ? {} : { against }) };
+    const grade: { -readonly [K in keyof Grade]: Grade[K] } = { decision: id, time: isoTime(Date.now()), score, source };
+    if (against !== undefined) grade.against = against;
     // A source's newer grade replaces its older one; most answers have one grade, from the checks.
     entry.grades = entry.grades.length === 0 ? [grade] : [...entry.grades.filter((other) => other.source !== source), grade];
     this.#tell(grade, entry.about);

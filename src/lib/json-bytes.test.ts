@@ -17,6 +17,17 @@ describe('JSON as bytes', () => {
     );
   });
 
+  it('writes decimals as JSON.stringify does, however they were calculated', () => {
+    const decimal = fc.tuple(fc.maxSafeNat(), fc.nat(20)).map(([digits, power]) => digits / 10 ** power);
+    const sum = fc.tuple(decimal, decimal).map(([a, b]) => a + b);
+    fc.assert(
+      fc.property(fc.array(fc.oneof(decimal, sum, fc.double(), fc.float())), (values) => {
+        expect(written(values)).toBe(JSON.stringify(values));
+      }),
+      runs(500),
+    );
+  });
+
   it.each([
     ['whole numbers, fractions and what is no number', [0, -0, 1, -1, 10, 2147483647, 2147483648, 1e21, 0.1, 5e-7, NaN, Infinity]],
     ['characters that are escaped', '"\\/\b\t\n\f\r\u0000\u001f\u007f\u2028'],

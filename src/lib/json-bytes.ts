@@ -13,6 +13,17 @@ for (const [code, letter] of [
 ] as const)
   shortEscapes[code] = letter.charCodeAt(0);
 
+/** Numbers from `smallest` to `largest` are written without a text. */
+const smallest = 1e-6;
+const largest = 1e15;
+const powers = Array.from({ length: 16 }, (_, decimals) => Number(`1e${decimals}`));
+
+function digitsOf(whole: number): number {
+  let digits = 1;
+  while (digits < powers.length && whole >= powers[digits]!) digits++;
+  return digits;
+}
+
 /** Most bytes that one UTF-16 unit can take: `\udead`. */
 const mostUnitBytes = 6;
 const firstBytes = 8_192;
@@ -106,12 +117,31 @@ export class JsonBytes {
       this.#plain('null');
       return;
     }
-    if (!Number.isInteger(value) || value < 0 || value > 0x7fff_ffff) {
+    // Smaller ones are written with an exponent.
+    if (value !== 0 && !(value >= smallest && value < largest)) {
       this.#plain(String(value));
       return;
     }
-    let digits = 1;
-    for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+    const whole = Math.floor(value);
+    if (whole === value) {
+      this.#digits(whole, digitsOf(whole));
+      return;
+    }
+    for (let decimals = 1; decimals < powers.length; decimals++) {
+      const scaled = Math.round(value * powers[decimals]!);
+      if (scaled >= largest) break;
+      // With at most 15 digits, the decimal that gives the same number is its shortest one.
+      if (scaled / powers[decimals]! !== value) continue;
+      this.#digits(whole, digitsOf(whole));
+      this.#byte(0x2e);
+      this.#digits(scaled - whole * powers[decimals]!, decimals);
+      return;
+    }
+    this.#plain(String(value));
+  }
+
+  /** The last `digits` digits of a whole number. */
+  #digits(value: number, digits: number): void {
     this.#room(digits);
     const bytes = this.#bytes;
     let rest = value;

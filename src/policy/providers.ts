@@ -66,15 +66,24 @@ export function providerResolver(providers: ReadonlyMap<string, Provider>): (aut
     if (provider.pathPrefix !== null) byPrefix.set(provider.pathPrefix, provider);
     if (!byFamily.has(provider.family)) byFamily.set(provider.family, provider);
   }
+  const hasFamily = (wanted: DialectFamily): boolean => byFamily.has(wanted);
+  // Most requests of a gateway have the same authority.
+  let lastAuthority = '';
+  let lastHost = byHost.get(lastAuthority);
   return (authority, path, head) => {
-    const host = byHost.get(authority.toLowerCase()) ?? byHost.get(authority.toLowerCase().replace(/:\d+$/, ''));
+    if (authority !== lastAuthority) {
+      const host = authority.toLowerCase();
+      lastHost = byHost.get(host) ?? byHost.get(host.replace(/:\d+$/, ''));
+      lastAuthority = authority;
+    }
+    const host = lastHost;
     if (host !== undefined) return { provider: host, path };
     const slash = path.indexOf('/', 1);
     if (slash !== -1) {
       const prefixed = byPrefix.get(path.slice(0, slash));
       if (prefixed !== undefined) return { provider: prefixed, path: path.slice(slash) };
     }
-    const family = familyOf(path, head, (wanted) => byFamily.has(wanted));
+    const family = familyOf(path, head, hasFamily);
     if (family === null || family === 'ambiguous') return family;
     return { provider: byFamily.get(family)!, path };
   };

@@ -24,11 +24,12 @@ export class BatchedLines implements DestinationStream {
     this.#added();
   }
 
-  /** Writes a line in three parts, which are only joined as bytes. */
-  writeParts(begin: string, middle: JsonBytes, end: string): void {
-    this.#lines.add(begin);
-    this.#lines.addJson(middle);
-    this.#lines.add(end);
+  /** Writes a line in parts, which are only joined as bytes. */
+  writeParts(...parts: readonly (string | JsonBytes)[]): void {
+    for (const part of parts) {
+      if (typeof part === 'string') this.#lines.add(part);
+      else this.#lines.addJson(part);
+    }
     this.#added();
   }
 

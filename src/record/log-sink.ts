@@ -1,6 +1,7 @@
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import type { GradeSink } from '../grades/types.ts';
 import { SluiceError } from '../lib/errors.ts';
+import { isoTime } from '../lib/iso-time.ts';
 import type { JsonBytes } from '../lib/json-bytes.ts';
 import { limits } from '../lib/limits.ts';
 import { BatchedLines } from './batched.ts';
@@ -19,7 +20,7 @@ export interface LogOptions {
 export interface LogOutput {
   readonly logger: Logger;
   /** Destination of the logger's lines. */
-  readonly destination: DestinationStream & { writeParts?(begin: string, middle: JsonBytes, end: string): void };
+  readonly destination: DestinationStream & { writeParts?(...parts: readonly (string | JsonBytes)[]): void };
   /** Writes buffered lines, for half a second at most; await it before the process exits. */
   flush(): Promise<void>;
   /** Flushes and closes; later lines are not written. */
@@ -102,6 +103,9 @@ function errorFields(error: unknown): unknown {
   };
 }
 
+const head = '{"level":"info","time":"';
+const middle = '","record":';
+
 /**
  * One JSON line per record: `msg` is `exchange`, the record is under `record`. A record never contains a key, and contains of a prompt only
  * what the policy's capture setting allowed. Of successful exchanges only a `share` (0 to 1) is written; if it is below 1, the line
@@ -117,9 +121,9 @@ export function logSink({ logger, destination }: Pick<LogOutput, 'logger' | 'des
       if (!logger.isLevelEnabled('info')) return;
       try {
         // Built by hand in the logger's format, because the JSON already exists.
-        const begin = `{"level":"info"${pino.stdTimeFunctions.isoTime()},"record":`;
-        if (destination.writeParts === undefined) destination.write(`${begin}${recordJson(record).toString()}${tail}`);
-        else destination.writeParts(begin, recordJson(record), tail);
+        const time = isoTime(Date.now());
+        if (destination.writeParts === undefined) destination.write(`${head}${time}${middle}${recordJson(record).toString()}${tail}`);
+        else destination.writeParts(head, time, middle, recordJson(record), tail);
       } catch {
         // A log failure (closed, full) must not fail the request.
       }

@@ -2,6 +2,7 @@ import type { Cost } from '../catalog/types.ts';
 import { usageSeen } from '../apis/seen.ts';
 import type { Answer, Usage } from '../apis/types.ts';
 import type { QualityCheck } from '../grades/checks.ts';
+import { isoTime } from '../lib/iso-time.ts';
 import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import { baselineBasis, costOf, difference, estimateSavings, shapeSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
 import type { Baseline } from '../route/types.ts';
@@ -96,7 +97,7 @@ export function buildRecord(request: RequestFacts, ending: AnswerEnding, quality
     responseId: answer?.id ?? null,
     requestId: request.requestId ?? null,
     traceId: request.trace?.traceId ?? request.traceId ?? null,
-    time: new Date(request.wallTime).toISOString(),
+    time: isoTime(request.wallTime),
     workspace: request.workspace,
     user: request.user,
     caller: request.caller,

@@ -60,7 +60,7 @@ export function readUsageWith(reading: UsageReading, usage: unknown, raw: string
     if (input < 0 || output < 0) return null;
     const extras = extrasOf(read, billed.calls);
     if ((extras.cachedAudio ?? 0) > cachedRead || (extras.imageInput ?? 0) > input || (extras.imageOutput ?? 0) > output) return null;
-    return {
+    const whole: { -readonly [K in keyof Usage]: Usage[K] } = {
       convention,
       input,
       cachedRead,
@@ -72,11 +72,12 @@ export function readUsageWith(reading: UsageReading, usage: unknown, raw: string
       audioOutput,
       totalInput,
       totalOutput,
-      ...extras,
-      ...(service === null ? {} : { service }),
-      ...(beyond.length === 0 ? {} : { beyond }),
       raw: raw.slice(0, limits.rawUsageBytes),
     };
+    if (extras !== noExtras) Object.assign(whole, extras);
+    if (service !== null) whole.service = service;
+    if (beyond.length > 0) whole.beyond = beyond;
+    return whole;
   } catch (error) {
     if (error instanceof Unreadable) return null;
     throw error;

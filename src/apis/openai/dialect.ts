@@ -15,8 +15,9 @@ const calls: readonly (readonly [string, ApiCall])[] = [
 /** Classifies a call of OpenAI's API. `modelSpan`: position of the model in the head's path, as in Azure's paths. */
 export function recogniseOpenAi(head: RequestHead, path: string, modelSpan: Span | null, lenient: boolean): Recognition {
   const lower = path.toLowerCase();
-  for (const [suffix, call] of calls) {
-    if (lower.endsWith(suffix)) return readable(head, call, modelSpan, null, lenient);
+  for (let at = 0; at < calls.length; at++) {
+    const call = calls[at]!;
+    if (lower.endsWith(call[0])) return readable(head, call[1], modelSpan, null, lenient);
   }
   return known(path, modelSpan === null ? null : decoded(head.path.slice(modelSpan.start, modelSpan.end)));
 }

@@ -1,7 +1,7 @@
 import { readAnswer } from '../../apis/index.ts';
 import { apis } from '../../apis/registry.ts';
 import { usageFromTotals } from '../../apis/reported-usage.ts';
-import type { Answer, AnswerHead, ApiName, ParsedRequest, UsageUnknown } from '../../apis/types.ts';
+import type { Answer, AnswerHead, AnswerReader, ApiName, ParsedRequest, UsageUnknown } from '../../apis/types.ts';
 import type { CollectedAnswer, LoggedExchange, MetadataValue, ReportedUsage, SluiceMetadata } from '../plans.ts';
 import type { UsageMode } from '../../attach/names.ts';
 import { limits } from '../../lib/limits.ts';
@@ -100,19 +100,25 @@ function readCollected(head: AnswerHead, collected: CollectedAnswer, { startedAt
   let firstTokenMs: number | null = null;
   if (collected.body !== null) reader.push(collected.body);
   const first = collected.gap ? wholeEvents(collected.head) : collected.head;
-  let from = 0;
-  // Replay the chunks as they came, to find the one with the first token.
-  for (const pair of first === null ? [] : collected.times.split(',')) {
-    const [length, at] = pair.split(':').map(Number);
-    const to = from + (length ?? 0);
-    if (reader.push(first!.subarray(from, to)) && at !== undefined && at > 0) firstTokenMs = Math.max(0, at - startedAt);
-    from = to;
-  }
+  if (first !== null) firstTokenMs = replayed(reader, first, collected.times, startedAt);
   if (collected.tail !== null) reader.push(collected.gap ? fromNextEvent(collected.tail) : collected.tail);
   return {
     answer: scaled(reader.end(collected.whole), bodyBytes, (collected.head?.length ?? 0) + (collected.tail?.length ?? 0)),
     firstTokenMs,
   };
+}
+
+/** Reads the chunks as they came. Returns when the one with the first token came, ms since `startedAt`; null if none had it. */
+function replayed(reader: AnswerReader, chunks: Buffer, times: string, startedAt: number): number | null {
+  let firstTokenMs: number | null = null;
+  let from = 0;
+  for (const pair of times.split(',')) {
+    const [length, at] = pair.split(':').map(Number);
+    const to = from + (length ?? 0);
+    if (reader.push(chunks.subarray(from, to)) && at !== undefined && at > 0) firstTokenMs = Math.max(0, at - startedAt);
+    from = to;
+  }
+  return firstTokenMs;
 }
 
 /** Extrapolates from the read part of a stream to everything that was sent to the client. */
