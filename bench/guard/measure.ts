@@ -45,15 +45,17 @@ export async function allocations(checkout: string, policy: string): Promise<Fig
       await driver.run(plan, warm, 1);
       const heap: number[] = [];
       const external: number[] = [];
-      for (let round = 0; round < 3 * rounds && heap.length < rounds; round++) {
+      for (let round = 0; round < 6 * rounds && heap.length < rounds; round++) {
         const before = await sluice.collected();
-        await driver.run(plan, count, 1);
+        const results = await driver.run(plan, count, 1);
         const after = await sluice.usage();
-        if (after.collections > 0) continue;
+        // On a machine that is late, requests pass undecided: they allocate less.
+        if (after.collections > 0 || !results.every(({ decided }) => decided)) continue;
         heap.push((after.heap - before.heap) / count);
         external.push((after.external - before.external) / count);
       }
-      if (heap.length < rounds) throw new Error('garbage was collected in nearly every round: nothing could be counted');
+      if (heap.length < rounds)
+        throw new Error('garbage was collected, or requests passed undecided, in nearly every round: nothing could be counted');
       figures[`bytes of objects, ${title}`] = quantileOf(heap, 0.5);
       figures[`bytes of buffers, ${title}`] = quantileOf(external, 0.5);
     }
