@@ -19,7 +19,8 @@ export interface Drill {
 /** After crashes: both pods have all their containers, and what runs in them is ready. */
 export async function allReady(node: NodeCluster): Promise<void> {
   const selected = ['--namespace', namespace, '--selector', 'app.kubernetes.io/name=sluice'];
-  await node.cluster.kubectl('wait', '--for=condition=Ready', 'pods', ...selected, '--timeout=120s');
+  // Not of pods by their label: those that are going, after an upgrade, are never ready again.
+  await node.cluster.kubectl('rollout', 'status', 'deployment/sluice', '--namespace', namespace, '--timeout=180s');
   await until(async () => Promise.resolve(sluiceProcesses(namespace).sluices.length === 2), 'both Sluices');
   // Those that are going are listed too.
   const goes = '{range .items[*]}{.metadata.name} {.metadata.deletionTimestamp}{"\\n"}{end}';
