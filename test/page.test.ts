@@ -1,4 +1,3 @@
-import { OnlineLearner } from '../src/router/online/learner.ts';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -6,23 +5,20 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Admin } from '../src/admin/listen.ts';
-import { createAdmin } from '../src/admin/server.ts';
 import { MemoryBudgetStore } from '../src/budgets/memory.ts';
 import { rateCounter } from '../src/budgets/rate-charges.ts';
 import { nano } from '../src/policy/budget-types.ts';
-import { ResponseCache } from '../src/cache/cache.ts';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { trialsAdmin, type TrialsAdmin } from '../src/experiments/admin.ts';
 import { Rollout } from '../src/experiments/rollout.ts';
 import { Trials } from '../src/experiments/trials.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
-import { Credentials } from '../src/exchange/credentials.ts';
 import { PolicyHistory } from '../src/policy/history.ts';
 import type { PolicySnapshot } from '../src/policy/types.ts';
-import { Metrics } from '../src/record/metrics.ts';
 import { RecentRecords } from '../src/record/recent.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { chromiumPath, launch } from './support/chromium.ts';
+import { adminOf } from './support/admin.ts';
 import { noTrials } from './support/trials.ts';
 import { month, monthGeneration, monthPolicy } from './support/month.ts';
 
@@ -52,24 +48,7 @@ async function serve(
   trials: TrialsAdmin,
   budgets: MemoryBudgetStore,
 ): Promise<string> {
-  const admin = createAdmin({
-    learning: { learner: new OnlineLearner(), publish: () => undefined },
-    registry: new Metrics({ version: '1', policy: () => current, refused: () => false }).registry,
-    recent: held,
-    ledger: withLedger,
-    history,
-    credentials: new Credentials(),
-    router: null,
-    log: { level: 'info' },
-    grades: () => Promise.resolve([]),
-    trials,
-    feedback: () => Promise.resolve({ status: 202, body: {} }),
-    token: adminToken,
-    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
-    budgets,
-    policyStore: { current: () => current, lastRefusal: () => null, sources: () => [] },
-    ready: () => true,
-  });
+  const admin = adminOf(() => current, { recent: held, ledger: withLedger, history, trials, token: adminToken, budgets });
   admins.push(admin);
   return `http://${await admin.listen('127.0.0.1', 0)}`;
 }
@@ -205,6 +184,18 @@ const wider = (page: Page): Promise<string[]> =>
     `document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')].filter((element) => element.getBoundingClientRect().right > innerWidth + 1).map((element) => element.tagName + ' ' + element.id + ' ' + element.className)`,
   );
 
+/** The contrast of two of the page's colours by WCAG: what is left of them where the page is grey. */
+const contrast = (page: Page, one: string, other: string): Promise<number> =>
+  page.evaluate<number>(
+    `[${JSON.stringify(one)}, ${JSON.stringify(other)}].map((name) => {
+      const probe = document.body.appendChild(document.createElement('i'));
+      probe.style.color = 'var(' + name + ')';
+      const [red, green, blue] = getComputedStyle(probe).color.match(/[\\d.]+/g).map((part) => part / 255).map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+      probe.remove();
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+    }).sort((a, b) => b - a).reduce((high, low) => high / low)`,
+  );
+
 const shoot = async (page: Page, name: string, whole = true): Promise<void> => {
   const to = process.env['SLUICE_SCREENSHOTS'];
   if (to === undefined) return;
@@ -249,6 +240,8 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
       expect(
         await page.evaluate(`new Set(document.getElementById('${id}').getContext('2d').getImageData(0, 0, 600, 260).data).size`),
       ).toBeGreaterThan(8);
+    expect(await contrast(page, '--cost-bar', '--accent')).toBeGreaterThan(1.8);
+    expect(await contrast(page, '--cost-bar', '--card')).toBeGreaterThan(2.2);
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
     expect(await cut(page)).toEqual([]);
     await shoot(page, name);
@@ -483,6 +476,7 @@ describe.skipIf(chromiumPath === null)('what is shown', () => {
     await filled(page);
     await page.context().setOffline(true);
     await until(page, `document.body.classList.contains('stale')`);
+    expect(await textOf(page, 'state')).toBe('The server does not answer');
     expect(await textOf(page, 'stale')).toMatch(
       /^The server does not answer. What is below is of \d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC\.$/,
     );

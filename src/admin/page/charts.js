@@ -30,7 +30,7 @@ export function drawTrend({ from, to, trend }, hours) {
     type: 'bar',
     data: {
       labels: points.map(({ at }) => (hours ? at.slice(11, 16) : at.slice(5, 10))),
-      datasets: [bars('Cost', '--cost', ({ cost }) => cost), bars('Saved', '--accent', ({ savings }) => savings)],
+      datasets: [bars('Cost', '--cost-bar', ({ cost }) => cost), bars('Saved', '--accent', ({ savings }) => savings)],
     },
     options: {
       responsive: true,
