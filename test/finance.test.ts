@@ -5,14 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createAdmin } from '../src/admin/server.ts';
 import type { Admin } from '../src/admin/listen.ts';
-import { MemoryBudgetStore } from '../src/budgets/memory.ts';
-import { ResponseCache } from '../src/cache/cache.ts';
-import { Credentials } from '../src/exchange/credentials.ts';
-import { PolicyHistory } from '../src/policy/history.ts';
-import { RecentRecords } from '../src/record/recent.ts';
-import { OnlineLearner } from '../src/router/online/learner.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import type { SavingsReport } from '../src/ledger/query.ts';
 import { parseCsv } from '../src/lib/csv.ts';
@@ -21,7 +14,7 @@ import type { ExchangeRecord } from '../src/record/types.ts';
 import type { Showback } from '../src/showback/report.ts';
 import { generation } from './support/decision.ts';
 import { october, octoberBill } from './support/october.ts';
-import { noTrials } from './support/trials.ts';
+import { adminOf } from './support/admin.ts';
 
 const run = promisify(execFile);
 const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
@@ -49,24 +42,7 @@ beforeAll(async () => {
   for (const record of all) ledger.record(record);
   for (const record of month) metrics.record(record);
   await vi.waitFor(() => expect(ledger.counts.written).toBe(all.length), { timeout: 10_000, interval: 20 });
-  admin = createAdmin({
-    registry: metrics.registry,
-    recent: new RecentRecords(),
-    ledger,
-    learning: { learner: new OnlineLearner(), publish: () => undefined },
-    history: new PolicyHistory(),
-    credentials: new Credentials(),
-    router: null,
-    log: { level: 'info' },
-    token: null,
-    grades: () => Promise.resolve([]),
-    trials: noTrials(policy),
-    feedback: () => Promise.resolve({ status: 202, body: {} }),
-    policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] },
-    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
-    budgets: new MemoryBudgetStore(),
-    ready: () => true,
-  });
+  admin = adminOf(() => policy, { registry: metrics.registry, ledger });
   adminUrl = `http://${await admin.listen('127.0.0.1', 0)}`;
   writeFileSync(bill, octoberBill(all));
 });

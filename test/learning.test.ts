@@ -1,3 +1,4 @@
+import { gradeEvent } from './support/grades.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,32 +93,7 @@ describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
     hubs.push(hub);
     return { hub, learner, errors };
   };
-  const grade = (score: number): LearningEvent => ({
-    kind: 'grade',
-    grade: {
-      decisionId: 'd',
-      workspace: 'w',
-      mark: {
-        template: 't',
-        near: '0'.repeat(16),
-        pair: { weak: 'p/small', strong: 'p/large' },
-        gain: 0.1,
-        uncertainty: 0.1,
-        expected: 0.1,
-        spread: 0.1,
-        threshold: null,
-        says: 'weak',
-        why: 'grades',
-      },
-      model: 'p/small',
-      requested: 'p/large',
-      score,
-      source: 'user',
-      weight: 1,
-      time: 1_000,
-    },
-    settings: { upgradeBelow: 0.3, upgradeMs: 1e12, upgradeScope: 'template' },
-  });
+  const grade = (score: number): LearningEvent => gradeEvent(score, { upgradeMs: 1e12, upgradeScope: 'template' });
 
   it('learn the same from the grades of all, and a new one catches up', async () => {
     const file = join(folder, 'state.json');

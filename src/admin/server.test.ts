@@ -1,18 +1,14 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
-import { MemoryBudgetStore } from '../budgets/memory.ts';
-import { noTrials } from '../../test/support/trials.ts';
-import { ResponseCache } from '../cache/cache.ts';
+import { adminOf } from '../../test/support/admin.ts';
+import { gradeEvent } from '../../test/support/grades.ts';
 import type { Grade } from '../grades/types.ts';
-import { Credentials } from '../exchange/credentials.ts';
-import { PolicyHistory } from '../policy/history.ts';
 import { LearningHub } from '../router/online/hub.ts';
 import { OnlineLearner } from '../router/online/learner.ts';
 import { Metrics } from '../record/metrics.ts';
 import { RecentRecords } from '../record/recent.ts';
 import type { Admin } from './listen.ts';
-import { createAdmin } from './server.ts';
 
 const policy = generation();
 const recent = new RecentRecords();
@@ -28,21 +24,12 @@ beforeAll(async () => {
   hub = await LearningHub.open({ learner, file: null, stream: null, onError: () => undefined });
   recent.record(record());
   metrics.record(record());
-  admin = createAdmin({
+  admin = adminOf(() => policy, {
     registry: metrics.registry,
     recent,
     policyStore: { current: () => policy, lastRefusal: () => ({ at: 1_700_000_000_000, problems: [] }), sources: () => [] },
-    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
-    budgets: new MemoryBudgetStore(),
-    ledger: null,
-    history: new PolicyHistory(),
-    credentials: new Credentials(),
-    router: null,
-    token: null,
-    log: { level: 'info' },
     learning: { learner, publish: (event) => hub.publish(event) },
     grades: () => Promise.resolve(grades),
-    trials: noTrials(policy),
     feedback: (body) => Promise.resolve({ status: 202, body: { bytes: body.length } }),
     ready: () => ready,
   });
@@ -164,30 +151,7 @@ describe('the admin server', () => {
   });
 
   it('shows, freezes and forgets what was learnt from grades', async () => {
-    const mark = {
-      template: 't',
-      near: '0'.repeat(16),
-      pair: { weak: 'p/small', strong: 'p/large' },
-      gain: 0.1,
-      uncertainty: 0.1,
-      expected: 0.1,
-      spread: 0.1,
-      threshold: null,
-      says: 'weak',
-      why: 'probe',
-    } as const;
-    const grade = {
-      decisionId: 'd',
-      workspace: 'red',
-      mark,
-      model: 'p/small',
-      requested: 'p/large',
-      score: 0.1,
-      source: 'judge',
-      weight: 1,
-      time: Date.now(),
-    };
-    const event = { kind: 'grade', grade, settings: { upgradeBelow: 0.3, upgradeMs: 60_000, upgradeScope: 'similar' } } as const;
+    const event = gradeEvent(0.1, { upgradeMs: 60_000 }, { workspace: 'red', source: 'judge', time: Date.now() });
     hub.publish(event);
     expect(await json('/learning')).toMatchObject({
       frozen: false,
@@ -224,24 +188,7 @@ describe('the admin server', () => {
   });
 
   it('says which address is taken', async () => {
-    const second = createAdmin({
-      registry: metrics.registry,
-      recent,
-      ledger: null,
-      learning: { learner, publish: () => undefined },
-      history: new PolicyHistory(),
-      credentials: new Credentials(),
-      router: null,
-      log: { level: 'info' },
-      token: null,
-      grades: () => Promise.resolve([]),
-      trials: noTrials(policy),
-      feedback: () => Promise.resolve({ status: 202, body: {} }),
-      policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] },
-      cache: new ResponseCache({ memoryBytes: 1_000_000 }),
-      budgets: new MemoryBudgetStore(),
-      ready: () => true,
-    });
+    const second = adminOf(() => policy);
     await expect(second.listen('127.0.0.1', Number(new URL(base).port))).rejects.toMatchObject({ code: 'SLUICE_LISTEN' });
   });
 });

@@ -1,20 +1,14 @@
-import { OnlineLearner } from '../router/online/learner.ts';
 import { request } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { monthGeneration, monthPolicy } from '../../test/support/month.ts';
-import { noTrials } from '../../test/support/trials.ts';
-import { MemoryBudgetStore } from '../budgets/memory.ts';
-import { ResponseCache } from '../cache/cache.ts';
+import { adminOf } from '../../test/support/admin.ts';
 import { loadCatalog } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
-import { Credentials } from '../exchange/credentials.ts';
 import { PolicyHistory } from '../policy/history.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
-import { Metrics } from '../record/metrics.ts';
 import { RecentRecords } from '../record/recent.ts';
 import type { Admin } from './listen.ts';
-import { createAdmin } from './server.ts';
 import type { TryResult } from './try.ts';
 
 const token = 'a-token-of-sixteen-or-more';
@@ -42,24 +36,7 @@ beforeAll(async () => {
 });
 
 function adminWith(adminToken: string | null): Admin {
-  return createAdmin({
-    learning: { learner: new OnlineLearner(), publish: () => undefined },
-    registry: new Metrics({ version: '1', policy: () => policy, refused: () => false }).registry,
-    recent,
-    ledger: null,
-    history,
-    credentials: new Credentials(),
-    router: null,
-    log: { level: 'info' },
-    grades: () => Promise.resolve([]),
-    trials: noTrials(policy),
-    feedback: () => Promise.resolve({ status: 202, body: {} }),
-    token: adminToken,
-    cache: new ResponseCache({ memoryBytes: 1_000_000 }),
-    budgets: new MemoryBudgetStore(),
-    policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] },
-    ready: () => true,
-  });
+  return adminOf(() => policy, { recent, history, token: adminToken });
 }
 
 async function serve(adminToken: string | null): Promise<string> {

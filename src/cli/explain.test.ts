@@ -3,15 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
-import { noTrials } from '../../test/support/trials.ts';
-import { Credentials } from '../exchange/credentials.ts';
-import { PolicyHistory } from '../policy/history.ts';
-import { createAdmin } from '../admin/server.ts';
-import { MemoryBudgetStore } from '../budgets/memory.ts';
-import { ResponseCache } from '../cache/cache.ts';
+import { adminOf } from '../../test/support/admin.ts';
 import { Ledger } from '../ledger/ledger.ts';
-import { OnlineLearner } from '../router/online/learner.ts';
-import { Metrics } from '../record/metrics.ts';
 import { RecentRecords } from '../record/recent.ts';
 import { decideRequest } from './decide-request.ts';
 import { fetchDecision, findInLog } from './find-record.ts';
@@ -53,25 +46,7 @@ describe('a decision looked up', () => {
     const recent = new RecentRecords();
     recent.record(first);
     const policy = generation();
-    const { registry } = new Metrics({ version: '1', policy: () => policy, refused: () => false });
-    const admin = createAdmin({
-      registry,
-      recent,
-      ledger: null,
-      learning: { learner: new OnlineLearner(), publish: () => undefined },
-      history: new PolicyHistory(),
-      credentials: new Credentials(),
-      router: null,
-      log: { level: 'info' },
-      token: null,
-      grades: () => Promise.resolve([]),
-      trials: noTrials(policy),
-      feedback: () => Promise.resolve({ status: 202, body: {} }),
-      policyStore: { current: () => policy, lastRefusal: () => null, sources: () => [] },
-      cache: new ResponseCache({ memoryBytes: 1_000_000 }),
-      budgets: new MemoryBudgetStore(),
-      ready: () => true,
-    });
+    const admin = adminOf(() => policy, { recent });
     const url = `http://${await admin.listen('127.0.0.1', 0)}`;
     expect(await fetchDecision(url, first.id)).toEqual(first);
     await expect(fetchDecision(url, second.id)).rejects.toMatchObject({ code: 'SLUICE_EXPLAIN_UNKNOWN' });

@@ -1,3 +1,4 @@
+import { exchangeOf } from './exchange.ts';
 import { ModelCatalog } from '../../src/catalog/catalog.ts';
 import type { Capabilities, Catalog, ModelEntry } from '../../src/catalog/types.ts';
 import { defaultThresholds, type Verdict } from '../../src/classify/types.ts';
@@ -166,44 +167,7 @@ export function generation(facts: Partial<PolicySnapshot> & { readonly models?: 
 }
 
 export function exchange(facts: Partial<ParsedRequest> = {}): ParsedRequest {
-  return {
-    api: 'openai-chat',
-    operation: 'generate',
-    model: 'dear',
-    modelSpans: [],
-    pathModel: null,
-    stream: false,
-    bodyBytes: 100,
-    system: '',
-    lastUser: 'hello',
-    question: null,
-    context: '',
-    textTruncated: false,
-    textBytes: 5,
-    promptTokens: 100,
-    messages: 1,
-    userTurns: 1,
-    lastIsToolResult: false,
-    tools: 0,
-    toolNames: [],
-    images: 0,
-    audioInputs: 0,
-    files: 0,
-    audioOutput: false,
-    jsonOutput: 'none',
-    maxOutputTokens: null,
-    temperature: null,
-    n: 1,
-    reasoning: null,
-    includeUsage: null,
-    session: null,
-    user: null,
-    opening: null,
-    parameters: [],
-    limitKey: null,
-    bodyOpen: 1,
-    ...facts,
-  };
+  return exchangeOf({ model: 'dear', lastUser: 'hello', bodyBytes: 100, promptTokens: 100, ...facts });
 }
 
 export function verdict(facts: Partial<Verdict> = {}): Verdict {

@@ -2,32 +2,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { gradeEvent, learningMark } from '../../../test/support/grades.ts';
 import { LearningHub, type LearningEvent } from './hub.ts';
 import { OnlineLearner } from './learner.ts';
 import { defaultLearning } from './settings.ts';
 import { learningSink } from './sink.ts';
-import type { LearningMark } from './types.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-learning-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const mark: LearningMark = {
-  template: 't',
-  near: '0'.repeat(16),
-  pair: { weak: 'p/small', strong: 'p/large' },
-  gain: 0.1,
-  uncertainty: 0.1,
-  expected: 0.1,
-  spread: 0.1,
-  threshold: null,
-  says: 'weak',
-  why: 'grades',
-};
-const grade = (score: number): LearningEvent => ({
-  kind: 'grade',
-  grade: { decisionId: 'd', workspace: 'w', mark, model: 'p/small', requested: 'p/large', score, source: 'user', weight: 1, time: 1_000 },
-  settings: { upgradeBelow: 0.3, upgradeMs: 1_000, upgradeScope: 'similar' },
-});
+const grade = (score: number): LearningEvent => gradeEvent(score);
 const open = (file: string, errors: unknown[] = []): Promise<{ hub: LearningHub; learner: OnlineLearner }> => {
   const learner = new OnlineLearner();
   return LearningHub.open({ learner, file, stream: null, onError: (error) => errors.push(error) }).then((hub) => ({ hub, learner }));
@@ -95,7 +79,7 @@ test('grades reach learning with their mark; those that only tell of faults upgr
     policy: 'p',
     arm: null,
     session: null,
-    learning: mark,
+    learning: learningMark,
   } as const;
   const given = { decision: 'd', time: '2026-11-20T00:00:00.000Z', score: 0.5 } as const;
   sink.observe({ ...given, source: 'user' }, about);
