@@ -131,10 +131,11 @@ function servicePrices(prices: Prices, service: ServiceTier, totalInput: number)
     return own === undefined ? null : merge(listed, own);
   }
   if (service !== 'batch' || long !== undefined) return null;
-  return { ...noPrices, input: prices.batchInput, output: prices.batchOutput };
+  return { ...noTokenPrices, input: prices.batchInput, output: prices.batchOutput };
 }
 
-const noPrices: TokenPrices = {
+/** No price is known. */
+export const noTokenPrices: TokenPrices = {
   input: null,
   output: null,
   cachedRead: null,

@@ -1,23 +1,10 @@
 import { createHash } from 'node:crypto';
 import { ModelCatalog } from './catalog.ts';
+import { noTokenPrices } from './cost.ts';
 import type { CatalogOverrides } from './schema.ts';
 import type { Capabilities, Catalog, ModelEntry, Prices } from './types.ts';
 
-const noPrices: Prices = {
-  input: null,
-  output: null,
-  cachedRead: null,
-  cacheWrite5m: null,
-  cacheWrite1h: null,
-  reasoning: null,
-  audioInput: null,
-  audioOutput: null,
-  batchInput: null,
-  batchOutput: null,
-  imageInput: null,
-  imageOutput: null,
-  tiers: [],
-};
+const noPrices: Prices = { ...noTokenPrices, batchInput: null, batchOutput: null, imageInput: null, imageOutput: null, tiers: [] };
 
 const noCapabilities: Capabilities = {
   vision: null,

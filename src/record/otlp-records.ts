@@ -1,16 +1,10 @@
 import { context, SeverityNumber, trace, TraceFlags, type Attributes, type Logger } from '@opentelemetry/api';
 import { OTLPLogExporter as GrpcExporter } from '@opentelemetry/exporter-logs-otlp-grpc';
 import { OTLPLogExporter as HttpExporter } from '@opentelemetry/exporter-logs-otlp-proto';
-import {
-  defaultResource,
-  detectResources,
-  resourceAttributesEnvDetector,
-  resourceFromAttributes,
-  serviceNameEnvDetector,
-} from '@opentelemetry/resources';
 import { BatchLogRecordProcessor, LoggerProvider, type LogRecordExporter, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { limits } from '../lib/limits.ts';
 import { genAiSchemaUrl } from './genai-names.ts';
+import { otelResource } from './otel-resource.ts';
 import { otlpProtocol } from './otel-settings.ts';
 import { recordJson } from './record-json.ts';
 import { attemptAttributes, exchangeAttributes } from './span-attributes.ts';
@@ -73,11 +67,8 @@ export class OtlpRecords implements RecordSink {
         else this.#dropped++;
       },
     );
-    const named = env['OTEL_SERVICE_NAME'] === undefined ? { 'service.name': 'sluice' } : {};
     this.#provider = new LoggerProvider({
-      resource: defaultResource()
-        .merge(resourceFromAttributes({ ...named, 'service.version': version }))
-        .merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] })),
+      resource: otelResource(env, version),
       // One record is whole or not there at all.
       logRecordLimits: { attributeCountLimit: 256 },
       processors: [

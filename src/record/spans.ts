@@ -12,13 +12,6 @@ import {
 import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { OTLPTraceExporter as HttpExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import {
-  defaultResource,
-  detectResources,
-  resourceAttributesEnvDetector,
-  resourceFromAttributes,
-  serviceNameEnvDetector,
-} from '@opentelemetry/resources';
-import {
   AlwaysOnSampler,
   BatchSpanProcessor,
   TracerProvider,
@@ -28,6 +21,7 @@ import {
 } from '@opentelemetry/sdk-trace';
 import { limits } from '../lib/limits.ts';
 import { genAiSchemaUrl } from './genai-names.ts';
+import { otelResource } from './otel-resource.ts';
 import { otlpProtocol, samplingRatio } from './otel-settings.ts';
 import { attemptAttributes, attemptName, exchangeAttributes } from './span-attributes.ts';
 import type { TraceFacts } from './trace.ts';
@@ -106,14 +100,11 @@ export class SpanSink implements RecordSink {
     const protocol = otlpProtocol(env, 'TRACES');
     this.#exporter = new CountingExporter(protocol === 'grpc' ? new GrpcExporter() : new HttpExporter());
     this.#withContent = env['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT']?.toLowerCase() === 'true';
-    const named = env['OTEL_SERVICE_NAME'] === undefined ? { 'service.name': 'sluice' } : {};
     this.#provider = new TracerProvider({
       // Sampling was decided when the request arrived.
       sampler: new AlwaysOnSampler(),
       idGenerator: this.#ids,
-      resource: defaultResource()
-        .merge(resourceFromAttributes({ ...named, 'service.version': version }))
-        .merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] })),
+      resource: otelResource(env, version),
       spanProcessors: [
         new BatchSpanProcessor({
           exporter: this.#exporter,

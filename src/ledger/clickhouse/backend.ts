@@ -1,20 +1,9 @@
 import type { LedgerBackend } from '../backend.ts';
 import { shownUrl } from '../shown-url.ts';
+import { awayCodes } from '../unusable.ts';
 
 /** Error codes of Node for a server that is temporarily unreachable, and of ClickHouse for one that is too busy. */
-const away: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-  'EAI_AGAIN',
-  'ENOTFOUND',
-  'TOO_MANY_SIMULTANEOUS_QUERIES',
-  'TOO_MANY_PARTS',
-  'TIMEOUT_EXCEEDED',
-]);
+const away: ReadonlySet<string> = new Set([...awayCodes, 'TOO_MANY_SIMULTANEOUS_QUERIES', 'TOO_MANY_PARTS', 'TIMEOUT_EXCEEDED']);
 
 /** A ledger beyond what one PostgreSQL takes. The client library is only loaded when a ledger is opened. */
 export const clickhouse: LedgerBackend = {

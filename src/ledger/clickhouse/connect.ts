@@ -105,11 +105,3 @@ function bound(sql: string, values: readonly (string | number)[]): { query: stri
   });
   return { query, query_params: Object.fromEntries(values.map((value, index) => [`v${index}`, value])) };
 }
-
-export function unusable(place: string, error: unknown): SluiceError {
-  if (error instanceof SluiceError) return error;
-  return new SluiceError('SLUICE_LEDGER_UNUSABLE', error instanceof Error ? error.message : String(error), {
-    where: shownUrl(place),
-    cause: error,
-  });
-}

@@ -1,7 +1,8 @@
 import type { LedgerReader } from '../backend.ts';
 import { serverReader } from '../server-reader.ts';
 import type { LedgerTarget } from '../target.ts';
-import { clickhouseDialect, unusable } from './connect.ts';
+import { unusable } from '../unusable.ts';
+import { clickhouseDialect } from './connect.ts';
 import { openClickHouse } from './tables.ts';
 
 /** Opens an existing ledger. Rejects with SLUICE_LEDGER_UNUSABLE. */

@@ -20,7 +20,8 @@ import {
   type OpenEntry,
 } from '../types.ts';
 import type { Chain } from './chain.ts';
-import { unusable, type ClickHouse } from './connect.ts';
+import { unusable } from '../unusable.ts';
+import { type ClickHouse } from './connect.ts';
 import { erase, prune } from './removal.ts';
 import { settle, settledHead } from './settle.ts';
 import { openClickHouse, rowNames } from './tables.ts';

@@ -2,7 +2,8 @@ import { dayMs, hourMs, none } from '../rollup.ts';
 import { moneySums, rollupKeys, rollupSums, type RollupSum } from '../sqlite/database.ts';
 import type { LedgerTarget } from '../target.ts';
 import { columnNames, columnTypes, joinColumns, type LedgerColumns } from '../types.ts';
-import { ClickHouse, unusable } from './connect.ts';
+import { unusable } from '../unusable.ts';
+import { ClickHouse } from './connect.ts';
 
 /** Version of the tables. */
 const version = 1;

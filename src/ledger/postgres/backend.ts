@@ -1,16 +1,10 @@
 import type { LedgerBackend } from '../backend.ts';
 import { shownUrl } from '../shown-url.ts';
+import { awayCodes } from '../unusable.ts';
 
 /** Error codes of Node and PostgreSQL for a server that is temporarily unreachable. */
 const away: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-  'EAI_AGAIN',
-  'ENOTFOUND',
+  ...awayCodes,
   '57P01',
   '57P02',
   '57P03',

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
-import { SluiceError } from '../../lib/errors.ts';
 import type { SqlDialect } from '../query.ts';
 import type { LedgerTarget } from '../target.ts';
-import { shownUrl } from '../shown-url.ts';
+import { unusable } from '../unusable.ts';
 
 export type PgClient = pg.Client;
 
@@ -51,11 +50,4 @@ export async function connect({ place, passwordFile }: LedgerTarget): Promise<Pg
   } catch (error) {
     throw unusable(place, error);
   }
-}
-
-export function unusable(place: string, error: unknown): SluiceError {
-  return new SluiceError('SLUICE_LEDGER_UNUSABLE', error instanceof Error ? error.message : String(error), {
-    where: shownUrl(place),
-    cause: error,
-  });
 }

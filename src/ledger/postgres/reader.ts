@@ -1,7 +1,8 @@
 import type { LedgerReader } from '../backend.ts';
 import { serverReader } from '../server-reader.ts';
 import type { LedgerTarget } from '../target.ts';
-import { numbered, postgresDialect, unusable } from './connect.ts';
+import { unusable } from '../unusable.ts';
+import { numbered, postgresDialect } from './connect.ts';
 import { openPostgres } from './tables.ts';
 
 /** Opens an existing ledger. Rejects with SLUICE_LEDGER_UNUSABLE. */

@@ -1,7 +1,8 @@
 import { dayMs } from '../rollup.ts';
 import { moneySums, rollupKeys, rollupSums } from '../sqlite/database.ts';
 import { columnNames, columnTypes, joinColumns } from '../types.ts';
-import { connect, unusable, type PgClient } from './connect.ts';
+import { unusable } from '../unusable.ts';
+import { connect, type PgClient } from './connect.ts';
 import type { LedgerTarget } from '../target.ts';
 
 /** Version of the tables. */
