@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { contentHash, genesis, rowHash } from '../../src/ledger/chain.ts';
+import { contentHash, genesis, rowHash } from '../../src/ledger/hash-chain.ts';
 import type { Db } from '../../src/ledger/sqlite/database.ts';
 import { dayMs, hourMs } from '../../src/ledger/rollup.ts';
 import { cellsOf, cellsSql, rootOf, textHash, type CellRow } from '../../src/ledger/sums.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Gateway } from '../../src/exchange/plans.ts';
-import { Session } from '../../src/extproc/session.ts';
+import { RequestStream } from '../../src/extproc/request-stream.ts';
 import { makeTransport, transportNames, type TransportName } from '../../src/extproc/transports.ts';
 import { limits } from '../../src/lib/limits.ts';
 import { Http2Transport } from './http2-transport.ts';
@@ -25,7 +25,7 @@ const transport =
     ? new Http2Transport()
     : await makeTransport(transportNames.find((each) => each === name) as TransportName, { memoryBytes: limits.transportMemoryBytes });
 await transport.listen(`unix:${socket!}`, {
-  process: (stream) => new Session(stream, gateway, () => undefined),
+  process: (stream) => new RequestStream(stream, gateway, () => undefined),
   logged: () => undefined,
   awaitsLog: () => false,
   told: (event, error) => {

@@ -1,7 +1,7 @@
 import type { Pipeline } from '../exchange/gateway.ts';
-import { AttemptSession } from '../extproc/attempt-session.ts';
+import { AttemptStream } from '../extproc/attempt-stream.ts';
 import type { TellEvent } from '../extproc/events.ts';
-import { Session } from '../extproc/session.ts';
+import { RequestStream } from '../extproc/request-stream.ts';
 import { makeTransport } from '../extproc/transports.ts';
 import type { SluiceOptions } from './options.ts';
 
@@ -40,8 +40,8 @@ export async function openTransport(
         process: (stream, role, traceparent, peer) => {
           used = true;
           return role === 'listener'
-            ? new Session(stream, pipeline, told, traceparent, peer)
-            : new AttemptSession(stream, role, pipeline, told);
+            ? new RequestStream(stream, pipeline, told, traceparent, peer)
+            : new AttemptStream(stream, role, pipeline, told);
         },
         logged: (entry) => pipeline.logged(entry),
         awaitsLog: () => pipeline.awaitsLog(),

@@ -7,7 +7,7 @@ import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import { targetName } from '../lib/target-name.ts';
 import type { DecideInput } from '../route/types.ts';
 import type { ModelsVerdict } from '../router/candidates/types.ts';
-import { judge, type LearnedVerdict } from '../router/model/verdict.ts';
+import { judge, type RouterVerdict } from '../router/model/verdict.ts';
 import type { RouterView } from '../router/online/learner.ts';
 import { templateOf } from '../router/online/template.ts';
 import type { LearningMark } from '../router/online/types.ts';
@@ -24,7 +24,7 @@ export class Question implements DecideInput {
   readonly exchange: ParsedRequest;
   readonly verdict: Verdict;
   readonly session: SessionView | null;
-  readonly learned: LearnedVerdict | null;
+  readonly learned: RouterVerdict | null;
   readonly models: ModelsVerdict | null;
   readonly learning: LearningMark | null;
   /** Null if no models are compared. */
@@ -209,7 +209,7 @@ function learn(
   { section, caller, provider, wallTime }: RequestContext,
   exchange: ParsedRequest,
   { features, kind }: { readonly features: TextFeatures | null; readonly kind: string },
-  learned: LearnedVerdict | null,
+  learned: RouterVerdict | null,
   learner: RequestServices['learner'],
 ): LearningMark | null {
   if (section.learning === null || learner === null || features === null || exchange.operation !== 'generate') return null;

@@ -8,7 +8,7 @@ import type { MemoryInFlight } from './h2/memory.ts';
 import type { Http2Stream, StreamOwner } from './h2/stream.ts';
 import { MessageIntake, needsDecision } from './message-intake.ts';
 import { roleOf } from './roles.ts';
-import { wantsBody } from './session.ts';
+import { wantsBody } from './request-stream.ts';
 import type { ProcessingRequest, ProcStream, Reply, Services, StreamHandler } from './types.ts';
 import { WireError } from './wire.ts';
 

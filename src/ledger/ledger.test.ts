@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { line, sample } from '../../test/support/ledger.ts';
-import { signCheckpoint } from './chain.ts';
+import { signCheckpoint } from './hash-chain.ts';
 import { userHash } from '../budgets/user.ts';
 import { openDatabase, type Db } from './sqlite/database.ts';
 import { exportLedger } from './export.ts';

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { signatureHolds } from './chain.ts';
+import { signatureHolds } from './hash-chain.ts';
 import type { ChainHead, Checkpoint } from './types.ts';
 
 /** A running writer signs every minute: rows younger than this may still be unsigned. In ms. */

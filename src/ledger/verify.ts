@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { ExchangeRecord } from '../record/types.ts';
-import { contentHash, genesis, rowHash } from './chain.ts';
+import { contentHash, genesis, rowHash } from './hash-chain.ts';
 import type { Db } from './sqlite/database.ts';
 import {
   columnNames,

@@ -4,7 +4,7 @@ import type { LimitFacts } from '../budgets/rate-types.ts';
 import type { BudgetFacts } from '../budgets/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { ModelsVerdict } from '../router/candidates/types.ts';
-import type { LearnedVerdict, Unlike } from '../router/model/verdict.ts';
+import type { RouterVerdict, Unlike } from '../router/model/verdict.ts';
 import type { LearningMark } from '../router/online/types.ts';
 import type { CheckFault } from '../grades/checks.ts';
 import type { Grade } from '../grades/types.ts';
@@ -250,7 +250,7 @@ const unlikes: Readonly<Record<Unlike, string>> = {
   conversation: 'it has not seen conversations',
 };
 
-function learnedLines(learned: LearnedVerdict): string[] {
+function learnedLines(learned: RouterVerdict): string[] {
   const limit = learned.threshold === null ? 'no threshold keeps the promise' : `threshold ${learned.threshold.toFixed(3)}`;
   const from =
     learned.calibration === null

@@ -1,7 +1,7 @@
 import type { Shape, ShapePlan } from '../apis/shape/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { ModelsVerdict } from '../router/candidates/types.ts';
-import type { LearnedVerdict } from '../router/model/verdict.ts';
+import type { RouterVerdict } from '../router/model/verdict.ts';
 import type { ExpectedOutput, OutputKey } from '../router/output/tokens.ts';
 import type { LearningMark } from '../router/online/types.ts';
 import type { Tier, Verdict } from '../classify/types.ts';
@@ -99,7 +99,7 @@ export interface DecideInput {
   /** What the answer's length depends on; absent if it is not learnt. */
   readonly outputKey?: OutputKey | undefined;
   /** The learned router's verdict; absent if the section does not ask it. */
-  readonly learned?: LearnedVerdict | null;
+  readonly learned?: RouterVerdict | null;
   /** The basis for comparing several models; absent if the section compares none, or not for this model. */
   readonly models?: ModelsVerdict | null;
   /** What was learnt from grades; absent if nothing was. */
@@ -175,7 +175,7 @@ export interface Decision {
   /** The conversation; absent if there is none. */
   readonly session?: SessionFacts;
   /** The learned router's verdict, even if it did not decide; absent if it was not asked. */
-  readonly learned?: LearnedVerdict;
+  readonly learned?: RouterVerdict;
   /** The basis on which several models were compared; absent if none were. */
   readonly models?: ModelsVerdict;
   /** What was learnt from grades; absent if nothing was. Grades of the answer are reported back with it. */

@@ -4,7 +4,7 @@ import { rollupKeys, rollupSums } from '../sqlite/database.ts';
 import { eraseConditions, oldestSums, type Retention, type Whose } from '../sqlite/store.ts';
 import { addCells, cellsOf, erasedName, HourSums, type CellRow, type Cell, type Cells } from '../sums.ts';
 import { columnNames, type ChainHead, type EraseEntry, type PruneEntry } from '../types.ts';
-import type { Chain } from './chain.ts';
+import type { HashChain } from './hash-chain.ts';
 import type { ClickHouse } from './connect.ts';
 import { settle, settledHead } from './settle.ts';
 import { cellsSelect } from './tables.ts';
@@ -17,7 +17,7 @@ const leaseMs = 15 * 60_000;
 const settleMs = 200;
 
 /** Runs `work` unless another replica removes rows. `wait`: for its end. Returns null if it was not run. */
-async function leased<T>(writer: Chain, wait: boolean, work: () => Promise<T>): Promise<T | null> {
+async function leased<T>(writer: HashChain, wait: boolean, work: () => Promise<T>): Promise<T | null> {
   const { client, id } = writer;
   const holder = async (): Promise<{ holder: string; until: number } | undefined> =>
     (await client.ask<{ holder: string; until: number }>(`SELECT holder, until FROM leases FINAL WHERE name = 'removal'`))[0];
@@ -42,7 +42,7 @@ async function leased<T>(writer: Chain, wait: boolean, work: () => Promise<T>): 
 }
 
 /** Removes rows and sums older than `retention`, by whole days of writing; one replica at a time. Returns the number of rows. */
-export async function prune(writer: Chain, retention: Retention, now: number): Promise<number> {
+export async function prune(writer: HashChain, retention: Retention, now: number): Promise<number> {
   const removed = await leased(writer, false, async () => {
     await sayAgain(writer, oldestSums(now, retention), now);
     const days = await writer.client.ask<{ day: number; rows: number }>(
@@ -60,7 +60,7 @@ export async function prune(writer: Chain, retention: Retention, now: number): P
 }
 
 /** Every step may be repeated: after a failure the next run does the whole day again, and its sums count once. */
-async function dropDay(writer: Chain, day: number, now: number): Promise<void> {
+async function dropDay(writer: HashChain, day: number, now: number): Promise<void> {
   const { client } = writer;
   const heads = await client.ask<ChainHead>(
     'SELECT e.writer AS writer, max(e.seq) AS seq, argMax(e.hash, e.seq) AS hash FROM entries AS e WHERE e.day = ? GROUP BY e.writer',
@@ -92,7 +92,7 @@ function hourSums(rows: readonly (CellRow & { readonly at: number })[], erased: 
 }
 
 /** Like in SQLite: every run repeats it, because the rows that recorded it earlier are removed, too. */
-async function sayAgain(writer: Chain, since: number, now: number): Promise<void> {
+async function sayAgain(writer: HashChain, since: number, now: number): Promise<void> {
   const { client, said } = writer;
   const removed = await client.ask<ChainHead>('SELECT writer, seq, hash FROM pruned FINAL');
   const old = (await client.ask<{ n: number }>('SELECT count() AS n FROM by_day WHERE at < ?', [since]))[0]?.n ?? 0;
@@ -107,7 +107,7 @@ async function sayAgain(writer: Chain, since: number, now: number): Promise<void
 }
 
 /** Erases the content of a workspace's or a user's exchanges and of the grades of their answers. Returns the number of rows. */
-export async function erase(writer: Chain, whose: Whose, reason: string): Promise<number> {
+export async function erase(writer: HashChain, whose: Whose, reason: string): Promise<number> {
   const erased = await leased(writer, true, async () => {
     let sum = 0;
     // Grades first, because they are found through their exchanges.
@@ -125,7 +125,7 @@ export async function erase(writer: Chain, whose: Whose, reason: string): Promis
 }
 
 async function eraseChunk(
-  writer: Chain,
+  writer: HashChain,
   { condition, whose, reason }: { readonly condition: string; readonly whose: Whose; readonly reason: string },
 ): Promise<number> {
   const { client } = writer;
@@ -155,7 +155,7 @@ async function eraseChunk(
 }
 
 /** Finishes what a killed replica left half done. */
-async function finishRemovals(writer: Chain): Promise<void> {
+async function finishRemovals(writer: HashChain): Promise<void> {
   const { client } = writer;
   const head = await settledHead(client);
   const [told] = await client.ask<{ n: number }>(
@@ -194,7 +194,7 @@ async function clearRows(client: ClickHouse, run: string): Promise<void> {
 }
 
 /** The name's sums are taken away and added under another in one insert; what is left of it is zero, and removed. */
-async function renameWorkspace(writer: Chain, workspace: string, reason: string): Promise<void> {
+async function renameWorkspace(writer: HashChain, workspace: string, reason: string): Promise<void> {
   const { client } = writer;
   for (const table of ['by_hour', 'by_day']) {
     const keys = (name: string): string => rollupKeys.map((key) => (key === 'workspace' ? `${name} AS workspace` : key)).join(', ');

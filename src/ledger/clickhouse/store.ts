@@ -2,7 +2,7 @@ import { randomBytes, type KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import { uuidv7 } from '../../record/id.ts';
 import type { ExchangeRecord } from '../../record/types.ts';
-import { contentHash, genesis, rowHash, signCheckpoint } from '../chain.ts';
+import { contentHash, genesis, rowHash, signCheckpoint } from '../hash-chain.ts';
 import { dayMs } from '../rollup.ts';
 import type { Retention, Whose } from '../sqlite/store.ts';
 import type { LedgerTarget } from '../target.ts';
@@ -19,7 +19,7 @@ import {
   type LedgerColumns,
   type OpenEntry,
 } from '../types.ts';
-import type { Chain } from './chain.ts';
+import type { HashChain } from './hash-chain.ts';
 import { unusable } from '../unusable.ts';
 import { type ClickHouse } from './connect.ts';
 import { erase, prune } from './removal.ts';
@@ -54,7 +54,7 @@ export interface ClickHouseWriterOptions {
  * One writer of a ledger in ClickHouse: the same chain, rows and sums as in SQLite. There are no transactions: a batch is one insert, which
  * is repeated with the same bytes and the same token until it is confirmed, so that it counts once, in the sums too.
  */
-export class ClickHouseWriter implements Chain {
+export class ClickHouseWriter implements HashChain {
   readonly id = uuidv7();
   readonly client: ClickHouse;
   readonly now: () => number;

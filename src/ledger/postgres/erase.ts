@@ -1,7 +1,7 @@
 import { rollupKeys, rollupSums } from '../sqlite/database.ts';
 import { eraseConditions, sumsOf, type DoomedRow, type Whose } from '../sqlite/store.ts';
 import { columnNames, type EraseEntry } from '../types.ts';
-import type { Chain } from './chain.ts';
+import type { HashChain } from './hash-chain.ts';
 import { numbered, type PgClient } from './connect.ts';
 import { fold } from './fold.ts';
 import { settle } from './settle.ts';
@@ -11,8 +11,8 @@ import { locks } from './tables.ts';
 const chunk = 5_000;
 
 /** Erases the content of a workspace's or a user's exchanges and of the grades of their answers. Returns the number of rows. */
-export async function erase(chain: Chain, whose: Whose, reason: string): Promise<number> {
-  const client = await chain.connected();
+export async function erase(hashChain: HashChain, whose: Whose, reason: string): Promise<number> {
+  const client = await hashChain.connected();
   // Rows must not be dropped between being read and being erased.
   await client.query('SELECT pg_advisory_lock($1)', [locks.prune]);
   try {
@@ -20,17 +20,17 @@ export async function erase(chain: Chain, whose: Whose, reason: string): Promise
     // Grades first, because they are found through their exchanges.
     for (const condition of eraseConditions(whose)) {
       for (;;) {
-        const done = await chain.atomic((inside) => eraseChunk(chain, inside, { condition, whose, reason }));
+        const done = await hashChain.atomic((inside) => eraseChunk(hashChain, inside, { condition, whose, reason }));
         if (done === 0) break;
         erased += done;
       }
     }
     if ('workspace' in whose) {
-      await chain.atomic(async (inside) => {
+      await hashChain.atomic(async (inside) => {
         await fold(inside);
         await renameInRollups(inside, whose.workspace);
         const settled = await settle(inside, { erased: whose.workspace });
-        chain.say('erase', chain.now(), JSON.stringify({ reason, settled, rows: [] } satisfies EraseEntry));
+        hashChain.say('erase', hashChain.now(), JSON.stringify({ reason, settled, rows: [] } satisfies EraseEntry));
       });
     }
     // Replaced rows stay in the tables' pages until they are vacuumed.
@@ -44,7 +44,7 @@ export async function erase(chain: Chain, whose: Whose, reason: string): Promise
 }
 
 async function eraseChunk(
-  chain: Chain,
+  hashChain: HashChain,
   client: PgClient,
   { condition, whose, reason }: { readonly condition: string; readonly whose: Whose; readonly reason: string },
 ): Promise<number> {
@@ -62,9 +62,9 @@ async function eraseChunk(
   );
   const byWriter = new Map<string, number[]>();
   for (const { chain: writer, seq } of rows) byWriter.set(writer, [...(byWriter.get(writer) ?? []), seq]);
-  chain.say(
+  hashChain.say(
     'erase',
-    chain.now(),
+    hashChain.now(),
     JSON.stringify({ reason, settled, rows: [...byWriter].map(([writer, seqs]) => ({ writer, seqs })) } satisfies EraseEntry),
   );
   return rows.length;

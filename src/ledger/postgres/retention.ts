@@ -2,7 +2,7 @@ import { dayMs, hourMs } from '../rollup.ts';
 import { oldestSums, sumsOf, type DoomedRow, type Retention } from '../sqlite/store.ts';
 import { addCells, cellsOf, cellsSql, HourSums, type Cell, type CellRow, type Cells } from '../sums.ts';
 import type { ChainHead, PruneEntry } from '../types.ts';
-import type { Chain } from './chain.ts';
+import type { HashChain } from './hash-chain.ts';
 import type { PgClient } from './connect.ts';
 import { settle, settledHead } from './settle.ts';
 import { dayTables, earlierTable, locks } from './tables.ts';
@@ -14,24 +14,25 @@ const chunk = 5_000;
  * Removes rows and sums older than `retention`; one replica at a time. Rows go with the table of the day on which they were written. A row
  * of this chain records where the other chains continue. Returns the number of rows.
  */
-export async function prune(chain: Chain, retention: Retention, now: number): Promise<number> {
-  const client = await chain.connected();
+export async function prune(hashChain: HashChain, retention: Retention, now: number): Promise<number> {
+  const client = await hashChain.connected();
   const { rows: got } = await client.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1) AS free', [locks.prune]);
   if (got[0]?.free !== true) return 0;
   try {
     const { rows: before } = await client.query<ChainHead>('SELECT writer, seq, hash FROM pruned');
-    await chain.atomic((inside) => sayAgain(chain, inside, { removed: before, since: oldestSums(now, retention), now }));
+    await hashChain.atomic((inside) => sayAgain(hashChain, inside, { removed: before, since: oldestSums(now, retention), now }));
     const oldest = now - retention.rowsMs;
-    let removed = await pruneEarlier(chain, client, oldest, now);
+    let removed = await pruneEarlier(hashChain, client, oldest, now);
     for (const { day, table } of await dayTables(client))
-      if ((day + 1) * dayMs <= oldest && day !== chain.day) removed += await chain.atomic((inside) => dropDay(chain, inside, table, now));
+      if ((day + 1) * dayMs <= oldest && day !== hashChain.day)
+        removed += await hashChain.atomic((inside) => dropDay(hashChain, inside, table, now));
     return removed;
   } finally {
     await client.query('SELECT pg_advisory_unlock($1)', [locks.prune]).catch(() => undefined);
   }
 }
 
-/** The end of every chain. */
+/** The end of every hashChain. */
 export async function headsOf(client: PgClient): Promise<ChainHead[]> {
   const { rows } = await client.query<{ writer: string; seq: number; hash: Buffer }>(
     'SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN LATERAL (SELECT seq, hash FROM entries WHERE writer = w.n ORDER BY seq DESC LIMIT 1) e ON true',
@@ -43,7 +44,7 @@ export async function headsOf(client: PgClient): Promise<ChainHead[]> {
  * Drops one day. The database adds up its rows, which stay known as settled sums. A lock that is not free soon is left for the next time:
  * whoever waits for it would make all writers wait.
  */
-async function dropDay(chain: Chain, client: PgClient, table: string, now: number): Promise<number> {
+async function dropDay(hashChain: HashChain, client: PgClient, table: string, now: number): Promise<number> {
   await client.query(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5s'`);
   const { rows: counted } = await client.query<{ n: number }>(`SELECT count(*) AS n FROM ${table}`);
   const { rows: cells } = await client.query<CellRow & { bucket: number }>(cellsSql(hourMs, 'true', table));
@@ -52,7 +53,7 @@ async function dropDay(chain: Chain, client: PgClient, table: string, now: numbe
   );
   const heads = ends.map(({ writer, seq, hash }): ChainHead => ({ writer, seq, hash: hash.toString('hex') }));
   await client.query(`DROP TABLE ${table}`);
-  await cut(chain, client, { heads, sums: hourSums(cells), now });
+  await cut(hashChain, client, { heads, sums: hourSums(cells), now });
   return counted[0]?.n ?? 0;
 }
 
@@ -68,7 +69,7 @@ function hourSums(rows: readonly (CellRow & { readonly bucket: number })[]): Hou
 
 /** Records where chains now begin, and the sums of what was removed. */
 async function cut(
-  chain: Chain,
+  hashChain: HashChain,
   client: PgClient,
   { heads, sums, now }: { readonly heads: readonly ChainHead[]; readonly sums: HourSums; readonly now: number },
 ): Promise<void> {
@@ -82,23 +83,23 @@ async function cut(
     'DELETE FROM checkpoints c USING unnest($1::text[], $2::bigint[]) AS gone (writer, seq) WHERE c.writer = gone.writer AND c.seq <= gone.seq',
     [heads.map(({ writer }) => writer), heads.map(({ seq }) => seq)],
   );
-  chain.say('prune', now, JSON.stringify({ removed: heads, settled } satisfies PruneEntry));
+  hashChain.say('prune', now, JSON.stringify({ removed: heads, settled } satisfies PruneEntry));
 }
 
 /** Rows of an earlier version are removed as in SQLite, by their own time; at the end their table is. */
-async function pruneEarlier(chain: Chain, client: PgClient, oldest: number, now: number): Promise<number> {
+async function pruneEarlier(hashChain: HashChain, client: PgClient, oldest: number, now: number): Promise<number> {
   const { rows: found } = await client.query<{ found: string | null }>('SELECT to_regclass($1)::text AS found', [earlierTable]);
   if (found[0]?.found === null) return 0;
   let removed = 0;
   const { rows: writers } = await client.query<{ n: number; id: string }>('SELECT n, id FROM writers ORDER BY n');
   for (const writer of writers) {
     for (;;) {
-      const done = await chain.atomic((inside) => cutEarlier(chain, inside, { writer, oldest, now }));
+      const done = await hashChain.atomic((inside) => cutEarlier(hashChain, inside, { writer, oldest, now }));
       if (done === 0) break;
       removed += done;
     }
   }
-  await chain.atomic(async (inside) => {
+  await hashChain.atomic(async (inside) => {
     const { rows } = await inside.query<{ left: boolean }>(
       `SELECT EXISTS (SELECT 1 FROM ${earlierTable}) OR EXISTS (SELECT 1 FROM writers w WHERE w.closed IS NULL AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.writer = w.n AND e.day > 0)) AS left`,
     );
@@ -110,7 +111,7 @@ async function pruneEarlier(chain: Chain, client: PgClient, oldest: number, now:
 }
 
 async function cutEarlier(
-  chain: Chain,
+  hashChain: HashChain,
   client: PgClient,
   { writer, oldest, now }: { readonly writer: { readonly n: number; readonly id: string }; readonly oldest: number; readonly now: number },
 ): Promise<number> {
@@ -126,13 +127,13 @@ async function cutEarlier(
   ]);
   const { rowCount } = await client.query(`DELETE FROM ${earlierTable} WHERE writer = $1 AND seq <= $2`, [writer.n, last.seq]);
   const head: ChainHead = { writer: writer.id, seq: last.seq, hash: last.hash.toString('hex') };
-  await cut(chain, client, { heads: [head], sums: sumsOf(doomed, false), now });
+  await cut(hashChain, client, { heads: [head], sums: sumsOf(doomed, false), now });
   return rowCount ?? 0;
 }
 
 /** Like in SQLite: every run repeats it, because the rows that recorded it earlier are pruned, too. */
 async function sayAgain(
-  chain: Chain,
+  hashChain: HashChain,
   client: PgClient,
   { removed, since, now }: { readonly removed: readonly ChainHead[]; readonly since: number; readonly now: number },
 ): Promise<void> {
@@ -141,10 +142,10 @@ async function sayAgain(
     [since],
   );
   const old = rows[0]?.old === true;
-  const heads = (await headsOf(client)).filter(({ writer, seq }) => writer !== chain.id && chain.said.get(writer) !== seq);
+  const heads = (await headsOf(client)).filter(({ writer, seq }) => writer !== hashChain.id && hashChain.said.get(writer) !== seq);
   if (removed.length === 0 && heads.length === 0 && !old) return;
-  for (const { writer, seq } of heads) chain.said.set(writer, seq);
+  for (const { writer, seq } of heads) hashChain.said.set(writer, seq);
   if (old) for (const table of ['by_hour', 'by_day']) await client.query(`DELETE FROM ${table} WHERE at < $1`, [since]);
   const settled = old ? await settle(client, { since }) : ((await settledHead(client)) ?? undefined);
-  chain.say('prune', now, JSON.stringify({ removed, ...(settled === undefined ? {} : { settled }), heads } satisfies PruneEntry));
+  hashChain.say('prune', now, JSON.stringify({ removed, ...(settled === undefined ? {} : { settled }), heads } satisfies PruneEntry));
 }

@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { from as copyFrom } from 'pg-copy-streams';
-import { rowHash, saltedHash } from '../chain.ts';
+import { rowHash, saltedHash } from '../hash-chain.ts';
 import type { RollupCells } from '../rollup.ts';
 import { moneySums, rollupKeys, rollupSums } from '../sqlite/database.ts';
 import { columnNames, columnTypes, type EntryKind, type LedgerColumns } from '../types.ts';

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import { uuidv7 } from '../../record/id.ts';
 import type { ExchangeRecord } from '../../record/types.ts';
-import { genesis, signCheckpoint } from '../chain.ts';
+import { genesis, signCheckpoint } from '../hash-chain.ts';
 import { dayMs, RollupCells } from '../rollup.ts';
 import type { Retention, Whose } from '../sqlite/store.ts';
 import type { LedgerTarget } from '../target.ts';
@@ -18,7 +18,7 @@ import {
   type LedgerColumns,
   type OpenEntry,
 } from '../types.ts';
-import type { Chain } from './chain.ts';
+import type { HashChain } from './hash-chain.ts';
 import type { PgClient } from './connect.ts';
 import { erase } from './erase.ts';
 import { foldIfFree } from './fold.ts';
@@ -43,7 +43,7 @@ export interface PostgresWriterOptions {
  * One writer of a ledger in PostgreSQL: the same chain, rows and sums as in SQLite. A batch is one COPY of its rows and one of its sums. A
  * broken connection is replaced; a batch whose commit was not confirmed is searched for before it is written again.
  */
-export class PostgresWriter implements Chain {
+export class PostgresWriter implements HashChain {
   readonly id: string;
   readonly said = new Map<string, number>();
   readonly now: () => number;

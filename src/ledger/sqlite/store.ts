@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Statement } from 'better-sqlite3';
 import type { ExchangeRecord } from '../../record/types.ts';
 import { uuidv7 } from '../../record/id.ts';
-import { contentHash, genesis, rowHash, signCheckpoint } from '../chain.ts';
+import { contentHash, genesis, rowHash, signCheckpoint } from '../hash-chain.ts';
 import type { Db } from './database.ts';
 import { dayMs, Rollups } from '../rollup.ts';
 import { erasedName, HourSums, settle, settledAtOpen, settledHead } from '../sums.ts';

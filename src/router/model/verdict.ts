@@ -18,7 +18,7 @@ export interface LearnedSettings {
 export type Unlike = 'words' | 'kind' | 'language' | 'tools' | 'media' | 'conversation';
 
 /** The learned router's verdict on one request. */
-export interface LearnedVerdict {
+export interface RouterVerdict {
   /** Version of the model file. */
   readonly model: string;
   readonly gain: number;
@@ -69,7 +69,7 @@ export function judge(
   features: TextFeatures,
   weakModel: string,
   settings: LearnedSettings,
-): LearnedVerdict {
+): RouterVerdict {
   const { gain, uncertainty, abstain, familiarity, known } = model.predict(exchange.lastUser, features);
   const { pairs } = model.header;
   const names = settings.pair ?? { weak: weakModel, strong: exchange.model };

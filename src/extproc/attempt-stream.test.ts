@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../exchange/plans.ts';
-import { AttemptSession } from './attempt-session.ts';
+import { AttemptStream } from './attempt-stream.ts';
 import type { ProcessingRequest, Reply } from './types.ts';
 
 const headers = { get: () => undefined, entries: () => [] };
@@ -25,7 +25,7 @@ describe('an error inside an attempt', () => {
     const attempt: Attempt = { request: fail, answer: fail, closed: () => (left += 1) };
     const replies: Reply[] = [];
     const told: unknown[] = [];
-    const session = new AttemptSession(
+    const session = new AttemptStream(
       { send: (reply) => replies.push(reply), end: () => undefined },
       'next',
       { attempt: when === 'when it begins' ? fail : () => attempt },

@@ -12,7 +12,7 @@ import { GrpcTransport } from './grpc-transport.ts';
 import { FramesTransport } from './frames-transport.ts';
 import { socketPath } from './socket.ts';
 import type { ProtocolEvent, TellEvent } from './events.ts';
-import { Session } from './session.ts';
+import { RequestStream } from './request-stream.ts';
 import type { Later } from '../lib/later.ts';
 import type { LoggedExchange, BodyPlan, Gateway, RequestPlan, ResponsePlan } from '../exchange/plans.ts';
 import type { Services, Transport } from './types.ts';
@@ -95,7 +95,7 @@ describe.each([
   let address: string;
   let envoy: ScriptedEnvoy;
   const quiet: Services = {
-    process: (stream) => new Session(stream, gateway, () => undefined),
+    process: (stream) => new RequestStream(stream, gateway, () => undefined),
     logged: () => undefined,
     awaitsLog: () => false,
     told: () => undefined,
@@ -116,7 +116,7 @@ describe.each([
     address = await transport.listen(tcp ? '127.0.0.1:0' : `unix:${join(folder, 's.sock')}`, {
       process: (stream, _role, _traceparent, peer) => {
         peers.push(peer);
-        return new Session(stream, gateway, told);
+        return new RequestStream(stream, gateway, told);
       },
       gone: (peer) => peers.push(`${peer} gone`),
       logged: (entry) => gateway.logged(entry),

@@ -32,7 +32,7 @@ export const wantsBody: Reply & { readonly kind: 'continue' } = { kind: 'continu
  * reply. The response filter's stream (observability mode) carries the answer and gets no replies. A single filter that does both is
  * supported too: its phases come on one stream.
  */
-export class Session implements StreamHandler {
+export class RequestStream implements StreamHandler {
   readonly #stream: ProcStream;
   readonly #gateway: Gateway;
   readonly #onEvent: TellEvent;

@@ -30,7 +30,7 @@ const idle: State = { at: 'idle' };
 const nothing: Buffer = Buffer.alloc(0);
 
 /** Envoy's stream for one attempt at one provider. Every phase is answered; unknown exchanges are refused or passed through. */
-export class AttemptSession implements StreamHandler {
+export class AttemptStream implements StreamHandler {
   readonly #stream: ProcStream;
   readonly #role: FilterRole;
   readonly #gateway: AttemptGateway;

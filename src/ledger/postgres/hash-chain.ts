@@ -2,7 +2,7 @@ import type { EntryKind } from '../types.ts';
 import type { PgClient } from './connect.ts';
 
 /** One chain as `prune` and `erase` use it. */
-export interface Chain {
+export interface HashChain {
   readonly id: string;
   /** The ends of other chains that this chain's rows have recorded. */
   readonly said: Map<string, number>;

@@ -2,7 +2,7 @@ import type { ChainHead, EntryKind } from '../types.ts';
 import type { ClickHouse } from './connect.ts';
 
 /** One chain as `prune` and `erase` use it. */
-export interface Chain {
+export interface HashChain {
   readonly id: string;
   readonly client: ClickHouse;
   /** The ends of other chains that this chain's rows have recorded. */
