@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // How often every property is tried: more in `npm run fuzz`, less in `npm run test:unit`.
@@ -6,6 +7,9 @@ const setupFiles = process.env['SLUICE_FUZZ_FACTOR'] === undefined ? [] : ['test
 
 /** Tests beside the code that need an Envoy, a database or whole processes, or that are long drills. */
 const system = 'src/**/*.system.test.ts';
+
+// Tests start hundreds of servers and commands from sources: Node keeps what it compiled, which is most of such a start.
+const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url)) };
 
 export default defineConfig({
   test: {
@@ -16,6 +20,7 @@ export default defineConfig({
           include: ['src/**/*.test.ts'],
           exclude: [system],
           setupFiles: ['test/support/clock.ts', ...setupFiles],
+          env,
           pool: 'forks',
           maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
@@ -35,7 +40,7 @@ export default defineConfig({
           // These tests wait more than they compute, for Envoys, servers and clocks: with one worker less than cores, vitest's own choice, a core stands idle most of the time.
           maxWorkers: availableParallelism() + 1,
           // Tests run side by side on machines that are busy: what is late is not undecided there.
-          env: { SLUICE_STACK_MESSAGE_TIMEOUT: '5s', SLUICE_MAX_DELAY: '0' },
+          env: { ...env, SLUICE_STACK_MESSAGE_TIMEOUT: '5s', SLUICE_MAX_DELAY: '0' },
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
