@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Anthropic from '@anthropic-ai/sdk';
 import { ApiError, GoogleGenAI } from '@google/genai';
+import { Redis } from 'ioredis';
 import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LimitView } from '../src/budgets/rate-view.ts';
 import { Stack, type StackOptions } from '../src/demo/stack.ts';
-import { limits } from '../src/lib/limits.ts';
 import { recordOf } from './support/record.ts';
 import { redisBinary, TestRedis } from './support/redis.ts';
 import { events, hangs, resets, ScriptedProvider, status, well } from './support/scripted-provider.ts';
@@ -372,7 +372,12 @@ describe.skipIf(redisBinary === null)('rate limits in a Redis', () => {
       // Windows are kept, once Redis is connected again; so is the place, until nobody renews its lease.
       await expect.poll(async () => (await ask(stack, 'few')).status, { timeout: 5_000 }).toBe(429);
       expect((await ask(stack, 'one')).status).toBe(429);
-      await expect.poll(async () => (await ask(stack, 'one')).status, { timeout: limits.slotLeaseMs + 10_000, interval: 1_000 }).toBe(200);
+      // As if the lease's time had passed by the clock of Redis: the one that holds it does not live to renew it.
+      const client = new Redis(redis.url);
+      for (const key of await client.keys('*:l:limit/*concurrent*'))
+        for (const member of await client.zrange(key, '0', '-1')) await client.zadd(key, '1', member);
+      client.disconnect();
+      expect((await ask(stack, 'one')).status).toBe(200);
       leaving.abort();
       await asked;
       await redis.stop();

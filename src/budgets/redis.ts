@@ -23,6 +23,8 @@ export interface RedisBudgetOptions {
   readonly deadlineMs: number;
   readonly onProblem: (problem: BudgetBackendProblem) => void;
   readonly now?: () => number;
+  /** How long a slot of a concurrent request is held without being renewed, in ms. */
+  readonly slotLeaseMs?: number;
 }
 
 /** Reservations of a dead process count as spent after this long, in ms. Longer than answers take. */
@@ -160,6 +162,7 @@ export class RedisBudgetStore implements BudgetStore {
   readonly #client: RedisClient;
   readonly #breaker = new Breaker();
   readonly #now: () => number;
+  readonly #slotLeaseMs: number;
   readonly #seen = new Map<string, Seen>();
   readonly #owed = new Map<string, { readonly settlement: Settlement; spent: number }>();
   readonly #places = new Map<string, Places>();
@@ -169,6 +172,7 @@ export class RedisBudgetStore implements BudgetStore {
     this.#options = options;
     this.#client = options.client;
     this.#now = options.now ?? Date.now;
+    this.#slotLeaseMs = options.slotLeaseMs ?? limits.slotLeaseMs;
     this.#client.on('error', () => options.onProblem('connection'));
     this.#client.on('ready', () => this.#pay());
     // The client itself retries a failed first attempt.
@@ -197,7 +201,7 @@ export class RedisBudgetStore implements BudgetStore {
           ceiling === Infinity ? '-1' : String(ceiling),
           String(lifeMs(counter, now)),
           JSON.stringify(counter.values),
-          counter.concurrent === true ? String(limits.slotLeaseMs) : '',
+          counter.concurrent === true ? String(this.#slotLeaseMs) : '',
         ]),
       ],
     );
@@ -309,7 +313,7 @@ export class RedisBudgetStore implements BudgetStore {
     if (places === undefined) this.#places.set(counter.id, (places = { counter, since: new Map() }));
     places.since.set(id, now);
     if (this.#renewal !== null) return;
-    this.#renewal = setInterval(() => this.#renew(), limits.slotLeaseMs / 3);
+    this.#renewal = setInterval(() => this.#renew(), this.#slotLeaseMs / 3);
     this.#renewal.unref();
   }
 
@@ -346,7 +350,7 @@ export class RedisBudgetStore implements BudgetStore {
         this.#eval(
           renewScript,
           [leaseKey(counter.id), indexKey(counter.budget, counter.start)],
-          [String(limits.slotLeaseMs), JSON.stringify(counter.values), String(lifeMs(counter, now)), ...since.keys()],
+          [String(this.#slotLeaseMs), JSON.stringify(counter.values), String(lifeMs(counter, now)), ...since.keys()],
         ).then(
           ([reserved]) => this.#note(counter, stateOf('0', reserved)),
           () => this.#options.onProblem('error'),
