@@ -311,7 +311,7 @@ export function savingsPlan(
       by.length === 0
         ? null
         : {
-            sql: `SELECT ${keys}, ${sums} FROM ${source.sql} GROUP BY ${keys} ORDER BY sum(sums.cost) DESC, exchanges DESC LIMIT ?`,
+            sql: `SELECT ${keys}, ${sums} FROM ${source.sql} GROUP BY ${keys} ORDER BY sum(sums.cost) DESC, exchanges DESC, ${keys} LIMIT ?`,
             values: [...source.values, query.limit],
           },
     trend: { sql: `SELECT ${bucket} AS bucket, ${sums} FROM ${trend.sql} GROUP BY bucket ORDER BY bucket`, values: trend.values },

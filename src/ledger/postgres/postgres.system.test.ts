@@ -7,19 +7,15 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { line, sample } from '../../../test/support/ledger.ts';
+import { answersAsSqlite, dayMs, graded, now } from '../../../test/support/shared-ledger.ts';
 import { postgresFolder, TestPostgres } from '../../../test/support/postgres.ts';
-import { openDatabase } from '../sqlite/database.ts';
 import { Ledger } from '../ledger.ts';
-import { savingsReport, type SavingsReport } from '../query.ts';
 import type { LedgerReader } from '../backend.ts';
 import { backendOf, shownPlace } from '../backends.ts';
-import { LedgerWriter } from '../sqlite/store.ts';
 import type { LedgerTarget } from '../target.ts';
 import { verifyLedger, type VerifyResult } from '../verify.ts';
 import { PostgresWriter } from './store.ts';
 
-const now = Date.UTC(2026, 10, 21, 12, 30);
-const dayMs = 86_400_000;
 let postgres: TestPostgres;
 let target: LedgerTarget;
 const writers: PostgresWriter[] = [];
@@ -96,61 +92,8 @@ describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
       close();
     }
   };
-  const graded = (decision: string): string =>
-    JSON.stringify({ grade: { decision, time: new Date(now).toISOString(), score: 0.5, source: 'user' }, workspace: 'red' });
 
-  it('answers as one in SQLite does, and verifies', async () => {
-    const records = Array.from({ length: 30 }, (_, at) =>
-      sample(now - at * 3_600_000, {
-        workspace: at % 3 === 0 ? 'blue' : 'red',
-        ...(at % 5 === 0
-          ? { cost: { known: false as const, reason: 'price' as const }, savings: { known: false as const, reason: 'price' as const } }
-          : {}),
-      }),
-    );
-    const lines = [...records.map(line), graded(records[0]!.id)];
-    const writer = await open();
-    await writer.append(lines.slice(0, 10));
-    await writer.append(lines.slice(10), 3);
-    await writer.checkpoint(null);
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-both-'));
-    const db = openDatabase(join(folder, 'ledger.db'), 'write');
-    new LedgerWriter(db, { version: 'test' }).append(lines);
-    const asked = await reader();
-    for (const [by, where] of [
-      [[], []],
-      [['workspace', 'model', 'tier'], []],
-      [['rule', 'arm'], []],
-      [['workspace'], ['mode=enabled', 'cost!=unknown', 'arm=none']],
-    ] satisfies [string[], string[]][]) {
-      const query = { from: now - 10 * dayMs, to: now + 1, by, where, limit: 10 };
-      // Rows are added up in another order.
-      const rounded = (report: SavingsReport): unknown =>
-        JSON.parse(JSON.stringify(report, (_key, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(9)) : value)));
-      expect(rounded(await asked.savings(query))).toEqual(rounded(savingsReport(db, query)));
-    }
-    db.close();
-    rmSync(folder, { recursive: true });
-    const decided = async (...where: string[]): Promise<string[]> =>
-      (await asked.decisions({ where, from: null, limit: 100 })).map(({ id }) => id);
-    expect(await decided()).toEqual(records.map(({ id }) => id));
-    expect(await decided('workspace=blue', 'cost=unknown')).toEqual(records.filter((_, at) => at % 15 === 0).map(({ id }) => id));
-    expect(await decided('workspace~RE', 'cost>0.0001', 'status>=200.5')).toEqual([]);
-    expect((await decided('workspace!=red', 'attempts>=0.5')).length).toBe(10);
-    expect(await decided('rule!=none')).toEqual([]);
-    expect(await asked.record(records[3]!.id)).toEqual(JSON.parse(lines[3]!));
-    expect(await asked.grades(records[0]!.id)).toHaveLength(1);
-    expect(await asked.record('nothing')).toBeNull();
-    await expect(asked.savings({ from: 0, to: 1, by: ['nonsense'], limit: 1 })).rejects.toMatchObject({ code: 'SLUICE_LEDGER_GROUP' });
-    await writer.close();
-    expect(await verify()).toMatchObject({
-      ok: true,
-      rows: 34,
-      writers: 1,
-      checkpoints: 1,
-      gaps: [expect.stringContaining('dropped 3 records')],
-    });
-  });
+  it('answers as one in SQLite does, and verifies', async () => answersAsSqlite(await open(), reader, verify));
 
   it.each([
     ['an altered cost', `UPDATE entries SET cost = 0 WHERE seq = 4`, 'altered'],
