@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
-import { events, says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { events, resets, says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
 import { recordOf as recordAt } from './support/record.ts';
 
 /** One app a dialect, whose own provider is down; the chain's target is the workspace's name. */
@@ -167,6 +168,16 @@ const apps: Readonly<Record<Family, Ask>> = {
   },
 };
 
+const answerInEvents = [
+  'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[],"usage":{"input_tokens":5,"output_tokens":1}}}\n\n',
+  'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n',
+  'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Once upon"}}\n\n',
+  'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n',
+  'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7}}\n\n',
+  'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+].join('');
+const encoders = { gzip: gzipSync, br: brotliCompressSync, zstd: zstdCompressSync, deflate: deflateSync };
+
 const pairs = families.flatMap((from) =>
   families.filter((to) => to !== from).flatMap((to) => [false, true].map((stream) => [from, to, stream] as const)),
 );
@@ -255,6 +266,39 @@ describe('a chain across dialects', () => {
     await expect(apps.openai('anthropic', false)).rejects.toThrow(OpenAI.RateLimitError);
     await restart();
     await expect(apps.openai('anthropic', true)).rejects.toThrow(/slow down, please/);
+  });
+
+  it('writes the error of a last target that breaks off as the app’s own API would', async () => {
+    for (const name of families) providers[name].behaviour = resets;
+    await expect(apps.openai('anthropic', false)).rejects.toThrow(/could not be reached/);
+    await expect(apps.openai('anthropic', true)).rejects.toThrow(OpenAI.InternalServerError);
+    await restart();
+    await expect(apps.anthropic('openai', false)).rejects.toThrow(Anthropic.InternalServerError);
+    await expect(apps.google('openai', false)).rejects.toThrow(/could not be reached/);
+  });
+
+  it.each(['gzip', 'br', 'zstd', 'deflate'] as const)('translates a stream that came in %s', async (encoding) => {
+    providers.openai.behaviour = status(500);
+    providers.anthropic.behaviour = (_got, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': encoding });
+      response.end(encoders[encoding](answerInEvents));
+    };
+    expect(await apps.openai('anthropic', true)).toEqual({ text: 'Once upon', input: 5, output: 7 });
+    expect(await lastRecord()).toMatchObject({ outcome: 'complete', cost: { known: true } });
+  });
+
+  it('streams a whole answer to an app that asked for a stream', async () => {
+    providers.openai.behaviour = status(500);
+    providers.anthropic.behaviour = says({
+      id: 'm',
+      type: 'message',
+      role: 'assistant',
+      model: 'claude-haiku-4-5',
+      content: [{ type: 'text', text: 'Once upon' }],
+      stop_reason: 'end_turn',
+      usage: { input_tokens: 5, output_tokens: 7 },
+    });
+    expect(await apps.openai('anthropic', true)).toEqual({ text: 'Once upon', input: 5, output: 7 });
   });
 
   it('says that a stream was cut, in the app’s own API', async () => {

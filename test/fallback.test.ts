@@ -196,6 +196,7 @@ describe('a chain', () => {
     await restart();
     const silent = await ask();
     expect(silent.response.status).toBe(504);
+    expect(JSON.parse(silent.text)).toMatchObject({ error: { message: 'The provider gave no answer in time.', code: 'timeout' } });
     expect(silent.record.attempts.map(({ reason }) => reason)).toEqual(['server-error', 'server-error', 'server-error', 'timeout']);
     const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
     expect(metrics).toContain('llm_proxy_fallback_exhausted_total{tier="simple",reason="timeout"} 1');
@@ -232,6 +233,15 @@ describe('a chain', () => {
     const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
     // A key is the same for all of its provider's models.
     expect(metrics).toContain('llm_proxy_target_cooling{provider="mistral",model="*"} 1');
+  });
+
+  it('rests a target for as long as the body asks for, where no header does', async () => {
+    const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '0.3s' }];
+    openai.behaviour = nanoFails(status(429, { error: { code: 429, message: 'x', status: 'RESOURCE_EXHAUSTED', details } }));
+    expect(served(await ask())).toEqual([200, 'gpt-4.1-mini', '2']);
+    openai.behaviour = well;
+    // Without it, a target rests for ten seconds.
+    await expect.poll(async () => served(await ask())[1], { timeout: 8_000, interval: 100 }).toBe('gpt-4.1-nano');
   });
 
   it('rests a target for as long as its provider asks for, and skips it meanwhile', async () => {

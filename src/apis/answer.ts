@@ -1,4 +1,4 @@
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { limits } from '../lib/limits.ts';
 import { AnswerFacts, readBody, readEvent } from './common/answer-facts.ts';
 import type { Billed } from './common/usage.ts';
@@ -188,6 +188,8 @@ function decompress(encoding: string, bytes: Buffer): Buffer | null {
         return inflateSync(bytes, options);
       case 'br':
         return brotliDecompressSync(bytes, options);
+      case 'zstd':
+        return zstdDecompressSync(bytes, options);
       default:
         return null;
     }

@@ -27,6 +27,7 @@ describe('what OpenAI’s models refuse', () => {
   it.each([
     ['gpt-5-nano', { temperature: 0 }, 'temperature'],
     ['gpt-5-nano', { temperature: 1, top_p: 1 }, null],
+    ['gpt-5-nano', { temperature: null, logprobs: null, stop: null, presence_penalty: null, logit_bias: null, max_tokens: null }, null],
     ['gpt-4.1-nano', { temperature: 0, top_p: 0.5, stop: ['a'], logprobs: true, presence_penalty: 1, seed: 3 }, null],
     ['gpt-5-mini', { stop: 'END' }, 'stop'],
     ['o4-mini', { frequency_penalty: 0.2 }, 'frequency_penalty'],
@@ -78,10 +79,13 @@ describe('what OpenAI’s models refuse', () => {
     ['gpt-5-nano', { tools: [{ type: 'image_generation' }, { type: 'code_interpreter' }, { type: 'mcp' }] }, null],
     ['gpt-5-nano', { tools: [{ type: 'brand_new_tool' }] }, 'tools.brand_new_tool'],
     ['gpt-5-nano', { max_output_tokens: 100 }, null],
+    ['gpt-5-nano', { include: ['message.output_text.logprobs'] }, 'include.message.output_text.logprobs'],
+    ['gpt-4.1-nano', { include: ['message.output_text.logprobs'] }, null],
   ])('responses, %s, %j: %s', (model, body, refused) => expect(refusedParameter(responses(body), 'openai', model)).toBe(refused));
 
   it('and those of providers that are compatible', () => {
     expect(refusedParameter(chat({ seed: 1 }), 'mistral', 'mistral-small-latest')).toBe('seed');
+    expect(refusedParameter(chat({ user: null, metadata: null }), 'mistral', 'mistral-small-latest')).toBeNull();
     expect(refusedParameter(chat({ temperature: 0.2, max_completion_tokens: 9 }), 'mistral', 'mistral-small-latest')).toBeNull();
     expect(refusedParameter(chat({ stop: ['x'] }), 'xai', 'grok-4-fast-reasoning')).toBe('stop');
     expect(refusedParameter(chat({ reasoning_effort: 'low' }), 'xai', 'grok-4')).toBe('reasoning_effort');

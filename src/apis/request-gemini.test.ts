@@ -47,7 +47,6 @@ const openaiBody = {
   frequency_penalty: -0.5,
   seed: 42,
   stop: ['END'],
-  response_format: { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } },
 };
 
 const geminiBody = {
@@ -89,14 +88,24 @@ const geminiBody = {
     presencePenalty: 0.5,
     seed: 42,
     stopSequences: ['END'],
-    responseMimeType: 'application/json',
-    responseJsonSchema: schema,
   },
 };
+const response_format = { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } };
+const inFormat = { ...geminiBody.generationConfig, responseMimeType: 'application/json', responseJsonSchema: schema };
 
 describe('OpenAI chat to Gemini', () => {
   it('carries everything that both sides have', () => {
     expect(translate('openai-chat', 'gemini-generate', openaiBody, flash)).toEqual(geminiBody);
+    const { messages, temperature, top_p, presence_penalty, frequency_penalty, seed, stop, max_completion_tokens } = openaiBody;
+    const settings = { temperature, top_p, presence_penalty, frequency_penalty, seed, stop, max_completion_tokens };
+    expect(
+      translate('openai-chat', 'gemini-generate', { ...settings, messages: messages.slice(0, 2), response_format }, flash),
+    ).toMatchObject({ generationConfig: inFormat });
+    // The first version that takes both.
+    expect(translate('openai-chat', 'gemini-generate', { ...openaiBody, response_format }, gemini3)).toMatchObject({
+      tools: geminiBody.tools,
+      generationConfig: inFormat,
+    });
   });
 
   it('says in the path which model, and whether it streams', () => {

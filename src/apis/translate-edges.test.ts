@@ -87,3 +87,51 @@ describe('calls as servers that are like OpenAI’s write them', () => {
     expect(all).toContain(':1}');
   });
 });
+
+describe('Gemini’s requests and models', () => {
+  const fromGemini = (body: object): unknown => {
+    const written = translateRequest('gemini-generate', 'openai-chat', Buffer.from(JSON.stringify(body)), {
+      model: 'gpt-4.1',
+      stream: false,
+      drop: [],
+    });
+    return written.ok ? JSON.parse(written.body.toString()) : written.unsupported.map(({ path }) => path);
+  };
+
+  it('may have one part where a list is usual', () => {
+    expect(fromGemini({ system_instruction: { parts: { text: 'Be kind.' } }, contents: { parts: { text: 'hi' } } })).toMatchObject({
+      messages: [
+        { role: 'system', content: 'Be kind.' },
+        { role: 'user', content: 'hi' },
+      ],
+    });
+  });
+
+  it('close the objects of an answer, so that OpenAI keeps to the schema', () => {
+    const inner = { type: 'OBJECT', properties: { b: { type: 'INTEGER' } }, required: ['b'] };
+    const responseSchema = { type: 'OBJECT', properties: { a: { type: 'ARRAY', items: inner } }, required: ['a'], propertyOrdering: ['a'] };
+    const contents = [{ parts: [{ text: 'hi' }] }];
+    expect(fromGemini({ contents, generationConfig: { responseMimeType: 'application/json', responseSchema } })).toMatchObject({
+      response_format: {
+        json_schema: {
+          strict: true,
+          schema: { additionalProperties: false, properties: { a: { items: { type: 'object', additionalProperties: false } } } },
+        },
+      },
+    });
+  });
+
+  it.each([
+    ['gemini-2.5-flash', { type: 'json_object' }, ['response_format']],
+    ['gemini-2.5-flash', { type: 'text' }, null],
+    ['gemini-3.1-pro-preview', { type: 'json_object' }, null],
+  ])('%s beside tools, %j: refused %j', (model, response_format, refused) => {
+    const body = { model: 'm', messages: [user], tools: [fn('f')], response_format };
+    const written = translateRequest('openai-chat', 'gemini-generate', Buffer.from(JSON.stringify(body)), {
+      model,
+      stream: false,
+      drop: [],
+    });
+    expect(written.ok ? null : written.unsupported.map(({ path }) => path)).toEqual(refused);
+  });
+});

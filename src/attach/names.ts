@@ -80,6 +80,14 @@ export function attemptClusterKey(attempt: number): string {
   return `attempt_${attempt}_cluster`;
 }
 
+/** The metadata of a request that may be translated: the form of the errors that its app reads. */
+export const errorsKey = 'errors';
+
+/** The form of an API's errors, by the family in its name. */
+export function errorForm(api: string): string {
+  return api.slice(0, api.indexOf('-') === -1 ? undefined : api.indexOf('-'));
+}
+
 /** Models may reason for minutes before the first byte; routes' own timeouts are off for the same reason. */
 export const streamIdleTimeout = '900s';
 

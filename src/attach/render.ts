@@ -20,6 +20,7 @@ import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
 import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
 import { grpcService, requestFilter } from './ext-proc.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
+import { localReplies } from './local-replies.ts';
 import { overloadManager } from './overload.ts';
 import { signedOnly, signingFilters } from './signing.ts';
 import { allAbilities, type EnvoyAbilities } from './abilities.ts';
@@ -112,6 +113,7 @@ function connectionManager(options: EnvoyOptions): Json {
     path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
     upgrade_configs: [{ upgrade_type: 'websocket' }],
     access_log: [answerLog(options.usage)],
+    local_reply_config: localReplies(),
     ...(options.otlp === null ? {} : { tracing: tracing() }),
     early_header_mutation_extensions: [earlyMutation(options)],
     http_filters: [

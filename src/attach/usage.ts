@@ -101,6 +101,7 @@ export function answerLog(usage: UsageMode, cluster = sluiceClusterName): Json {
   };
 }
 
-function inMetadata(key: string, value: Json): Json {
+/** A filter of logs and local replies by Sluice's metadata of the request. */
+export function inMetadata(key: string, value: Json): Json {
   return { metadata_filter: { matcher: { filter: 'sluice', path: [{ key }], value }, match_if_key_not_found: false } };
 }

@@ -28,6 +28,7 @@ describe('two requests that share an answer', () => {
     expect(key(JSON.stringify(chat, null, 3))).toBe(same);
     expect(key(` {"model" :"gpt-large",\n"messages":[ {"role":\t"user","content":"Hi \\"there\\""} ]} `)).toBe(same);
     expect(key({ ...chat, stream: true, stream_options: { include_usage: true }, user: 'u1', metadata: { a: 'b' } })).toBe(same);
+    expect(key({ ...chat, stop: null, tools: null })).toBe(same);
     const body = { contents: [{ parts: [{ text: 'hi' }] }] };
     const paths = [
       '/v1beta/models/gemini-x:generateContent',
@@ -47,7 +48,7 @@ describe('two requests that share an answer', () => {
       key({ ...chat, temperature: 0.5 }),
       key({ ...chat, seed: 1 }),
       key({ ...chat, tools: [] }),
-      key({ ...chat, unheardOf: null }),
+      key({ ...chat, unheardOf: 0 }),
       // Composed and decomposed: other letters, another request.
       key('{"model":"gpt-large","messages":[{"role":"user","content":"\u00e9"}]}'),
       key('{"model":"gpt-large","messages":[{"role":"user","content":"e\u0301"}]}'),
@@ -268,9 +269,18 @@ describe('a request whose answer hangs on what lives elsewhere', () => {
     [{ tools: [{ type: 'code_interpreter', container: { type: 'auto' } }] }],
     [{ previous_response_id: 'resp_1' }],
     [{ prompt: { id: 'pmpt_1' } }],
+    [{ prompt: { id: 'pmpt_1', version: '2' } }],
+    [
+      {
+        input: [
+          { type: 'item_reference', id: 'msg_1' },
+          { role: 'user', content: 'x' },
+        ],
+      },
+    ],
   ])('is not cached: %j', (body) => expect(cached(body, responses)).toBe(false));
 
-  it.each([[{ tools: [{ type: 'function', name: 'f' }] }], [{ prompt: { id: 'pmpt_1', version: '2' } }]])('and others are: %j', (body) =>
+  it.each([[{ tools: [{ type: 'function', name: 'f' }] }], [{ prompt: null }]])('and others are: %j', (body) =>
     expect(cached(body, responses)).toBe(true),
   );
 
@@ -281,6 +291,7 @@ describe('a request whose answer hangs on what lives elsewhere', () => {
     expect(cached({ messages: [], store: false })).toBe(true);
     expect(cached({ messages: [], model: 'gpt-4o-search-preview' })).toBe(false);
     expect(cached({ messages: [], model: 'perplexity/sonar-pro' })).toBe(false);
+    expect(cached({ messages: [], model: 'openai/gpt-4.1:online' })).toBe(false);
     const google = { path: '/v1beta/models/gemini-x:generateContent' };
     expect(cached({ contents: [{ parts: [{ text: 'x' }] }], tools: [{ googleSearch: {} }] }, google)).toBe(false);
     expect(cached({ contents: [{ parts: [{ text: 'x' }] }], tools: [{ functionDeclarations: [{ name: 'f' }] }] }, google)).toBe(true);

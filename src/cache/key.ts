@@ -7,8 +7,8 @@ import type { CallerContext } from '../policy/types.ts';
 import type { CacheSettings } from '../policy/cache-types.ts';
 
 /** Changed when the meaning of a key changes, so that old entries are not found. */
-const keyVersion = 'sluice-cache-2';
-const nearVersion = 'sluice-cache-near-3';
+const keyVersion = 'sluice-cache-3';
+const nearVersion = 'sluice-cache-near-4';
 
 /** Top-level members that identify the caller, the transport of the answer, or billing; they do not affect the answer. */
 const ignoredMembers: ReadonlySet<string> = new Set([
@@ -118,7 +118,7 @@ interface Replacement extends Span {
 function keyOf(input: KeyInput, version: string, replaced: Replacement | null): string {
   const { exchange, body, caller } = input;
   const kept = input.members
-    .filter(({ key }) => !ignoredMembers.has(key))
+    .filter(({ key, start, end }) => !ignoredMembers.has(key) && !isNull(body, start, end))
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start));
   const values = kept.map(({ start, end, spaced }) => {
     if (replaced === null || replaced.start < start || replaced.end > end) return canonical(body, start, end, spaced);
@@ -169,6 +169,11 @@ function canonical(body: Buffer, start: number, end: number, spaced: boolean): B
     if (parsed !== undefined && membersIn(parsed) === colonsIn(body, start, end)) return Buffer.from(writeJson(ordered(parsed)));
   }
   return spaced ? withoutSpaces(body, start, end) : body.subarray(start, end);
+}
+
+/** SDKs write null for a member that is not set. */
+function isNull(body: Buffer, start: number, end: number): boolean {
+  return end - start === 4 && body[start] === 0x6e;
 }
 
 function membersIn(value: Json): number {

@@ -64,7 +64,7 @@ const appTools = /^tools\.(?:custom$|function|bash_|text_editor_|memory_|compute
 
 /** Whether the provider does more than answer: it searches, runs code, or acts on other systems. */
 function actsElsewhere({ api, model, parameters }: ParsedRequest, members: readonly BodyMember[], body: Buffer): boolean {
-  if (parameters.some(({ name }) => name.startsWith('tools.') && !appTools.test(name))) return true;
+  if (parameters.some(({ name }) => name === 'input.item_reference' || (name.startsWith('tools.') && !appTools.test(name)))) return true;
   return searchesByItself(model) || apis[api].request.tied?.(members, body) === true;
 }
 

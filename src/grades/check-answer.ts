@@ -1,7 +1,7 @@
 import type { ApiName, JsonOutput } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger } from '../policy/types.ts';
-import { errorInAnswer, meaningOf, readSaid } from '../apis/common/error-words.ts';
+import { errorInAnswer, failedChoice, mayBeTheModels, meaningOf, readSaid } from '../apis/common/error-words.ts';
 import { hasView, viewAnswer } from '../apis/view.ts';
 import { matchesSchema } from '../apis/common/json-schema.ts';
 
@@ -59,6 +59,11 @@ export function judgeErrorBody(body: Buffer, status = 400): FallbackTrigger | nu
   if (status === 413 && said.codes.includes('rate_limit_exceeded')) return 'context-window';
   const meaning = meaningOf(said);
   return meaning !== null && byBody.has(meaning) ? meaning : judgeSilent(status);
+}
+
+/** Whether an error without a known meaning may be due to a model that the app did not ask for. */
+export function mayBeItsModels(body: Buffer): boolean {
+  return mayBeTheModels(readSaid(body));
 }
 
 /** The request parameter that an error names; null if none. */
@@ -122,28 +127,66 @@ const openings: ReadonlySet<unknown> = new Set([
   'response.created',
   'response.queued',
   'response.in_progress',
+  'response.content_part.added',
 ]);
+
+type EventFields = Readonly<Record<string, unknown>>;
 
 /** Classifies one of a stream's first events; `data` is the event's text. */
 export function judgeEvent(data: string): EventSays {
-  let event: unknown;
+  let parsed: unknown;
   try {
-    event = JSON.parse(data);
+    parsed = JSON.parse(data);
   } catch {
     // OpenAI's end marker, before any content.
     return data === '[DONE]' ? 'error' : 'answer';
   }
+  const event = Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed;
   if (typeof event !== 'object' || event === null) return 'answer';
-  const { error, type, choices, usage } = event as Readonly<Record<string, unknown>>;
-  if ((error !== undefined && error !== null) || type === 'error' || type === 'response.failed') return 'error';
-  if (openings.has(type)) return 'opening';
-  return Array.isArray(choices) && (usage === undefined || usage === null) && choices.every(isSilent) ? 'opening' : 'answer';
+  const said = event as EventFields;
+  if (isError(said)) return 'error';
+  return opens(said) ? 'opening' : 'answer';
+}
+
+/** An error of an API, of a server in front of it, or in a choice. */
+function isError(event: EventFields): boolean {
+  const { type, object, choices, candidates, message } = event;
+  if (isSet(event['error']) || type === 'error' || type === 'response.failed' || object === 'error') return true;
+  if (Array.isArray(choices)) return choices.some(failedChoice);
+  // Servers built on FastAPI say `detail`; OpenAI's `event: error` has its members at the top.
+  return type === undefined && candidates === undefined && (isSet(event['detail']) || typeof message === 'string');
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+function opens(event: EventFields): boolean {
+  const { type, choices, candidates, usage, usageMetadata } = event;
+  if (openings.has(type)) return true;
+  // The words of a message follow at once; thinking may last, so it counts as content.
+  if (type === 'content_block_start') return (event['content_block'] as EventFields | undefined)?.['type'] === 'text';
+  if (type === 'response.output_item.added') return (event['item'] as EventFields | undefined)?.['type'] === 'message';
+  if (Array.isArray(choices)) return !isSet(usage) && choices.every(isSilent);
+  if (Array.isArray(candidates)) return candidates.length > 0 && candidates.every(isEmpty);
+  return candidates === undefined && usageMetadata !== undefined;
+}
+
+/** Whether a candidate in Gemini's chunk has no content yet. */
+function isEmpty(candidate: unknown): boolean {
+  const { content, finishReason } = (candidate ?? {}) as EventFields;
+  if (isSet(finishReason)) return false;
+  const { parts = [] } = (content ?? {}) as EventFields;
+  return (
+    Array.isArray(parts) &&
+    parts.every((part) => Object.entries((part ?? {}) as EventFields).every(([name, value]) => name === 'text' && value === ''))
+  );
 }
 
 /** Whether a choice in OpenAI's chunk contains only a role. */
 function isSilent(choice: unknown): boolean {
-  const { delta, finish_reason: finish } = (choice ?? {}) as Readonly<Record<string, unknown>>;
-  if (finish !== undefined && finish !== null) return false;
+  const { delta, finish_reason: finish } = (choice ?? {}) as EventFields;
+  if (isSet(finish)) return false;
   if (typeof delta !== 'object' || delta === null) return false;
   return Object.entries(delta).every(([name, value]) => name === 'role' || value === null || value === '');
 }

@@ -1,9 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { judgeErrorBody, judgeStatus } from './check-answer.ts';
+import { judgeErrorBody, judgeStatus, mayBeItsModels } from './check-answer.ts';
 
 // Bodies as providers send them, from their documentation and from public reports.
 describe('an error whose status says too little', () => {
   it.each<readonly [string, number, string]>([
+    [
+      'context-window',
+      400,
+      '{"errors":[{"code":"invalid_input_argument","message":"Invalid input argument for Model: the number of input tokens 9000 cannot exceed the total tokens limit 8192 for this model"}],"status_code":400}',
+    ],
+    [
+      'context-window',
+      400,
+      '{"code":20015,"message":"length of prompt_tokens (163280) must be less than max_seq_len (32768).","data":null}',
+    ],
+    ['context-window', 400, '{"error":{"message":"Total tokens of image and text exceed max message tokens.","code":"InvalidParameter"}}'],
+    ['context-window', 400, '{"error":{"message":"The total number of tokens 140000 exceeds the maximum context of the model"}}'],
+    ['context-window', 413, '{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}'],
+    ['context-window', 400, '{"error":{"message":"string too long","code":"string_above_max_length","param":"messages[0].content"}}'],
+    [
+      'model-gone',
+      400,
+      '{"message":"Access denied. This Model is marked by provider as Legacy and you have not been actively using the model in the last 30 days."}',
+    ],
     [
       'bad-tool-call',
       400,
@@ -333,4 +352,19 @@ describe('an error whose status says too little', () => {
     [403, 'key-dead'],
     [498, 'overloaded'],
   ])('%i without a word', (status, meaning) => expect(judgeErrorBody(Buffer.alloc(0), status)).toBe(meaning));
+});
+
+it('is the app’s where a name is too long, whatever the code', () => {
+  const body = { error: { message: 'string too long', code: 'string_above_max_length', param: 'tools[0].function.name' } };
+  expect(judgeErrorBody(Buffer.from(JSON.stringify(body)))).toBeNull();
+});
+
+it.each([
+  ['max_tokens: 60000 > 32000, which is the maximum allowed number of output tokens for claude-haiku-4-5', true],
+  ['Your organization must be verified to stream this model.', true],
+  ['The thinking budget 600 is invalid. Please choose a value between 1024 and 24576.', true],
+  ['Search Grounding is not supported.', true],
+  ["Invalid 'messages[0].content': expected a string", false],
+])('may be due to a model that the app did not ask for: %s (%s)', (message, may) => {
+  expect(mayBeItsModels(Buffer.from(JSON.stringify({ error: { message } })))).toBe(may);
 });

@@ -275,7 +275,7 @@ const cache = z.strictObject({
     .enum(['bypass', 'cache'])
     .optional()
     .describe(
-      'Requests whose answer depends on other services, or that act there: web search, file search, remote MCP, code interpreters, kept conversations, stored prompts without a version. bypass: they are not cached',
+      'Requests whose answer depends on other services, or that act there: web search, file search, remote MCP, code interpreters, kept conversations, stored prompts. bypass: they are not cached',
     ),
   maxAnswerBytes: z.int().min(1).max(limits.answerBytes).optional().describe('Larger answers are not kept'),
   finish: z

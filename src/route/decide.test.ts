@@ -55,6 +55,16 @@ describe('the decision table', () => {
     expect(limited.assumedOutputTokens).toBe(60);
   });
 
+  it('compares a model that has not answered the template yet by the answers of the requested one', () => {
+    const given = input({ section: { candidates: { simple: [ref('small')], standard: [], complex: [] } } });
+    // By the task's default, 300 tokens, the cheaper model would seem to be the dearer one.
+    const outputTokens = ({ model: name }: { readonly model: string }) =>
+      name === 'dear' ? { tokens: 3, spread: 0.1, reasoning: 0, answers: 50 } : null;
+    const decision = decide({ ...given, outputTokens });
+    expect(brief(decision)).toEqual(['route', 'small', 'tier', null]);
+    expect(decision.candidates.map((candidate) => candidate.outputTokens)).toEqual([3]);
+  });
+
   it("settles equal prices by the policy's order", () => {
     const models = [...standardModels, model('openai', 'twin', 1)];
     const decision = decide(

@@ -662,9 +662,15 @@ class Decider {
     return this.#output;
   }
 
+  #learntAt(target: TargetRef): number | null {
+    return this.#input.outputTokens?.(target, this.#answerTokens)?.tokens ?? null;
+  }
+
   #learntOutput(target: TargetRef): number {
     const { exchange } = this.#input;
-    const learnt = this.#answerTokens === 0 ? null : (this.#input.outputTokens?.(target, this.#answerTokens)?.tokens ?? null);
+    // A model that has not answered the template yet is compared by the requested model's answers: a default for one of them and not for
+    // the other would compare lengths, not prices.
+    const learnt = this.#answerTokens === 0 ? null : (this.#learntAt(target) ?? this.#learntAt(this.#requested));
     if (learnt === null) return this.#outputTokens;
     const limited = exchange.maxOutputTokens === null ? learnt : Math.min(learnt, exchange.maxOutputTokens);
     return Math.max(1, Math.round(limited)) * Math.max(1, exchange.n);

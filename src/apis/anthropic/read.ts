@@ -31,7 +31,7 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       return;
     case 'temperature':
       draft.temperature = cursor.numberOrNull();
-      draft.parameter(key, draft.temperature);
+      if (draft.temperature !== null) draft.parameter(key, draft.temperature);
       return;
     case 'metadata':
       draft.readMetadata(cursor);
@@ -44,9 +44,6 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       return;
     case 'output_format':
       if (memberOf(cursor, 'type') === 'json_schema') draft.jsonOutput = 'schema';
-      return;
-    case 'stop_sequences':
-      cursor.skip();
       return;
     case 'output_config':
       readOutputConfig(cursor, draft);

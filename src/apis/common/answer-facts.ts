@@ -277,10 +277,14 @@ function choiceOf(_index: number, cursor: JsonCursor, facts: AnswerFacts): void 
   else cursor.skip();
 }
 
+function groundingMember(_key: string, cursor: JsonCursor, facts: AnswerFacts): void {
+  facts.setCalls('grounding', 1);
+  cursor.skip();
+}
+
 function choiceMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void {
   if (key === 'finish_reason' || key === 'finishReason') facts.finishReason = cursor.nameOrNull() ?? facts.finishReason;
-  else if (key === 'groundingMetadata') {
-    if (cursor.isObject()) facts.setCalls('grounding', 1);
-    cursor.skip();
-  } else cursor.skip();
+  // Without members, the answer is from the model alone.
+  else if (key === 'groundingMetadata' && cursor.isObject()) cursor.object(groundingMember, facts);
+  else cursor.skip();
 }

@@ -92,9 +92,9 @@ export function roleOf(name: string | null): Role {
   }
 }
 
-/** Notes a Responses API item that not every model accepts: a model's earlier reasoning. */
+/** Notes a Responses API item that not every model accepts (a model's earlier reasoning), or that is stored at the provider. */
 export function noteInput(draft: Draft, type: string): void {
-  if (type === 'reasoning') draft.parameter('input.reasoning', true);
+  if (type === 'reasoning' || type === 'item_reference') draft.parameter(`input.${type}`, true);
 }
 
 /** Part types of the message being read: reading is synchronous, so all requests share the set. */

@@ -30,6 +30,8 @@ const codes: Readonly<Record<string, ErrorMeaning>> = {
   string_above_max_length: 'context-window',
   exceed_context_size_error: 'context-window',
   tokens_limit_reached: 'context-window',
+  // Anthropic's: another provider may take a larger body.
+  request_too_large: 'context-window',
   model_max_prompt_tokens_exceeded: 'context-window',
   '1261': 'context-window',
   content_filter: 'content-filter',
@@ -98,7 +100,9 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
         String.raw`(?:prompt|input|message|request|request body)s?,? (?:is |are |was )?too (?:long|large)`,
         String.raw`(?:prompt|input) token count`,
         String.raw`maximum supported sequence length`,
-        String.raw`number of (?:input |prompt )?tokens (?:exceeds|is above)`,
+        String.raw`number of (?:input |prompt )?tokens.{0,20} (?:exceeds?|cannot exceed|is above)\b`,
+        String.raw`(?:prompt|input)_tokens.{0,20} must be less than`,
+        String.raw`total tokens.{0,40} exceeds? `,
         String.raw`too many (?:input |total )?tokens`,
         String.raw`exceed(?:s|ed)? (?:the |your )?(?:maximum|max|model)(?: maximum| number of)? (?:allowed )?(?:input |total )?(?:tokens?|length)`,
         String.raw`tokens.? \+ .?max_(?:new_)?tokens.? must be`,
@@ -123,7 +127,7 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
   ],
   [
     'model-gone',
-    /model (?:not exist|.{0,80}(?:does not exist|not found|is not supported|has been (?:deprecated|retired|decommissioned)|is not available))|(?:invalid|unknown|no such) model\b|model identifier is invalid|on-demand throughput isn.t supported|(?:access to|use) (?:this |the )?model\b|is not a valid model|model is (?:deprecated|not supported)|does not work with the specified model|unable to access (?:non-serverless )?model/i,
+    /model (?:not exist|.{0,80}(?:does not exist|not found|is not supported|has been (?:deprecated|retired|decommissioned)|is not available))|(?:invalid|unknown|no such) model\b|model identifier is invalid|on-demand throughput isn.t supported|(?:access to|use) (?:this |the )?model\b|is not a valid model|model is (?:deprecated|not supported)|does not work with the specified model|unable to access (?:non-serverless )?model|marked by (?:the )?provider as legacy/i,
   ],
   [
     'content-filter',
@@ -134,14 +138,31 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
 ];
 
 /** The meaning of an error, by its codes, otherwise by its message; null if it is the app's own mistake or unknown. */
-export function meaningOf({ codes: said, message }: SaidError): ErrorMeaning | null {
+export function meaningOf({ codes: said, message, param }: SaidError): ErrorMeaning | null {
   for (const code of said) {
     // A type that is used for every mistake says less than the message.
-    if (Object.hasOwn(codes, code) && !vague.has(code)) return codes[code]!;
+    if (Object.hasOwn(codes, code) && !vague.has(code) && !(code === tooLong && param !== null && !prompts.test(param)))
+      return codes[code]!;
   }
   for (const [meaning, pattern] of words) if (pattern.test(message)) return meaning;
-  const known = said.find((code) => Object.hasOwn(codes, code));
+  const known = said.find((code) => Object.hasOwn(codes, code) && code !== tooLong);
   return known === undefined ? null : codes[known]!;
+}
+
+/** OpenAI's code for a text that is too long in any place: in a name, it is the app's mistake. */
+const tooLong = 'string_above_max_length';
+const prompts = /^(?:input|prompt|instructions)|content/;
+
+/** Words of refusals that name what a model cannot do, or the most that it takes. */
+const refusal =
+  /(?:not|n.t|\bun|\bin)[ -]?(?:supported|compatible|available|enabled|allowed|permitted)\b|(?:does|do)(?: not|n.t) support|deprecated for|too (?:large|high|many|long)|\bat most\b|maximum (?:allowed|value|number)|is invalid\. please choose|must be verified|\bonly supported/i;
+
+/**
+ * Whether an error may be due to the model rather than to the request. Broader than the meanings above, so only for a model that the app
+ * did not ask for: a mistake of the app's own costs one more refusal.
+ */
+export function mayBeTheModels({ message }: SaidError): boolean {
+  return refusal.test(message);
 }
 
 const vague: ReadonlySet<string> = new Set(['unsupported_value', 'api_error', 'server_error', 'INTERNAL']);
@@ -162,7 +183,7 @@ type Fields = Readonly<Record<string, unknown>>;
 /** The same for a parsed body. */
 export function saidBy(parsed: unknown): SaidError {
   const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
-  const error = typeof outer['error'] === 'object' && outer['error'] !== null ? fields(outer['error']) : outer;
+  const error = errorOf(outer);
   const details = Array.isArray(error['details']) ? (error['details'] as readonly unknown[]).map((detail) => fields(detail)['reason']) : [];
   const found = [error['code'], error['type'], error['status'], fields(error['innererror'])['code'], ...details].filter(
     (code) => typeof code === 'string',
@@ -179,6 +200,12 @@ export function saidBy(parsed: unknown): SaidError {
   };
 }
 
+/** The error of a body: in `error`, the first of `errors`, or the body itself. */
+function errorOf(outer: Fields): Fields {
+  if (typeof outer['error'] === 'object' && outer['error'] !== null) return fields(outer['error']);
+  return Array.isArray(outer['errors']) ? fields((outer['errors'] as readonly unknown[])[0]) : outer;
+}
+
 /** Servers built on FastAPI, such as Mistral's and vLLM's, describe the error in a list. */
 function listed({ detail }: Fields): string {
   return detail === undefined ? '' : typeof detail === 'string' ? detail : JSON.stringify(detail);
@@ -186,6 +213,12 @@ function listed({ detail }: Fields): string {
 
 function fields(value: unknown): Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+}
+
+/** Whether a choice of OpenAI's API failed: OpenRouter says it there. */
+export function failedChoice(choice: unknown): boolean {
+  const { error, finish_reason: finish } = fields(choice);
+  return (typeof error === 'object' && error !== null) || finish === 'error';
 }
 
 /** The meaning of an error that came with a 200; null if it contains none. */
@@ -196,7 +229,8 @@ export function errorInAnswer(parsed: unknown): ErrorMeaning | null {
     (typeof error === 'object' && error !== null) ||
     (typeof error === 'string' && error !== '') ||
     outer['type'] === 'error' ||
-    outer['object'] === 'error';
+    outer['object'] === 'error' ||
+    (Array.isArray(outer['choices']) && outer['choices'].some(failedChoice));
   if (!failed) return null;
   const said = saidBy(parsed);
   if (said.status === 429) return 'rate-limit';

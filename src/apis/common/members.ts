@@ -77,6 +77,13 @@ export class Members {
     return value as readonly Json[];
   }
 
+  /** A list, or one value in its place, as Google's APIs accept it. */
+  some(key: string): readonly Json[] {
+    const value = this.take(key);
+    if (value === undefined) return [];
+    return Array.isArray(value) ? (value as readonly Json[]) : [value];
+  }
+
   object(key: string): Members | null {
     const value = this.take(key);
     return value === undefined ? null : new Members(value, this.at(key), this.#losses);

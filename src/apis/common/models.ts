@@ -183,7 +183,7 @@ export function geminiTraits(model: string): GeminiTraits {
 /** The thought signature that Google documents for calls that its model did not make. */
 export const foreignSignature = 'skip_thought_signature_validator';
 
-const searching = /(?:^|[-/])(?:search-preview|search-api|sonar|compound|deep-research)(?:$|[-@])/;
+const searching = /(?:^|[-/])(?:search-preview|search-api|sonar|compound|deep-research)(?:$|[-@])|:online$/;
 
 /** Whether a model searches for every request, and bills that in addition to its tokens: by the providers' names of such models. */
 export function searchesByItself(model: string): boolean {

@@ -84,3 +84,17 @@ export function jsonSchemaOf(schema: Json): Json {
   }
   return Object.fromEntries(entries);
 }
+
+/** The schema of an answer as Gemini keeps to it: its objects have the named members and no others. */
+export function closed(schema: Json): Json {
+  if (isList(schema)) return schema.map(closed);
+  if (!isObject(schema)) return schema;
+  const out: Record<string, Json> = { ...schema } as Record<string, Json>;
+  const { properties } = schema;
+  if (isObject(properties)) {
+    out['properties'] = Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, closed(inner ?? null)]));
+    out['additionalProperties'] ??= false;
+  }
+  for (const key of ['items', 'anyOf'] as const) if (schema[key] !== undefined) out[key] = closed(schema[key]);
+  return out;
+}

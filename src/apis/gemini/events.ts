@@ -9,7 +9,7 @@ function event(chunk: Fields, facts: AnswerFacts): void {
   for (const candidate of chunk['candidates'] as unknown[]) {
     if (!isObject(candidate)) continue;
     if (isObject(candidate['content'])) facts.token = true;
-    if (isObject(candidate['groundingMetadata'])) facts.setCalls('grounding', 1);
+    if (isObject(candidate['groundingMetadata']) && Object.keys(candidate['groundingMetadata']).length > 0) facts.setCalls('grounding', 1);
     const finish = text(candidate['finishReason']);
     if (finish !== null) {
       facts.finishReason = finish;

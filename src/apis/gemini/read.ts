@@ -203,15 +203,6 @@ function readConfig(cursor: JsonCursor, draft: Draft): void {
         if (cursor.isObject()) cursor.object((option) => draft.readParameter(cursor, `thinkingConfig.${camel(option)}`));
         else cursor.skip();
         return;
-      case 'topP':
-      case 'top_p':
-      case 'topK':
-      case 'top_k':
-      case 'seed':
-      case 'stopSequences':
-      case 'stop_sequences':
-        cursor.skip();
-        return;
       default:
         draft.readParameter(cursor, camel(key));
     }

@@ -35,9 +35,9 @@ export function readGeminiContents(value: Json | undefined, losses: Losses): rea
     const content = new Members(entry, at, losses);
     const role = content.string('role') ?? 'user';
     if (role !== 'user' && role !== 'model' && role !== 'function') throw new Malformed(`${at}.role`, 'is no role that Gemini knows');
-    const parts = (content.list('parts') ?? []).flatMap((part, place) =>
-      readPart(new Members(part, `${at}.parts[${place}]`, losses), calls, losses),
-    );
+    const parts = content
+      .some('parts')
+      .flatMap((part, place) => readPart(new Members(part, `${at}.parts[${place}]`, losses), calls, losses));
     content.done();
     if (role === 'model' && index === contents.length - 1) losses.refuse(at, 'an answer that is begun can be continued at Gemini only');
     return { role: role === 'model' ? 'assistant' : 'user', parts, at };

@@ -5,7 +5,7 @@ import { Malformed } from '../common/losses.ts';
 import type { Losses } from '../common/losses.ts';
 import { Members } from '../common/members.ts';
 import { readGeminiContents } from './translate-read-contents.ts';
-import { jsonSchemaOf } from '../common/schema.ts';
+import { closed, jsonSchemaOf } from '../common/schema.ts';
 
 const own = 'only Gemini has it';
 
@@ -29,7 +29,7 @@ export function readGemini(body: Json, losses: Losses): Conversation {
     ...emptyConversation,
     system: readSystem(request.take('systemInstruction'), losses),
     turns: readGeminiContents(request.take('contents'), losses),
-    tools: readTools(request.list('tools') ?? [], checked, losses),
+    tools: readTools(request.some('tools'), checked, losses),
     toolChoice: choice,
     toolChoiceAt: 'toolConfig.functionCallingConfig',
     maxTokens: config.number('maxOutputTokens'),
@@ -72,7 +72,9 @@ function readOutput(config: Members, losses: Losses): Output {
   const mime = config.string('responseMimeType');
   const google = config.take('responseSchema');
   const schema =
-    config.take('responseJsonSchema') ?? config.take('_responseJsonSchema') ?? (google === undefined ? undefined : jsonSchemaOf(google));
+    config.take('responseJsonSchema') ??
+    config.take('_responseJsonSchema') ??
+    (google === undefined ? undefined : closed(jsonSchemaOf(google)));
   const at = config.at('responseMimeType');
   if (mime !== null && mime !== 'text/plain' && mime !== 'application/json') {
     losses.lose(at, `answers of the type ${mime} exist at Gemini only`);
@@ -87,7 +89,7 @@ function readSystem(value: Json | undefined, losses: Losses): readonly TextPart[
   if (typeof value === 'string') return [{ kind: 'text', text: value }];
   const content = new Members(value, 'systemInstruction', losses);
   content.ignore('role');
-  return (content.list('parts') ?? []).map((entry, index) => {
+  return content.some('parts').map((entry, index) => {
     const part = new Members(entry, `systemInstruction.parts[${index}]`, losses);
     const text = part.string('text');
     if (text === null) losses.lose(part.path, 'a system prompt is words alone');
@@ -100,7 +102,7 @@ function readTools(tools: readonly Json[], strict: boolean, losses: Losses): rea
   const read: ToolDefinition[] = [];
   for (const [index, value] of tools.entries()) {
     const tool = new Members(value, `tools[${index}]`, losses);
-    for (const [place, entry] of (tool.list('functionDeclarations') ?? []).entries()) {
+    for (const [place, entry] of tool.some('functionDeclarations').entries()) {
       const at = `tools[${index}].functionDeclarations[${place}]`;
       const declaration = new Members(entry, at, losses);
       const google = declaration.take('parameters');

@@ -12,6 +12,8 @@ import { effortBudgets, effortOfBudget } from '../anthropic/translate-thinking.t
 const none = 'Gemini has no such parameter';
 /** Gemini's limit. */
 const mostStops = 5;
+/** The first version that takes a format of the answer beside tools: 3. */
+const formatBesideTools = 30;
 
 /** Writes a conversation as the body of POST /v1beta/models/M:generateContent; the path, not the body, requests a stream. */
 export function writeGemini(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
@@ -35,6 +37,8 @@ function writeConfig(conversation: Conversation, model: string, traits: GeminiTr
   const { temperature, topP, topK, frequencyPenalty, presencePenalty, seed, maxTokens, stop, output } = conversation;
   if (stop.values.length > mostStops) losses.lose(stop.at, `Gemini takes ${mostStops} stop sequences`);
   const value = (name: string, setting: Setting | null): JsonObject => (setting === null ? {} : { [name]: setting.value });
+  if (output.kind !== 'text' && conversation.tools.length > 0 && traits.version < formatBesideTools)
+    losses.lose(output.at, 'the model takes no format of the answer beside tools');
   if (output.kind === 'schema' && output.description !== null) losses.lose(`${output.at}.description`, none);
   const thinking = writeThinking(conversation, model, traits, losses);
   return {

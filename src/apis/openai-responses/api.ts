@@ -15,14 +15,9 @@ import { readOpenAiResponses } from './translate-read.ts';
 import { viewResponse } from './view.ts';
 import { shapeOpenai } from '../openai/shape.ts';
 
-/** A stored prompt without a version can be changed by its owner at any time. */
-function versioned(body: Buffer, { start, end }: BodyMember): boolean {
-  const prompt: unknown = JSON.parse(body.toString('utf8', start, end));
-  return prompt === null || typeof (prompt as { readonly version?: unknown }).version === 'string';
-}
-
+/** A stored prompt may have tools of its own, and without a version it can be changed by its owner at any time. */
 function tied(members: readonly BodyMember[], body: Buffer): boolean {
-  return members.some((one) => one.key === 'prompt' && !versioned(body, one));
+  return members.some(({ key, start, end }) => key === 'prompt' && body.toString('latin1', start, end) !== 'null');
 }
 
 /** OpenAI's Responses API. Its requests are translated to other APIs; none are translated to it, since not every provider has it. */

@@ -1,8 +1,18 @@
 import { codeOf, type ApiErrors, type Failure } from '../common/failure.ts';
 import { openaiErrors } from '../openai/errors.ts';
 
+/** OpenAI ends a failed stream with both events: its SDKs raise on `error`, Codex reads `response.failed` alone. */
+function eventsOf(data: string, failure: Failure, sequence: number): string {
+  const failed = {
+    type: 'response.failed',
+    sequence_number: sequence + 1,
+    response: { object: 'response', status: 'failed', error: { code: codeOf(failure), message: failure.message }, output: [] },
+  };
+  return [eventOf(data, failure, sequence), failed].map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('');
+}
+
 /** In OpenAI's type definitions the members are at the top, its servers send them under `error`, and its SDKs raise on the latter. */
-function eventOf(data: string, failure: Failure, sequence: number): object {
+function eventOf(data: string, failure: Failure, sequence: number): { readonly type: string; readonly [name: string]: unknown } {
   const { error } = JSON.parse(data) as { readonly error: unknown };
   return { type: 'error', sequence_number: sequence, code: codeOf(failure), message: failure.message, param: null, error };
 }
@@ -10,5 +20,5 @@ function eventOf(data: string, failure: Failure, sequence: number): object {
 /** Errors of the Responses API. */
 export const responsesErrors: ApiErrors = {
   ...openaiErrors,
-  event: (data, failure, _framing, sequence) => `event: error\ndata: ${JSON.stringify(eventOf(data, failure, sequence))}\n\n`,
+  event: (data, failure, _framing, sequence) => eventsOf(data, failure, sequence),
 };

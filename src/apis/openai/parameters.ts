@@ -24,7 +24,7 @@ const samplingRules: readonly ParameterRule[] = [
     refuses: (asked, { value }, request) => asked.openai.reasoning && value !== 1 && !thoughtless(asked, request),
   },
   {
-    parameters: ['logprobs', 'top_logprobs'],
+    parameters: ['logprobs', 'top_logprobs', 'include.message.output_text.logprobs'],
     values: 'all but false and 0',
     models: 'o-series, gpt-5; later ones unless reasoning effort is `none`',
     source: reasoningGuide,

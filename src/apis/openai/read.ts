@@ -34,7 +34,7 @@ export function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
       return true;
     case 'temperature':
       draft.temperature = cursor.numberOrNull();
-      draft.parameter(key, draft.temperature);
+      if (draft.temperature !== null) draft.parameter(key, draft.temperature);
       return true;
     case 'n':
       draft.n = cursor.countOrNull(limits.answersAsked) ?? 1;
@@ -48,16 +48,13 @@ export function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
       return true;
     case 'user':
     case 'safety_identifier':
-      draft.readUser(cursor);
-      draft.parameter(key, null);
-      return true;
     case 'prompt_cache_key':
-      draft.readSession(cursor);
-      draft.parameter(key, null);
-      return true;
     case 'metadata':
-      draft.readMetadata(cursor);
-      draft.parameter(key, null);
+      // SDKs write null for a parameter that is not set.
+      if (!cursor.isNull()) draft.parameter(key, null);
+      if (key === 'metadata') draft.readMetadata(cursor);
+      else if (key === 'prompt_cache_key') draft.readSession(cursor);
+      else draft.readUser(cursor);
       return true;
     case 'tools':
     case 'functions':

@@ -142,6 +142,10 @@ export class JsonCursor {
     return this.peek() === openBracket;
   }
 
+  isNull(): boolean {
+    return this.peek() === 0x6e;
+  }
+
   isString(): boolean {
     return this.peek() === quote;
   }

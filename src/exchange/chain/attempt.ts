@@ -7,13 +7,15 @@ import { limits } from '../../lib/limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../../policy/types.ts';
 import { restoreJson, type Restoring } from '../../apis/mask/restore.ts';
 import { adaptedLimit } from '../../apis/parameters.ts';
+import { retryDelayIn } from '../../apis/common/retry-delay.ts';
 import { answerTriggers, judgeAnswer, judgeSilent, judgeStatus } from '../../grades/check-answer.ts';
 import { limitNameAt } from '../adapt.ts';
-import { answerOf, AttemptVerdicts, plainOf, retryAfter } from './verdicts.ts';
+import { answerOf, AttemptVerdicts, plainOf, retryAfter, saysWhen } from './verdicts.ts';
 import type { ChainRun } from './run.ts';
 import { crossingPath, ownKeys, strangeKeys, withoutKeys } from '../crossing-headers.ts';
 import type { Credentials } from '../credentials.ts';
 import { OwnStream, RestoredStream, withoutLength } from './relays.ts';
+import { DecodedStream, isEncoded } from './decoded-stream.ts';
 
 /** One attempt of a chain at a target that speaks the app's own API. */
 export class TargetAttempt implements Attempt {
@@ -75,11 +77,12 @@ export class TargetAttempt implements Attempt {
     const watches = fallback.triggers.has('stream-error');
     const { restoring } = run.facts;
     if (events && this.#role === 'stream' && (watches || run.facts.stripUsage || restoring !== null)) {
-      const relay = new OwnStream(head, (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null), {
-        holds: watches && run.hasNext,
-        notices: watches,
-        strips: run.facts.stripUsage ? (answer) => (run.translated = answer) : null,
-      });
+      const own = new OwnStream(
+        { ...head, contentEncoding: '' },
+        (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null),
+        { holds: watches && run.hasNext, notices: watches, strips: run.facts.stripUsage ? (answer) => (run.translated = answer) : null },
+      );
+      const relay = isEncoded(head) ? new DecodedStream(own, head) : own;
       return { kind: 'relay', relay: restoring === null ? relay : new RestoredStream(relay, restoring, true) };
     }
     if (restoring !== null && !events && !endOfStream) return this.#restored(restoring, head, headers, retryAfterMs);
@@ -116,17 +119,26 @@ export class TargetAttempt implements Attempt {
     const maxBytes = run.facts.fallback.inspectBytes;
     const said = judgeStatus(status);
     const ownKey = this.#target.provider === run.facts.provider.name;
-    const answer = (reason: FallbackTrigger | null): AnswerPass | AnswerRetry => {
-      const verdict = this.#verdicts.of(reason, status, retryAfterMs, null);
+    const answer = (reason: FallbackTrigger | null, waitMs = retryAfterMs): AnswerPass | AnswerRetry => {
+      const verdict = this.#verdicts.of(reason, status, waitMs, null);
       return verdict.kind === 'retry' || reason !== 'key-dead' ? verdict : (this.#verdicts.keyRefused() ?? verdict);
     };
     if (said === 'look' && !endOfStream && (run.hasNext || !ownKey))
       return { kind: 'whole', maxBytes, judge: (body) => answer(this.#verdicts.error(plainOf(head, body), status)) };
+    if (said !== 'look' && retryAfterMs === null && saysWhen(status) && !endOfStream)
+      return { kind: 'whole', maxBytes, judge: (body) => answer(said, this.#delay(head, body)) };
     const verdict = answer(said === 'look' ? judgeSilent(status) : said);
     // The replacement is sent once the provider's body has arrived.
     return verdict.kind === 'pass' && verdict.body !== undefined && !endOfStream
       ? { kind: 'whole', maxBytes, judge: () => verdict }
       : verdict;
+  }
+
+  /** The delay that a body asks for; the key rests as long. */
+  #delay(head: AnswerHead, body: Buffer): number | null {
+    const waitMs = retryDelayIn(plainOf(head, body));
+    if (waitMs !== null) this.#credentials.answered(this.#run.keyFile, head.status, waitMs);
+    return waitMs;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { renderError } from '../../apis/index.ts';
-import { dialects } from '../../apis/registry.ts';
+import { apis, dialects } from '../../apis/registry.ts';
+import { renderAnswer, type Rendered } from '../../apis/replay.ts';
 import type { AnswerHead, ApiName, DialectFamily, ParsedRequest } from '../../apis/types.ts';
 import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest } from '../plans.ts';
 import type { HeaderMap } from '../../lib/headers.ts';
@@ -9,7 +10,9 @@ import { answerTriggers, judgeAnswer, judgeStatus } from '../../grades/check-ans
 import { entryOf } from '../../route/capabilities.ts';
 import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../../apis/translate.ts';
 import { upstreamPath } from './attempt.ts';
-import { answerHeaders, answerOf, AttemptVerdicts, plainOf, retryAfter } from './verdicts.ts';
+import { answerHeaders, answerOf, AttemptVerdicts, plainOf, retryAfter, saysWhen } from './verdicts.ts';
+import { DecodedStream, isEncoded } from './decoded-stream.ts';
+import { retryDelayIn } from '../../apis/common/retry-delay.ts';
 import type { ChainRun } from './run.ts';
 import { restoreJson } from '../../apis/mask/restore.ts';
 import type { Credentials } from '../credentials.ts';
@@ -113,7 +116,9 @@ export class CrossingAttempt implements Attempt {
     const whole = (sent: Buffer): AnswerPass | AnswerRetry => {
       const body = plainOf(head, sent);
       const reason = this.#judge(status, head, body);
-      const verdict = this.#verdicts.of(reason, status, retryAfterMs, () => answerOf(head, sent));
+      const waitMs = retryAfterMs ?? (saysWhen(status) ? retryDelayIn(body) : null);
+      if (waitMs !== retryAfterMs) this.#credentials.answered(run.keyFile, status, waitMs);
+      const verdict = this.#verdicts.of(reason, status, waitMs, () => answerOf(head, sent));
       if (verdict.kind === 'retry') return verdict;
       const refused = reason === 'key-dead' ? this.#verdicts.keyRefused() : null;
       this.#run.translated = answerOf(head, sent);
@@ -144,23 +149,35 @@ export class CrossingAttempt implements Attempt {
     const { facts } = this.#run;
     const api = facts.recognition.api;
     const translated = translateAnswer(this.api, api, status, body, this.#options());
+    const plain = facts.restoring === null ? translated.body : restoreJson(translated.body, facts.restoring);
     // An app that asked for a stream gets errors as its API sends them: as JSON.
+    const streamed = facts.stream && translated.failure === null ? this.#streamed(plain) : null;
     return {
       kind: 'pass',
-      headers: answerHeaders(translated.status, translated.contentType),
-      body: facts.restoring === null ? translated.body : restoreJson(translated.body, facts.restoring),
+      headers: answerHeaders(translated.status, streamed?.contentType ?? translated.contentType),
+      body: streamed?.body ?? plain,
     };
+  }
+
+  /** A whole answer as the stream that the app asked for; null if it cannot be converted. */
+  #streamed(body: Buffer): Rendered | null {
+    const { facts } = this.#run;
+    const { api } = facts.recognition;
+    const usage = this.#run.translated?.usage ?? null;
+    const form = apis[api].answer.arrayStreams && this.#options().framing === 'json-array' ? 'array' : 'sse';
+    return renderAnswer({ api, form: 'json', body, usage }, { form, includeUsage: facts.includeUsage });
   }
 
   #stream(head: AnswerHead, status: number, retryAfterMs: number | null): AnswerPlan {
     const { facts } = this.#run;
     const translator = new AnswerTranslator(this.api, facts.recognition.api, this.#options());
-    const relay = new TranslatedStream(head, translator, {
+    const translated = new TranslatedStream({ ...head, contentEncoding: '' }, translator, {
       headers: answerHeaders(status, translator.contentType),
       verdict: (failed) => this.#verdicts.of(failed ? 'stream-error' : null, status, retryAfterMs, null),
       done: (answer) => (this.#run.translated = answer),
       holds: this.#run.hasNext,
     });
+    const relay = isEncoded(head) ? new DecodedStream(translated, head) : translated;
     return {
       kind: 'relay',
       relay:

@@ -4,7 +4,7 @@ import { apis } from '../../apis/registry.ts';
 import { takesAsIs } from '../../apis/translatable.ts';
 import type { Restoring } from '../../apis/mask/restore.ts';
 import type { ParsedRequest } from '../../apis/types.ts';
-import { attemptClusterKey, chainHeader, chainHosts, clusterName, type FilterRole } from '../../attach/names.ts';
+import { attemptClusterKey, chainHeader, chainHosts, clusterName, errorForm, errorsKey, type FilterRole } from '../../attach/names.ts';
 import type { SluiceMetadata } from '../plans.ts';
 import type { FallbackPolicy, FallbackTrigger, InAnswer, TargetRef } from '../../policy/types.ts';
 import { requestedSchema } from '../../apis/requested-schema.ts';
@@ -56,12 +56,14 @@ export function planChain(request: ReadRequest, decision: Decision, services: Ch
   if (rescue !== null) roles.push('next');
   const firstIsReady = roles[0] === 'gate';
   if (firstIsReady) run.begin();
+  const places = context.envoy.attemptEndpoints
+    ? { hosts: chainHosts(targets) }
+    : attemptClusters(targets.map((target, index) => clusterName(target.provider, roles[index])));
+  const crossing = targets.some((target) => crosses(context, exchange, target));
   return {
     run,
     headers: chainHeaders(facts, roles[0] ?? '', perTryMs, totalMs),
-    metadata: context.envoy.attemptEndpoints
-      ? { hosts: chainHosts(targets) }
-      : attemptClusters(targets.map((target, index) => clusterName(target.provider, roles[index]))),
+    metadata: crossing ? { ...places, [errorsKey]: errorForm(exchange.api) } : places,
     firstIsReady,
   };
 }
@@ -172,10 +174,25 @@ const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier
 
 /** Whether a model chosen by Sluice may refuse a parameter that the requested model accepts, so that the latter may answer. */
 function mayBeRefused({ envoy }: RequestContext, exchange: ParsedRequest, { action, reason, chain, requested }: Decision): boolean {
-  if (action !== 'route' || !open.has(reason) || exchange.parameters.length === 0 || !envoy.chains) return false;
+  if (action !== 'route' || !open.has(reason) || !envoy.chains || !asksMore(exchange)) return false;
   return (
     chain.length < limits.fallbackAttempts &&
     !chain.some(({ provider, model }) => provider === requested.provider && model === requested.model)
+  );
+}
+
+/** The lowest limit on an answer that some model does not take, tokens. */
+const leastMostTokens = 4_096;
+
+/** Whether a request has more than words, so that a model may refuse it. */
+function asksMore({ parameters, n, tools, jsonOutput, images, audioInputs, files, maxOutputTokens }: ParsedRequest): boolean {
+  return (
+    parameters.length > 0 ||
+    n > 1 ||
+    tools > 0 ||
+    jsonOutput !== 'none' ||
+    images + audioInputs + files > 0 ||
+    (maxOutputTokens ?? 0) > leastMostTokens
   );
 }
 

@@ -8,7 +8,7 @@ import type { FallbackTrigger, TargetRef } from '../../policy/types.ts';
 import { estimateSavings } from '../../route/savings.ts';
 import type { ChainRun } from './run.ts';
 import { decodeBody } from '../decode.ts';
-import { judgeErrorBody, refusedIn } from '../../grades/check-answer.ts';
+import { judgeErrorBody, mayBeItsModels, refusedIn } from '../../grades/check-answer.ts';
 import { outageTriggers } from './rescue.ts';
 
 /** Decides about one attempt once its failure, if any, is known. */
@@ -49,6 +49,8 @@ export class AttemptVerdicts {
   /** The failure that an error's body describes. A parameter that the chosen model refuses is recorded. */
   error(body: Buffer, status: number): FallbackTrigger | null {
     const said = judgeErrorBody(body, status);
+    // A limit, or a member that no rule knows: not remembered, since another value may be taken.
+    if (said === null && !this.#asked() && mayBeItsModels(body)) return 'unsupported-parameter';
     if (said !== 'unsupported-parameter') return said;
     if (this.#asked()) return null;
     const parameter = refusedIn(body, this.#run.facts.parameters);
@@ -111,6 +113,11 @@ function window({ facts }: ChainRun, index: number): number {
   return (
     facts.generation.catalog.lookup(provider.catalogProvider, provider.deployments.get(target.model) ?? target.model)?.contextWindow ?? 0
   );
+}
+
+/** Whether the body of an answer with this status may say when to try again. */
+export function saysWhen(status: number): boolean {
+  return status === 429 || status === 503;
 }
 
 /** Milliseconds from `retry-after-ms` or `retry-after` (seconds or a date); null if neither is given. */

@@ -1,0 +1,83 @@
+import { renderError } from '../apis/errors.ts';
+import type { ApiName } from '../apis/types.ts';
+import { inMetadata } from './usage.ts';
+import { errorForm, errorsKey } from './names.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+interface Form {
+  readonly api: ApiName;
+  readonly path: string | null;
+}
+
+interface Failure {
+  readonly filter: Json;
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The APIs whose errors Envoy writes itself, and their paths at any prefix. All other paths get OpenAI's form, the last. */
+const forms: readonly Form[] = [
+  { api: 'anthropic-messages', path: '/v1/(?:messages|complete)(?:[/?].*)?' },
+  { api: 'gemini-generate', path: '/v1(?:beta|alpha)?[0-9]*/(?:.*/)?(?:models|tunedModels)/[^/?]+:[a-zA-Z]+(?:\\?.*)?' },
+  { api: 'cohere-chat', path: '/v2/(?:chat|embed|rerank)(?:\\?.*)?' },
+  { api: 'bedrock', path: '/model/[^/]+/(?:converse|invoke)[a-z-]*(?:\\?.*)?' },
+  { api: 'openai-chat', path: null },
+];
+
+/** What Envoy answers by itself when a provider does not: by its response flags. */
+const failures: readonly Failure[] = [
+  {
+    filter: { response_flag_filter: { flags: ['UT', 'DT', 'UMSDR'] } },
+    status: 504,
+    code: 'timeout',
+    message: 'The provider gave no answer in time.',
+  },
+  {
+    filter: { response_flag_filter: { flags: ['UF', 'UC', 'UR', 'LR', 'UH', 'UO', 'UPE', 'URX', 'NC', 'OM'] } },
+    status: 503,
+    code: 'provider_unreachable',
+    message: 'The provider could not be reached, or its connection broke before it answered.',
+  },
+  {
+    filter: {
+      extension_filter: {
+        name: 'envoy.access_loggers.extension_filters.cel',
+        typed_config: {
+          '@type': 'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+          expression: "response.code_details == 'request_payload_too_large'",
+        },
+      },
+    },
+    status: 413,
+    code: 'request_too_large',
+    message: 'The request is larger than the gateway takes.',
+  },
+];
+
+/**
+ * Envoy's own answers as the errors of the API that was called, so that SDKs can read them: Envoy writes plain text. A request that may have
+ * been translated names its API in the metadata, because its path is that of the last attempt.
+ */
+export function localReplies(): Json {
+  return {
+    mappers: failures.flatMap((failure) => [...forms.map((form) => named(failure, form)), ...forms.map((form) => atPath(failure, form))]),
+  };
+}
+
+function named(failure: Failure, { api }: Form): Json {
+  const inOwnForm = inMetadata(errorsKey, { string_match: { exact: errorForm(api) } });
+  return { filter: { and_filter: { filters: [failure.filter, inOwnForm] } }, ...reply(failure, api) };
+}
+
+function atPath(failure: Failure, { api, path }: Form): Json {
+  if (path === null) return { filter: failure.filter, ...reply(failure, api) };
+  const matches = { header_filter: { header: { name: ':path', string_match: { safe_regex: { regex: `(?:/[^?]*)?${path}` } } } } };
+  return { filter: { and_filter: { filters: [failure.filter, matches] } }, ...reply(failure, api) };
+}
+
+function reply({ status, code, message }: Failure, api: ApiName): Json {
+  const { body, contentType } = renderError(api, { status, code, message });
+  return { body_format_override: { text_format_source: { inline_string: body.toString('utf8') }, content_type: contentType } };
+}
