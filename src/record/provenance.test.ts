@@ -287,6 +287,7 @@ describe('the metrics', () => {
     metrics.watchSessions(() => 0);
     metrics.watchLimits(() => []);
     metrics.watchUnnamedWorkspaces(() => 0);
+    metrics.watchCertificates(() => ({}));
     metrics.watchNoPolicy(() => false);
     metrics.watchKeyFiles(() => 0);
     metrics.watchEmbeddedPolicy(false);
