@@ -9,7 +9,8 @@ import { runs } from '../../test/support/fuzz.ts';
 const models: Readonly<Record<TargetApi, string>> = {
   'openai-chat': 'gpt-4.1',
   'anthropic-messages': 'claude-haiku-4-5',
-  'gemini-generate': 'gemini-2.5-flash',
+  // Takes a format of the answer beside tools.
+  'gemini-generate': 'gemini-3-flash-preview',
   'cohere-chat': 'command-a-03-2025',
 };
 const apis = Object.keys(models) as TargetApi[];

@@ -43,8 +43,6 @@ const openaiBody = {
   max_completion_tokens: 512,
   temperature: 1.5,
   top_p: 0.9,
-  presence_penalty: 0.5,
-  frequency_penalty: -0.5,
   seed: 42,
   stop: ['END'],
 };
@@ -80,15 +78,7 @@ const geminiBody = {
   ],
   tools: [{ functionDeclarations: [{ name: 'weather', description: 'The weather', parametersJsonSchema: schema }, { name: 'clock' }] }],
   toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames: ['weather'] } },
-  generationConfig: {
-    maxOutputTokens: 512,
-    temperature: 1.5,
-    topP: 0.9,
-    frequencyPenalty: -0.5,
-    presencePenalty: 0.5,
-    seed: 42,
-    stopSequences: ['END'],
-  },
+  generationConfig: { maxOutputTokens: 512, temperature: 1.5, topP: 0.9, seed: 42, stopSequences: ['END'] },
 };
 const response_format = { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } };
 const inFormat = { ...geminiBody.generationConfig, responseMimeType: 'application/json', responseJsonSchema: schema };
@@ -96,8 +86,8 @@ const inFormat = { ...geminiBody.generationConfig, responseMimeType: 'applicatio
 describe('OpenAI chat to Gemini', () => {
   it('carries everything that both sides have', () => {
     expect(translate('openai-chat', 'gemini-generate', openaiBody, flash)).toEqual(geminiBody);
-    const { messages, temperature, top_p, presence_penalty, frequency_penalty, seed, stop, max_completion_tokens } = openaiBody;
-    const settings = { temperature, top_p, presence_penalty, frequency_penalty, seed, stop, max_completion_tokens };
+    const { messages, temperature, top_p, seed, stop, max_completion_tokens } = openaiBody;
+    const settings = { temperature, top_p, seed, stop, max_completion_tokens };
     expect(
       translate('openai-chat', 'gemini-generate', { ...settings, messages: messages.slice(0, 2), response_format }, flash),
     ).toMatchObject({ generationConfig: inFormat });
@@ -191,6 +181,12 @@ describe('Gemini to the others', () => {
   it('carries everything that both sides have to OpenAI', () => {
     const expected = { ...openaiBody, model: 'gpt-4.1' };
     expect(translate('gemini-generate', 'openai-chat', geminiBody, gpt)).toEqual(expected);
+    const generationConfig = { ...geminiBody.generationConfig, frequencyPenalty: -0.5, presencePenalty: 0.5 };
+    expect(translate('gemini-generate', 'openai-chat', { ...geminiBody, generationConfig }, gpt)).toEqual({
+      ...expected,
+      frequency_penalty: -0.5,
+      presence_penalty: 0.5,
+    });
   });
 
   it("reads Google's own schemas and the names with underscores", () => {

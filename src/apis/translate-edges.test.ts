@@ -50,6 +50,36 @@ describe('what Anthropic refuses in a request of OpenAI’s chat', () => {
   ])('%s goes to nobody there', (_what, body, paths) => expect(toAnthropic(body)).toEqual(paths));
 });
 
+describe('what a Gemini model refuses in a request of OpenAI’s chat', () => {
+  const sampling = { temperature: 0.5, frequency_penalty: 0.5, presence_penalty: 0.3, seed: 7 };
+  const written = (model: string, drop: readonly string[], body: object = sampling): ReturnType<typeof translateRequest> =>
+    translateRequest('openai-chat', 'gemini-generate', Buffer.from(JSON.stringify({ model: 'm', messages: [user], ...body })), {
+      model,
+      stream: false,
+      drop,
+    });
+
+  it('is named where it may not be dropped, and left out where it may', () => {
+    expect(written('gemini-2.5-flash', [])).toMatchObject({
+      ok: false,
+      unsupported: [{ path: 'frequency_penalty' }, { path: 'presence_penalty' }],
+    });
+    const dropped = written('gemini-2.5-flash', ['frequency_penalty', 'presence_penalty']);
+    if (!dropped.ok) throw new Error('refused');
+    expect((JSON.parse(dropped.body.toString()) as { readonly generationConfig: object }).generationConfig).toEqual({
+      temperature: 0.5,
+      seed: 7,
+    });
+  });
+
+  it('goes to one that takes it, and nobody minds a penalty of 0', () => {
+    const old = written('gemini-2.0-flash', []);
+    if (!old.ok) throw new Error('refused');
+    expect(JSON.parse(old.body.toString())).toMatchObject({ generationConfig: { frequencyPenalty: 0.5, presencePenalty: 0.3 } });
+    expect(written('gemini-2.5-flash', [], { frequency_penalty: 0, presence_penalty: 0 }).ok).toBe(true);
+  });
+});
+
 const options: AnswerOptions = { model: 'm', id: 'd', created: 1 };
 const chunk = (delta: object, finish: string | null = null): string =>
   `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;

@@ -1,10 +1,13 @@
 import { renderError } from '../apis/errors.ts';
+import type { Dialect } from '../apis/api.ts';
+import { apis, dialects } from '../apis/registry.ts';
 import type { ApiName } from '../apis/types.ts';
 import { inMetadata } from './usage.ts';
 import { errorForm, errorsKey } from './names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** An API whose errors Envoy writes, and a path at any prefix whose calls are of it; null: all that no other has. */
 interface Form {
   readonly api: ApiName;
   readonly path: string | null;
@@ -17,13 +20,15 @@ interface Failure {
   readonly message: string;
 }
 
-/** The APIs whose errors Envoy writes itself, and their paths at any prefix. All other paths get OpenAI's form, the last. */
+const common = dialects.openai.errorApi;
+const isCommon = ({ errorApi }: Pick<Dialect, 'errorApi'>): boolean => apis[errorApi].errors === apis[common].errors;
+
+/** One for each path. The common form comes first, for its paths behind other APIs' prefixes, and last, for all other paths. */
 const forms: readonly Form[] = [
-  { api: 'anthropic-messages', path: '/v1/(?:messages|complete)(?:[/?].*)?' },
-  { api: 'gemini-generate', path: '/v1(?:beta|alpha)?[0-9]*/(?:.*/)?(?:models|tunedModels)/[^/?]+:[a-zA-Z]+(?:\\?.*)?' },
-  { api: 'cohere-chat', path: '/v2/(?:chat|embed|rerank)(?:\\?.*)?' },
-  { api: 'bedrock', path: '/model/[^/]+/(?:converse|invoke)[a-z-]*(?:\\?.*)?' },
-  { api: 'openai-chat', path: null },
+  ...Object.values(dialects)
+    .sort((a, b) => Number(isCommon(b)) - Number(isCommon(a)))
+    .flatMap(({ errorApi: api, paths }) => paths.map((path) => ({ api, path }))),
+  { api: common, path: null },
 ];
 
 /** What Envoy answers by itself when a provider does not: by its response flags. */
@@ -62,7 +67,10 @@ const failures: readonly Failure[] = [
  */
 export function localReplies(): Json {
   return {
-    mappers: failures.flatMap((failure) => [...forms.map((form) => named(failure, form)), ...forms.map((form) => atPath(failure, form))]),
+    mappers: failures.flatMap((failure) => [
+      ...new Map(forms.map((form) => [form.api, named(failure, form)])).values(),
+      ...forms.map((form) => atPath(failure, form)),
+    ]),
   };
 }
 
@@ -73,7 +81,9 @@ function named(failure: Failure, { api }: Form): Json {
 
 function atPath(failure: Failure, { api, path }: Form): Json {
   if (path === null) return { filter: failure.filter, ...reply(failure, api) };
-  const matches = { header_filter: { header: { name: ':path', string_match: { safe_regex: { regex: `(?:/[^?]*)?${path}` } } } } };
+  const matches = {
+    header_filter: { header: { name: ':path', string_match: { safe_regex: { regex: `(?:/[^?]*)?(?:${path})(?:\\?.*)?` } } } },
+  };
   return { filter: { and_filter: { filters: [failure.filter, matches] } }, ...reply(failure, api) };
 }
 

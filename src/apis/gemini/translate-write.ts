@@ -1,9 +1,11 @@
-import type { Conversation, Part, ResultPart, Setting, Source, Turn, WriteOptions, Written } from '../common/conversation.ts';
+import type { Conversation, Part, ResultPart, Source, Turn, WriteOptions, Written } from '../common/conversation.ts';
 import { parseJson } from '../common/json.ts';
-import type { JsonObject } from '../common/json.ts';
+import type { Json, JsonObject } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
 import { mimeOfUrl } from '../common/media.ts';
 import { outputSchema, toolSchema } from '../common/target-schema.ts';
+import { askedModel, refusedIn } from '../common/parameters.ts';
+import { geminiParameters } from './parameters.ts';
 import { geminiOutputSchema, geminiToolSchema } from './schema.ts';
 import { foreignSignature, geminiTraits } from '../common/models.ts';
 import type { GeminiTraits } from '../common/models.ts';
@@ -34,21 +36,15 @@ export function writeGemini(conversation: Conversation, options: WriteOptions, l
 }
 
 function writeConfig(conversation: Conversation, model: string, traits: GeminiTraits, losses: Losses): JsonObject {
-  const { temperature, topP, topK, frequencyPenalty, presencePenalty, seed, maxTokens, stop, output } = conversation;
+  const { maxTokens, stop, output } = conversation;
   if (stop.values.length > mostStops) losses.lose(stop.at, `Gemini takes ${mostStops} stop sequences`);
-  const value = (name: string, setting: Setting | null): JsonObject => (setting === null ? {} : { [name]: setting.value });
   if (output.kind !== 'text' && conversation.tools.length > 0 && traits.version < formatBesideTools)
     losses.lose(output.at, 'the model takes no format of the answer beside tools');
   if (output.kind === 'schema' && output.description !== null) losses.lose(`${output.at}.description`, none);
   const thinking = writeThinking(conversation, model, traits, losses);
   return {
     ...(maxTokens === null ? {} : { maxOutputTokens: maxTokens }),
-    ...value('temperature', temperature),
-    ...value('topP', topP),
-    ...value('topK', topK),
-    ...value('frequencyPenalty', frequencyPenalty),
-    ...value('presencePenalty', presencePenalty),
-    ...(seed === null ? {} : { seed: seed.value }),
+    ...writeSampling(conversation, model, losses),
     ...(stop.values.length === 0 || stop.values.length > mostStops ? {} : { stopSequences: stop.values }),
     ...(output.kind === 'text' ? {} : { responseMimeType: 'application/json' }),
     ...(output.kind === 'schema'
@@ -56,6 +52,20 @@ function writeConfig(conversation: Conversation, model: string, traits: GeminiTr
       : {}),
     ...(thinking === null ? {} : { thinkingConfig: thinking }),
   };
+}
+
+/** The settings that the model takes. */
+function writeSampling(conversation: Conversation, model: string, losses: Losses): JsonObject {
+  const { temperature, topP, topK, frequencyPenalty, presencePenalty, seed } = conversation;
+  const asked = askedModel('google', model);
+  const taken: Record<string, Json> = {};
+  for (const [name, setting] of Object.entries({ temperature, topP, topK, frequencyPenalty, presencePenalty, seed })) {
+    if (setting === null) continue;
+    const value = typeof setting.value === 'number' ? setting.value : null;
+    if (refusedIn(geminiParameters, { parameters: [{ name, value }], limitKey: null }, asked) === null) taken[name] = setting.value;
+    else losses.lose(setting.at, 'the model refuses it');
+  }
+  return taken;
 }
 
 function writeThinking(conversation: Conversation, model: string, traits: GeminiTraits, losses: Losses): JsonObject | null {
