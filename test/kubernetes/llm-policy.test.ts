@@ -64,6 +64,8 @@ describe.skipIf(absent !== '')(`LLMPolicies on a real API server${absent}`, () =
     await answer.arrayBuffer();
     return answer.headers.get('x-sluice-model');
   };
+  /** On a busy machine a decision may come too late, and the request goes on undecided. */
+  const serves = (model: string): Promise<void> => until(async () => (await served()) === model, model);
   const statusOf = async (name: string): Promise<Status> =>
     (JSON.parse(await cluster.kubectl('get', 'llmpolicy', name, '--namespace', 'llm', '--output', 'json')) as { readonly status: Status })
       .status;
@@ -98,7 +100,7 @@ describe.skipIf(absent !== '')(`LLMPolicies on a real API server${absent}`, () =
   });
 
   it('are none until their definition is there: ConfigMaps go on, and a metric says so', async () => {
-    expect(await served()).toBe('gpt-5.1');
+    await serves('gpt-5.1');
     await until(async () => (await metric('llm_proxy_policy_source_connected')) === '0', 'the metric');
     await helm(['install', 'definitions', definitionsChart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig]);
     await until(async () => (await metric('llm_proxy_policy_source_connected')) === '1', 'the watch');
@@ -108,7 +110,7 @@ describe.skipIf(absent !== '')(`LLMPolicies on a real API server${absent}`, () =
     await cluster.applied(llmPolicy('routing', tiers('gpt-5-nano')));
     await waitFor('routing', 'condition=Programmed');
     await waitFor('routing', 'condition=Accepted');
-    expect(await served()).toBe('gpt-5-nano');
+    await serves('gpt-5-nano');
     const status = await statusOf('routing');
     expect(status).toMatchObject({ observedGeneration: 1, replicas: '1/1' });
     expect(await condition('routing', 'Programmed')).toMatchObject({
@@ -129,7 +131,7 @@ describe.skipIf(absent !== '')(`LLMPolicies on a real API server${absent}`, () =
     const before = await statusOf('routing');
     await cluster.kubectl('annotate', 'llmpolicy', 'routing', '--namespace', 'llm', 'note=1');
     await cluster.applied(llmPolicy('routing', tiers('gpt-4.1-nano')));
-    await until(async () => (await served()) === 'gpt-4.1-nano', 'the edit');
+    await serves('gpt-4.1-nano');
     await until(async () => (await statusOf('routing')).observedGeneration === 2, 'its status');
     const after = await statusOf('routing');
     expect(after.hash).not.toBe(before.hash);
@@ -157,7 +159,7 @@ describe.skipIf(absent !== '')(`LLMPolicies on a real API server${absent}`, () =
       message: expect.stringMatching(/^The last good version stays in force\. spec\.sections\[0\]\.mode: /) as string,
     });
     expect(await condition('routing', 'Programmed')).toMatchObject({ status: 'False', reason: 'LastGood' });
-    expect(await served()).toBe('gpt-4.1-nano');
+    await serves('gpt-4.1-nano');
     await cluster.applied(llmPolicy('routing', tiers('gpt-4.1-nano')));
     await waitFor('routing', 'condition=Accepted');
   });
