@@ -1,4 +1,5 @@
 import type { Cost } from '../catalog/types.ts';
+import { clipped } from '../lib/clipped.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 
 export interface DemoRow {
@@ -31,7 +32,7 @@ const columns: readonly Column[] = [
 ];
 
 function cell(text: string, { width, right }: Column): string {
-  const cut = text.length > width ? `${text.slice(0, width - 1)}…` : text;
+  const cut = clipped(text, width);
   return right === true ? cut.padStart(width) : cut.padEnd(width);
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { clipped } from '../lib/clipped.ts';
 
 /** The used part of the API server's request. */
 const reviewSchema = z.looseObject({
@@ -51,9 +52,7 @@ const mostWarnings = 12;
 
 /** The AdmissionReview with the response to a request. */
 export function writeReview(uid: string, { allowed, message, warnings = [], patch }: AdmissionAnswer): string {
-  const shown = warnings
-    .slice(0, mostWarnings)
-    .map((text) => (text.length <= warningLength ? text : `${text.slice(0, warningLength - 1)}…`));
+  const shown = warnings.slice(0, mostWarnings).map((text) => clipped(text, warningLength));
   return JSON.stringify({
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',

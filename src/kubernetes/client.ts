@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { SluiceError } from '../lib/errors.ts';
 
@@ -43,6 +44,24 @@ export function apiFailure(error: unknown): string {
 export function apiStatus(error: unknown): number | null {
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
   return typeof code === 'number' ? code : typeof statusCode === 'number' ? statusCode : null;
+}
+
+/** Most attempts at one write, while other replicas write the same object. */
+const mostTries = 20;
+
+/**
+ * `write` reads an object, changes it and writes it back: again, after a short wait, as long as another replica wrote in between. Rejects
+ * with the last failure.
+ */
+export async function despiteConflicts<Written>(write: () => Promise<Written>): Promise<Written> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (apiStatus(error) !== 409 || tries === mostTries) throw error;
+      await sleep(20 + Math.random() * 200);
+    }
+  }
 }
 
 function sentence(error: unknown): string {

@@ -1,5 +1,6 @@
 import { CustomObjectsApi, PatchStrategy, setHeaderOptions, type KubeConfig } from '@kubernetes/client-node';
-import { apiFailure, apiStatus } from './client.ts';
+import { clipped } from '../lib/clipped.ts';
+import { apiFailure, apiStatus, despiteConflicts } from './client.ts';
 import { conflictCodes } from './compose.ts';
 import { llmPolicies } from './policy-kinds.ts';
 import { renderObjectProblems } from './problems.ts';
@@ -30,9 +31,6 @@ type WrittenStatus = Partial<Omit<LlmPolicyStatus, 'conditions'>> & {
 /** The API server's limit on a condition's message, in characters. */
 const messageLength = 32_768;
 
-/** Most attempts at one status, while other replicas write it. */
-const mostTries = 5;
-
 /** What an LLMPolicy's status says. Accepted: its `spec` is right beside the other policies. Programmed: every replica has it in force. */
 export function statusOf({ object, state, problems }: StatusSource, { hash, replicas, everywhere }: Rollout): LlmPolicyStatus {
   const observedGeneration = object.generation ?? 0;
@@ -41,12 +39,18 @@ export function statusOf({ object, state, problems }: StatusSource, { hash, repl
   const kept = state === 'last-good' ? 'The last good version stays in force.' : 'It is not in force.';
   const refusal = errors.some(({ code }) => conflictCodes.has(code)) ? 'Conflict' : 'Invalid';
   const accepted: Condition = good
-    ? { type: 'Accepted', status: 'True', reason: 'Accepted', message: warnings(object, problems), observedGeneration }
+    ? {
+        type: 'Accepted',
+        status: 'True',
+        reason: 'Accepted',
+        message: clipped(renderObjectProblems(object, problems), messageLength),
+        observedGeneration,
+      }
     : {
         type: 'Accepted',
         status: 'False',
         reason: errors.length === 0 ? 'Pending' : refusal,
-        message: clip(`${kept} ${renderObjectProblems(object, errors)}`.trim()),
+        message: clipped(`${kept} ${renderObjectProblems(object, errors)}`.trim(), messageLength),
         observedGeneration,
       };
   const programmed: Condition = {
@@ -84,36 +88,29 @@ export class PolicyConditions {
     const text = JSON.stringify(wanted);
     if (this.#said.get(uid) === text) return;
     try {
-      for (let tries = 0; tries < mostTries; tries++) if (await this.#once(namespace, name, uid, wanted)) break;
+      await despiteConflicts(() => this.#write(namespace, name, uid, wanted));
       this.#said.set(uid, text);
       this.#failed = false;
     } catch (error) {
-      // Deleted meanwhile.
-      if (apiStatus(error) === 404) return;
+      // Deleted meanwhile, or written by others all the time: the next report says it.
+      if (apiStatus(error) === 404 || apiStatus(error) === 409) return;
       // Reported once per series of failures; the next report tries again.
       if (!this.#failed) this.#onError(`${namespace}/${name}: ${apiFailure(error)}`);
       this.#failed = true;
     }
   }
 
-  /** False if another replica wrote in between. */
-  async #once(namespace: string, name: string, uid: string, wanted: LlmPolicyStatus): Promise<boolean> {
+  async #write(namespace: string, name: string, uid: string, wanted: LlmPolicyStatus): Promise<void> {
     const at = { ...llmPolicies, namespace, name };
     const { metadata, status } = (await this.#api.getNamespacedCustomObject(at)) as {
       readonly metadata: { readonly uid: string; readonly generation: number; readonly resourceVersion: string };
       readonly status?: WrittenStatus;
     };
     // A newer one is for the report that has seen it.
-    if (metadata.uid !== uid || metadata.generation !== wanted.observedGeneration || sameStatus(status, wanted)) return true;
+    if (metadata.uid !== uid || metadata.generation !== wanted.observedGeneration || sameStatus(status, wanted)) return;
     const conditions = wanted.conditions.map((condition) => ({ ...condition, lastTransitionTime: since(condition, status) }));
-    try {
-      const body = { metadata: { resourceVersion: metadata.resourceVersion }, status: { ...wanted, conditions } };
-      await this.#api.patchNamespacedCustomObjectStatus({ ...at, body }, setHeaderOptions('Content-Type', PatchStrategy.MergePatch));
-      return true;
-    } catch (error) {
-      if (apiStatus(error) === 409) return false;
-      throw error;
-    }
+    const body = { metadata: { resourceVersion: metadata.resourceVersion }, status: { ...wanted, conditions } };
+    await this.#api.patchNamespacedCustomObjectStatus({ ...at, body }, setHeaderOptions('Content-Type', PatchStrategy.MergePatch));
   }
 }
 
@@ -135,12 +132,4 @@ function sameStatus(written: WrittenStatus | undefined, wanted: LlmPolicyStatus)
       status.conditions?.map((each) => [each.type, each.status, each.reason, each.message, each.observedGeneration]),
     ]);
   return written !== undefined && text(written) === text(wanted);
-}
-
-function warnings(object: StatusSource['object'], problems: StatusSource['problems']): string {
-  return clip(renderObjectProblems(object, problems));
-}
-
-function clip(text: string): string {
-  return text.length <= messageLength ? text : `${text.slice(0, messageLength - 1)}…`;
 }

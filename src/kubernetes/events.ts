@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CoreV1Api, CoreV1Event, V1EventSource, V1ObjectMeta, V1ObjectReference, type KubeConfig } from '@kubernetes/client-node';
+import { clipped } from '../lib/clipped.ts';
 import type { Problem } from '../policy/types.ts';
 import { apiFailure, apiStatus } from './client.ts';
 import { conflictCodes, type PolicyObject } from './compose.ts';
@@ -25,7 +26,7 @@ export class PolicyEvents {
     const holds = state === 'last-good' ? 'The last good version stays in force.' : 'It is not in force.';
     const details = renderObjectProblems(object, problems);
     const reason = problems.some(({ code }) => conflictCodes.has(code)) ? 'PolicyConflict' : 'PolicyRefused';
-    await this.#say(object, { type: 'Warning', reason, message: clip(`Refused. ${holds} ${details}`) });
+    await this.#say(object, { type: 'Warning', reason, message: clipped(`Refused. ${holds} ${details}`, messageLength) });
   }
 
   /** Reports on the object that this version is in force. `replicas`: `2/2`. Never rejects. */
@@ -72,8 +73,4 @@ export class PolicyEvents {
       if (apiStatus(error) !== 409) this.#onError(apiFailure(error));
     }
   }
-}
-
-function clip(text: string): string {
-  return text.length <= messageLength ? text : `${text.slice(0, messageLength - 1)}…`;
 }

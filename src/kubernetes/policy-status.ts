@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CoreV1Api, type KubeConfig, type V1ConfigMap } from '@kubernetes/client-node';
 import type { PolicySourceState } from '../policy/types.ts';
-import { apiFailure, apiStatus } from './client.ts';
+import { apiFailure, apiStatus, despiteConflicts } from './client.ts';
 import { policyObjectId, newerVersion, type PolicyObject } from './compose.ts';
 
 /** How far a policy has come, as the replica with the newest view saw it. */
@@ -45,9 +44,6 @@ const goneMs = 70_000;
 
 /** Changes within this time are combined into one report, in ms. */
 const settleMs = 100;
-
-/** Most attempts at one report, while other replicas write theirs. */
-const mostTries = 20;
 
 /** Most policies listed: the API server's limit is a megabyte. */
 const mostLines = 1_000;
@@ -99,27 +95,25 @@ export class PolicyStatus {
 
   /** Never rejects. */
   async #try(view: PolicyView | null): Promise<void> {
-    const { namespace, name, replica, onInForce, onWritten, onError } = this.#options;
-    for (let tries = 0; tries < mostTries; tries++) {
-      try {
-        const status = await this.#api.readNamespacedConfigMap({ namespace, name });
-        const before = status.data ?? {};
-        const { data, news, rollout } = statusData(before, replica, view, Date.now());
-        await this.#api.replaceNamespacedConfigMap({ namespace, name, body: Object.assign(status, { data }) satisfies V1ConfigMap });
-        this.#failed = false;
-        if (view !== null) for (const source of news) onInForce(source, view.hash, data['replicas'] ?? '');
-        if (view !== null && rollout !== null) await onWritten(view.sources, rollout);
-        return;
-      } catch (error) {
-        if (apiStatus(error) !== 409) {
-          // Reported once per series of failures; the next report tries again.
-          if (!this.#failed) onError(apiFailure(error));
-          this.#failed = true;
-          return;
-        }
-        await sleep(20 + Math.random() * 200);
-      }
+    try {
+      await despiteConflicts(() => this.#report(view));
+      this.#failed = false;
+    } catch (error) {
+      if (apiStatus(error) === 409) return;
+      // Reported once per series of failures; the next report tries again.
+      if (!this.#failed) this.#options.onError(apiFailure(error));
+      this.#failed = true;
     }
+  }
+
+  async #report(view: PolicyView | null): Promise<void> {
+    const { namespace, name, replica, onInForce, onWritten } = this.#options;
+    const status = await this.#api.readNamespacedConfigMap({ namespace, name });
+    const before = status.data ?? {};
+    const { data, news, rollout } = statusData(before, replica, view, Date.now());
+    await this.#api.replaceNamespacedConfigMap({ namespace, name, body: Object.assign(status, { data }) satisfies V1ConfigMap });
+    if (view !== null) for (const source of news) onInForce(source, view.hash, data['replicas'] ?? '');
+    if (view !== null && rollout !== null) await onWritten(view.sources, rollout);
   }
 }
 

@@ -1,7 +1,7 @@
 import { AdmissionregistrationV1Api, CoreV1Api, setHeaderOptions, type KubeConfig, type V1Secret } from '@kubernetes/client-node';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../../lib/errors.ts';
-import { apiFailure, apiStatus } from '../client.ts';
+import { apiFailure, apiStatus, despiteConflicts } from '../client.ts';
 import { writeFolder } from './folder.ts';
 import type { Pair } from './issue.ts';
 import { bundleOf, certificateNames, pairOf, renewed, type CertificateData, type CertificateName, type Wanted } from './renew.ts';
@@ -26,7 +26,6 @@ const lookMs = 30_000;
 /** How long a start waits for the API server where it has no certificates from before, and between two tries, in ms. */
 const startMs = 60_000;
 const againMs = 1_000;
-const mostTries = 20;
 
 /**
  * Keeps the certificates of a release: makes and renews them in its Secret, writes them to this process's folders, and has the webhook
@@ -77,23 +76,18 @@ export class CertificateKeeper {
     }
   }
 
-  async #renew(): Promise<CertificateData> {
+  /** Another replica may be faster: then what it wrote counts. */
+  #renew(): Promise<CertificateData> {
     const { namespace, secret: name, wanted } = this.#options;
-    for (let tries = 1; ; tries++) {
+    return despiteConflicts(async () => {
       const secret = await this.#core.readNamespacedSecret({ namespace, name });
       const before = decoded(secret);
       const after = await renewed(before, wanted, pairOf(before, 'ca') === null ? await this.#kept() : null, Date.now());
       if (after === before) return before;
-      try {
-        const data = Object.fromEntries(Object.entries(after).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
-        await this.#core.replaceNamespacedSecret({ namespace, name, body: Object.assign(secret, { data }) satisfies V1Secret });
-        return after;
-      } catch (error) {
-        // Another replica was faster: what it wrote counts.
-        if (apiStatus(error) !== 409 || tries === mostTries) throw error;
-        await sleep(20 + Math.random() * 200);
-      }
-    }
+      const data = Object.fromEntries(Object.entries(after).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
+      await this.#core.replaceNamespacedSecret({ namespace, name, body: Object.assign(secret, { data }) satisfies V1Secret });
+      return after;
+    });
   }
 
   async #kept(): Promise<Pair | null> {
