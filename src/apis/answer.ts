@@ -1,4 +1,4 @@
-import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { withoutEncoding } from '../lib/content-encoding.ts';
 import { limits } from '../lib/limits.ts';
 import { AnswerFacts, readBody, readEvent } from './common/answer-facts.ts';
 import type { Billed } from './common/usage.ts';
@@ -178,21 +178,8 @@ class EncodedReader implements AnswerReader {
 }
 
 function decompress(encoding: string, bytes: Buffer): Buffer | null {
-  const options = { maxOutputLength: limits.answerBytes };
   try {
-    switch (encoding) {
-      case 'gzip':
-      case 'x-gzip':
-        return gunzipSync(bytes, options);
-      case 'deflate':
-        return inflateSync(bytes, options);
-      case 'br':
-        return brotliDecompressSync(bytes, options);
-      case 'zstd':
-        return zstdDecompressSync(bytes, options);
-      default:
-        return null;
-    }
+    return withoutEncoding(bytes, encoding, limits.answerBytes);
   } catch {
     return null;
   }

@@ -1,29 +1,8 @@
-import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { withoutEncoding } from '../lib/content-encoding.ts';
 import { limits } from '../lib/limits.ts';
 
 /** Maximum number of stacked encodings that are decoded. */
 const layers = 3;
-
-/** `part`: more may follow, so what is there is decoded. */
-function decodeOne(body: Buffer, encoding: string, maxOutputLength: number, part = false): Buffer | null {
-  const bound = { maxOutputLength };
-  switch (encoding) {
-    case 'gzip':
-    case 'x-gzip':
-      return gunzipSync(body, part ? { ...bound, finishFlush: constants.Z_SYNC_FLUSH } : bound);
-    case 'deflate': {
-      const options = part ? { ...bound, finishFlush: constants.Z_SYNC_FLUSH } : bound;
-      // RFC 9110 defines deflate as the zlib format; some clients send raw deflate.
-      return (body[0]! & 0x0f) === 8 ? inflateSync(body, options) : inflateRawSync(body, options);
-    }
-    case 'br':
-      return brotliDecompressSync(body, part ? { ...bound, finishFlush: constants.BROTLI_OPERATION_FLUSH } : bound);
-    case 'zstd':
-      return zstdDecompressSync(body, part ? { ...bound, finishFlush: constants.ZSTD_e_flush } : bound);
-    default:
-      return null;
-  }
-}
 
 /**
  * The beginning of a body that is still arriving, without its one content-encoding. Null if it cannot be decoded so far, or if the result
@@ -31,7 +10,7 @@ function decodeOne(body: Buffer, encoding: string, maxOutputLength: number, part
  */
 export function decodePart(body: Buffer, contentEncoding: string): Buffer | null {
   try {
-    return body.length === 0 ? null : decodeOne(body, contentEncoding.trim().toLowerCase(), limits.answerBytes, true);
+    return body.length === 0 ? null : withoutEncoding(body, contentEncoding.trim().toLowerCase(), limits.answerBytes, true);
   } catch {
     return null;
   }
@@ -51,7 +30,7 @@ export function decodeBody(body: Buffer, contentEncoding: string): Buffer | null
   let decoded = body;
   try {
     for (const encoding of encodings.reverse()) {
-      const next = decoded.length === 0 ? null : decodeOne(decoded, encoding, limits.requestBodyBytes);
+      const next = decoded.length === 0 ? null : withoutEncoding(decoded, encoding, limits.requestBodyBytes);
       if (next === null) return null;
       decoded = next;
     }
