@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ClientWritableStream } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { runs } from '../../test/support/fuzz.ts';
@@ -63,6 +63,16 @@ class NotingGateway implements Gateway {
     };
   }
 }
+
+/** Envoy's stream of access logs. `over`: called when Sluice has ended it. */
+function logCall(client: Client, over: (end: unknown) => void): ClientWritableStream<Buffer> {
+  const bytes = (message: Buffer): Buffer => message;
+  return client.makeClientStreamRequest('/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs', bytes, bytes, over);
+}
+
+/** A log of one exchange. */
+const logOf = (id: string): Buffer =>
+  encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id }) } } } }]);
 
 const metadata_context = { filter_metadata: { sluice: struct({ id: 'x' }) } };
 const phases: Readonly<Record<string, Message>> = {
@@ -440,19 +450,14 @@ describe.each([
 
     it('tells which exchanges are over, from Envoy’s access log', async () => {
       const client = new Client(address, credentials.createInsecure());
-      const call = client.makeClientStreamRequest(
-        '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
-        (bytes: Buffer) => bytes,
-        (bytes: Buffer) => bytes,
-        () => undefined,
-      );
+      const call = logCall(client, () => undefined);
       call.write(
         encodeAccessLog([
           { common_properties: { metadata: { filter_metadata: { other: struct({ id: 'no' }), sluice: struct({ id: 'a' }) } } } },
           {},
         ]),
       );
-      call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id: 'b' }) } } } }]));
+      call.write(logOf('b'));
       await expect.poll(() => gateway.notes).toEqual(['logged a', 'logged b']);
       call.write(Buffer.from([0xff]));
       await expect.poll(() => events).toEqual(['decode-error']);
@@ -462,13 +467,8 @@ describe.each([
     it('drains without waiting for Envoy’s access log, which has no end', async () => {
       const client = new Client(address, credentials.createInsecure());
       const ended = new Promise<unknown>((resolve) => {
-        const call = client.makeClientStreamRequest(
-          '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
-          (bytes: Buffer) => bytes,
-          (bytes: Buffer) => bytes,
-          resolve,
-        );
-        call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id: 'a' }) } } } }]));
+        const call = logCall(client, resolve);
+        call.write(logOf('a'));
       });
       await expect.poll(() => gateway.notes).toEqual(['logged a']);
       // What waits in vain is cut after the grace: here the test's own time would be over.
@@ -480,14 +480,8 @@ describe.each([
     it('drains once it has heard of all that it awaits', async () => {
       awaited = 2;
       const client = new Client(address, credentials.createInsecure());
-      const call = client.makeClientStreamRequest(
-        '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
-        (bytes: Buffer) => bytes,
-        (bytes: Buffer) => bytes,
-        () => undefined,
-      );
-      const tell = (id: string): boolean =>
-        call.write(encodeAccessLog([{ common_properties: { metadata: { filter_metadata: { sluice: struct({ id }) } } } }]));
+      const call = logCall(client, () => undefined);
+      const tell = (id: string): boolean => call.write(logOf(id));
       tell('a');
       await expect.poll(() => gateway.notes).toEqual(['logged a']);
       let over = false;

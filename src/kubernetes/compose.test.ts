@@ -2,21 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { catalog } from '../../test/support/policy.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { compose, policyObjectId, newestVersion, type Composed, type PolicyObject } from './compose.ts';
-
-function configMap(id: string, text: string, facts: Partial<PolicyObject> = {}): PolicyObject {
-  const [namespace, name] = id.split('/') as [string, string];
-  return {
-    kind: 'ConfigMap',
-    namespace,
-    name,
-    uid: id,
-    resourceVersion: '1',
-    generation: null,
-    created: 0,
-    data: { 'policy.yaml': text },
-    ...facts,
-  };
-}
+import { configMap } from './testing/config-map.ts';
 
 function section(name: string, workspace: string, mode = 'enabled'): string {
   return `version: 1\nsections:\n  - name: ${name}\n    match: { workspace: [${workspace}] }\n    mode: ${mode}\n`;

@@ -4,22 +4,11 @@ import { compilePolicy } from '../policy/compile.ts';
 import type { AdmissionAnswer } from './admission.ts';
 import { compose, policyObjectId, type Composed, type PolicyObject } from './compose.ts';
 import type { PolicyPreview } from './policy-store.ts';
+import { configMap as configMapWith } from './testing/config-map.ts';
 import { validatePolicy } from './validate-policy.ts';
 
-function configMap(id: string, text: string, facts: Partial<PolicyObject> = {}): PolicyObject {
-  const [namespace, name] = id.split('/') as [string, string];
-  return {
-    kind: 'ConfigMap',
-    namespace,
-    name,
-    uid: id,
-    resourceVersion: '1',
-    generation: null,
-    created: 0,
-    data: { 'policy.yaml': `version: 1\n${text}` },
-    ...facts,
-  };
-}
+const configMap = (id: string, text: string, facts: Partial<PolicyObject> = {}): PolicyObject =>
+  configMapWith(id, `version: 1\n${text}`, facts);
 
 const trusted = (namespace: string): boolean => namespace === 'platform';
 

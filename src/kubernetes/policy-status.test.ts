@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { statusData, type PolicyView, type StatusSource } from './policy-status.ts';
+import { configMap } from './testing/config-map.ts';
 
 const now = Date.parse('2026-03-01T12:00:00Z');
 
@@ -23,7 +24,7 @@ function source(name: string, resourceVersion: string, state: StatusSource['stat
               fix: 'Correct it.',
             },
           ],
-    object: { kind: 'ConfigMap', namespace: 'llm', name, uid: name, resourceVersion, generation: null, created: 0, data: {} },
+    object: configMap(`llm/${name}`, '', { resourceVersion }),
   };
 }
 

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -212,8 +213,6 @@ describe.skipIf(absent !== '')(`LLMPolicies on a real API server${absent}`, () =
 
 describe('a manifest of an LLMPolicy', () => {
   it('is a policy file with the manifest’s own lines', async () => {
-    const { mkdtempSync, rmSync } = await import('node:fs');
-    const { tmpdir } = await import('node:os');
     const folder = mkdtempSync(join(tmpdir(), 'sluice-manifest-'));
     try {
       const file = join(folder, 'policy.yaml');
