@@ -6,6 +6,7 @@ import { internalListeners } from './host-chains.ts';
 import { overloadManager } from './overload.ts';
 import { renderEnvoy, type EnvoyOptions } from './render.ts';
 import { Rollout } from './rollout.ts';
+import { socketAddress } from './socket-address.ts';
 
 export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'retired' | 'failClosed' | 'admin'> {
   /** Folder shared with Envoy. */
@@ -154,7 +155,7 @@ function bootstrap(options: EnvoyFilesOptions, clusters: readonly Json[]): Json 
   return {
     node: { id: 'sluice', cluster: 'sluice' },
     ...(options.abilities.attemptEndpoints ? internalListeners : {}),
-    admin: { address: socket(options.admin) },
+    admin: { address: socketAddress(options.admin) },
     ...(options.memoryBytes === null ? {} : { overload_manager: overloadManager(options.memoryBytes) }),
     dynamic_resources: { cds_config: watched(options.folder, 'clusters.json'), lds_config: watched(options.folder, 'listeners.json') },
     static_resources: {
@@ -201,7 +202,7 @@ function withTls(listener: ListenerJson, listen: string, folder: string): Json {
   return {
     ...listener,
     name: `${String(listener['name'])}_tls`,
-    address: socket(listen),
+    address: socketAddress(listen),
     filter_chains: [
       {
         ...chain,
@@ -237,7 +238,7 @@ function certificate(folder: string): Json {
 function statusListener(address: string): Json {
   return {
     name: 'status',
-    address: socket(address),
+    address: socketAddress(address),
     ignore_global_conn_limit: true,
     // Probes must not fail because apps fill the memory: the kubelet would restart Envoy.
     bypass_overload_manager: true,
@@ -276,14 +277,6 @@ function adminCluster(address: string): Json {
   return {
     name: 'envoy_admin',
     type: 'STATIC',
-    load_assignment: { cluster_name: 'envoy_admin', endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(address) } }] }] },
+    load_assignment: { cluster_name: 'envoy_admin', endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(address) } }] }] },
   };
-}
-
-function socket(address: string): Json {
-  const colon = address.lastIndexOf(':');
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
-  // All addresses of the machine, of both kinds.
-  const both = host === '::' ? { ipv4_compat: true } : {};
-  return { socket_address: { address: host, port_value: Number(address.slice(colon + 1)), ...both } };
 }

@@ -23,6 +23,7 @@ import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } 
 import { localReplies } from './local-replies.ts';
 import { overloadManager } from './overload.ts';
 import { signedOnly, signingFilters } from './signing.ts';
+import { socketAddress } from './socket-address.ts';
 import { allAbilities, type EnvoyAbilities } from './abilities.ts';
 
 export interface EnvoyOptions {
@@ -71,13 +72,13 @@ export function renderEnvoy(options: EnvoyOptions): Json {
   const byHosts = options.abilities.attemptEndpoints;
   return {
     ...(byHosts ? internalListeners : {}),
-    ...(options.admin === null ? {} : { admin: { address: socket(options.admin) } }),
+    ...(options.admin === null ? {} : { admin: { address: socketAddress(options.admin) } }),
     ...(options.memoryBytes === null ? {} : { overload_manager: overloadManager(options.memoryBytes) }),
     static_resources: {
       listeners: [
         {
           name: 'llm_egress',
-          address: socket(options.listen),
+          address: socketAddress(options.listen),
           per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
           filter_chains: [
             { filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(options) }] },
@@ -382,7 +383,7 @@ export function sluiceCluster(address: string): Json {
     per_connection_buffer_limit_bytes: limits.envoyUnsentBytes,
     circuit_breakers: sluiceBreakers,
     typed_extension_protocol_options: http2(),
-    load_assignment: endpoints('sluice', unix ? { pipe: { path: address.slice('unix:'.length) } } : socket(address)),
+    load_assignment: endpoints('sluice', unix ? { pipe: { path: address.slice('unix:'.length) } } : socketAddress(address)),
   };
 }
 
@@ -392,7 +393,7 @@ function collectorCluster(address: string): Json {
     type: 'STRICT_DNS',
     connect_timeout: '1s',
     typed_extension_protocol_options: http2(),
-    load_assignment: endpoints('otlp', socket(address)),
+    load_assignment: endpoints('otlp', socketAddress(address)),
   };
 }
 
@@ -441,12 +442,4 @@ function endpoints(cluster: string, address: Json, hostname?: string): Json {
     cluster_name: cluster,
     endpoints: [{ lb_endpoints: [{ endpoint: { address, ...(hostname === undefined ? {} : { hostname }) } }] }],
   };
-}
-
-function socket(address: string): Json {
-  const colon = address.lastIndexOf(':');
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
-  // All addresses of the machine, of both kinds.
-  const both = host === '::' ? { ipv4_compat: true } : {};
-  return { socket_address: { address: host, port_value: Number(address.slice(colon + 1)), ...both } };
 }

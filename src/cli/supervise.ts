@@ -2,11 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { restartsVariable, supervisedVariable, type SupervisedMessage } from '../app/supervised.ts';
 
-/**
- * The first process of Sluice's container: it runs `sluice` with the arguments that it got, and starts it again at once when it ends. For
- * Kubernetes the container goes on running, so that the pod stays ready and in its Service, and there is no pause between restarts.
- * It loads nothing of Sluice and holds 9 MB of its own.
- */
 interface Settings {
   /** How often the process is asked for a sign of life once it is ready, in ms. */
   readonly askMs: number;
@@ -20,6 +15,11 @@ interface Settings {
 const silentMs = Number(process.env['SLUICE_SILENT_SECONDS'] ?? 40) * 1_000;
 const settings: Settings = { askMs: silentMs / 8, silentMs, firstRetryMs: 500, longestRetryMs: 30_000 };
 
+/**
+ * The first process of Sluice's container: it runs `sluice` with the arguments that it got, and starts it again at once when it ends. For
+ * Kubernetes the container goes on running, so that the pod stays ready and in its Service, and there is no pause between restarts.
+ * It loads nothing of Sluice and holds 9 MB of its own.
+ */
 class Supervisor {
   readonly #args: readonly string[];
   #child: ChildProcess | null = null;

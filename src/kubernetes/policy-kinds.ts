@@ -7,7 +7,7 @@ import { policyKeys, type PolicyObject } from './compose.ts';
 export const llmPolicies = { group: 'sluice.dev', version: 'v1alpha1', plural: 'llmpolicies' } as const;
 
 /** The file that an LLMPolicy's `spec` is compiled as. */
-export const specFile = 'spec';
+const specFile = 'spec';
 
 /** The used parts of an object, as a watch or an admission request has it. */
 export interface ServedObject {

@@ -54,7 +54,7 @@ const singleDigits = scripts + 3 * 16;
 const vietnamese = singleDigits + 1;
 
 /** The number of counts. */
-export const countsLength = vietnamese + 1;
+const countsLength = vietnamese + 1;
 
 /** Script by code point / 64. */
 const scriptBlocks = new Uint8Array(1024).fill(script.other);

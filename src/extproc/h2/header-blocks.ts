@@ -1,4 +1,5 @@
 import { limits } from '../../lib/limits.ts';
+import { checkDependency } from './control-frames.ts';
 import { ConnectionError, errorCode, flag, frameHeaderBytes, frameType, unpadded } from './frames.ts';
 import { HeaderDecoder, type Header } from './hpack.ts';
 
@@ -34,7 +35,7 @@ export class HeaderBlocks {
     let block = unpadded(payload, flags);
     if ((flags & flag.priority) !== 0) {
       if (block.length < 5) throw new ConnectionError(errorCode.frameSize, 'priority cut short');
-      if ((block.readUInt32BE(0) & 0x7fff_ffff) === id) throw new ConnectionError(errorCode.protocol, 'a stream that depends on itself');
+      checkDependency(id, block);
       block = block.subarray(5);
     }
     const ends = (flags & flag.endStream) !== 0;
