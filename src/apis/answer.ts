@@ -8,6 +8,7 @@ import { JsonArraySplitter } from './scan/json-stream.ts';
 import { SseSplitter } from './scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader, UsageUnknown } from './types.ts';
 import { readUsage } from './usage.ts';
+import type { Mutable } from '../lib/mutable.ts';
 
 /** A reader for one answer, chosen by its headers. */
 export function readAnswer(head: AnswerHead): AnswerReader {
@@ -47,7 +48,7 @@ function answerOf(head: AnswerHead, facts: AnswerFacts, complete: boolean, why: 
     else if (facts.usage !== null) usageUnknown = 'unreadable';
     else usageUnknown = head.usageNotAsked ? 'stream-not-asked' : 'not-sent';
   }
-  const answer: { -readonly [K in keyof Answer]: Answer[K] } = {
+  const answer: Mutable<Answer> = {
     usage: final ? usage : null,
     usageUnknown,
     model: facts.model,

@@ -2,6 +2,7 @@ import type { PolicySnapshot } from '../policy/types.ts';
 import { valuesOf } from './facts.ts';
 import { nano, type Budget, type BudgetKey } from '../policy/budget-types.ts';
 import { type BudgetStore, type CounterState } from './types.ts';
+import type { Mutable } from '../lib/mutable.ts';
 
 /** One counter as `GET /budgets` and `sluice budgets` show it. */
 export interface BudgetView {
@@ -72,7 +73,7 @@ export interface BudgetFigures {
 }
 
 export function budgetFigures(generation: Pick<PolicySnapshot, 'budgets'>, store: BudgetStore, now: number): BudgetFigures[] {
-  type Sums = { -readonly [K in keyof BudgetFigures]: BudgetFigures[K] } & { readonly start: number; readonly limit: number };
+  type Sums = Mutable<BudgetFigures> & { readonly start: number; readonly limit: number };
   const figures = new Map<string, Sums>(
     generation.budgets.map((budget) => {
       const { start, end } = budget.calendar.at(now);

@@ -6,6 +6,7 @@ import { traceIdOf } from '../record/trace.ts';
 import type { CallerFacts } from '../record/types.ts';
 import type { CallerContext, PolicySnapshot } from '../policy/types.ts';
 import type { Claims } from './claims.ts';
+import type { Mutable } from '../lib/mutable.ts';
 
 /** The facts in a request's method, path and headers. */
 export function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {
@@ -80,7 +81,7 @@ function lower(value: string | undefined): string | null {
 
 /** The caller's facts for the record: its claims and which of them were trusted. */
 export function callerFacts({ userTier, quality, task, trust }: CallerContext): CallerFacts {
-  const facts: { -readonly [K in keyof CallerFacts]: CallerFacts[K] } = { userTier, quality, task };
+  const facts: Mutable<CallerFacts> = { userTier, quality, task };
   if (trust === undefined) return facts;
   if (trust.identity !== null) facts.identity = trust.identity;
   if (trust.rule !== null) facts.trusted = trust.rule;

@@ -14,6 +14,7 @@ import type { ChainRun } from './chain/run.ts';
 import { holdsSensitive, type ReadRequest, type RequestContext } from './context.ts';
 import type { CacheFacts, OpenExchange } from './open.ts';
 import type { SluiceMetadata } from './plans.ts';
+import type { Mutable } from '../lib/mutable.ts';
 
 /** The outcome of a request that was read. */
 export interface Opening {
@@ -35,7 +36,7 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
   const { cache, decision, grading, admission } = opening;
   const { fill } = cache;
   nameConversation(context, exchange);
-  const open: { -readonly [K in keyof OpenExchange]: OpenExchange[K] } = {
+  const open: Mutable<OpenExchange> = {
     kind: opening.kind,
     id: context.id,
     startedAt: context.startedAt,
@@ -104,7 +105,7 @@ function requestFacts(context: RequestContext, exchange: ParsedRequest): Exchang
 }
 
 function asksOf(exchange: ParsedRequest, sensitive: boolean): RequestAsks {
-  const asks: { -readonly [K in keyof RequestAsks]: RequestAsks[K] } = {
+  const asks: Mutable<RequestAsks> = {
     userTurns: exchange.userTurns,
     userUnits: exchange.lastUser.length,
     maxOutputTokens: exchange.maxOutputTokens,

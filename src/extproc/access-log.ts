@@ -1,6 +1,7 @@
 import { metadataNamespace } from './codec.ts';
 import type { CollectedAnswer, LoggedExchange, ReportedUsage } from '../exchange/plans.ts';
 import { WireReader } from './wire.ts';
+import type { Mutable } from '../lib/mutable.ts';
 
 /** The method with which Envoy sends access-log entries, many per message. */
 export const accessLogPath = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
@@ -12,8 +13,6 @@ const usageNamespace = 'envoy.ai.token_usage';
 /** ResponseFlags (field numbers) of an answer that was cut after it began: by the client, or by anything else. */
 const cutByClient: ReadonlySet<number> = new Set([15, 28]);
 const cutByOther: ReadonlySet<number> = new Set([3, 4, 5, 7, 17, 20, 23, 24]);
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * The HTTP entries of one StreamAccessLogsMessage that carry a decision's id in `sluice` metadata; others are skipped. Bytes are views of

@@ -3,6 +3,7 @@ import { isoTime } from '../lib/iso-time.ts';
 import { Newest } from '../lib/newest.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { Grade, GradedDecision, GradeSink, GradeSource } from './types.ts';
+import type { Mutable } from '../lib/mutable.ts';
 
 /** The result of submitting a grade. Closed list: a metric label. */
 export type GradeResult = 'accepted' | 'unknown';
@@ -77,7 +78,7 @@ export class GradeBook implements RecordSink {
   #take(id: string, score: number, source: GradeSource, against?: number): GradeResult {
     const entry = this.#entries.get(id);
     if (entry === undefined) return 'unknown';
-    const grade: { -readonly [K in keyof Grade]: Grade[K] } = { decision: id, time: isoTime(Date.now()), score, source };
+    const grade: Mutable<Grade> = { decision: id, time: isoTime(Date.now()), score, source };
     if (against !== undefined) grade.against = against;
     // A source's newer grade replaces its older one; most answers have one grade, from the checks.
     entry.grades = entry.grades.length === 0 ? [grade] : [...entry.grades.filter((other) => other.source !== source), grade];

@@ -7,6 +7,7 @@ import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import { baselineBasis, costOf, difference, estimateSavings, shapeSavings, type BaselineBasis, type Savings } from '../route/savings.ts';
 import type { Baseline } from '../route/types.ts';
 import type { AttemptRecord, ExchangeRecord, OutcomeKind } from './types.ts';
+import type { Mutable } from '../lib/mutable.ts';
 
 /** The facts known when the request was decided. */
 export interface RequestFacts extends Pick<
@@ -147,7 +148,7 @@ function seenBy({ request, cacheEntry }: RequestFacts, answer: Answer | null): U
   return answer?.seen === undefined || cacheEntry !== null ? null : usageSeen(answer.seen, request.estimatedTokens ?? 0);
 }
 
-type MutableRecord = { -readonly [K in keyof ExchangeRecord]: ExchangeRecord[K] };
+type MutableRecord = Mutable<ExchangeRecord>;
 
 /** Adds what few requests have. */
 function addRequest(record: MutableRecord, request: RequestFacts, refused: boolean): void {
@@ -217,7 +218,7 @@ function attemptsOf(served: TargetRef | null, ending: AnswerEnding, cost: Cost, 
   const { chain, outcome, status } = ending;
   if (chain?.exhausted === true) return [...chain.failed];
   const adapted = chain === undefined || chain.lastAdapted.length === 0 ? rewritten : chain.lastAdapted;
-  const last: { -readonly [K in keyof AttemptRecord]: AttemptRecord[K] } = {
+  const last: Mutable<AttemptRecord> = {
     target: served,
     status,
     outcome,

@@ -23,6 +23,7 @@ import type {
   Disqualification,
   ShapeFacts,
 } from './types.ts';
+import type { Mutable } from '../lib/mutable.ts';
 
 /** The result of one decision step; a step returns null if it does not apply. */
 interface Choice {
@@ -36,7 +37,7 @@ interface Choice {
   readonly fallback?: readonly TargetRef[];
 }
 
-type MutableReport = { -readonly [K in keyof CandidateReport]: CandidateReport[K] };
+type MutableReport = Mutable<CandidateReport>;
 
 /** Number of answers by a model to a template from which its typical length is taken as known. */
 const typicalAnswers = 20;
@@ -88,7 +89,7 @@ class AskedRule implements RuleInput {
   }
 }
 
-type MutableDecision = { -readonly [K in keyof Decision]: Decision[K] };
+type MutableDecision = Mutable<Decision>;
 
 class Decider {
   readonly #input: DecideInput;

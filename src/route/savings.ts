@@ -5,6 +5,7 @@ import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import { regionOf } from '../policy/region.ts';
 import { targetName } from '../lib/target-name.ts';
 import { catalogModel } from './capabilities.ts';
+import type { Mutable } from '../lib/mutable.ts';
 
 export interface Savings {
   /** What the served model costs for this usage. */
@@ -93,7 +94,7 @@ export function shapeSavings(
   if (usage === null) return { known: false, reason: 'usage' };
   const shorter = changes.some(({ part }) => part !== 'serviceTier');
   const tokens = shorter ? Math.max(usage.totalOutput, unshapedOutputTokens) : usage.totalOutput;
-  const before: { -readonly [K in keyof Usage]: Usage[K] } = {
+  const before: Mutable<Usage> = {
     ...(tokens === usage.totalOutput
       ? usage
       : withOutput(usage, tokens, usage.totalOutput === 0 ? 0 : usage.reasoning / usage.totalOutput)),
@@ -106,13 +107,7 @@ export function shapeSavings(
 function withOutput(usage: Usage, tokens: number, reasoning: number): Usage {
   const thought = Math.round(tokens * reasoning);
   const output = Math.max(0, Math.round(tokens) - thought);
-  const text: { -readonly [K in keyof Usage]: Usage[K] } = {
-    ...usage,
-    output,
-    reasoning: thought,
-    audioOutput: 0,
-    totalOutput: output + thought,
-  };
+  const text: Mutable<Usage> = { ...usage, output, reasoning: thought, audioOutput: 0, totalOutput: output + thought };
   delete text.imageOutput;
   return text;
 }

@@ -1,5 +1,6 @@
 import { limits } from '../../lib/limits.ts';
 import { serviceTiers, type ServiceTier, type Usage, type UsageConvention } from '../types.ts';
+import type { Mutable } from '../../lib/mutable.ts';
 
 export type UsageFields = Readonly<Record<string, unknown>>;
 
@@ -60,7 +61,7 @@ export function readUsageWith(reading: UsageReading, usage: unknown, raw: string
     if (input < 0 || output < 0) return null;
     const extras = extrasOf(read, billed.calls);
     if ((extras.cachedAudio ?? 0) > cachedRead || (extras.imageInput ?? 0) > input || (extras.imageOutput ?? 0) > output) return null;
-    const whole: { -readonly [K in keyof Usage]: Usage[K] } = {
+    const whole: Mutable<Usage> = {
       convention,
       input,
       cachedRead,

@@ -3,6 +3,7 @@ import type { ApiName, ParsedRequest, JsonOutput, Operation, Parameter, Paramete
 import { textTokens } from './estimate.ts';
 import type { JsonCursor } from './scan.ts';
 import { weightsFor } from './tokenizers.ts';
+import type { Mutable } from '../../lib/mutable.ts';
 
 type PathModel = ParsedRequest['pathModel'];
 
@@ -212,7 +213,7 @@ export class Draft {
       else (context ??= new TextJoin(body)).add(turn);
     }
     const cut = user?.truncated === true;
-    const request: { -readonly [K in keyof ParsedRequest]: ParsedRequest[K] } = {
+    const request: Mutable<ParsedRequest> = {
       api,
       operation,
       model,

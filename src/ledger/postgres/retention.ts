@@ -32,7 +32,7 @@ export async function prune(hashChain: HashChain, retention: Retention, now: num
   }
 }
 
-/** The end of every hashChain. */
+/** The end of every writer's hash chain. */
 export async function headsOf(client: PgClient): Promise<ChainHead[]> {
   const { rows } = await client.query<{ writer: string; seq: number; hash: Buffer }>(
     'SELECT w.id AS writer, e.seq, e.hash FROM writers w JOIN LATERAL (SELECT seq, hash FROM entries WHERE writer = w.n ORDER BY seq DESC LIMIT 1) e ON true',
