@@ -53,6 +53,36 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{- /* Sluice's own service account, as a subject. */}}
+{{- define "sluice.account" -}}
+- kind: ServiceAccount
+  name: {{ include "sluice.serviceAccount" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{- /* A role and its binding. Arguments: root, name, rules; namespace ("-": the whole cluster; none: the release's), subjects (none: Sluice's account). */}}
+{{- define "sluice.grant" -}}
+{{- $kind := ternary "ClusterRole" "Role" (eq (default "" .namespace) "-") -}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}
+metadata:
+  {{- include "sluice.metadata" . | nindent 2 }}
+rules:
+  {{- .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}Binding
+metadata:
+  {{- include "sluice.metadata" . | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $kind }}
+  name: {{ .name }}
+subjects:
+  {{- default (include "sluice.account" .root) .subjects | nindent 2 }}
+{{- end }}
+
 {{- /* A map without its nulls: `key: null` in the values takes a default away. */}}
 {{- define "sluice.present" -}}
 {{- $map := dict }}
