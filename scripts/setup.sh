@@ -15,12 +15,14 @@ debian() {
   done
 }
 
-# Packages, the pinned Node among them.
+# Packages, the pinned Node among them. Of their install scripts only that of `node` runs: it fetches the binary. With a lock file, npm
+# would compile better-sqlite3, whose binary is in the package, and so ask for a compiler and for Node's headers.
 setup_deps() {
   stamp=node_modules/.setup-stamp
   if [ -f "$stamp" ] && [ "$stamp" -nt package-lock.json ] && [ -x node_modules/.bin/node ]; then return; fi
   say 'installing packages (npm ci) …'
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+  npm rebuild node --loglevel=error >/dev/null
   touch "$stamp"
 }
 

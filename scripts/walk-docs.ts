@@ -22,7 +22,7 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/\b(kubectl|helm|kubernetes-tools)\b|^sluice (status --context|egress\b)|--policy-configmaps/, 'needs a cluster'],
   [/\b(podman|docker|pack\.sh|rootfs\.sh)\b|^cd deploy\/compose|policy\.yaml$(?<=^cp .*)|^mkdir -p keys/, 'needs a container engine'],
   [/^(useradd|systemctl|install -[dm]|cp -a|cp deploy\/systemd|cp \.tools|\/opt\/)/, 'needs root'],
-  [/\bserve\b/, 'goes on until it is stopped: a Sluice runs already'],
+  [/\bserve\b|\bdemo --app\b/, 'goes on until it is stopped: a Sluice runs already'],
   [/postgres:|clickhouse:|rediss:|policies\.example|10\.0\.0\.7|http:\/\/…/, 'needs a server of your own'],
   [/\bnpm (run|test|install)\b|^nice|ENVOY_BIN=|setup\.sh/, 'takes minutes, and has a test or a job of its own'],
   [/\.tools\/envoy\/envoy/, 'an Envoy runs already'],

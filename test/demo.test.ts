@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -35,6 +38,35 @@ describe('the demo', () => {
     expect(rows.some((line) => line.includes('(blocked)'))).toBe(true);
     expect(out).toMatch(/saved \$\d+\.\d+ \(\d+%\)/);
     for (const line of rows) expect(line.length).toBeLessThanOrEqual(125);
+  });
+
+  it('answers an app of the caller without a key, under a policy of the caller, and shows its requests', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-demo-test-'));
+    const policy = join(folder, 'policy.yaml');
+    writeFileSync(
+      policy,
+      'version: 1\nproviders:\n  openai: { credentialFile: /nowhere/key }\n  mine: { dialect: openai, endpoint: https://llm.invalid, pathPrefix: /mine }\ndefaults:\n  candidates: { simple: [gpt-5-nano], standard: [gpt-5-mini], complex: [gpt-5.1] }\n',
+    );
+    const { child, done } = run(['--app', '--policy', policy]);
+    let out = '';
+    child.stdout!.on('data', (data: Buffer) => (out += data.toString()));
+    await expect.poll(() => out, { timeout: 60_000 }).toContain('until Ctrl-C');
+    const url = /OPENAI_BASE_URL=(\S+)\/v1/.exec(out)![1]!;
+    const ask = async (path: string): Promise<number> =>
+      (
+        await fetch(`${url}${path}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] }),
+        })
+      ).status;
+    expect(await ask('')).toBe(200);
+    expect(await ask('/mine')).toBe(200);
+    await expect.poll(() => out.split('\n').filter((line) => line.startsWith('· default')).length, { timeout: 20_000 }).toBe(2);
+    expect(out).toMatch(/gpt-5\.1 +gpt-5-nano +simple/);
+    child.kill('SIGINT');
+    expect((await done).code).toBe(0);
+    rmSync(folder, { recursive: true, force: true });
   });
 
   it('stays up until it is told to stop, explains a decision meanwhile, and leaves nothing running', async () => {

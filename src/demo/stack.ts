@@ -30,6 +30,8 @@ export interface StackOptions {
   readonly usage?: UsageChoice;
   /** Sluice listens on a TCP port instead of a Unix socket. */
   readonly tcp?: boolean;
+  /** Where Envoy listens, instead of a free port: `127.0.0.1:10000`. */
+  readonly listen?: string;
   /** Additional flags of `sluice serve`. */
   readonly serve?: readonly string[];
   /** An OTLP collector for Envoy's own spans: `host:port`. */
@@ -76,12 +78,13 @@ export class Stack {
     const [listen, envoyAdmin, admin, port] = await freePorts(4);
     if (this.#options.tcp === true) this.#address = `127.0.0.1:${port!}`;
     this.#adminPort = admin!;
-    this.url = `http://127.0.0.1:${listen!}`;
+    const at = this.#options.listen ?? `127.0.0.1:${listen!}`;
+    this.url = `http://${at}`;
     this.envoyAdminUrl = `http://127.0.0.1:${envoyAdmin!}`;
     progress('starting Sluice');
     await this.startSluice();
     progress('starting Envoy');
-    await this.#startEnvoy(`127.0.0.1:${listen!}`, `127.0.0.1:${envoyAdmin!}`);
+    await this.#startEnvoy(at, `127.0.0.1:${envoyAdmin!}`);
   }
 
   /** Writes the policy, and next to it the endpoints it is tested against. */
