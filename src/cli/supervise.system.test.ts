@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,13 +18,64 @@ interface Run {
 
 const running = new Set<ChildProcess>();
 
-function supervise(args: readonly string[], env: Readonly<Record<string, string>> = {}): Run {
-  const child = spawn(process.execPath, [entry, 'serve', ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+function supervise(args: readonly string[], env: Readonly<Record<string, string>> = {}, cgroup?: MemoryCgroup): Run {
+  const into = cgroup === undefined ? 'true' : `echo $$ > ${cgroup.folder}/cgroup.procs`;
+  const child = spawn('sh', ['-c', `${into} && exec "$@"`, 'sh', process.execPath, entry, 'serve', ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   running.add(child);
   let text = '';
   child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()));
   child.stderr.on('data', (bytes: Buffer) => (text += bytes.toString()));
   return { process: child, said: () => text, ended: new Promise((resolve) => child.once('exit', resolve)) };
+}
+
+/** A cgroup below that of this process, for a container of its own; null where none can be made. */
+interface MemoryCgroup {
+  readonly folder: string;
+  /** The file with the limit, and what it holds without one. */
+  readonly limit: string;
+  readonly none: string;
+}
+
+const memory = memoryCgroup();
+
+function memoryCgroup(): MemoryCgroup | null {
+  const name = `sluice-supervise-${process.pid}`;
+  const found = [
+    { folder: `/sys/fs/cgroup/memory/${name}`, limit: 'memory.limit_in_bytes', none: '-1' },
+    { folder: `/sys/fs/cgroup/${name}`, limit: 'memory.max', none: 'max' },
+  ].find(({ folder, limit }) => {
+    try {
+      mkdirSync(folder);
+      const there = existsSync(join(folder, limit));
+      rmdirSync(folder);
+      return there;
+    } catch {
+      return false;
+    }
+  });
+  return found ?? null;
+}
+
+/** The kernel needs a moment after the end of the last process in it. */
+function isRemoved(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const heldBy = (pid: number): number => 1024 * Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+/** Kills a process, and waits until it has left its cgroup with its children. */
+async function killed(child: ChildProcess): Promise<void> {
+  const pids = [child.pid!, childOf(child)];
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  await expect.poll(() => pids.every((pid) => !existsSync(`/proc/${pid}/exe`)), { timeout: 10_000 }).toBe(true);
 }
 
 /** The supervisor's only child. */
@@ -36,10 +87,17 @@ const get = async (url: string): Promise<string> => {
   return answer.text();
 };
 
-async function started(env: Readonly<Record<string, string>> = {}): Promise<Run & { readonly admin: string; readonly pid: number }> {
+async function started(
+  env: Readonly<Record<string, string>> = {},
+  cgroup?: MemoryCgroup,
+): Promise<Run & { readonly admin: string; readonly pid: number }> {
   const [admin] = await freePorts(1);
   const args = ['--listen', `unix:${join(folder, `${admin!}.sock`)}`, '--admin', `127.0.0.1:${admin!}`, '--ledger', 'off', '--grace', '1'];
-  const run = supervise([...args, '--budgets', join(folder, `${admin!}.json`), '--state', join(folder, `${admin!}-state.json`)], env);
+  const run = supervise(
+    [...args, '--budgets', join(folder, `${admin!}.json`), '--state', join(folder, `${admin!}-state.json`)],
+    env,
+    cgroup,
+  );
   const url = `http://127.0.0.1:${admin!}`;
   await expect.poll(() => get(`${url}/readyz`).catch(() => run.said()), { timeout: 30_000 }).toContain('ready');
   return { ...run, admin: url, pid: childOf(run.process) };
@@ -74,6 +132,28 @@ describe('the supervisor of a container', { timeout: 60_000 }, () => {
     await expect.poll(() => restarts(admin).catch(() => null), { timeout: 30_000 }).toBe(1);
     expect(said()).toContain('"why":"it gave no sign of life"');
   });
+
+  it.skipIf(memory === null)(
+    `replaces one that has almost used up the container's memory, before the kernel ends both${memory === null ? ' (skipped: no cgroup for memory here)' : ''}`,
+    async () => {
+      const cgroup = memory!;
+      mkdirSync(cgroup.folder);
+      try {
+        const { admin, pid, process: supervisor, said } = await started({}, cgroup);
+        expect(await restarts(admin)).toBe(0);
+        // What both hold is 95% of this, and the files that they have read can be forgotten.
+        const held = [supervisor.pid!, pid].reduce((sum, each) => sum + heldBy(each), 0);
+        writeFileSync(join(cgroup.folder, cgroup.limit), String(Math.ceil(held / 0.95)));
+        await expect.poll(() => said(), { timeout: 30_000 }).toMatch(/"why":"it used \d+ bytes of the container's \d+"/);
+        writeFileSync(join(cgroup.folder, cgroup.limit), cgroup.none);
+        await expect.poll(() => restarts(admin).catch(() => null), { timeout: 30_000 }).toBe(1);
+        expect(supervisor.exitCode).toBeNull();
+      } finally {
+        for (const child of running) await killed(child);
+        await expect.poll(() => isRemoved(cgroup.folder), { timeout: 10_000 }).toBe(true);
+      }
+    },
+  );
 
   it('stops Sluice when it is killed itself', async () => {
     const { pid, process: supervisor } = await started();

@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { restartsVariable, supervisedVariable, type SupervisedMessage } from '../app/supervised.ts';
 
@@ -10,10 +12,24 @@ interface Settings {
   /** Wait before one that ended before it was ready is started again: doubled each time. In ms. */
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
+  /** A process that has used up its memory in less than this has to wait for the next start too, in ms. */
+  readonly soonMs: number;
+  /** How often the memory in use is compared with the container's limit, in ms. */
+  readonly memoryMs: number;
+  /** The share of the limit at which a process is killed: before the kernel ends the whole container. */
+  readonly memoryShare: number;
 }
 
 const silentMs = Number(process.env['SLUICE_SILENT_SECONDS'] ?? 40) * 1_000;
-const settings: Settings = { askMs: silentMs / 8, silentMs, firstRetryMs: 500, longestRetryMs: 30_000 };
+const settings: Settings = {
+  askMs: silentMs / 8,
+  silentMs,
+  firstRetryMs: 500,
+  longestRetryMs: 30_000,
+  soonMs: 60_000,
+  memoryMs: 200,
+  memoryShare: 0.93,
+};
 
 /**
  * The first process of Sluice's container: it runs `sluice` with the arguments that it got, and starts it again at once when it ends. For
@@ -47,9 +63,7 @@ class Supervisor {
     const alive = new Alive(child);
     child.on('message', (message: SupervisedMessage) => {
       alive.heard();
-      if (message !== 'ready') return;
-      this.#wasReady = true;
-      this.#retryMs = settings.firstRetryMs;
+      if (message === 'ready') this.#wasReady = true;
     });
     child.once('exit', (code, signal) => {
       alive.end();
@@ -69,9 +83,10 @@ class Supervisor {
     // What stops the first start would stop the next one, and the process has said what it is: Kubernetes shows it.
     if (!this.#wasReady) process.exit(code ?? 1);
     this.#restarts++;
-    const waitMs = alive.ready ? 0 : this.#retryMs;
-    if (!alive.ready) this.#retryMs = Math.min(settings.longestRetryMs, 2 * this.#retryMs);
-    const why = alive.killed ? 'it gave no sign of life' : 'it ended';
+    const waits = alive.endsAtOnce;
+    const waitMs = waits ? this.#retryMs : 0;
+    this.#retryMs = waits ? Math.min(settings.longestRetryMs, 2 * this.#retryMs) : settings.firstRetryMs;
+    const why = alive.killed ?? 'it ended';
     const line = { level: 'error', time: new Date().toISOString(), msg: 'sluice is started again', why, code, signal };
     process.stdout.write(`${JSON.stringify({ ...line, restarts: this.#restarts })}\n`);
     this.#retry = setTimeout(() => this.start(), waitMs);
@@ -81,10 +96,14 @@ class Supervisor {
 /** Asks a process for signs of life from when it is ready, and kills one that gives none. */
 class Alive {
   readonly #child: ChildProcess;
+  readonly #since = performance.now();
   #asking: NodeJS.Timeout | null = null;
+  #weighing: NodeJS.Timeout | null = null;
   #last = 0;
+  #usedMemory = false;
   ready = false;
-  killed = false;
+  /** Why it was killed. */
+  killed: string | null = null;
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -101,14 +120,65 @@ class Alive {
       if (now - asked > 2 * settings.askMs) this.#last += now - asked - settings.askMs;
       asked = now;
       if (now - this.#last > settings.silentMs) {
-        this.killed = true;
+        this.killed = 'it gave no sign of life';
         this.#child.kill('SIGKILL');
       } else if (this.#child.connected) this.#child.send('alive?', () => undefined);
     }, settings.askMs);
+    this.#weighing = setInterval(() => this.#weigh(), settings.memoryMs);
   }
 
   end(): void {
-    if (this.#asking !== null) clearInterval(this.#asking);
+    for (const timer of [this.#asking, this.#weighing]) if (timer !== null) clearInterval(timer);
+  }
+
+  /** Whether the next one is likely to end as soon as it has started: this one never was ready, or used up its memory in little time. */
+  get endsAtOnce(): boolean {
+    return !this.ready || (this.#usedMemory && performance.now() - this.#since < settings.soonMs);
+  }
+
+  /** Kills the largest of its processes when all together have almost used up the container's memory. */
+  #weigh(): void {
+    const limit = process.constrainedMemory();
+    // Without a limit it is 0, or more than any machine has.
+    if (limit === 0 || limit > totalmem()) return;
+    const processes = treeOf(process.pid).map((pid) => ({ pid, bytes: anonymousBytes(pid) }));
+    const used = processes.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (used < settings.memoryShare * limit) return;
+    const [largest] = processes.filter(({ pid }) => pid !== process.pid).sort((a, b) => b.bytes - a.bytes);
+    if (largest === undefined) return;
+    this.#usedMemory = true;
+    // Of several workers their parent starts the one again that is missing.
+    if (largest.pid === this.#child.pid) this.killed = `it used ${used} bytes of the container's ${limit}`;
+    kill(largest.pid);
+  }
+}
+
+/** A process and all that it has started, as they run now. */
+function treeOf(pid: number): number[] {
+  const children = linesOf(`/proc/${pid}/task/${pid}/children`).trim();
+  return [pid, ...(children === '' ? [] : children.split(' ').flatMap((child) => treeOf(Number(child))))];
+}
+
+/** What it holds that no file backs, which the kernel cannot take back. */
+function anonymousBytes(pid: number): number {
+  return 1024 * Number(/^RssAnon:\s+(\d+) kB$/m.exec(linesOf(`/proc/${pid}/status`))?.[1] ?? 0);
+}
+
+/** One that has ended meanwhile needs it no more. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
+
+/** Empty for a process that has ended. */
+function linesOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
   }
 }
 
