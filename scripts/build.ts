@@ -18,6 +18,7 @@ const bundles = {
   sluice: 'src/cli/index.ts',
   drain: 'src/cli/drain.ts',
   supervise: 'src/cli/supervise.ts',
+  started: 'src/cli/started.ts',
   'ledger-worker': 'src/ledger/worker.ts',
   'body-worker': 'src/exchange/body-worker.ts',
   'policy-worker': 'src/policy/policy-worker.ts',

@@ -1,6 +1,6 @@
 import { runCli } from '../../test/kubernetes/support/cli.ts';
 import { until } from '../../test/kubernetes/support/cluster.ts';
-import { chart, helm, type Values } from '../../test/kubernetes/support/helm.ts';
+import { chart, helm, plainHelm, type Values } from '../../test/kubernetes/support/helm.ts';
 import { localImages, NodeCluster } from '../../test/kubernetes/support/node-cluster.ts';
 import type { EgressPod } from '../../src/kubernetes/egress-pods.ts';
 import { allReady, closed, containers, crashes, withoutApiServer, workers, type Drill } from './crashes.ts';
@@ -36,12 +36,39 @@ for (;;) {
   await new Promise((resolve) => setTimeout(resolve, 250));
 }`;
 
-/** Installs the chart on a real node, and does to it what happens in a month. */
-export async function kubernetesDrill(say: (line: string) => void): Promise<Row[]> {
+/** What is done, in this order, each to the release that the ones before have left. */
+const parts: Readonly<Record<string, (drill: Drill, upgrade: (values: Values) => Promise<void>) => Promise<Row[]>>> = {
+  crashes: (drill) => crashes(drill),
+  containers: async (drill) => [await containers(drill)],
+  'no-api-server': (drill) => withoutApiServer(drill),
+  leave: (drill, upgrade) => leaveAndComeBack(drill, (names) => upgrade(values(names))),
+  workers: async (drill, upgrade) => {
+    await upgrade({ ...values(true), extraEnv: [{ name: 'SLUICE_WORKERS', value: '2' }] });
+    return [await workers(drill)];
+  },
+  closed: async (drill, upgrade) => {
+    await upgrade({ ...values(true), policy: { inline: `${policy}  failClosed: true\n`, failClosed: true } });
+    return [await closed(drill)];
+  },
+  uninstall: async ({ node, say }) => [await uninstalled(node, say)],
+};
+
+export const partNames: readonly string[] = Object.keys(parts);
+
+/** Installs the chart on a real node, and does to it what happens in a month; `only`: names of the parts that are done. */
+export async function kubernetesDrill(say: (line: string) => void, only = partNames): Promise<Row[]> {
   const node = new NodeCluster();
   const drill: Drill = { node, model, say };
-  const upgrade = (more: Values): Promise<string> =>
-    helm(['upgrade', 'sluice', chart, '--namespace', 'llm', '--kubeconfig', node.cluster.kubeconfig, '--wait', '--timeout', '180s'], more);
+  const upgrade = async (more: Values): Promise<void> => {
+    const args = ['--namespace', 'llm', '--kubeconfig', node.cluster.kubeconfig, '--wait', '--timeout', '180s'];
+    try {
+      await helm(['upgrade', 'sluice', chart, ...args], more);
+    } catch (error) {
+      // Why, before all of it is gone.
+      for (const what of ['pods', 'events']) say(await node.cluster.kubectl('get', what, '--namespace', 'llm', '--output', 'wide'));
+      throw error;
+    }
+  };
   try {
     say('images and node');
     await node.start(() => []);
@@ -53,21 +80,14 @@ export async function kubernetesDrill(say: (line: string) => void): Promise<Row[
       for (const row of more) say(`${row.did}: ${row.seen}`);
       rows.push(...more);
     };
-    add(...(await crashes(drill)));
-    add(await containers(drill));
-    add(...(await withoutApiServer(drill)));
-    add(...(await leaveAndComeBack(drill, (names) => upgrade(values(names)))));
-    await upgrade({ ...values(true), extraEnv: [{ name: 'SLUICE_WORKERS', value: '2' }] });
-    add(await workers(drill));
-    await upgrade({ ...values(true), policy: { inline: `${policy}  failClosed: true\n`, failClosed: true } });
-    add(await closed(drill));
+    for (const [name, part] of Object.entries(parts)) if (only.includes(name)) add(...(await part(drill, upgrade)));
     return rows;
   } finally {
     await node.stop();
   }
 }
 
-async function leaveAndComeBack({ node, say }: Drill, upgrade: (names: boolean) => Promise<string>): Promise<Row[]> {
+async function leaveAndComeBack({ node, say }: Drill, upgrade: (names: boolean) => Promise<void>): Promise<Row[]> {
   await allReady(node);
   say('leave and come back');
   const pod = await node.startPod('bank', {}, longRunning);
@@ -106,6 +126,26 @@ async function leaveAndComeBack({ node, say }: Drill, upgrade: (names: boolean) 
       ok: works && again?.state === 'governed',
     },
   ];
+}
+
+/** The release goes while an app needs it. */
+async function uninstalled(node: NodeCluster, say: (line: string) => void): Promise<Row> {
+  say('uninstall');
+  const pod = await node.startPod('bank', { last: 'true' }, longRunning);
+  const asked = ['uninstall', 'sluice', '--namespace', 'llm', '--kubeconfig', node.cluster.kubeconfig, '--wait', '--timeout', '180s'];
+  await node.cluster.kubectl('wait', '--for=condition=Ready', `pod/${pod}`, '--namespace', 'bank', '--timeout=60s');
+  const said = await plainHelm(asked, {});
+  const line = said
+    .split('\n')
+    .find((each) => each.includes(`bank/${pod}`))
+    ?.trim();
+  const left = await node.cluster.kubectl('get', 'jobs,serviceaccounts,clusterroles', '--all-namespaces', '--output', 'name');
+  return {
+    did: '`helm uninstall` while an app calls by `names`',
+    expected: 'it says which pods need the release, and leaves nothing of the question behind',
+    seen: `${line === undefined ? 'no pod is named' : `${line} is named`}; ${left.includes('-leave') ? 'something' : 'nothing'} is left`,
+    ok: line !== undefined && !left.includes('-leave'),
+  };
 }
 
 /** What `sluice egress --json` prints; it exits with 1 when a pod is stale. */

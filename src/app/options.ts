@@ -47,6 +47,8 @@ export interface SluiceOptions {
       readonly names: {
         readonly hosts: readonly string[];
         readonly caFile: string;
+        /** Files with further CAs for the pods' bundle. */
+        readonly extraCaFiles: readonly string[];
         readonly image: string;
         readonly pullSecrets: readonly string[];
       } | null;

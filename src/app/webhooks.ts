@@ -15,11 +15,13 @@ export async function openWebhooks(
 ): Promise<WebhookServer | null> {
   if (options.webhook === null) return null;
   const { listen, tls, egress, sidecar } = options.webhook;
-  const [{ startWebhooks }, { effectOf }] = await Promise.all([
+  const [{ startWebhooks }, { effectOf }, { ExtraCas }] = await Promise.all([
     import('../kubernetes/webhook-server.ts'),
     import('../kubernetes/policy-effect.ts'),
+    import('../kubernetes/extra-cas.ts'),
   ]);
   const names = egress?.names ?? null;
+  const extra = names === null ? null : new ExtraCas(names.extraCaFiles, (failure) => logger.error({ failure }, 'further CAs for pods'));
   const webhooks = await startWebhooks({
     listen,
     tls,
@@ -42,7 +44,7 @@ export async function openWebhooks(
                     image: names.image,
                     pullSecrets: names.pullSecrets,
                     get ca() {
-                      return readFileSync(names.caFile, 'utf8');
+                      return `${readFileSync(names.caFile, 'utf8').trim()}\n${extra?.current() ?? ''}`.trim();
                     },
                   },
           },

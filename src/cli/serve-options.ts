@@ -99,7 +99,9 @@ function webhooks(flags: ServeFlags): SluiceOptions['webhook'] {
   if (listen === null || tls === null) return null;
   const { egressService: service, egressHosts: hosts, egressCa: caFile, egressImage: image } = flags;
   const names =
-    hosts === null || caFile === null || image === null ? null : { hosts, caFile, image, pullSecrets: flags.egressPullSecrets ?? [] };
+    hosts === null || caFile === null || image === null
+      ? null
+      : { hosts, caFile, extraCaFiles: flags.egressExtraCa ?? [], image, pullSecrets: flags.egressPullSecrets ?? [] };
   return { listen, tls, sidecar, egress: url === null ? null : { url, service: names === null ? '' : (service ?? ''), names } };
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { egressText } from '../cli/egress.ts';
+import { egressText, leaveText } from '../cli/egress.ts';
 import type { AdmissionAnswer } from './admission.ts';
 import { caVariables, injectBaseUrl, injectNames, type EgressOptions } from './egress.ts';
-import { egressPod, type SeenPod, type SeenService } from './egress-pods.ts';
+import { egressPod, type EgressPod, type SeenPod, type SeenService } from './egress-pods.ts';
 import { baseUrlVariables } from './pod-patch.ts';
 
 const options: EgressOptions = {
@@ -134,6 +134,18 @@ describe('a pod that was marked', () => {
     expect(text).toMatch(/shop\/app +stale +names +llm\/sluice +Service llm\/sluice is gone\nshop\/app +skipped/);
     expect(text).toContain('3 pods: 1 stale, 1 skipped, 1 governed\n! stale pods call a gateway that is not there');
   });
+
+  it('is named before the release goes, unless it was skipped', () => {
+    const skipped = pod({ 'sluice.dev/governed': 'skipped' }, { 'sluice.dev/egress-status': 'skipped: container app sets SSL_CERT_FILE' });
+    const there = new Map([['llm/sluice', { spec: { clusterIP: '10.96.0.9', ports: [{ port: 443 }] } }]]);
+    const seen = (each: SeenPod): EgressPod => egressPod(each, there);
+    expect(leaveText([seen(skipped)])).toBe('No running pod needs this release.\n');
+    expect(leaveText([seen(named), seen(skipped)])).toMatch(
+      /^This release is needed by 1 running pod\. .*:\n {2}shop\/app \(names\)\nTake/,
+    );
+    expect(leaveText(Array.from({ length: 22 }, () => seen(named)))).toContain('22 running pods');
+    expect(leaveText(Array.from({ length: 22 }, () => seen(named)))).toContain('\n  and 2 more\n');
+  });
 });
 
 const javaOptions = '-Djavax.net.ssl.trustStore=/etc/sluice-egress/ca.jks -Djavax.net.ssl.trustStoreType=JKS';
@@ -203,6 +215,7 @@ describe('the providers’ own names', () => {
     for (const container of [pod.initContainers![1]!, pod.containers[0]!]) {
       expect(container.env!.map(({ name, value }) => [name, value])).toEqual([
         ...caVariables.map((name) => [name, '/etc/sluice-egress/ca.pem']),
+        ['SSL_CERT_DIR', '/etc/ssl/certs:/etc/pki/tls/certs'],
         ['JAVA_TOOL_OPTIONS', javaOptions],
       ]);
       expect(container.volumeMounts).toContainEqual({ name: 'sluice-egress-ca', mountPath: '/etc/sluice-egress', readOnly: true });

@@ -32,6 +32,11 @@ export interface EgressOptions {
 const volumeName = 'sluice-egress-ca';
 const bundleFolder = '/etc/sluice-egress';
 const bundle = `${bundleFolder}/ca.pem`;
+/**
+ * Where images keep CAs, by the hash of their name or in files: what reads this beside `SSL_CERT_FILE` goes on trusting the image's own.
+ * Debian, Ubuntu and Alpine; Red Hat.
+ */
+const imageFolders = '/etc/ssl/certs:/etc/pki/tls/certs';
 const javaVariable = 'JAVA_TOOL_OPTIONS';
 const javaTrust = '-Djavax.net.ssl.trustStore';
 /** What a JVM is started with, to read the CAs that others read in `bundle`. */
@@ -88,7 +93,12 @@ export function injectNames({ object }: AdmissionRequest, { names, url }: Egress
     ...append('/spec/volumes', spec.volumes, [{ name: volumeName, emptyDir: { sizeLimit: '4Mi' } }]),
     ...eachContainer(
       spec,
-      (container) => missingEnv(container, [...caVariables.map((name) => [name, bundle] as const), [javaVariable, javaOptions]]),
+      (container) =>
+        missingEnv(container, [
+          ...caVariables.map((name) => [name, bundle] as const),
+          ['SSL_CERT_DIR', imageFolders],
+          [javaVariable, javaOptions],
+        ]),
       mount,
     ),
     ...containersOf(spec).flatMap(([path, container]) => withJavaTrust(path, container)),

@@ -13,6 +13,8 @@ export const limits = {
    * hanging Sluice.
    */
   envoyUnsentBytes: 1024 * 1024 * 1024,
+  /** CAs beside the public ones that pods get in a variable, in bytes of PEM: the kernel takes 128 KiB for one. */
+  egressCaBytes: 96 * 1024,
   /** Concurrent requests from one Envoy to a provider: rendered circuit breakers; beyond it apps get 503. */
   envoyRequests: 50_000,
   /** Concurrent streams from Envoy to Sluice, and the breakers of its cluster: four for each of these requests. */

@@ -16,6 +16,13 @@ interface Granted {
   readonly subjects?: readonly { readonly kind: string }[];
 }
 
+/** An object that helm makes at a moment of the release. */
+interface Hook {
+  readonly kind: string;
+  readonly metadata?: { readonly annotations: Readonly<Record<string, string>> };
+  readonly spec?: { readonly template: { readonly spec: { readonly containers: readonly { readonly args: readonly string[] }[] } } };
+}
+
 const absent = missing('helm');
 const read = (path: string): string => readFileSync(`${chart}/${path}`, 'utf8');
 
@@ -98,7 +105,7 @@ const fields: Values = {
 
 const webhooks: Values = {
   webhooks: { policy: true },
-  egress: { baseUrl: true, names: { enabled: true } },
+  egress: { baseUrl: true, names: { enabled: true, extraCas: [{ configMap: 'company' }, { secret: 'partner', key: 'root.pem' }] } },
   networkPolicy: { enabled: true },
 };
 
@@ -322,10 +329,47 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     const put = objects.find(({ kind, data }) => kind === 'ConfigMap' && data?.['sidecar.yaml'] !== undefined)?.data?.['sidecar.yaml'];
     const containers = put === undefined ? podOf(objects) : (parse(put) as PodSpec);
     const sluice = [...(containers.initContainers ?? []), ...containers.containers].find(({ name }) => name === 'sluice')!;
-    expect(sluice).toMatchObject({ startupProbe: { httpGet: { path: '/readyz' } }, livenessProbe: { httpGet: { path: '/healthz' } } });
+    // Where requests need it, it has to answer again after each start; elsewhere once for the pod.
+    const startup = asked
+      ? { httpGet: { path: '/readyz' } }
+      : { exec: { command: expect.arrayContaining(['/app/started.cjs']) as string[] } };
+    expect(sluice).toMatchObject({ startupProbe: startup, livenessProbe: { httpGet: { path: '/healthz' } } });
     expect(sluice.readinessProbe !== undefined).toBe(asked);
     const envoy = [...(containers.initContainers ?? []), ...containers.containers].find(({ name }) => name === 'envoy');
     if (envoy !== undefined) expect(envoy.readinessProbe).toBeDefined();
+  });
+
+  it.each<[string, Values, readonly string[] | null]>([
+    ['warns, where webhooks change pods', webhooks, ['egress', '--leave=warn', '--gateway=llm/rel-sluice']],
+    [
+      'refuses, where it is told to',
+      { egress: { baseUrl: true, onUninstall: 'refuse' } },
+      ['egress', '--leave=refuse', '--gateway=llm/rel-sluice'],
+    ],
+    ['knows gateways in the pods', sidecar, ['egress', '--leave=warn', '--sidecars']],
+    ['is nothing where it is switched off', { egress: { baseUrl: true, onUninstall: 'ignore' } }, null],
+    ['is nothing without webhooks for pods', { webhooks: { policy: true } }, null],
+  ])('says before it goes which pods need it: %s', async (_name, values, args) => {
+    const hooks = parseAllDocuments(await template(values))
+      .map((document) => document.toJS() as Hook)
+      .filter(({ metadata }) => metadata?.annotations?.['helm.sh/hook'] === 'pre-delete');
+    if (args === null) return expect(hooks).toEqual([]);
+    // What it needs is there before the job, and all goes with it.
+    expect(hooks.map(({ kind, metadata }) => [kind, metadata!.annotations['helm.sh/hook-weight'] ?? '0'])).toEqual([
+      ['ServiceAccount', '-1'],
+      ['ClusterRole', '-1'],
+      ['ClusterRoleBinding', '-1'],
+      ['Job', '0'],
+    ]);
+    for (const { metadata } of hooks)
+      expect(metadata!.annotations['helm.sh/hook-delete-policy']).toBe('before-hook-creation,hook-succeeded,hook-failed');
+    expect(hooks.at(-1)!.spec!.template.spec.containers[0]!.args).toEqual(args);
+  });
+
+  it('refuses further CAs of nothing, or of two things', async () => {
+    const of = (ca: object): Promise<string> => template({ egress: { names: { enabled: true, extraCas: [ca] } } });
+    await expect(of({})).rejects.toThrow('each is a configMap or a secret');
+    await expect(of({ configMap: 'a', secret: 'b' })).rejects.toThrow('each is a configMap or a secret');
   });
 
   it('gives no container more than it needs, and holds no secret', async () => {

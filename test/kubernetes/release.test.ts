@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
 import { TestCluster, until } from './support/cluster.ts';
+import { runCli } from './support/cli.ts';
 import { chart, helm, plainHelm, template, type Values } from './support/helm.ts';
 import { definitionsOf, noDefinitions } from './support/definitions.ts';
 import { LocalRelease, objectsOf } from './support/release.ts';
@@ -204,7 +205,9 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     ['extension', 'Envoys call Sluice at rel-sluice.llm:9000 '],
     ['sidecar', 'New pods in team-a get Envoy and Sluice of their own'],
   ])('are installed, upgraded, rolled back and removed: %s', async (shape, said) => {
-    const values = { shape, ...(shape === 'sidecar' ? { sidecar: { namespaces: ['team-a'] } } : {}) };
+    // Nothing runs a job here.
+    const ofSidecars = { sidecar: { namespaces: ['team-a'] }, egress: { onUninstall: 'ignore' } };
+    const values = { shape, ...(shape === 'sidecar' ? ofSidecars : {}) };
     const replicas = (): Promise<string> =>
       cluster.kubectl('get', 'deployment', 'rel-sluice', '--namespace', 'llm', '--output', 'jsonpath={.spec.replicas}');
     expect(await helm(['install', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], values)).toContain(said);
@@ -257,6 +260,58 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     } finally {
       rmSync(older, { recursive: true, force: true });
     }
+  });
+
+  it('ask before they go, with rights of their own, which pods need them', async () => {
+    const values = { egress: { names: { enabled: true }, onUninstall: 'refuse' } };
+    const hooks = await helm(
+      ['template', 'rel', chart, '--namespace', 'llm', '--kube-version', '1.37.1', '--show-only', 'templates/leave.yaml'],
+      values,
+    );
+    await cluster.applied(hooks);
+    const [{ args }] = objectsOf(hooks).find(({ kind }) => kind === 'Job')!.spec.template.spec.containers as [{ args: readonly string[] }];
+    const ask = async (): Promise<readonly [code: number, said: string]> =>
+      runCli(args, { KUBECONFIG: await cluster.serviceAccountConfig('llm', 'rel-sluice-leave') }).then(
+        (said) => [0, said] as const,
+        (error: unknown) => {
+          const { code, stdout, stderr } = error as { readonly code: number; readonly stdout: string; readonly stderr: string };
+          return [code, stdout + stderr] as const;
+        },
+      );
+    expect(await ask()).toEqual([0, 'No running pod needs this release.\n']);
+    await cluster.kubectl('create', 'serviceaccount', 'default', '--namespace', 'team-a');
+    const marked = (name: string, gateway: string): object => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name,
+        namespace: 'team-a',
+        labels: { 'sluice.dev/governed': 'names' },
+        annotations: { 'sluice.dev/egress-status': 'governed', 'sluice.dev/egress-gateway': gateway },
+      },
+      spec: { containers: [{ name: 'app', image: 'app' }] },
+    });
+    for (const pod of [marked('mine', 'llm/rel-sluice 10.96.0.9'), marked('other', 'llm/other 10.96.0.8')])
+      await cluster.applied(JSON.stringify(pod));
+    const [code, said] = await ask();
+    expect([code, said]).toEqual([
+      1,
+      expect.stringMatching(/^This release is needed by 1 running pod\. .*\n {2}team-a\/mine \(names\)\nTake/),
+    ]);
+    const warned = await runCli([...args.filter((arg) => !arg.startsWith('--leave')), '--leave=warn'], {
+      KUBECONFIG: await cluster.serviceAccountConfig('llm', 'rel-sluice-leave'),
+    });
+    expect(warned).toBe(said);
+    await cluster.kubectl('delete', 'pod', 'mine', 'other', '--namespace', 'team-a', '--force', '--grace-period=0');
+    // Without the right to list pods it is known only that nothing is known.
+    await cluster.kubectl('delete', 'clusterrolebinding', 'llm-rel-sluice-leave');
+    const unknown = await runCli([...args.filter((arg) => !arg.startsWith('--leave')), '--leave=warn'], {
+      KUBECONFIG: await cluster.serviceAccountConfig('llm', 'rel-sluice-leave'),
+    });
+    expect(unknown).toMatch(/^Whether pods still call this release is not known\. SLUICE_KUBERNETES/);
+    await cluster.kubectl('delete', '--namespace', 'llm', 'job/rel-sluice-leave', 'serviceaccount/rel-sluice-leave');
+    await cluster.kubectl('delete', 'clusterrole', 'llm-rel-sluice-leave');
+    await cluster.kubectl('delete', 'serviceaccount', 'default', '--namespace', 'team-a');
   });
 
   it('may read ConfigMaps and write Events where it should, and nothing else', async () => {

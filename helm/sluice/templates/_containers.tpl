@@ -116,6 +116,11 @@
     {{- with .Values.webhooks.imagePullSecrets }}
     - --egress-pull-secrets={{ join "," . }}
     {{- end }}
+    {{- with .Values.egress.names.extraCas }}
+    {{- $files := list }}
+    {{- range $index, $ca := . }}{{ $files = append $files (printf "/etc/sluice/extra-ca/%d/ca.pem" $index) }}{{ end }}
+    - --egress-extra-ca={{ join "," $files }}
+    {{- end }}
     - --envoy-tls-listen={{ $all }}:{{ int64 .Values.egress.names.port }}
     - --envoy-tls={{ include "sluice.egressFolder" . }}
     {{- end }}
@@ -144,10 +149,14 @@
       containerPort: {{ int64 .Values.webhooks.port }}
     {{- end }}
   {{- $readyz := dict "path" "/readyz" "port" "metrics" }}
+  {{- $goesOn := and $gateway (not .Values.policy.failClosed) }}
+  {{- $startup := dict "httpGet" $readyz }}
+  {{- /* In a container that is started again, the Envoy beside it goes on meanwhile: the pod is not kept out of its Service until Sluice has loaded. */}}
+  {{- if $goesOn }}{{ $startup = dict "exec" (dict "command" (list "/usr/local/bin/node" "/app/started.cjs" (print "--ready=http://127.0.0.1:" (int64 .Values.ports.metrics) "/readyz") "--kept=/run/sluice/started")) }}{{ end }}
   startupProbe:
-    {{- mergeOverwrite (dict "httpGet" $readyz "periodSeconds" 1 "timeoutSeconds" 5 "failureThreshold" 60) .Values.probes.startup | toYaml | nindent 4 }}
+    {{- mergeOverwrite $startup (dict "periodSeconds" 1 "timeoutSeconds" 5 "failureThreshold" 60) .Values.probes.startup | toYaml | nindent 4 }}
   {{- /* Beside an Envoy that lets requests pass without Sluice, a Sluice that does not answer is no reason to take that Envoy out of the Service, or the app's pod out of the app's. */}}
-  {{- if or (not $gateway) .Values.policy.failClosed }}
+  {{- if not $goesOn }}
   {{- /* Late answers of a busy node are no reason to send everything to other pods, which are as busy. */}}
   readinessProbe:
     {{- mergeOverwrite (dict "httpGet" $readyz "periodSeconds" 5 "timeoutSeconds" 5) .Values.probes.readiness | toYaml | nindent 4 }}
@@ -223,6 +232,13 @@
     - name: egress-ca
       mountPath: /etc/sluice/egress-ca
       readOnly: true
+    {{- end }}
+    {{- if .Values.egress.names.enabled }}
+    {{- range $index, $ca := .Values.egress.names.extraCas }}
+    - name: extra-ca-{{ $index }}
+      mountPath: /etc/sluice/extra-ca/{{ $index }}
+      readOnly: true
+    {{- end }}
     {{- end }}
     {{- range .Values.credentials }}
     - name: {{ printf "credential-%s" (.secret | sha256sum | trunc 12) }}

@@ -235,6 +235,11 @@ true
 {{- toJson (dict (first $pair) (last $pair)) }}
 {{- end }}
 
+{{- define "sluice.leaveSelector" -}}
+app.kubernetes.io/name: {{ include "sluice.name" . }}-leave
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "sluice.testSelector" -}}
 app.kubernetes.io/name: {{ include "sluice.name" . }}-test
 app.kubernetes.io/instance: {{ .Release.Name }}

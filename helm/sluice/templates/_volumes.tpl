@@ -52,6 +52,22 @@
       - key: ca.crt
         path: ca.crt
 {{- end }}
+{{- if .Values.egress.names.enabled }}
+{{- range $index, $ca := .Values.egress.names.extraCas }}
+{{- if eq (empty $ca.configMap) (empty $ca.secret) }}{{ fail "egress.names.extraCas: each is a configMap or a secret" }}{{ end }}
+- name: extra-ca-{{ $index }}
+  {{- if $ca.configMap }}
+  configMap:
+    name: {{ $ca.configMap }}
+  {{- else }}
+  secret:
+    secretName: {{ $ca.secret }}
+  {{- end }}
+    items:
+      - key: {{ default "ca.crt" $ca.key }}
+        path: ca.pem
+{{- end }}
+{{- end }}
 {{- range .Values.credentials }}
 - name: {{ printf "credential-%s" (.secret | sha256sum | trunc 12) }}
   secret:

@@ -210,6 +210,11 @@ const kubernetes = {
     read: list,
   },
   egressCa: { value: '<file>', about: 'with --egress-hosts: the CA of that certificate, which pods get to trust', read: text },
+  egressExtraCa: {
+    value: '<files>',
+    about: "with --egress-hosts: files with further CAs for the pods' bundle, read again for each pod: a,b",
+    read: list,
+  },
   egressPullSecrets: {
     value: '<names>',
     about: "with --egress-hosts: Secrets of the pods' namespaces with credentials for that image's registry: a,b",

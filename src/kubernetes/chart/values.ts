@@ -110,9 +110,27 @@ export const chartValues = z.strictObject({
             .describe(
               'Secret with tls.crt and tls.key for the names and the ca.crt that pods are to trust; empty: Sluice makes them, or cert-manager',
             ),
+          extraCas: z
+            .array(
+              z.strictObject({
+                configMap: z.string().default(''),
+                secret: z.string().default(''),
+                key: z.string().min(1).default('ca.crt'),
+              }),
+            )
+            .default([])
+            .describe(
+              "Your company's own CAs, which pods trust too: {configMap or secret, key} of the release's namespace, such as a bundle of trust-manager. Changes reach new pods",
+            ),
         })
         .prefault({})
         .describe('No variable at all'),
+      onUninstall: z
+        .enum(['warn', 'refuse', 'ignore'])
+        .default('warn')
+        .describe(
+          'helm uninstall first lists the pods that webhooks of this release have changed and that run: warn says which, refuse keeps the release while there are any, ignore asks nobody. Shape sidecar too',
+        ),
     })
     .prefault({})
     .describe('Egress of pods that were not told'),

@@ -1,0 +1,181 @@
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { caVariables } from './egress.ts';
+import { ExtraCas } from './extra-cas.ts';
+
+const run = promisify(execFile);
+const folder = mkdtempSync(join(tmpdir(), 'sluice-trust-'));
+const program = fileURLToPath(new URL('../cli/index.ts', import.meta.url));
+
+/** What each client is run with: it gets the URL in $URL and ends with 0 if it got an answer, or prints how many CAs it knows without a URL. */
+interface Client {
+  readonly name: string;
+  readonly present: boolean;
+  readonly command: readonly string[];
+  /** Prints the number of CAs that it trusts; null for those that do not say. */
+  readonly counts: readonly string[] | null;
+}
+
+const there = (command: string, ...args: readonly string[]): boolean => spawnSync(command, args).status === 0;
+const python = `
+import os, ssl, sys, urllib.request
+context = ssl.create_default_context()
+if 'URL' in os.environ: urllib.request.urlopen(os.environ['URL'], context=context).read()
+else: print(context.cert_store_stats()['x509_ca'])
+`;
+const requests = `import os, requests; requests.get(os.environ['URL']).raise_for_status()`;
+const java = `
+public class Trust {
+  public static void main(String[] args) throws Exception {
+    if (System.getenv("URL") != null) {
+      ((java.net.HttpURLConnection) new java.net.URL(System.getenv("URL")).openConnection(java.net.Proxy.NO_PROXY)).getResponseCode();
+    } else {
+      var factory = javax.net.ssl.TrustManagerFactory.getInstance("PKIX");
+      factory.init((java.security.KeyStore) null);
+      System.out.println(((javax.net.ssl.X509TrustManager) factory.getTrustManagers()[0]).getAcceptedIssuers().length);
+    }
+  }
+}`;
+const go = `package main
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+)
+
+func main() {
+	if os.Getenv("URL") == "" {
+		pool, _ := x509.SystemCertPool()
+		fmt.Println(len(pool.Subjects()))
+		return
+	}
+	answer, err := http.Get(os.Getenv("URL"))
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	answer.Body.Close()
+}
+`;
+
+const clients: readonly Client[] = [
+  {
+    name: 'curl',
+    present: there('curl', '--version'),
+    command: ['sh', '-c', 'exec curl --silent --show-error --fail "$URL"'],
+    counts: null,
+  },
+  { name: "Python's ssl", present: there('python3', '--version'), command: ['python3', '-c', python], counts: ['python3', '-c', python] },
+  { name: "Python's requests", present: there('python3', '-c', 'import requests'), command: ['python3', '-c', requests], counts: null },
+  {
+    name: 'Node',
+    present: true,
+    command: [process.execPath, '--input-type=module', '--eval', 'await fetch(process.env.URL)'],
+    counts: [process.execPath, '--print', `require('node:tls').getCACertificates('default').length`],
+  },
+  { name: 'Go', present: there('go', 'version'), command: [join(folder, 'trust-go')], counts: [join(folder, 'trust-go')] },
+  {
+    name: 'Java',
+    present: there('javac', '-version'),
+    command: ['java', '-cp', folder, 'Trust'],
+    counts: ['java', '-cp', folder, 'Trust'],
+  },
+];
+
+/** A CA, and a server of it on this machine. */
+class Site {
+  readonly ca: string;
+  readonly server: Server;
+
+  constructor(name: string) {
+    const at = join(folder, name);
+    mkdirSync(at);
+    const file = (path: string): string => join(at, path);
+    const openssl = (...args: readonly string[]): unknown => execFileSync('openssl', args, { stdio: 'ignore' });
+    const key = ['-newkey', 'rsa:2048', '-nodes'];
+    openssl('req', '-x509', ...key, '-keyout', file('ca.key'), '-out', file('ca.crt'), '-subj', `/CN=${name}`, '-days', '2');
+    openssl('req', ...key, '-keyout', file('tls.key'), '-out', file('tls.csr'), '-subj', `/CN=server of ${name}`);
+    writeFileSync(file('names'), 'subjectAltName=DNS:localhost\n');
+    const by = ['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-CAcreateserial', '-extfile', file('names')];
+    openssl('x509', '-req', '-in', file('tls.csr'), ...by, '-out', file('tls.crt'), '-days', '2');
+    this.ca = file('ca.crt');
+    this.server = createServer({ key: readFileSync(file('tls.key')), cert: readFileSync(file('tls.crt')) }, (_request, response) =>
+      response.end('hello'),
+    ).listen(0, '127.0.0.1');
+  }
+
+  get url(): string {
+    return `https://localhost:${(this.server.address() as AddressInfo).port}/`;
+  }
+}
+
+let sites: { readonly gateway: Site; readonly company: Site; readonly stranger: Site };
+const bundle = join(folder, 'ca.pem');
+const store = join(folder, 'ca.jks');
+/** What the webhook sets, for files of this test. */
+const trusting: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(caVariables.map((name) => [name, bundle])),
+  SSL_CERT_DIR: '/etc/ssl/certs:/etc/pki/tls/certs',
+  JAVA_TOOL_OPTIONS: `-Djavax.net.ssl.trustStore=${store} -Djavax.net.ssl.trustStoreType=JKS`,
+};
+/** Nothing of this machine's own that says what to trust, and no proxy. */
+const clean = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/proxy|_CERT|_CA_|CA_BUNDLE|SSL_|JAVA_TOOL_OPTIONS|NODE_OPTIONS/i.test(name)),
+);
+
+const gets = async ({ command: [first, ...rest] }: Client, url: string, env: object): Promise<boolean> =>
+  run(first!, rest, { env: { ...clean, ...env, URL: url } }).then(
+    () => true,
+    () => false,
+  );
+
+beforeAll(async () => {
+  sites = { gateway: new Site('gateway'), company: new Site('company'), stranger: new Site('stranger') };
+  // As trust-manager writes it: the company's CA among public ones.
+  const mixed = join(folder, 'bundle.pem');
+  writeFileSync(mixed, [rootCertificates[0], readFileSync(sites.company.ca, 'utf8'), ...rootCertificates.slice(1)].join('\n'));
+  const more = new ExtraCas([mixed], () => undefined).current();
+  await run(process.execPath, [program, 'ca-bundle', '--out', bundle, '--java', store], {
+    env: { ...process.env, SLUICE_CA_PEM: `${readFileSync(sites.gateway.ca, 'utf8').trim()}\n${more}` },
+  });
+  if (clients.find(({ name }) => name === 'Java')!.present) {
+    writeFileSync(join(folder, 'Trust.java'), java);
+    await run('javac', ['-d', folder, join(folder, 'Trust.java')]);
+  }
+  if (clients.find(({ name }) => name === 'Go')!.present) {
+    writeFileSync(join(folder, 'trust.go'), go);
+    await run('go', ['build', '-o', join(folder, 'trust-go'), join(folder, 'trust.go')], { env: { ...process.env, GO111MODULE: 'off' } });
+  }
+}, 180_000);
+
+afterAll(() => {
+  for (const { server } of Object.values(sites)) server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('what a pod gets to trust', { timeout: 60_000 }, () => {
+  for (const client of clients) {
+    const absent = client.present ? '' : ' (skipped: it is not on PATH)';
+    it.skipIf(absent !== '')(`${client.name} trusts the gateway and the company, and nobody else${absent}`, async () => {
+      expect(await gets(client, sites.gateway.url, {})).toBe(false);
+      expect(await gets(client, sites.gateway.url, trusting)).toBe(true);
+      expect(await gets(client, sites.company.url, trusting)).toBe(true);
+      expect(await gets(client, sites.stranger.url, trusting)).toBe(false);
+      if (client.counts === null) return;
+      const [first, ...rest] = client.counts;
+      const { stdout } = await run(first!, rest, { env: { ...clean, ...trusting } });
+      // The public ones too.
+      expect(Number(stdout.trim().split('\n').at(-1))).toBeGreaterThanOrEqual(rootCertificates.length + 2);
+    });
+  }
+});
