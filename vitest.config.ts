@@ -5,6 +5,9 @@ import { defineConfig } from 'vitest/config';
 // How often every property is tried: more in `npm run fuzz`, less in `npm run test:unit`.
 const setupFiles = process.env['SLUICE_FUZZ_FACTOR'] === undefined ? [] : ['test/support/fuzz.ts'];
 
+/** Finds the containers in which servers of tests run. */
+const globalSetup = 'test/support/global-setup.ts';
+
 /** Tests beside the code that need an Envoy, a database or whole processes, or that are long drills. */
 const system = 'src/**/*.system.test.ts';
 
@@ -17,6 +20,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          globalSetup,
           include: ['src/**/*.test.ts'],
           exclude: [system],
           setupFiles: ['test/support/clock.ts', ...setupFiles],
@@ -33,6 +37,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
+          globalSetup,
           sequence: { groupOrder: 1 },
           include: [system, 'test/**/*.test.ts', 'bench/**/*.test.ts'],
           setupFiles,

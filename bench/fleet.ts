@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { backendOf } from '../src/ledger/backends.ts';
 import { verifyLedger } from '../src/ledger/verify.ts';
 import { record as sampleRecord } from '../test/support/decision.ts';
-import { postgresFolder, TestPostgres } from '../test/support/postgres.ts';
+import { postgresThere, TestPostgres } from '../test/support/postgres.ts';
 
 /**
  * Usage: npm run bench -- fleet [SECONDS] [WRITERS] [WORKSPACES]: what one PostgreSQL takes from several replicas that record as fast as
@@ -53,7 +53,7 @@ async function replica(place: string): Promise<{ readonly start: () => void; rea
   };
 }
 
-if (postgresFolder === null) throw new Error('there is no PostgreSQL on this machine: set POSTGRES_BIN');
+if (!postgresThere) throw new Error('there is no PostgreSQL on this machine: set POSTGRES_BIN');
 const postgres = await TestPostgres.start({ fsync: true, settings });
 try {
   const replicas = [];

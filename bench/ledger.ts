@@ -10,7 +10,7 @@ import { verifyLedger, type VerifyResult } from '../src/ledger/verify.ts';
 import { uuidv7 } from '../src/record/id.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { record as sampleRecord } from '../test/support/decision.ts';
-import { postgresFolder, TestPostgres } from '../test/support/postgres.ts';
+import { postgresThere, TestPostgres } from '../test/support/postgres.ts';
 import { killDrill } from './ledger-drill.ts';
 
 /** `npm run bench -- ledger [SECONDS] [KILLS]`: what the ledger costs, what it sustains, and what a killed process loses. */
@@ -28,7 +28,7 @@ say(
 );
 try {
   await sustained(join(folder, 'sustained.db'));
-  if (postgresFolder !== null) await inPostgres();
+  if (postgresThere !== null) await inPostgres();
   month();
   await drill();
 } finally {

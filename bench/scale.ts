@@ -5,7 +5,7 @@ import { backendOf } from '../src/ledger/backends.ts';
 import { dayMs, hourMs } from '../src/ledger/rollup.ts';
 import { rollupKeys, rollupSums } from '../src/ledger/sqlite/database.ts';
 import { PostgresWriter } from '../src/ledger/postgres/store.ts';
-import { postgresFolder, TestPostgres } from '../test/support/postgres.ts';
+import { postgresThere, TestPostgres } from '../test/support/postgres.ts';
 import { TestRedis } from '../test/support/redis.ts';
 
 /**
@@ -139,7 +139,7 @@ async function counted(): Promise<Seen> {
     counters.close();
     await stack.stop();
     await simulator.close();
-    await Promise.all([caches.stop(), budgets.stop(), postgres.remove()]);
+    await Promise.all([caches.remove(), budgets.remove(), postgres.remove()]);
   }
 }
 
@@ -210,6 +210,6 @@ async function month(): Promise<void> {
   }
 }
 
-if (postgresFolder === null) throw new Error('there is no PostgreSQL on this machine: set POSTGRES_BIN');
+if (!postgresThere) throw new Error('there is no PostgreSQL on this machine: set POSTGRES_BIN');
 await month();
 simulated(await counted());

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|faketime|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus, postgres and clickhouse, which tests alone need.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus, postgres, clickhouse and containers, which tests alone need.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -192,6 +192,11 @@ setup_postgres() {
   say 'postgresql could not be installed: tests with it are skipped'
 }
 
+# Images of the servers that tests run in containers, where there is a Docker; prints the names of the servers that then need no installed one.
+setup_containers() {
+  node_modules/.bin/node test/support/containers.ts
+}
+
 # libfaketime, for the drill in which the clock jumps.
 setup_faketime() {
   if [ -n "$(find /usr/lib -path '*faketime/libfaketimeMT.so.1' 2>/dev/null | head -n 1)" ]; then return; fi
@@ -209,9 +214,10 @@ case $what in
   prometheus) setup_prometheus ;;
   postgres) setup_postgres ;;
   clickhouse) setup_clickhouse ;;
+  containers) setup_containers ;;
   node) setup_node ;;
   chromium) setup_chromium ;;
   faketime) setup_faketime ;;
   all) setup_deps; setup_redis; setup_node; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|faketime|all]'; exit 2 ;;
+  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|all]'; exit 2 ;;
 esac

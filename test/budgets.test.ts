@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { userHash } from '../src/budgets/user.ts';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
-import { redisBinary, TestRedis } from './support/redis.ts';
+import { redisThere, TestRedis } from './support/redis.ts';
 import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';
 
@@ -266,7 +266,7 @@ describe('a budget in use', () => {
   });
 });
 
-describe.skipIf(redisBinary === null)('budgets in a Redis', () => {
+describe.skipIf(!redisThere)('budgets in a Redis', () => {
   it('hold for apps behind an Envoy; when it dies their requests go on, counted', async () => {
     const redis = await TestRedis.start();
     const shared = new Stack({
@@ -292,7 +292,7 @@ describe.skipIf(redisBinary === null)('budgets in a Redis', () => {
       expect(metrics).toMatch(/^llm_proxy_budget_backend_problem_total\{kind="(?:down|error|timeout)"\} [1-9]/m);
     } finally {
       await shared.stop();
-      await redis.stop();
+      await redis.remove();
     }
   }, 30_000);
 });

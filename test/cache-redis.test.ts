@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -10,10 +10,10 @@ import { openRedis } from '../src/cache/redis/index.ts';
 import type { BackendProblem } from '../src/cache/remote.ts';
 import { answer, queryOf, type Pairs } from '../src/exchange/testing/cache-harness.ts';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
-import { Stack } from '../src/demo/stack.ts';
+import { freePorts, Stack } from '../src/demo/stack.ts';
 import { TestAuthority } from './kubernetes/support/pki.ts';
 import { compiled } from './support/policy.ts';
-import { plain, redisBinary, servers, TestRedis } from './support/redis.ts';
+import { redisThere, servers, TestRedis } from './support/redis.ts';
 import { TestCluster } from './support/redis-cluster.ts';
 
 const generation = compiled('version: 1\ndefaults: { cache: { mode: on, coalesce: 10 } }\n');
@@ -110,20 +110,20 @@ describe('a value in Redis', () => {
   });
 });
 
-for (const [name, binary] of servers)
-  describe.skipIf(binary === null)(`replicas on one ${name}`, () => {
+for (const [name, server, there] of servers)
+  describe.skipIf(!there)(`replicas on one ${name}`, () => {
     let redis: TestRedis;
     let raw: Redis;
 
     beforeAll(async () => {
-      redis = await TestRedis.start(plain, binary);
+      redis = await TestRedis.start({ server });
       raw = new Redis(redis.url);
       expect(await raw.info('server')).toMatch(name === 'Valkey' ? /^valkey_version:/m : /^redis_version:/m);
     });
 
     afterAll(async () => {
       raw.disconnect();
-      await redis.stop();
+      await redis.remove();
     });
 
     it('share answers, and callers stay apart', async () => {
@@ -217,12 +217,12 @@ for (const [name, binary] of servers)
     });
   });
 
-for (const [name, binary] of servers)
-  describe.skipIf(binary === null)(`a ${name} that fails`, () => {
+for (const [name, server, there] of servers)
+  describe.skipIf(!there)(`a ${name} that fails`, () => {
     it('is a miss while it stands still, is soon asked no more, and is used again when it goes on', async () => {
-      const redis = await TestRedis.start(plain, binary);
+      const redis = await TestRedis.start({ server });
       const a = await replica(redis.url, { deadlineMs: 50 });
-      redis.signal('SIGSTOP');
+      await redis.pause();
       for (let asked = 0; asked < 5; asked++) expect(stateOf(await look(a, fresh()))).toBe('miss');
       expect(a.problems.filter((problem) => problem === 'timeout')).toHaveLength(5);
       // Now nobody waits for it.
@@ -231,7 +231,7 @@ for (const [name, binary] of servers)
       const kept = fresh();
       answer(await fillOf(a, kept), json('in memory'));
       expect(a.cache.lookup(kept).kind).toBe('hit');
-      redis.signal('SIGCONT');
+      await redis.resume();
       await expect
         .poll(
           async () => {
@@ -241,11 +241,11 @@ for (const [name, binary] of servers)
           { timeout: 10_000 },
         )
         .toBe('up');
-      await redis.stop();
+      await redis.remove();
     });
 
     it('is a miss when it is killed, and is used again after its restart', async () => {
-      const redis = await TestRedis.start(plain, binary);
+      const redis = await TestRedis.start({ server });
       const a = await replica(redis.url);
       await redis.stop();
       await expect.poll(() => a.cache.stats().redis).toBe('down');
@@ -258,7 +258,7 @@ for (const [name, binary] of servers)
       answer(await fillOf(a, later), json('y'));
       const b = await replica(redis.url);
       await expect.poll(async () => stateOf(await look(b, later)), { timeout: 5_000 }).toBe('hit');
-      await redis.stop();
+      await redis.remove();
     });
 
     it('that was never there holds nothing up', () => {
@@ -272,8 +272,8 @@ for (const [name, binary] of servers)
     });
   });
 
-for (const [name, binary] of servers)
-  describe.skipIf(binary === null)(`ways to reach a ${name}`, () => {
+for (const [name, server, there] of servers)
+  describe.skipIf(!there)(`ways to reach a ${name}`, () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -291,8 +291,10 @@ for (const [name, binary] of servers)
       authority.certify('redis', '/CN=redis', ['IP:127.0.0.1']);
       const passwordFile = join(folder, 'password');
       writeFileSync(passwordFile, 'secret-1\n');
-      const redis = await TestRedis.start(
-        (port) => [
+      const redis = await TestRedis.start({
+        server,
+        files: Object.fromEntries(['redis.crt', 'redis.key', 'ca.crt'].map((file) => [file, readFileSync(authority.path(file), 'utf8')])),
+        args: (port) => [
           '--tls-port',
           String(port),
           '--port',
@@ -300,11 +302,11 @@ for (const [name, binary] of servers)
           '--save',
           '',
           '--tls-cert-file',
-          authority.path('redis.crt'),
+          'redis.crt',
           '--tls-key-file',
-          authority.path('redis.key'),
+          'redis.key',
           '--tls-ca-cert-file',
-          authority.path('ca.crt'),
+          'ca.crt',
           '--tls-auth-clients',
           'no',
           // Only what Sluice needs.
@@ -332,14 +334,13 @@ for (const [name, binary] of servers)
           '+ping',
           '+hello',
         ],
-        binary,
-      );
+      });
       await works(`rediss://sluice@127.0.0.1:${redis.port}`, { passwordFile, caFile: authority.path('ca.crt') });
-      await redis.stop();
+      await redis.remove();
     });
 
     it('a cluster of three nodes, also when one of them is gone', async () => {
-      const cluster = await TestCluster.start(3, folder, binary);
+      const cluster = await TestCluster.start(3, server);
       await works(cluster.url);
       const [a, b] = [await replica(cluster.url), await replica(cluster.url)];
       const queries = Array.from({ length: 60 }, () => fresh([['x-sluice-workspace', 'spread']]));
@@ -368,7 +369,7 @@ for (const [name, binary] of servers)
     }, 60_000);
 
     it('a cluster whose slots move to another node while it is asked', async () => {
-      const cluster = await TestCluster.start(2, folder, binary);
+      const cluster = await TestCluster.start(2, server);
       const a = await replica(cluster.url);
       const slotOf = async ({ key }: CacheQuery): Promise<number> =>
         Number(await cluster.admins[0]!.call('CLUSTER', 'KEYSLOT', `sluice:c:{${key}}`));
@@ -434,15 +435,18 @@ for (const [name, binary] of servers)
     }, 60_000);
 
     it('a Sentinel', async () => {
-      const redis = await TestRedis.start(plain, binary);
-      const file = join(folder, 'sentinel.conf');
-      const sentinel = await TestRedis.start((port) => {
-        writeFileSync(file, `port ${port}\nsentinel monitor main 127.0.0.1 ${redis.port} 1\n`);
-        return [file, '--sentinel'];
-      }, binary);
+      const [port] = await freePorts(1);
+      const redis = await TestRedis.start({ server, opens: [port!] });
+      const sentinel = await TestRedis.start({
+        server,
+        port: port!,
+        beside: redis,
+        files: { 'sentinel.conf': `port ${port}\nsentinel monitor main 127.0.0.1 ${redis.port} 1\n` },
+        args: () => ['sentinel.conf', '--sentinel'],
+      });
       await works(`redis-sentinel://127.0.0.1:${sentinel.port}/main`);
-      await sentinel.stop();
-      await redis.stop();
+      await sentinel.remove();
+      await redis.remove();
     });
 
     it.each(['http://x', 'redis://a,b', 'redis://host/zero', 'redis-sentinel://host', 'redis://ho st'])(
@@ -455,7 +459,7 @@ for (const [name, binary] of servers)
     );
   });
 
-describe.skipIf(redisBinary === null)('apps behind an Envoy', () => {
+describe.skipIf(!redisThere)('apps behind an Envoy', () => {
   it('never notice that Redis is paused, killed and started again', async () => {
     const redis = await TestRedis.start();
     const simulator = new ProviderSimulator();
@@ -489,9 +493,9 @@ describe.skipIf(redisBinary === null)('apps behind an Envoy', () => {
     const clients = Array.from({ length: 4 }, client);
     const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     await pause(400);
-    redis.signal('SIGSTOP');
+    await redis.pause();
     await pause(800);
-    redis.signal('SIGCONT');
+    await redis.resume();
     await pause(300);
     await redis.stop();
     await pause(500);
@@ -505,6 +509,6 @@ describe.skipIf(redisBinary === null)('apps behind an Envoy', () => {
     expect(metrics).toMatch(/^llm_proxy_cache_backend_problem_total\{kind="timeout"\} \d+$/m);
     await stack.stop();
     await simulator.close();
-    await redis.stop();
+    await redis.remove();
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Cooldowns } from '../src/route/cooldowns.ts';
 import { RedisCooldowns } from '../src/route/redis-cooldowns.ts';
-import { plain, redisBinary, TestRedis } from './support/redis.ts';
+import { plain, redisThere, TestRedis } from './support/redis.ts';
 
 const target = { provider: 'mistral', model: 'mistral-large-latest' };
 
@@ -36,7 +36,7 @@ const states = ({ cooldowns }: Replica): string[] =>
   cooldowns.states().map(({ target: { provider, model }, state }) => `${provider}/${model} ${state}`);
 const soon = { timeout: 10_000, interval: 20 };
 
-describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
+describe.skipIf(!redisThere)('cool-downs in a Redis', () => {
   let redis: TestRedis;
 
   beforeAll(async () => {
@@ -47,7 +47,7 @@ describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
     for (const { share } of open.splice(0)) share.close();
   });
 
-  afterAll(() => redis.stop());
+  afterAll(() => redis.remove());
 
   it('are told to replicas that are there and to those that come later, and end for all', async () => {
     const [first, second] = [replica(redis.url), replica(redis.url)];
@@ -101,17 +101,19 @@ describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
   it('need no more rights than the cache page lists', async () => {
     const page = readFileSync(new URL('../docs/cache.md', import.meta.url), 'utf8');
     const commands = /and the commands `([^`]+)`/.exec(page)?.[1]?.split(' ') ?? [];
-    const guarded = await TestRedis.start((port) => [
-      ...plain(port),
-      '--user',
-      'sluice',
-      'on',
-      '>secret',
-      '~sluice:*',
-      '&sluice:*',
-      '-@all',
-      ...commands.map((command) => `+${command}`),
-    ]);
+    const guarded = await TestRedis.start({
+      args: (port) => [
+        ...plain(port),
+        '--user',
+        'sluice',
+        'on',
+        '>secret',
+        '~sluice:*',
+        '&sluice:*',
+        '-@all',
+        ...commands.map((command) => `+${command}`),
+      ],
+    });
     try {
       const url = `redis://sluice:secret@127.0.0.1:${guarded.port}`;
       const [first, second] = [replica(url), replica(url)];
@@ -126,7 +128,7 @@ describe.skipIf(redisBinary === null)('cool-downs in a Redis', () => {
       second.pass(70_000);
       await expect.poll(() => second.cooldowns.cooling(target), soon).toBe(false);
     } finally {
-      await guarded.stop();
+      await guarded.remove();
     }
   });
 

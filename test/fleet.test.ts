@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
-import { postgresFolder, TestPostgres } from './support/postgres.ts';
-import { redisBinary, TestRedis } from './support/redis.ts';
+import { postgresThere, TestPostgres } from './support/postgres.ts';
+import { redisThere, TestRedis } from './support/redis.ts';
 
-const absent = redisBinary === null ? ' (skipped: no redis-server)' : postgresFolder === null ? ' (skipped: no PostgreSQL)' : '';
+const absent = !redisThere ? ' (skipped: no redis-server)' : !postgresThere ? ' (skipped: no PostgreSQL)' : '';
 
 /** US dollars that the budget `team` may spend a day. */
 const budget = 0.02;
@@ -47,7 +47,7 @@ describe.skipIf(absent !== '')(`three replicas with one Redis and one PostgreSQL
   afterAll(async () => {
     for (const replica of replicas) await replica.stop();
     await simulator.close();
-    await redis.stop();
+    await redis.remove();
     await postgres.remove();
   }, 60_000);
 

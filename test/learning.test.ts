@@ -10,7 +10,7 @@ import { OnlineLearner } from '../src/router/online/learner.ts';
 import { openLearningStream } from '../src/router/online/redis-stream.ts';
 import type { LearningSummary } from '../src/router/online/state.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
-import { redisBinary, TestRedis } from './support/redis.ts';
+import { redisThere, TestRedis } from './support/redis.ts';
 import { ScriptedProvider } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';
 
@@ -70,7 +70,7 @@ defaults:
   });
 });
 
-describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
+describe.skipIf(!redisThere)('replicas on one Redis', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-learning-'));
   let redis: TestRedis;
   const hubs: LearningHub[] = [];
@@ -79,7 +79,7 @@ describe.skipIf(redisBinary === null)('replicas on one Redis', () => {
   });
   afterAll(async () => {
     await Promise.all(hubs.map((hub) => hub.close()));
-    await redis.stop();
+    await redis.remove();
     rmSync(folder, { recursive: true });
   });
 

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LimitView } from '../src/budgets/rate-view.ts';
 import { Stack, type StackOptions } from '../src/demo/stack.ts';
 import { recordOf } from './support/record.ts';
-import { redisBinary, TestRedis } from './support/redis.ts';
+import { redisThere, TestRedis } from './support/redis.ts';
 import { events, hangs, resets, ScriptedProvider, status, well } from './support/scripted-provider.ts';
 
 const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
@@ -353,7 +353,7 @@ it.each(['collect', 'observe'] as const)(
   },
 );
 
-describe.skipIf(redisBinary === null)('rate limits in a Redis', () => {
+describe.skipIf(!redisThere)('rate limits in a Redis', () => {
   it('hold for apps behind an Envoy, and free the places of a Sluice that was killed', { timeout: 120_000 }, async () => {
     const redis = await TestRedis.start();
     const stack = new Stack({ policy, endpoint, serve: ['--budgets-redis', redis.url, '--budgets-redis-deadline', '400'] });
@@ -384,7 +384,7 @@ describe.skipIf(redisBinary === null)('rate limits in a Redis', () => {
       expect((await ask(stack, 'few')).status).toBe(200);
     } finally {
       await stack.stop();
-      await redis.stop();
+      await redis.remove();
     }
   });
 });

@@ -8,7 +8,7 @@ import { Stack, type StackOptions } from '../../src/demo/stack.ts';
 import { openDatabase } from '../../src/ledger/sqlite/database.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
 import { limits } from '../../src/lib/limits.ts';
-import { redisBinary, TestRedis } from '../../test/support/redis.ts';
+import { redisThere, TestRedis } from '../../test/support/redis.ts';
 import { memoryOf } from '../processes.ts';
 import { until } from './types.ts';
 
@@ -35,7 +35,7 @@ export class Rig {
   readonly #lastResort = (): void => {
     this.stack.kill();
     this.#provider?.kill('SIGKILL');
-    this.#redis?.signal('SIGKILL');
+    this.#redis?.killNow();
     rmSync(this.#folder, { recursive: true, force: true });
   };
 
@@ -66,7 +66,7 @@ export class Rig {
   static async start(options: RigOptions = {}): Promise<Rig> {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-endurance-'));
     writeFileSync(join(folder, 'key'), 'key-of-second');
-    const redis = redisBinary === null ? null : await TestRedis.start();
+    const redis = !redisThere ? null : await TestRedis.start();
     const provider =
       options.endpoints === undefined
         ? spawn(process.execPath, [fileURLToPath(new URL(options.provider ?? './upstream.ts', new URL('../', import.meta.url)))], {
@@ -167,7 +167,7 @@ export class Rig {
     process.off('exit', this.#lastResort);
     await this.stack.stop();
     this.#provider?.kill('SIGKILL');
-    await this.#redis?.stop();
+    await this.#redis?.remove();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { exchange, input, provider, record, verdict } from '../../test/support/decision.ts';
 import { compile, compiled, short } from '../../test/support/policy.ts';
-import { redisBinary, TestRedis } from '../../test/support/redis.ts';
+import { redisThere, TestRedis } from '../../test/support/redis.ts';
 import { redisClient } from '../lib/redis/connect.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
@@ -139,16 +139,16 @@ async function flush(): Promise<void> {
 }
 
 beforeAll(async () => {
-  if (redisBinary !== null) redis.server = await TestRedis.start();
+  if (redisThere) redis.server = await TestRedis.start();
 });
 afterEach(async () => {
   for (const store of redis.stores.splice(0)) await store.close();
 });
-afterAll(() => redis.server?.stop());
+afterAll(() => redis.server?.remove());
 
 const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetStore])[] = [
   ['memory', () => new MemoryBudgetStore(() => noon)],
-  ...(redisBinary === null ? [] : [['Redis', () => redisStore()] as const]),
+  ...(!redisThere ? [] : [['Redis', () => redisStore()] as const]),
 ];
 
 type CallRequest = Parameters<Budgets['admitCall']>[0];
@@ -458,7 +458,7 @@ describe.each(stores)('a budget in %s', (kind, open) => {
   });
 });
 
-describe.skipIf(redisBinary === null)('replicas with a Redis', () => {
+describe.skipIf(!redisThere)('replicas with a Redis', () => {
   beforeEach(flush);
 
   it('share one amount, to the last request, and one message', async () => {

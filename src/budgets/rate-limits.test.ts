@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { exchange, input, provider, usage, verdict } from '../../test/support/decision.ts';
 import { compile, compiled } from '../../test/support/policy.ts';
-import { redisBinary, TestRedis } from '../../test/support/redis.ts';
+import { redisThere, TestRedis } from '../../test/support/redis.ts';
 import { limits } from '../lib/limits.ts';
 import { redisClient } from '../lib/redis/connect.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
@@ -138,7 +138,7 @@ async function inRedis<T>(work: (client: Redis) => Promise<T>): Promise<T> {
 }
 
 beforeAll(async () => {
-  if (redisBinary !== null) redis.server = await TestRedis.start();
+  if (redisThere) redis.server = await TestRedis.start();
 });
 beforeEach(() => {
   clock.at = noon;
@@ -146,11 +146,11 @@ beforeEach(() => {
 afterEach(async () => {
   for (const store of redis.stores.splice(0)) await store.close();
 });
-afterAll(() => redis.server?.stop());
+afterAll(() => redis.server?.remove());
 
 const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetStore])[] = [
   ['memory', () => new MemoryBudgetStore(now)],
-  ...(redisBinary === null ? [] : [['Redis', () => redisStore()] as const]),
+  ...(!redisThere ? [] : [['Redis', () => redisStore()] as const]),
 ];
 
 describe.each(stores)('a rate limit in %s', (kind, open) => {
@@ -379,7 +379,7 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
   }, 30_000);
 });
 
-describe.skipIf(redisBinary === null)('replicas that share rate limits in a Redis', () => {
+describe.skipIf(!redisThere)('replicas that share rate limits in a Redis', () => {
   beforeEach(() => inRedis((client) => client.flushall()));
 
   it('let through exactly as many together', async () => {

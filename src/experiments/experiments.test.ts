@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { generation, input, record, ref } from '../../test/support/decision.ts';
 import { catalog, compile, compiled, short } from '../../test/support/policy.ts';
-import { redisBinary, TestRedis } from '../../test/support/redis.ts';
+import { redisThere, TestRedis } from '../../test/support/redis.ts';
 import { seeded } from '../router/training/random.ts';
 import type { LivePolicyStore, PolicySnapshot } from '../policy/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
@@ -419,7 +419,7 @@ describe('experiments', () => {
   });
 });
 
-describe.skipIf(redisBinary === null)('servers that share a Redis', () => {
+describe.skipIf(!redisThere)('servers that share a Redis', () => {
   const server = (url: string) => {
     const policy = compiled(experiments);
     let fleet: Fleet | null = null;
@@ -469,7 +469,7 @@ describe.skipIf(redisBinary === null)('servers that share a Redis', () => {
     } finally {
       one.close();
       two.close();
-      await redis.stop();
+      await redis.remove();
     }
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { exchange, generation, input, model, openai, ref, section, usage } from '../../test/support/decision.ts';
-import { redisBinary, TestRedis } from '../../test/support/redis.ts';
+import { redisThere, TestRedis } from '../../test/support/redis.ts';
 import type { Tier } from '../classify/types.ts';
 import { readExchange } from '../apis/index.ts';
 import type { ApiName } from '../apis/types.ts';
@@ -175,7 +175,7 @@ describe('a decision in a conversation', () => {
   });
 });
 
-describe.skipIf(redisBinary === null)('replicas', () => {
+describe.skipIf(!redisThere)('replicas', () => {
   it('share conversations through a Redis, and go on without it', async () => {
     const redis = await TestRedis.start();
     const problems: string[] = [];
@@ -199,7 +199,7 @@ describe.skipIf(redisBinary === null)('replicas', () => {
     } finally {
       one.close();
       two.close();
-      await redis.stop();
+      await redis.remove();
     }
   });
 });

@@ -1,29 +1,51 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@clickhouse/client';
 import { freePorts } from '../../src/demo/stack.ts';
+import { contained, ContainerServer, images } from './containers.ts';
+import { InstalledServer, startEither, untilReady, type TestServer } from './server.ts';
 
-const python = fileURLToPath(new URL('../../.tools/clickhouse/venv/bin/python', import.meta.url));
-const bridge = fileURLToPath(new URL('./clickhouse-bridge.py', import.meta.url));
+export const python = fileURLToPath(new URL('../../.tools/clickhouse/venv/bin/python', import.meta.url));
+export const bridge = fileURLToPath(new URL('./clickhouse-bridge.py', import.meta.url));
 
-/** Whether ClickHouse's engine is on this machine: `scripts/setup.sh clickhouse` installs it. */
-export const clickhouseThere: boolean = existsSync(python);
+const engineThere = existsSync(python);
 
-/** ClickHouse's engine behind its HTTP interface, on a free port, with an empty database `ledger`. */
+/** Whether tests with ClickHouse run: on its server in a container, or on its engine, which `scripts/setup.sh clickhouse` installs. */
+export const clickhouseThere: boolean = contained('clickhouse') || engineThere;
+
+/** ClickHouse on a free port: its server in a container, or its engine behind the HTTP interface. */
 export class TestClickHouse {
   readonly #folder = mkdtempSync(join(tmpdir(), 'sluice-clickhouse-'));
-  #process: ChildProcess | null = null;
-  #port = 0;
-  #database = 'ledger';
+  readonly #port: number;
+  #server: TestServer | null = null;
+  #database = 'default';
+
+  private constructor(port: number) {
+    this.#port = port;
+  }
 
   static async start(): Promise<TestClickHouse> {
-    const clickhouse = new TestClickHouse();
-    clickhouse.#port = (await freePorts(1))[0]!;
-    await clickhouse.restart();
+    const [port] = await freePorts(1);
+    const clickhouse = new TestClickHouse(port!);
+    clickhouse.#server = await startEither('ClickHouse', {
+      container: contained('clickhouse')
+        ? () =>
+            new ContainerServer({
+              image: images.clickhouse,
+              // Without a password, from other addresses than its own.
+              environment: { CLICKHOUSE_SKIP_USER_SETUP: '1' },
+              ports: [{ host: port!, container: 8_123 }],
+              ready: 'http',
+            })
+        : null,
+      installed: engineThere
+        ? () =>
+            new InstalledServer(python, [bridge, String(port), join(clickhouse.#folder, 'data')], { stdio: ['pipe', 'ignore', 'inherit'] })
+        : null,
+    });
+    await clickhouse.#ready();
     return clickhouse;
   }
 
@@ -37,15 +59,22 @@ export class TestClickHouse {
 
   /** The database of `url` and of queries from now on; empty. */
   async use(database: string): Promise<void> {
-    this.#database = database;
     await this.command(`CREATE DATABASE ${database}`);
+    this.#database = database;
+  }
+
+  #ready(): Promise<void> {
+    return untilReady('ClickHouse', () =>
+      fetch(`http://127.0.0.1:${this.#port}/ping`).then(
+        (response) => response.ok,
+        () => false,
+      ),
+    );
   }
 
   async restart(): Promise<void> {
-    const running = spawn(python, [bridge, String(this.#port), join(this.#folder, 'data')], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#process = running;
-    const first = await createInterface({ input: running.stdout })[Symbol.asyncIterator]().next();
-    if (first.value !== 'ready') throw new Error("ClickHouse's engine did not start");
+    await this.#server!.start();
+    await this.#ready();
   }
 
   /** Rows of a query of the test's own. */
@@ -72,19 +101,14 @@ export class TestClickHouse {
     }
   }
 
-  /** Ends as a crash does. */
+  /** Ends as a crash does. It may be started again. */
   async stop(): Promise<void> {
-    const running = this.#process;
-    this.#process = null;
-    if (running === null || running.exitCode !== null) return;
-    await new Promise<void>((resolve) => {
-      running.once('exit', () => resolve());
-      running.kill('SIGKILL');
-    });
+    await this.#server?.stop('SIGKILL');
   }
 
+  /** Ends it for good. */
   async remove(): Promise<void> {
-    await this.stop();
+    await this.#server?.remove();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

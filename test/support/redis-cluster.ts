@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { freePorts } from '../../src/demo/stack.ts';
-import { plain, TestRedis } from './redis.ts';
+import { plain, TestRedis, type RedisOptions } from './redis.ts';
 
 const allSlots = 16_384;
 
@@ -17,29 +16,30 @@ export class TestCluster {
     this.admins = nodes.map(({ url }) => new Redis(url));
   }
 
-  /** `folder` takes the nodes' files. */
-  static async start(count: number, folder: string, binary: string | null): Promise<TestCluster> {
-    const buses = await freePorts(count);
-    const nodes = await Promise.all(
-      buses.map((bus) =>
-        TestRedis.start(
-          (port) => [
-            ...plain(port),
-            '--cluster-enabled',
-            'yes',
-            '--cluster-port',
-            String(bus),
-            '--cluster-config-file',
-            join(folder, `nodes-${port}.conf`),
-            '--cluster-require-full-coverage',
-            'no',
-            '--cluster-announce-ip',
-            '127.0.0.1',
-          ],
-          binary,
-        ),
-      ),
-    );
+  static async start(count: number, server: NonNullable<RedisOptions['server']>): Promise<TestCluster> {
+    const free = await freePorts(2 * count);
+    const [ports, buses] = [free.slice(0, count), free.slice(count)];
+    const node = (index: number, more: RedisOptions): Promise<TestRedis> =>
+      TestRedis.start({
+        server,
+        port: ports[index]!,
+        args: (port) => [
+          ...plain(port),
+          '--cluster-enabled',
+          'yes',
+          '--cluster-port',
+          String(buses[index]),
+          '--cluster-config-file',
+          `nodes-${port}.conf`,
+          '--cluster-require-full-coverage',
+          'no',
+          '--cluster-announce-ip',
+          '127.0.0.1',
+        ],
+        ...more,
+      });
+    const first = await node(0, { opens: ports.slice(1) });
+    const nodes = [first, ...(await Promise.all(ports.slice(1).map((_, index) => node(index + 1, { beside: first }))))];
     const cluster = new TestCluster(nodes);
     for (const [index, admin] of cluster.admins.entries()) {
       await admin.call(
@@ -81,9 +81,10 @@ export class TestCluster {
     for (const admin of [target, source]) await admin.call('CLUSTER', 'SETSLOT', String(slot), 'NODE', targetId);
   }
 
-  /** Kills the nodes that are left. */
+  /** Kills all nodes. */
   async stop(): Promise<void> {
     for (const admin of this.admins) admin.disconnect();
-    await Promise.all(this.nodes.map((node) => node.stop()));
+    // Those beside the first one before it.
+    for (const node of [...this.nodes].reverse()) await node.remove();
   }
 }

@@ -1,47 +1,94 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createConnection } from 'node:net';
-import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { freePorts } from '../../src/demo/stack.ts';
+import { contained, ContainerServer, images } from './containers.ts';
+import { answers, InstalledServer, listens, serverBinary, startEither, untilReady, type TestServer } from './server.ts';
 
-/** The server of this name on this machine: the one named, one on PATH, or what scripts/setup.sh installed; null: none. */
-function serverBinary(named: string | undefined, folder: string, name: string): string | null {
-  const onPath = (process.env['PATH'] ?? '').split(delimiter).map((where) => join(where, name));
-  return (
-    [named ?? '', ...onPath, fileURLToPath(new URL(`../../.tools/${folder}/${name}`, import.meta.url))].find(
-      (file) => file !== '' && existsSync(file),
-    ) ?? null
-  );
-}
+type RedisName = 'redis' | 'valkey';
 
-export const redisBinary: string | null = serverBinary(process.env['REDIS_BIN'], 'redis', 'redis-server');
+/** The installed servers. */
+export const binaries: Readonly<Record<RedisName, string | null>> = {
+  redis: serverBinary(process.env['REDIS_BIN'], 'redis', 'redis-server'),
+  valkey: serverBinary(process.env['VALKEY_BIN'], 'valkey', 'valkey-server'),
+};
 
-/** Servers with the Redis protocol: name and binary. */
-export const servers: readonly (readonly [name: string, binary: string | null])[] = [
-  ['Redis', redisBinary],
-  ['Valkey', serverBinary(process.env['VALKEY_BIN'], 'valkey', 'valkey-server')],
+const there = (name: RedisName): boolean => contained(name) || binaries[name] !== null;
+
+/** Whether tests with a Redis run: in a container or on the installed server. */
+export const redisThere: boolean = there('redis');
+
+/** Servers with the Redis protocol, and whether each is there. */
+export const servers: readonly (readonly [title: string, name: RedisName, there: boolean])[] = [
+  ['Redis', 'redis', redisThere],
+  ['Valkey', 'valkey', there('valkey')],
 ];
 
-/** A real Redis, or what `binary` is, of a test's own, on a free port, without a disk. */
+export interface RedisOptions {
+  readonly server?: RedisName;
+  /** redis-server's own for its port; a plain server by default. */
+  readonly args?: (port: number) => readonly string[];
+  /** Files of its working directory, by name. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly port?: number;
+  /** Ports of servers that will start beside this one, and that reach it and each other at the address that clients use. */
+  readonly opens?: readonly number[];
+  readonly beside?: TestRedis;
+}
+
+/** A real Redis or Valkey of a test's own, on a free port, without a disk. */
 export class TestRedis {
   readonly port: number;
-  readonly #args: readonly string[];
-  readonly #binary: string | null;
-  #process: ChildProcess | null = null;
+  readonly #options: RedisOptions;
+  #server: TestServer | null = null;
+  #folder: string | null = null;
 
-  private constructor(port: number, args: readonly string[], binary: string | null) {
+  private constructor(port: number, options: RedisOptions) {
     this.port = port;
-    this.#args = args;
-    this.#binary = binary;
+    this.#options = options;
   }
 
-  /** `args`: redis-server's own for its port; a plain server by default. */
-  static async start(args: (port: number) => readonly string[] = plain, binary = redisBinary): Promise<TestRedis> {
-    const [port] = await freePorts(1);
-    const redis = new TestRedis(port!, args(port!), binary);
-    await redis.restart();
+  static async start(options: RedisOptions = {}): Promise<TestRedis> {
+    const redis = new TestRedis(options.port ?? (await freePorts(1))[0]!, options);
+    const name = options.server ?? 'redis';
+    const { beside } = options;
+    const inContainer = contained(name) && (beside === undefined || beside.#server instanceof ContainerServer);
+    redis.#server = await startEither(name, {
+      container: inContainer ? () => redis.#container(name) : null,
+      installed: binaries[name] === null ? null : () => redis.#installed(binaries[name]!),
+    });
+    await redis.#ready();
     return redis;
+  }
+
+  get #args(): readonly string[] {
+    return (this.#options.args ?? plain)(this.port);
+  }
+
+  #container(name: RedisName): ContainerServer {
+    const { opens = [], files, beside } = this.#options;
+    const ports = [this.port, ...opens].map((port) => ({ host: port, container: port }));
+    const around = beside === undefined ? null : beside.#server;
+    return new ContainerServer({
+      image: images[name],
+      command: this.#args,
+      ports,
+      ...(files === undefined ? {} : { files }),
+      ...(around instanceof ContainerServer ? { beside: around } : {}),
+      ...(opens.length === 0 ? {} : { ready: /Ready to accept connections/ }),
+    });
+  }
+
+  #installed(binary: string): InstalledServer {
+    this.#folder = mkdtempSync(join(tmpdir(), 'sluice-test-redis-'));
+    for (const [name, content] of Object.entries(this.#options.files ?? {})) writeFileSync(join(this.#folder, name), content);
+    return new InstalledServer(binary, this.#args, { cwd: this.#folder });
+  }
+
+  #ready(): Promise<void> {
+    // A port of a container takes connections before its server does. What serves TLS alone answers no plain PING.
+    const ready = this.#args.includes('--tls-port') ? listens : answers;
+    return untilReady(this.#options.server ?? 'redis', () => ready(this.port));
   }
 
   get url(): string {
@@ -49,40 +96,36 @@ export class TestRedis {
   }
 
   async restart(): Promise<void> {
-    if (this.#binary === null) throw new Error('no redis-server');
-    this.#process = spawn(this.#binary, this.#args, { stdio: 'ignore' });
-    for (let tries = 0; tries < 200; tries++) {
-      if (await listens(this.port)) return;
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-    throw new Error('redis-server did not start');
+    await this.#server!.start();
+    await this.#ready();
   }
 
-  signal(name: NodeJS.Signals): void {
-    this.#process?.kill(name);
+  pause(): Promise<void> {
+    return this.#server!.pause();
   }
 
-  /** Kills it. */
+  resume(): Promise<void> {
+    return this.#server!.resume();
+  }
+
+  /** Kills it; it may be started again. */
   async stop(): Promise<void> {
-    const child = this.#process;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    await new Promise<void>((resolve) => {
-      child.once('exit', () => resolve());
-      child.kill('SIGKILL');
-    });
+    await this.#server?.stop('SIGKILL');
+  }
+
+  /** Kills it for good. */
+  async remove(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    await server?.remove();
+    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** The last thing a process does when it exits: containers end by themselves then. */
+  killNow(): void {
+    if (this.#server instanceof InstalledServer && this.#server.pid !== 0) process.kill(this.#server.pid, 'SIGKILL');
   }
 }
 
 const noDisk = ['--save', '', '--appendonly', 'no'];
 export const plain = (port: number): string[] => ['--port', String(port), ...noDisk];
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ port, host: '127.0.0.1' });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-}

@@ -61,7 +61,7 @@ class LossyProxy {
   }
 }
 
-describe.skipIf(!clickhouseThere)('a ledger in ClickHouse (engine: chdb-core of PyPI, by scripts/setup.sh clickhouse)', () => {
+describe.skipIf(!clickhouseThere)('a ledger in ClickHouse (a container, or its engine by scripts/setup.sh clickhouse)', () => {
   let databases = 0;
   beforeAll(async () => {
     clickhouse = await TestClickHouse.start();

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { line, sample } from '../../../test/support/ledger.ts';
 import { answersAsSqlite, dayMs, graded, now } from '../../../test/support/shared-ledger.ts';
-import { postgresFolder, TestPostgres } from '../../../test/support/postgres.ts';
+import { postgresThere, TestPostgres } from '../../../test/support/postgres.ts';
 import { Ledger } from '../ledger.ts';
 import type { LedgerReader } from '../backend.ts';
 import { backendOf, shownPlace } from '../backends.ts';
@@ -62,7 +62,7 @@ class LossyProxy {
   }
 }
 
-describe.skipIf(postgresFolder === null)('a ledger in PostgreSQL', () => {
+describe.skipIf(!postgresThere)('a ledger in PostgreSQL', () => {
   beforeAll(async () => {
     postgres = await TestPostgres.start();
     target = { place: postgres.url, passwordFile: null };
