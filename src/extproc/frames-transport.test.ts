@@ -1,34 +1,24 @@
-import { connect as connectHttp2, type ClientHttp2Stream } from 'node:http2';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { ScriptedEnvoy } from '../../test/support/ext-proc.ts';
-import type { ProtocolEvent } from './events.ts';
 import { FramesTransport, type FramesOptions } from './frames-transport.ts';
-import type { Services } from './types.ts';
+import { call, replying, status, type ToldEvent } from './testing/calls.ts';
 
 const megabyte = 1024 * 1024;
 
 let transport: FramesTransport;
-let told: { readonly event: ProtocolEvent; readonly reason: string }[];
+let told: ToldEvent[];
 
 /** Listens on TCP; replies to each body. Returns the port. */
 async function listen(options: FramesOptions, onMessage: () => void = () => undefined): Promise<number> {
   told = [];
   transport = new FramesTransport(options);
-  const services: Services = {
-    process: (stream) => ({
-      message: ({ phase }) => {
-        onMessage();
-        stream.send({ kind: 'continue', phase: phase.kind });
-        stream.end();
-      },
-      closed: () => undefined,
-    }),
-    logged: () => undefined,
-    awaitsLog: () => false,
-    told: (event, error) => told.push({ event, reason: error instanceof Error ? error.message : '' }),
+  const seen = (): boolean => {
+    onMessage();
+    return true;
   };
-  return Number((await transport.listen('127.0.0.1:0', services)).split(':')[1]);
+  return Number((await transport.listen('127.0.0.1:0', replying(told, seen))).split(':')[1]);
 }
 
 afterEach(() => transport.drain(0));
@@ -54,32 +44,22 @@ it('ends a call for whose message no memory is left, says so, and serves the oth
   const port = await listen({ memoryBytes: 8 * megabyte });
   const session = connectHttp2(`http://127.0.0.1:${port}`);
   session.on('error', () => undefined);
-  const open = (): ClientHttp2Stream =>
-    session.request({ ':method': 'POST', ':path': '/envoy.service.ext_proc.v3.ExternalProcessor/Process' });
   const prefix = (length: number): Buffer => {
     const bytes = Buffer.alloc(5);
     bytes.writeUInt32BE(length, 1);
     return bytes;
   };
-  const status = (stream: ClientHttp2Stream): Promise<unknown> =>
-    new Promise((resolve) => {
-      stream.on('response', (headers) => headers['grpc-status'] !== undefined && resolve(headers['grpc-status']));
-      stream.on('trailers', (headers: Readonly<Record<string, unknown>>) => resolve(headers['grpc-status']));
-      stream.on('error', () => undefined);
-      stream.resume();
-    });
-  const first = open();
-  first.on('error', () => undefined);
+  const first = call(session);
   first.write(Buffer.concat([prefix(megabyte - 5), Buffer.from([0x22])]));
   await expect.poll(() => transport.heldBytes).toBe(megabyte);
-  const second = open();
+  const second = call(session);
   const secondStatus = status(second);
   second.write(Buffer.concat([prefix(100), Buffer.alloc(10)]));
   expect(await secondStatus).toBe('8');
   expect(told).toEqual([{ event: 'too-many-bytes', reason: 'too many bytes of messages in flight' }]);
   first.close();
   await expect.poll(() => transport.heldBytes).toBe(0);
-  const third = open();
+  const third = call(session);
   const thirdStatus = status(third);
   // A request body, empty.
   third.end(Buffer.concat([prefix(2), Buffer.from([0x22, 0x00])]));

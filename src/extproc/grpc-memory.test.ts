@@ -1,15 +1,15 @@
-import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect, type ClientHttp2Session } from 'node:http2';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { ProtocolEvent } from './events.ts';
 import { frame } from './grpc-frames.ts';
 import { GrpcTransport } from './grpc-transport.ts';
+import { call, replying, status, type ToldEvent } from './testing/calls.ts';
 import type { ProcStream } from './types.ts';
 
 const megabyte = 1024 * 1024;
 
 let transport: GrpcTransport;
 let session: ClientHttp2Session;
-let told: { readonly event: ProtocolEvent; readonly reason: string }[];
+let told: ToldEvent[];
 let open: (ProcStream & { closed?: boolean })[];
 /** Whether bodies are replied to at once. */
 let replies: boolean;
@@ -19,22 +19,12 @@ beforeEach(async () => {
   open = [];
   replies = true;
   transport = new GrpcTransport({ memoryBytes: 4 * megabyte });
-  const address = await transport.listen('127.0.0.1:0', {
-    process: (stream) => {
-      open.push(stream);
-      return {
-        message: ({ phase }) => {
-          if (!replies) return;
-          stream.send({ kind: 'continue', phase: phase.kind });
-          stream.end();
-        },
-        closed: () => undefined,
-      };
-    },
-    logged: () => undefined,
-    awaitsLog: () => false,
-    told: (event, error) => told.push({ event, reason: error instanceof Error ? error.message : '' }),
-  });
+  const services = replying(
+    told,
+    () => replies,
+    (stream) => open.push(stream),
+  );
+  const address = await transport.listen('127.0.0.1:0', services);
   session = connect(`http://${address}`, { settings: { initialWindowSize: 65_535 } });
   session.on('error', () => undefined);
 });
@@ -43,27 +33,6 @@ afterEach(async () => {
   session.destroy();
   await transport.drain(0);
 });
-
-function call(): ClientHttp2Stream {
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': '/envoy.service.ext_proc.v3.ExternalProcessor/Process',
-    'content-type': 'application/grpc',
-    te: 'trailers',
-  });
-  stream.on('error', () => undefined);
-  return stream;
-}
-
-/** How the call ends: its gRPC status, or the code with which it was reset. */
-function status(stream: ClientHttp2Stream): Promise<string> {
-  return new Promise((resolve) => {
-    stream.on('response', (headers) => headers['grpc-status'] !== undefined && resolve(String(headers['grpc-status'])));
-    stream.on('trailers', (headers: Readonly<Record<string, unknown>>) => resolve(String(headers['grpc-status'])));
-    stream.on('close', () => resolve(`reset ${stream.rstCode}`));
-    stream.resume();
-  });
-}
 
 /** A request body's message, with its prefix. */
 function body(bytes: number): Buffer {
@@ -79,11 +48,11 @@ function body(bytes: number): Buffer {
 }
 
 it('holds what has come of unfinished messages, and ends the call for which there is no room, but no other', async () => {
-  const half = call();
+  const half = call(session);
   const whole = body(megabyte);
   half.write(whole.subarray(0, -1));
   await expect.poll(() => transport.heldBytes.messages).toBe(whole.length - 1);
-  const more = call();
+  const more = call(session);
   const ended = status(more);
   more.write(body(2 * megabyte).subarray(0, -1));
   expect(await ended).toBe('reset 11');
@@ -91,7 +60,7 @@ it('holds what has come of unfinished messages, and ends the call for which ther
   const answered = status(half);
   half.end(whole.subarray(-1));
   expect(await answered).toBe('0');
-  const other = call();
+  const other = call(session);
   const served = status(other);
   other.end(Buffer.concat([body(10)]));
   expect(await served).toBe('0');
@@ -100,10 +69,10 @@ it('holds what has come of unfinished messages, and ends the call for which ther
 
 it('holds whole bodies until they are replied to, and refuses one too many', async () => {
   replies = false;
-  const first = call();
+  const first = call(session);
   first.write(body(2 * megabyte - 5_000));
   await expect.poll(() => transport.heldBytes.messages).toBeGreaterThan(2 * megabyte - 5_000);
-  const second = call();
+  const second = call(session);
   const ended = status(second);
   // It comes whole: nothing of it is held before.
   second.write(body(10_000));
@@ -118,7 +87,7 @@ it('holds whole bodies until they are replied to, and refuses one too many', asy
 
 it('cuts the connection that reads no replies, and forgets what was for it', async () => {
   replies = false;
-  const unread = call();
+  const unread = call(session);
   unread.pause();
   unread.write(body(10));
   await expect.poll(() => open.length).toBe(1);
@@ -132,9 +101,9 @@ it('cuts the connection that reads no replies, and forgets what was for it', asy
 
 it('gives back what an aborted call held', async () => {
   replies = false;
-  const whole = call();
+  const whole = call(session);
   whole.write(body(megabyte));
-  const part = call();
+  const part = call(session);
   part.write(body(megabyte / 2).subarray(0, 100_000));
   await expect.poll(() => transport.heldBytes.messages).toBeGreaterThan(megabyte + 99_000);
   whole.close(8);

@@ -1,7 +1,7 @@
 import type { ApiName, JsonOutput } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger } from '../policy/types.ts';
-import { errorInAnswer, failedChoice, mayBeTheModels, meaningOf, readSaid } from '../apis/common/error-words.ts';
+import { errorInAnswer, failedChoice, mayBlameModel, meaningOf, readSaid } from '../apis/common/error-words.ts';
 import { hasView, viewAnswer } from '../apis/view.ts';
 import { matchesSchema } from '../apis/common/json-schema.ts';
 
@@ -62,8 +62,8 @@ export function judgeErrorBody(body: Buffer, status = 400): FallbackTrigger | nu
 }
 
 /** Whether an error without a known meaning may be due to a model that the app did not ask for. */
-export function mayBeItsModels(body: Buffer): boolean {
-  return mayBeTheModels(readSaid(body));
+export function bodyMayBlameModel(body: Buffer): boolean {
+  return mayBlameModel(readSaid(body));
 }
 
 /** The request parameter that an error names; null if none. */

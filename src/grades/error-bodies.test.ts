@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeErrorBody, judgeStatus, mayBeItsModels } from './check-answer.ts';
+import { judgeErrorBody, judgeStatus, bodyMayBlameModel } from './check-answer.ts';
 
 // Bodies as providers send them, from their documentation and from public reports.
 describe('an error whose status says too little', () => {
@@ -366,5 +366,5 @@ it.each([
   ['Search Grounding is not supported.', true],
   ["Invalid 'messages[0].content': expected a string", false],
 ])('may be due to a model that the app did not ask for: %s (%s)', (message, may) => {
-  expect(mayBeItsModels(Buffer.from(JSON.stringify({ error: { message } })))).toBe(may);
+  expect(bodyMayBlameModel(Buffer.from(JSON.stringify({ error: { message } })))).toBe(may);
 });

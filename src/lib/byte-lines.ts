@@ -1,3 +1,4 @@
+import { grown } from './grown.ts';
 import type { JsonBytes } from './json-bytes.ts';
 
 /** Collects texts as bytes in a buffer that is reused for every batch. */
@@ -28,10 +29,7 @@ export class ByteLines {
   }
 
   #room(bytes: number): void {
-    if (this.#bytes.length - this.#length >= bytes) return;
-    const larger = Buffer.allocUnsafeSlow(2 * (this.#length + bytes));
-    this.#bytes.copy(larger, 0, 0, this.#length);
-    this.#bytes = larger;
+    if (this.#length + bytes > this.#bytes.length) this.#bytes = grown(this.#bytes, 0, this.#length, bytes);
   }
 
   /** Returns everything added since the last call, in newly allocated memory. */

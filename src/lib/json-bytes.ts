@@ -1,3 +1,5 @@
+import { grown } from './grown.ts';
+
 const quote = 0x22;
 const backslash = 0x5c;
 const hexDigits = '0123456789abcdef';
@@ -216,9 +218,6 @@ export class JsonBytes {
   }
 
   #room(bytes: number): void {
-    if (this.length + bytes <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(2 * (this.length + bytes));
-    this.#bytes.copy(larger, 0, 0, this.length);
-    this.#bytes = larger;
+    if (this.length + bytes > this.#bytes.length) this.#bytes = grown(this.#bytes, 0, this.length, bytes);
   }
 }

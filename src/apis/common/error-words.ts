@@ -161,7 +161,7 @@ const refusal =
  * Whether an error may be due to the model rather than to the request. Broader than the meanings above, so only for a model that the app
  * did not ask for: a mistake of the app's own costs one more refusal.
  */
-export function mayBeTheModels({ message }: SaidError): boolean {
+export function mayBlameModel({ message }: SaidError): boolean {
   return refusal.test(message);
 }
 

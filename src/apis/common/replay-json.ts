@@ -43,6 +43,30 @@ export const dataEvent = (value: unknown): string => `data: ${JSON.stringify(val
 export const namedEvent = (value: { readonly type: string; readonly [name: string]: unknown }): string =>
   `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
 
+/** The events of a stream of OpenAI's completions: these choices, one each, and the usage if the client asked for it. */
+export function completionEvents(base: Fields, choices: readonly unknown[], usage: { readonly is: unknown } | null): string[] {
+  const events = choices.map((choice) => dataEvent({ ...base, choices: [choice], ...(usage === null ? {} : { usage: null }) }));
+  if (usage !== null) events.push(dataEvent({ ...base, choices: [], usage: usage.is }));
+  events.push('data: [DONE]\n\n');
+  return events;
+}
+
+/** Reads such a stream: `onChoice` takes the parts of choices; the members around them are the result. `hidden`: not of the whole answer. */
+export function readCompletionEvents(
+  events: readonly Fields[],
+  hidden: readonly string[],
+  onChoice: (part: Fields) => void,
+): { readonly base: Fields; readonly usage: unknown } {
+  let base: Mutable = {};
+  let usage: unknown;
+  for (const event of events) {
+    base = { ...base, ...without(event, 'choices', 'usage', 'obfuscation', ...hidden) };
+    usage = isFields(event['usage']) ? event['usage'] : usage;
+    for (const entry of list(event['choices'])) onChoice(fields(entry));
+  }
+  return { base, usage };
+}
+
 /** Parts of a stream by their index, in order; a gap is CannotConvert. */
 export function inOrder<T>(parts: ReadonlyMap<number, T>): T[] {
   return Array.from({ length: parts.size }, (_, index) => {

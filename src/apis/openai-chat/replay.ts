@@ -1,11 +1,12 @@
 import {
   CannotConvert,
-  dataEvent,
+  completionEvents,
   fields,
   indexOf,
   inOrder,
   isFields,
   list,
+  readCompletionEvents,
   text,
   without,
   type Fields,
@@ -15,8 +16,7 @@ import {
 /** Converts a chat completion to the stream that would have carried it: for each choice its role, its content, its end. */
 export function chatToStream(answer: Fields, includeUsage: boolean): string[] {
   const base = { ...without(answer, 'choices', 'usage', 'object'), object: 'chat.completion.chunk' };
-  const chunk = (choice: Fields): string => dataEvent({ ...base, choices: [choice], ...(includeUsage ? { usage: null } : {}) });
-  const events: string[] = [];
+  const parts: Fields[] = [];
   for (const entry of list(answer['choices'])) {
     const choice = fields(entry);
     const index = indexOf(choice['index']);
@@ -24,17 +24,13 @@ export function chatToStream(answer: Fields, includeUsage: boolean): string[] {
     // Streamed audio has a format of its own.
     if (isFields(message['audio'])) throw new CannotConvert('audio');
     const { tool_calls: calls } = message;
-    events.push(
-      chunk({ index, delta: without(message, 'tool_calls', 'audio'), logprobs: choice['logprobs'] ?? null, finish_reason: null }),
-    );
+    parts.push({ index, delta: without(message, 'tool_calls', 'audio'), logprobs: choice['logprobs'] ?? null, finish_reason: null });
     for (const [at, call] of (Array.isArray(calls) ? list(calls) : []).entries()) {
-      events.push(chunk({ index, delta: { tool_calls: [{ index: at, ...fields(call) }] }, logprobs: null, finish_reason: null }));
+      parts.push({ index, delta: { tool_calls: [{ index: at, ...fields(call) }] }, logprobs: null, finish_reason: null });
     }
-    events.push(chunk({ ...without(choice, 'message', 'logprobs'), index, delta: {}, logprobs: null }));
+    parts.push({ ...without(choice, 'message', 'logprobs'), index, delta: {}, logprobs: null });
   }
-  if (includeUsage) events.push(dataEvent({ ...base, choices: [], usage: answer['usage'] }));
-  events.push('data: [DONE]\n\n');
-  return events;
+  return completionEvents(base, parts, includeUsage ? { is: answer['usage'] } : null);
 }
 
 interface Choice {
@@ -47,13 +43,7 @@ interface Choice {
 /** Converts a chat stream to the whole completion. */
 export function chatFromStream(events: readonly Fields[]): Fields {
   const choices = new Map<number, Choice>();
-  let base: Mutable = {};
-  let usage: unknown;
-  for (const event of events) {
-    base = { ...base, ...without(event, 'choices', 'usage', 'object', 'obfuscation') };
-    usage = isFields(event['usage']) ? event['usage'] : usage;
-    for (const entry of list(event['choices'])) addChoice(choices, fields(entry));
-  }
+  const { base, usage } = readCompletionEvents(events, ['object'], (part) => addChoice(choices, part));
   return {
     ...base,
     object: 'chat.completion',

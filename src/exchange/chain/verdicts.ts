@@ -8,7 +8,7 @@ import type { FallbackTrigger, TargetRef } from '../../policy/types.ts';
 import { estimateSavings } from '../../route/savings.ts';
 import type { ChainRun } from './run.ts';
 import { decodeBody } from '../decode.ts';
-import { judgeErrorBody, mayBeItsModels, refusedIn } from '../../grades/check-answer.ts';
+import { judgeErrorBody, bodyMayBlameModel, refusedIn } from '../../grades/check-answer.ts';
 import { outageTriggers } from './rescue.ts';
 
 /** Decides about one attempt once its failure, if any, is known. */
@@ -50,7 +50,7 @@ export class AttemptVerdicts {
   error(body: Buffer, status: number): FallbackTrigger | null {
     const said = judgeErrorBody(body, status);
     // A limit, or a member that no rule knows: not remembered, since another value may be taken.
-    if (said === null && !this.#asked() && mayBeItsModels(body)) return 'unsupported-parameter';
+    if (said === null && !this.#asked() && bodyMayBlameModel(body)) return 'unsupported-parameter';
     if (said !== 'unsupported-parameter') return said;
     if (this.#asked()) return null;
     const parameter = refusedIn(body, this.#run.facts.parameters);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { grown } from '../../lib/grown.ts';
 import { frameHeaderBytes, putFrameHeader, type FrameHead } from './frames.ts';
 import type { MemoryInFlight } from './memory.ts';
 
@@ -67,12 +68,9 @@ export class Outgoing {
 
   #room(bytes: number): void {
     if (this.#to + bytes <= this.#bytes.length) return;
-    const queued = this.#to - this.#from;
-    const larger = Buffer.allocUnsafeSlow(Math.max(firstBytes, 2 * (queued + bytes)));
-    this.#bytes.copy(larger, 0, this.#from, this.#to);
-    this.#bytes = larger;
+    this.#bytes = grown(this.#bytes, this.#from, this.#to, Math.max(bytes, firstBytes));
+    this.#to -= this.#from;
     this.#from = 0;
-    this.#to = queued;
   }
 
   #queued(): void {
