@@ -60,7 +60,7 @@ export const errorCodes = {
     'A condition is FIELD, then =, !=, <, <=, >, >= or ~ (holds the text), then a value; docs/ledger.md lists the fields.',
   SLUICE_LEDGER_WINDOW: 'A window is a number and m, h or d: 90m, 24h, 30d; a month is 2026-10; a range has --from and --to.',
   SLUICE_LEDGER_GROUP: 'Name keys that the roll-ups have; docs/ledger.md lists them.',
-  SLUICE_BILL: "Give a CSV export of usage or cost from OpenAI's or Anthropic's console.",
+  SLUICE_BILL: 'Give an export that docs/showback.md lists, as CSV or JSON.',
   SLUICE_LEDGER_BUSY: 'The ledger has more questions than it can answer. Ask again later, or ask for less.',
   SLUICE_INTERNAL: 'Sluice met a state that it did not expect. Please report it with the log line.',
 } as const;

@@ -5,6 +5,8 @@
 export const limits = {
   /** Largest request body that Envoy buffers and Sluice reads, in bytes. Larger ones pass unchanged. */
   requestBodyBytes: 32 * 1024 * 1024,
+  /** Largest export of a provider's bill that `reconcile` reads, unpacked. */
+  billBytes: 256 * 1024 * 1024,
   /** gRPC messages: a whole buffered body plus room for headers and metadata, in bytes. */
   grpcMessageBytes: 34 * 1024 * 1024,
   /**

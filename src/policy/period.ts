@@ -35,6 +35,11 @@ export class Calendar {
     return this.#current;
   }
 
+  /** The first instant of a date there (given as the UTC midnight of the same date), or of the next one if the zone skipped that date. */
+  begin(date: number): number {
+    return this.#begins(date);
+  }
+
   /** The date there, as the UTC midnight of the same date. */
   #dateAt(instant: number): number {
     return Date.parse(this.#format.format(instant));

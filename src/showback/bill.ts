@@ -1,5 +1,8 @@
-import { parseCsv } from '../lib/csv.ts';
 import { SluiceError } from '../lib/errors.ts';
+import { billFormats, fits, type BillEntry, type BillFormat, type BillProvider } from './bill-formats.ts';
+import { billRows, unknown, type BillRow } from './bill-rows.ts';
+import { BillTimes, wholeHours } from './bill-time.ts';
+import { modelName } from './model-names.ts';
 
 /** One model's figures in a provider's export. Null if the export does not have the figure. */
 export interface BillLine {
@@ -12,126 +15,113 @@ export interface BillLine {
 }
 
 export interface Bill {
-  readonly provider: 'openai' | 'anthropic';
+  readonly provider: BillProvider;
   readonly what: 'usage' | 'cost';
-  /** Ms since the epoch, whole days (UTC), half-open. */
+  /** Ms since the epoch, whole hours, half-open. */
   readonly from: number;
   readonly to: number;
+  /** Whether `model` of a line is a model's name; else the provider's words, in which a model is looked for. */
+  readonly named: boolean;
   readonly lines: readonly BillLine[];
+  /** Rows about other services, which are not compared. */
+  readonly others: { readonly rows: number; readonly services: readonly string[] };
 }
 
-const dayMs = 86_400_000;
-
-type Row = Readonly<Record<string, string>>;
-
-interface Format {
-  readonly provider: Bill['provider'];
-  readonly what: Bill['what'];
-  /** Columns that identify the format. */
-  readonly columns: readonly string[];
-  readonly line: (row: Row) => BillLine;
+export interface BillOptions {
+  /** Of dates and times without an offset. */
+  readonly zone: string;
+  /** US dollars for one unit of the bill's currency; null: the bill must be in dollars. */
+  readonly usdPer: number | null;
+  /** Called for each row. */
+  readonly tick?: () => void;
 }
 
-const number = (row: Row, ...names: readonly string[]): number =>
-  names.reduce((sum, name) => sum + (Number((row[name] ?? '').replaceAll(',', '')) || 0), 0);
+interface ReadRow {
+  readonly entry: BillEntry;
+  readonly row: BillRow;
+}
 
-/** Export formats of OpenAI's and Anthropic's consoles. */
-const formats: readonly Format[] = [
-  {
-    provider: 'anthropic',
-    what: 'usage',
-    columns: ['usage_date_utc', 'model_version', 'usage_input_tokens_no_cache', 'usage_output_tokens'],
-    line: (row) => ({
-      model: row['model_version'] ?? '',
-      requests: null,
-      input: number(
-        row,
-        'usage_input_tokens_no_cache',
-        'usage_input_tokens_cache_write_5m',
-        'usage_input_tokens_cache_write_1h',
-        'usage_input_tokens_cache_read',
-      ),
-      output: number(row, 'usage_output_tokens'),
-      usd: null,
-    }),
-  },
-  {
-    provider: 'anthropic',
-    what: 'cost',
-    columns: ['usage_date_utc', 'model', 'cost_usd'],
-    line: (row) => ({ model: row['model'] ?? '', requests: null, input: null, output: null, usd: number(row, 'cost_usd') }),
-  },
-  {
-    provider: 'openai',
-    what: 'cost',
-    columns: ['start_time', 'amount_value', 'line_item'],
-    line: (row) => ({
-      model: (row['line_item'] ?? '').split(',')[0]!,
-      requests: null,
-      input: null,
-      output: null,
-      usd: number(row, 'amount_value'),
-    }),
-  },
-  {
-    provider: 'openai',
-    what: 'usage',
-    columns: ['start_time', 'model', 'input_tokens', 'output_tokens'],
-    line: (row) => ({
-      model: row['model'] ?? '',
-      requests: row['num_model_requests'] === undefined ? null : number(row, 'num_model_requests'),
-      input: number(row, 'input_tokens'),
-      output: number(row, 'output_tokens'),
-      usd: null,
-    }),
-  },
-];
-
-/** Reads an export of a provider's console. Throws SLUICE_BILL. */
-export function readBill(text: string, file: string): Bill {
-  const [head = [], ...body] = parseCsv(text);
-  const format = formats.find(({ columns }) => columns.every((name) => head.includes(name)));
-  if (format === undefined)
-    throw new SluiceError('SLUICE_BILL', `no export that is known has these columns: ${head.slice(0, 8).join(', ')}.`, { where: file });
-  const rows = body.map((values): Row => Object.fromEntries(head.map((name, at) => [name, values[at] ?? ''])));
-  const days = rows.map((row, at) => dayOf(row, file, at + 2));
-  if (days.length === 0) throw new SluiceError('SLUICE_BILL', 'the export has no rows.', { where: file });
-  const lines = new Map<string, BillLine>();
-  for (const line of rows.map(format.line)) {
-    const model = modelName(line.model);
-    lines.set(model, added(lines.get(model), { ...line, model }));
-  }
+/** Reads an export of a provider. Throws SLUICE_BILL. */
+export function readBill(bytes: Buffer, file: string, { zone, usdPer, tick }: BillOptions): Bill {
+  const isHead = (columns: readonly string[]): boolean => formatFor(columns) !== undefined;
+  const rows = billRows(bytes, file, isHead);
+  const columns = [...new Set(rows.flatMap(({ values }) => Object.keys(values)))];
+  if (rows.length === 0) throw new SluiceError('SLUICE_BILL', 'the export has no rows.', { where: file });
+  const format = formatFor(columns);
+  if (format === undefined) throw unknown(columns, file);
+  const { entries, services } = entriesOf(rows, format, tick);
+  if (entries.length === 0)
+    throw new SluiceError('SLUICE_BILL', `no row is about a model; services: ${[...services.keys()].slice(0, 8).join(', ') || 'none'}.`, {
+      where: file,
+    });
+  const rate = rateOf(entries, file, usdPer);
+  const times = new BillTimes(zone);
+  const spans = entries.map(({ entry, row }) => times.span(entry.start, entry.end, row.where));
+  const { start, end } = wholeHours({
+    start: spans.reduce((first, span) => Math.min(first, span.start), Infinity),
+    end: spans.reduce((last, span) => Math.max(last, span.end), 0),
+  });
   return {
     provider: format.provider,
     what: format.what,
-    from: Math.min(...days),
-    to: Math.max(...days) + dayMs,
-    lines: [...lines.values()],
+    from: start,
+    to: end,
+    named: format.named,
+    lines: linesOf(entries, format.named, rate),
+    others: { rows: [...services.values()].reduce((all, count) => all + count, 0), services: [...services.keys()] },
   };
 }
 
-function dayOf(row: Row, file: string, line: number): number {
-  const { usage_date_utc: day, start_time: start = '', start_time_iso: iso } = row;
-  const at =
-    day !== undefined
-      ? Date.parse(`${day.slice(0, 10)}T00:00:00Z`)
-      : /^\d+$/.test(start)
-        ? Number(start) * 1_000
-        : Date.parse(iso ?? start);
-  if (Number.isNaN(at)) throw new SluiceError('SLUICE_BILL', 'the time of this row cannot be read.', { where: `${file}:${line}` });
-  return at - (at % dayMs);
+function formatFor(columns: readonly string[]): BillFormat | undefined {
+  const have = new Set(columns);
+  return billFormats.find((format) => fits(format, have));
 }
 
-/** Maps snapshots and display names to the name that requests use: `gpt-5-mini-2025-08-07`, `Claude Haiku 4.5`. */
-export function modelName(name: string): string {
-  return name
-    .trim()
-    .toLowerCase()
-    .replace(/^claude [a-z0-9. ]+$/, (shown) => shown.replace(/[ .]+/g, '-'))
-    .replace(/-(?:\d{4}-\d{2}-\d{2}|\d{8})$/, '');
+function entriesOf(
+  rows: readonly BillRow[],
+  format: BillFormat,
+  tick: BillOptions['tick'],
+): { readonly entries: ReadRow[]; readonly services: Map<string, number> } {
+  const entries: ReadRow[] = [];
+  const services = new Map<string, number>();
+  for (const row of rows) {
+    tick?.();
+    const entry = format.entry(row);
+    if ('other' in entry) services.set(entry.other || 'no service', (services.get(entry.other || 'no service') ?? 0) + 1);
+    else entries.push({ entry, row });
+  }
+  return { entries, services };
 }
 
-function added(before: BillLine | undefined, line: BillLine): BillLine {
+/** Dollars for one unit of the export. Throws SLUICE_BILL where that is not known. */
+function rateOf(entries: readonly ReadRow[], file: string, usdPer: number | null): number {
+  const currencies = new Set(entries.map(({ entry }) => (entry.currency ?? 'USD').toUpperCase()));
+  const [only = 'USD', ...more] = currencies;
+  if (more.length > 0)
+    throw new SluiceError('SLUICE_BILL', `it has several currencies: ${[...currencies].join(', ')}.`, {
+      where: file,
+      fix: 'Give one file a currency.',
+    });
+  if (only === 'USD') return 1;
+  if (usdPer !== null) return usdPer;
+  throw new SluiceError('SLUICE_BILL', `its amounts are in ${only}, and the ledger's in US dollars.`, {
+    where: file,
+    fix: 'Say what one unit was worth: --usd-per 1.09.',
+  });
+}
+
+function linesOf(entries: readonly ReadRow[], named: boolean, rate: number): BillLine[] {
+  const lines = new Map<string, BillLine>();
+  for (const { entry } of entries) {
+    const model = named ? modelName(entry.label) : entry.label;
+    const { requests, input, output, amount } = entry;
+    lines.set(model, added(lines.get(model), { model, requests, input, output, usd: amount === null ? null : amount * rate }));
+  }
+  return [...lines.values()];
+}
+
+/** Two lines of one model together. What one of them does not have is not known. */
+export function added(before: BillLine | undefined, line: BillLine): BillLine {
   if (before === undefined) return line;
   const sum = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a + b);
   return {

@@ -1,6 +1,7 @@
 import { counted } from '../lib/counted.ts';
 import type { SavingsLine } from '../ledger/query.ts';
-import { modelName, type Bill, type BillLine } from './bill.ts';
+import { added, type Bill, type BillLine } from './bill.ts';
+import { ModelFinder, modelName } from './model-names.ts';
 
 /** One model in the bill and in the ledger. */
 export interface Compared {
@@ -9,61 +10,117 @@ export interface Compared {
   readonly ledger: BillLine | null;
   /** Bill divided by ledger, minus one: in dollars if the bill has them, else in all tokens; null if either is empty. */
   readonly off: number | null;
+  /** Bill minus ledger, in the same unit; null if either is not known. */
+  readonly difference: number | null;
   /** Exchanges of the ledger with unknown cost or usage. */
+  readonly unknown: number;
+  /** False for words of the bill that name no known model. */
+  readonly named: boolean;
+}
+
+/** Bills are in whole cents: a difference in dollars up to this is one of rounding. */
+const roundingUsd = 0.01;
+
+/** Compares a bill with the ledger's sums by model (`lines`, grouped by model first). `known`: names of models to look for in a bill's words. */
+export function reconcile(bill: Bill, lines: readonly SavingsLine[], known: Iterable<string> = []): Compared[] {
+  const own = ownSums(bill, lines);
+  const billed = billedLines(bill, new ModelFinder([...known, ...own.keys()]));
+  const models = new Set([...billed.keys(), ...[...own.keys()].filter((model) => model !== 'none')]);
+  return [...models]
+    .map((model): Compared => {
+      const { line = null, named = true } = billed.get(model) ?? {};
+      const ledger = own.get(model);
+      return { ...compared(model, line, ledger?.line ?? null, bill.what), unknown: ledger?.unknown ?? 0, named };
+    })
+    .sort((a, b) => (sizeOf(b.bill ?? b.ledger, bill.what) ?? 0) - (sizeOf(a.bill ?? a.ledger, bill.what) ?? 0));
+}
+
+/** All lines together, those of no known model too. */
+export function total(bill: Bill, rows: readonly Compared[]): Compared {
+  const sum = (pick: (one: Compared) => BillLine | null): BillLine | null =>
+    rows
+      .map(pick)
+      .filter((line) => line !== null)
+      .reduce<BillLine | null>((all, line) => added(all ?? undefined, { ...line, model: 'all' }), null);
+  return {
+    ...compared(
+      'all',
+      sum(({ bill: line }) => line),
+      sum(({ ledger }) => ledger),
+      bill.what,
+    ),
+    unknown: rows.reduce((all, { unknown }) => all + unknown, 0),
+    named: true,
+  };
+}
+
+function compared(model: string, bill: BillLine | null, ledger: BillLine | null, what: Bill['what']): Omit<Compared, 'unknown' | 'named'> {
+  const [billed, recorded] = [sizeOf(bill, what), sizeOf(ledger, what)];
+  return {
+    model,
+    bill,
+    ledger,
+    off: offBy(billed ?? 0, recorded ?? 0),
+    difference: billed === null || recorded === null ? null : billed - recorded,
+  };
+}
+
+interface OwnSum {
+  readonly line: BillLine;
   readonly unknown: number;
 }
 
-/** Compares a bill with the ledger's sums by model (`lines`, grouped by model alone). Most expensive first. */
-export function reconcile(bill: Bill, lines: readonly SavingsLine[]): Compared[] {
-  const known = new Map<string, { line: BillLine; unknown: number }>();
+function ownSums(bill: Bill, lines: readonly SavingsLine[]): Map<string, OwnSum> {
+  const own = new Map<string, OwnSum>();
   for (const one of lines) {
     const model = modelName(one.group[0]!);
-    const before = known.get(model);
+    const before = own.get(model);
     const unknown = bill.what === 'cost' ? one.costUnknown : one.usageUnknown;
     const line = { model, requests: one.exchanges, input: one.input, output: one.output, usd: one.cost + one.apart };
-    known.set(
-      model,
-      before === undefined
-        ? { line, unknown }
-        : {
-            line: {
-              model,
-              requests: before.line.requests! + line.requests,
-              input: before.line.input! + line.input,
-              output: before.line.output! + line.output,
-              usd: before.line.usd! + line.usd,
-            },
-            unknown: before.unknown + unknown,
-          },
-    );
+    own.set(model, { line: added(before?.line, line), unknown: (before?.unknown ?? 0) + unknown });
   }
-  const models = new Set([...bill.lines.map(({ model }) => model), ...[...known.keys()].filter((model) => model !== 'none')]);
-  return [...models]
-    .map((model): Compared => {
-      const billed = bill.lines.find((line) => line.model === model) ?? null;
-      const own = known.get(model);
-      const ledger = own?.line ?? null;
-      return { model, bill: billed, ledger, off: offBy(sizeOf(billed, bill.what), sizeOf(ledger, bill.what)), unknown: own?.unknown ?? 0 };
-    })
-    .sort((a, b) => sizeOf(b.bill ?? b.ledger, bill.what) - sizeOf(a.bill ?? a.ledger, bill.what));
+  return own;
 }
 
-function sizeOf(line: BillLine | null, what: Bill['what']): number {
-  return line === null ? 0 : what === 'cost' ? (line.usd ?? 0) : (line.input ?? 0) + (line.output ?? 0);
+interface Billed {
+  readonly line: BillLine;
+  readonly named: boolean;
+}
+
+/** The bill's lines by model, where its words name one; the others by their words. */
+function billedLines(bill: Bill, finder: ModelFinder): Map<string, Billed> {
+  const billed = new Map<string, Billed>();
+  for (const line of bill.lines) {
+    const found = bill.named ? line.model : finder.find(line.model);
+    const model = found ?? line.model;
+    billed.set(model, { line: added(billed.get(model)?.line, { ...line, model }), named: found !== null });
+  }
+  return billed;
+}
+
+/** Dollars, or tokens of all classes; null if not known. */
+function sizeOf(line: BillLine | null, what: Bill['what']): number | null {
+  if (line === null) return null;
+  if (what === 'cost') return line.usd;
+  return line.input === null ? null : line.input + (line.output ?? 0);
 }
 
 function offBy(bill: number, ledger: number): number | null {
   return bill === 0 && ledger === 0 ? 0 : bill === 0 || ledger === 0 ? null : bill / ledger - 1;
 }
 
-/** Whether a difference is within `tolerance` (0..1). */
-export function agrees({ off }: Compared, tolerance: number): boolean {
-  return off !== null && Math.abs(off) <= tolerance;
+/** Whether a difference is within `tolerance` (0..1), or one of rounding. */
+export function agrees({ off, difference, bill, ledger }: Compared, tolerance: number): boolean {
+  if (bill !== null && ledger !== null && difference === null) return false;
+  if (off !== null && Math.abs(off) <= tolerance) return true;
+  return bill?.usd !== null && bill?.usd !== undefined && Math.abs(bill.usd - (ledger?.usd ?? 0)) <= roundingUsd;
 }
 
 /** Possible causes of a difference. */
 export function reasonFor(one: Compared, tolerance: number): string {
-  if (agrees(one, tolerance)) return 'agrees';
+  if (agrees(one, tolerance)) return one.ledger === null ? 'agrees: less than a cent' : 'agrees';
+  if (!one.named) return 'names no model that is known: compare it by hand';
+  if (one.bill !== null && one.bill.usd === null && one.bill.input === null) return 'the bill has no figure for it';
   if (one.ledger === null || sizeZero(one.ledger))
     return one.unknown > 0
       ? `${counted(one.unknown, 'exchange')} in the ledger of unknown cost or usage`
