@@ -6,7 +6,7 @@ import { disk } from './endurance/disk.ts';
 import { edits } from './endurance/edits.ts';
 import { flaps } from './endurance/flaps.ts';
 import { kill } from './endurance/kill.ts';
-import { largeBodies } from './endurance/large-bodies.ts';
+import { largeBodies, largeBodiesInSidecar } from './endurance/large-bodies.ts';
 import { largeEdits } from './endurance/large-edits.ts';
 import { loris } from './endurance/loris.ts';
 import { overload } from './endurance/overload.ts';
@@ -15,7 +15,7 @@ import { soak } from './endurance/soak.ts';
 import type { DrillResult } from './endurance/types.ts';
 
 /** Endurance drills and their rules. Usage: npm run drill -- endurance [NAME…] [--seconds N] [--scale 0.1] [--json FILE] */
-const drills = [kill, pause, disk, clock, edits, largeEdits, flaps, loris, overload, largeBodies, soak];
+const drills = [kill, pause, disk, clock, edits, largeEdits, flaps, loris, overload, largeBodies, largeBodiesInSidecar, soak];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seconds: { type: 'string' }, scale: { type: 'string', default: '1' }, json: { type: 'string' } },

@@ -1,11 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
+import { memoryBytesOf } from '../../src/attach/overload.ts';
 import { Rig } from './rig.ts';
 import { Findings, skipped, sleep, until, type Drill } from './types.ts';
 
-/** What the chart gives to the gateway's Envoy. */
-const memoryBytes = 2 * 1024 ** 3;
 const count = 40;
 const bodyBytes = 30_000_000;
 const root = '/sys/fs/cgroup';
@@ -51,9 +50,10 @@ function send(url: string, body: Buffer): Promise<string> {
 }
 
 /** Many large bodies at once from one client, against an Envoy with a container's memory. */
-export const largeBodies: Drill = {
-  name: 'large-bodies',
+const withMemory = (name: string, memory: string): Drill => ({
+  name,
   async run({ scale, say }) {
+    const memoryBytes = memoryBytesOf(memory)!;
     let limit: Limit;
     try {
       limit = new Limit(memoryBytes);
@@ -61,7 +61,7 @@ export const largeBodies: Drill = {
       return skipped(this.name, 'no right to limit the memory of a process');
     }
     const findings = new Findings();
-    const rig = await Rig.start({ envoyMemoryBytes: memoryBytes, serve: ['--envoy-memory', '2Gi'], defaults: { cache: { mode: 'off' } } });
+    const rig = await Rig.start({ envoyMemoryBytes: memoryBytes, serve: ['--envoy-memory', memory], defaults: { cache: { mode: 'off' } } });
     try {
       limit.take(rig.stack.envoyPid);
       const pid = rig.stack.envoyPid;
@@ -86,11 +86,16 @@ export const largeBodies: Drill = {
       findings.fact('refused with 503', of('503'));
       findings.fact('connections that ended without an answer', of('gone'));
       findings.fact('Envoy’s memory at most, MiB', (limit.mostBytes / 2 ** 20).toFixed(0));
-      return findings.result(this.name, `${rounds} times ${count} bodies of 30 MB at once from one client, to an Envoy with 2 GiB`);
+      return findings.result(this.name, `${rounds} times ${count} bodies of 30 MB at once from one client, to an Envoy with ${memory}`);
     } finally {
       await rig.stop();
       await sleep(200);
       limit.remove();
     }
   },
-};
+});
+
+/** What the chart gives to the gateway's Envoy. */
+export const largeBodies = withMemory('large-bodies', '2Gi');
+/** What it gives to a sidecar's. */
+export const largeBodiesInSidecar = withMemory('large-bodies-sidecar', '512Mi');

@@ -1,4 +1,5 @@
 import { limits } from '../lib/limits.ts';
+import { wholeBodyBytes } from './overload.ts';
 import { pathShapes, type Sign } from '../policy/provider-paths.ts';
 import type { Provider } from '../policy/types.ts';
 import { gatewayProviderBreakers, gatewaySluiceBreakers, seconds } from './breakers.ts';
@@ -177,7 +178,7 @@ function clientTraffic(options: EnvoyGatewayOptions): Manifest {
   return object(envoyGateway, 'ClientTrafficPolicy', 'sluice', options, {
     targetRefs: [{ ...target('Gateway', options.gateway.name), sectionName: options.gateway.listener }],
     headers: { earlyRequestHeaders: earlyHeaders(options) },
-    connection: { bufferLimit: String(limits.requestBodyBytes + 1024 * 1024) },
+    connection: { bufferLimit: String(wholeBodyBytes) },
     timeout: { http: { streamIdleTimeout, requestReceivedTimeout: seconds(limits.requestMs) } },
   });
 }
@@ -194,7 +195,7 @@ function backendTraffic(options: EnvoyGatewayOptions, routes: readonly string[])
   return object(envoyGateway, 'BackendTrafficPolicy', 'sluice', options, {
     targetRefs: routes.map((name) => target('HTTPRoute', name)),
     circuitBreaker: gatewayProviderBreakers,
-    connection: { bufferLimit: String(limits.requestBodyBytes + 1024 * 1024) },
+    connection: { bufferLimit: String(wholeBodyBytes) },
     retry: { numRetries: 1, retryOn: { triggers: ['connect-failure', 'refused-stream', 'reset-before-request'] } },
   });
 }

@@ -1,5 +1,5 @@
 import { hostHeader, retryHeader, type FilterRole, chainCluster, chainHeader, clusterName, hostListener } from './names.ts';
-import { limits } from '../lib/limits.ts';
+import { wholeBodyBytes } from './overload.ts';
 import type { Provider } from '../policy/types.ts';
 import { attemptFilter } from './chains.ts';
 
@@ -34,7 +34,7 @@ export function hostChainClusters(providers: readonly Provider[], circuitBreaker
     name: chainCluster(role),
     type: 'STATIC',
     connect_timeout: '5s',
-    per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
+    per_connection_buffer_limit_bytes: wholeBodyBytes,
     circuit_breakers: circuitBreakers,
     typed_extension_protocol_options: attemptFilter(role, grpcService(role), [sayHost]),
     load_balancing_policy: {

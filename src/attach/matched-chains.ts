@@ -1,5 +1,6 @@
 import { retryHeader, attemptClusterKey, attemptCountHeader, clusterName, usageHeader, type UsageMode } from './names.ts';
 import { limits } from '../lib/limits.ts';
+import { wholeBodyBytes } from './overload.ts';
 import type { Provider } from '../policy/types.ts';
 import { chainRoute } from './chains.ts';
 import { chosenByHeader, clustersFor, privateHeaders, provenanceHeaders } from './render.ts';
@@ -37,7 +38,7 @@ export function hostSettings(usage: UsageMode): Json {
     response_headers_to_remove: [retryHeader],
     // The matcher distinguishes attempts by it.
     include_request_attempt_count: true,
-    request_body_buffer_limit: limits.requestBodyBytes + 1024 * 1024,
+    request_body_buffer_limit: wholeBodyBytes,
   };
 }
 

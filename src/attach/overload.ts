@@ -55,6 +55,17 @@ export function overloadManager(memoryBytes: number): Json {
   };
 }
 
+/** Largest body that is read as a whole, with room for what comes with it; bytes. */
+export const wholeBodyBytes = limits.requestBodyBytes + 1024 * 1024;
+
+/**
+ * Most that Envoy reads from a connection before it looks at what it has read; `memoryBytes`: null for no bound. Where its memory is bounded,
+ * that of a few hundred connections fits. Bodies have a limit of their own, `wholeBodyBytes`, which counts once their headers were answered.
+ */
+export function readBytes(memoryBytes: number | null): number {
+  return memoryBytes === null ? wholeBodyBytes : Math.min(wholeBodyBytes, Math.max(1024 * 1024, Math.floor(memoryBytes / 512)));
+}
+
 /** Bytes that Envoy has for bodies, of `memoryBytes` in all. */
 export function bodyRoom(memoryBytes: number): number {
   return Math.floor(memoryBytes * heapShare * bodyShare);

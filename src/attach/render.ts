@@ -21,7 +21,7 @@ import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
 import { grpcService, requestFilter } from './ext-proc.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
 import { localReplies } from './local-replies.ts';
-import { overloadManager } from './overload.ts';
+import { overloadManager, readBytes, wholeBodyBytes } from './overload.ts';
 import { signedOnly, signingFilters } from './signing.ts';
 import { socketAddress } from './socket-address.ts';
 import { allAbilities, type EnvoyAbilities } from './abilities.ts';
@@ -79,7 +79,7 @@ export function renderEnvoy(options: EnvoyOptions): Json {
         {
           name: 'llm_egress',
           address: socketAddress(options.listen),
-          per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
+          per_connection_buffer_limit_bytes: readBytes(options.memoryBytes),
           filter_chains: [
             { filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(options) }] },
           ],
@@ -201,7 +201,8 @@ export function provenanceHeaders(): Json[] {
   ];
 }
 
-function virtualHosts({ providers, abilities, usage }: EnvoyOptions): Json[] {
+function virtualHosts({ providers, abilities, usage, memoryBytes }: EnvoyOptions): Json[] {
+  const bodies = readBytes(memoryBytes) < wholeBodyBytes ? { request_body_buffer_limit: wholeBodyBytes } : {};
   const onlyOurs = [
     ...privateHeaders,
     ...(abilities === allAbilities ? [] : [abilitiesHeader]),
@@ -220,6 +221,7 @@ function virtualHosts({ providers, abilities, usage }: EnvoyOptions): Json[] {
       request_headers_to_remove: onlyOurs,
       response_headers_to_remove: [retryHeader],
       ...mirrors,
+      ...bodies,
       routes: [...chained, ...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '')],
     }));
   return [
@@ -231,6 +233,7 @@ function virtualHosts({ providers, abilities, usage }: EnvoyOptions): Json[] {
       request_headers_to_remove: onlyOurs,
       response_headers_to_remove: [retryHeader],
       ...mirrors,
+      ...bodies,
       routes: [...chained, ...gatewayRoutes(providers)],
     },
   ];
@@ -418,7 +421,7 @@ function providerCluster(provider: Provider, role: FilterRole, caFile: string, s
     type: discovery(url),
     dns_lookup_family: 'V4_PREFERRED',
     connect_timeout: '5s',
-    per_connection_buffer_limit_bytes: limits.requestBodyBytes + 1024 * 1024,
+    per_connection_buffer_limit_bytes: wholeBodyBytes,
     circuit_breakers: providerBreakers,
     load_assignment: endpoints(name, { socket_address: { address: url.hostname, port_value: port } }, url.hostname),
     ...(tls

@@ -24,3 +24,16 @@ it('render envoy --check says once what is wrong in many places, and where else'
   const { findings } = JSON.parse(json) as { readonly findings: readonly { readonly fix: string }[] };
   expect(findings.filter(({ fix }) => fix === 'Set message_timeout: 5s.')).toHaveLength(others.length + 1);
 });
+
+it('render envoy --check takes the limit of bodies from the routes, and else from the connection', async () => {
+  const { stdout: whole } = await sluice(['render', 'envoy', '--memory', '512Mi']);
+  const file = join(folder, 'small.yaml');
+  const check = async (text: string): Promise<string> => {
+    writeFileSync(file, text);
+    return (await sluice(['render', 'envoy', '--check', file])).stdout;
+  };
+  expect(await check(whole)).not.toContain('pass undecided or get 413');
+  expect(await check(whole.replaceAll(/^ *request_body_buffer_limit: .*\n/gm, ''))).toContain(
+    'requests above 1024 KiB pass undecided or get 413',
+  );
+});

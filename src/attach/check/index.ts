@@ -97,13 +97,22 @@ function checkAttached(findings: Findings, { value, path, listener }: Manager, f
   checkFilters(findings, value, path, filters);
   checkManager(findings, value, path, filters);
   checkRoutes(findings, value, path, filters);
-  const buffer = Number(listener.value['per_connection_buffer_limit_bytes'] ?? 1024 * 1024);
+  const buffer = Math.max(
+    Number(listener.value['per_connection_buffer_limit_bytes'] ?? 1024 * 1024),
+    bodyLimitOf(routesOf(findings, value, path)?.value),
+  );
   if (buffer < limits.requestBodyBytes)
     findings.error(
       listener.path,
       `requests above ${Math.floor(buffer / 1024)} KiB pass undecided or get 413 (per_connection_buffer_limit_bytes); coding agents send megabytes.`,
       `Set per_connection_buffer_limit_bytes: ${textOf(findings.wanted.listener['per_connection_buffer_limit_bytes'])}.`,
     );
+}
+
+/** The limit that all hosts of the routes have for bodies, where it is not the connection's; bytes, else 0. */
+function bodyLimitOf(routes: Json | undefined): number {
+  const each = listOf(routes?.['virtual_hosts']).map((host) => Number(objectOf(host)['request_body_buffer_limit'] ?? 0));
+  return each.length === 0 ? 0 : Math.min(...each);
 }
 
 /** What chains need inside Envoy before 1.40. */

@@ -143,8 +143,8 @@ export const chartValues = z.strictObject({
           'Namespaces whose pods may have one, by the label sluice.dev/egress=sidecar on the pod or the namespace; their service accounts may read the policy',
         ),
       resources: resources({ cpu: '50m', memory: '160Mi' }, { memory: '512Mi' }).describe("Sluice's container in the app's pod"),
-      envoyResources: resources({ cpu: '50m', memory: '64Mi' }, { memory: '2Gi' }).describe(
-        "Envoy's container in the app's pod. Its limit has to hold the largest body (33 MiB) of each connection that sends one at once",
+      envoyResources: resources({ cpu: '50m', memory: '64Mi' }, { memory: '512Mi' }).describe(
+        "Envoy's container in the app's pod. Its limit bounds bodies, connections and what is read at once",
       ),
     })
     .prefault({})

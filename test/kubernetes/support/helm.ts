@@ -37,9 +37,10 @@ export function template(values: Values, from = chart): Promise<string> {
   return helm(['template', 'rel', from, '--namespace', 'llm', '--kube-version', '1.37.1'], values);
 }
 
-/** helm without values, such as rollback. */
+/** helm without values, such as rollback; what it printed, with the output of hooks, which it prints as errors. */
 export async function plainHelm(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
   const tool = findTool('helm');
   if (tool === null) throw new Error('helm is missing');
-  return (await run(tool, args, { env: { ...process.env, ...env } })).stdout;
+  const { stdout, stderr } = await run(tool, args, { env: { ...process.env, ...env } });
+  return stdout + stderr;
 }
