@@ -11,6 +11,35 @@ const listed = 'version: 1\ndefaults:\n  candidates: { simple: [gpt-5-nano], sta
 
 it.each<[string, string, string[]]>([
   ['tabs', 'version: 1\ndefaults:\n\tmode: off\n', ['3 yaml: tabs are not allowed as indentation. Indent with spaces.']],
+  [
+    'a status for the name of an end',
+    `${listed}  fallback: { on: [429, 5xx] }\n`,
+    [
+      expect.stringMatching(/^4 schema: .* found 429\. Statuses have names here: write rate-limit\.$/) as string,
+      expect.stringMatching(/^4 schema: .* found the text "5xx"\. Statuses have names here: write server-error\.$/) as string,
+    ],
+  ],
+  [
+    'a time with a unit',
+    `${listed}  cache: { mode: on, ttl: 1h }\n`,
+    [expect.stringMatching(/^4 schema: expected a number, found the text "1h"\. Write 3600\. ttl: Seconds/) as string],
+  ],
+  ['on for a map', `${listed}  cache: on\n`, ['4 schema: expected a map (keys and values), found the text "on". Write { mode: on }.']],
+  [
+    'yes for true',
+    `${listed}  failClosed: 'yes'\n`,
+    [expect.stringMatching(/found the text "yes"\. Write true, without quotes\./) as string],
+  ],
+  [
+    'a provider without a dialect',
+    `${listed}providers: { corp: { endpoint: https://llm.corp } }\n`,
+    ['4 missing: provider corp has no dialect. Add it; only the built-in providers bring their own.'],
+  ],
+  [
+    'a share that is missing',
+    `${listed}experiments: [{ name: e, kind: ab, model: openai/gpt-5-nano }]\n`,
+    [expect.stringMatching(/^4 missing: share is missing\. Add it\./) as string],
+  ],
   ['a key twice', 'version: 1\ndefaults:\n  mode: shadow\n  mode: enabled\n', ['4 yaml: mode stands here twice. Keep one of them.']],
   [
     'a colon in a text',
@@ -40,7 +69,7 @@ it.each<[string, string, string[]]>([
   [
     'a unit behind a number',
     'version: 1\ndefaults: { cache: { ttl: 5m } }\n',
-    ['2 schema: expected a number, found the text "5m". ttl: Seconds for which an answer is fresh.'],
+    ['2 schema: expected a number, found the text "5m". Write 300. ttl: Seconds for which an answer is fresh.'],
   ],
   [
     'a text for a map',

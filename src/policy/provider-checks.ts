@@ -9,6 +9,16 @@ import { checkKeyFile, checkPrices } from './warnings.ts';
 /** First segments of the providers' own paths: as prefixes they would catch requests that name no provider. */
 const reserved = new Set(['/v1', '/v1beta', '/v1alpha', '/openai', '/model']);
 
+/** Paths of providers' APIs that an endpoint must not end with, since the request's own path follows it. */
+const ownPaths = /\/v[12](?:beta|alpha)?(?:\/(?:chat\/completions|completions|messages|responses|embeddings|chat|models))?\/?$/;
+const azurePaths = /\/openai(?:\/.*)?$/;
+
+/** What an endpoint has of a request's own path, and the endpoint without it; null if it has nothing of it. */
+function pathTwice({ endpoint, dialect }: ProviderDocument): readonly [string, string] | null {
+  const found = (dialect === 'azure-openai' ? azurePaths : ownPaths).exec(endpoint ?? '');
+  return found === null ? null : [found[0].replace(/\/$/, ''), endpoint!.slice(0, found.index)];
+}
+
 /** Reports problems of one file's providers on their own. `earlier`: those of the files before it. */
 export function checkProviders(
   { source, document }: LoadedFile,
@@ -19,14 +29,27 @@ export function checkProviders(
     const path = ['providers', name];
     if (Object.hasOwn(earlier, name))
       problems.push(source.problem('error', 'twice', path, `provider ${name} is written down in another file too`, 'Keep one of them.'));
-    if (!isDefaultProvider(name) && (provider.dialect === undefined || provider.endpoint === undefined)) {
+    const missing = isDefaultProvider(name) ? [] : (['dialect', 'endpoint'] as const).filter((key) => provider[key] === undefined);
+    if (missing.length > 0) {
       problems.push(
         source.problem(
           'error',
           'missing',
           path,
-          `provider ${name} needs a dialect and an endpoint`,
-          'Add both; only the built-in providers bring their own.',
+          `provider ${name} has no ${missing.join(' and no ')}`,
+          `Add ${missing.length === 2 ? 'both' : 'it'}; only the built-in providers bring their own.`,
+        ),
+      );
+    }
+    const [twice, rest] = pathTwice(provider) ?? [];
+    if (twice !== undefined) {
+      problems.push(
+        source.problem(
+          'warning',
+          'endpoint-path',
+          [...path, 'endpoint'],
+          `requests bring ${twice} themselves: they would be sent to ${provider.endpoint!.replace(/\/$/, '')}${twice}`,
+          `Write ${rest!}.`,
         ),
       );
     }

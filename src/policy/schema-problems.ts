@@ -70,6 +70,12 @@ export function schemaProblems(source: SourceFile, issue: z.core.$ZodIssue, valu
       at('schema', `expected ${message}, found ${found(value)}`, about === '' ? 'docs/policy.md says what is allowed here.' : about.trim()),
     ];
   }
+  if (issue.code === 'invalid_union') {
+    const wanted = about === '' ? 'docs/policy.md says what is allowed here.' : about.trim();
+    if (value === undefined && issue.path.length > 0)
+      return [at('missing', `${String(issue.path.at(-1))} is missing`, `Add it. ${wanted}`)];
+    return [at('schema', `${found(value)} is none of what may stand here`, wanted)];
+  }
   return [at('schema', message, 'docs/policy.md says what is allowed here.')];
 }
 
@@ -88,9 +94,30 @@ function likelyValue(value: unknown, values: readonly (string | number | bigint 
   const names = values.map(String);
   if (value === true || value === 'on') return names.includes('on') ? 'Write on.' : names.includes('enabled') ? 'Write enabled.' : null;
   if (value === false) return names.includes('off') ? 'Write off.' : null;
+  const ending = endingOf(value);
+  if (ending !== null && names.includes(ending)) return `Statuses have names here: write ${ending}.`;
   const likely = typeof value === 'string' ? (meantLabel(value, names) ?? nearest(value, names, 1)[0]) : undefined;
   return likely === undefined ? null : `Did you mean ${likely}?`;
 }
+
+/** The name of an attempt's end for a status that was written instead: `429`, `5xx`. */
+function endingOf(value: unknown): string | null {
+  const status = /^(?:retriable-)?(\d{3}|5xx)$/i.exec(String(value))?.[1]?.toLowerCase();
+  if (status === undefined) return null;
+  return (
+    {
+      '429': 'rate-limit',
+      '408': 'timeout',
+      '504': 'timeout',
+      '529': 'overloaded',
+      '503': 'overloaded',
+      '404': 'model-gone',
+      '401': 'key-dead',
+    }[status] ?? (status.startsWith('5') ? 'server-error' : null)
+  );
+}
+
+const unitSeconds: Readonly<Record<string, number>> = { s: 1, sec: 1, m: 60, min: 60, h: 3_600, d: 86_400 };
 
 /** The same value in the expected form, if it can be determined. */
 function likelyForm(value: unknown, expected: string, path: readonly PropertyKey[]): string | null {
@@ -99,11 +126,17 @@ function likelyForm(value: unknown, expected: string, path: readonly PropertyKey
   if ((expected === 'number' || expected === 'int') && typeof value === 'string') {
     const digits = /^\s*[$€]?\s*(\d+(?:\.\d+)?)\s*$/.exec(value)?.[1];
     if (digits !== undefined) return `Write ${digits}, without quotes or signs.${meaning(path)}`;
+    const [, count, unit] = /^\s*(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)\s*$/i.exec(value) ?? [];
+    if (unit !== undefined && /seconds/i.test(`${meaning(path)} ${String(path.at(-1))}`))
+      return `Write ${Number(count) * unitSeconds[unit.toLowerCase()]!}.${meaning(path)}`;
   }
   if (expected === 'object') {
     const known = knownKeys(path);
+    if (known.includes('mode') && ['on', 'off'].includes(String(value))) return `Write { mode: ${String(value)} }.`;
     return known.length === 0 ? null : `Write keys under it: ${known.join(', ')}.`;
   }
+  if (expected === 'boolean' && /^(?:yes|on|no|off|true|false)$/i.test(String(value)))
+    return `Write ${String(/^(?:yes|on|true)$/i.test(String(value)))}, without quotes.${meaning(path)}`;
   if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean')) return `Put it in quotes: "${String(value)}".`;
   return null;
 }

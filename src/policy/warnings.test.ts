@@ -28,6 +28,16 @@ describe('validate warns of what harms or does nothing', () => {
 
   it.each<readonly [string, string, RegExp]>([
     [
+      'an endpoint with a path that requests bring themselves',
+      `providers: { corp: { dialect: openai, endpoint: 'https://llm.corp/api/v1/chat/completions' } }\n${policy()}`,
+      /^warning 1 endpoint-path: requests bring \/v1\/chat\/completions themselves: they would be sent to https:\/\/llm\.corp\/api\/v1\/chat\/completions\/v1\/chat\/completions\. Write https:\/\/llm\.corp\/api\./,
+    ],
+    [
+      "Azure's path in an endpoint",
+      `providers: { corp: { dialect: azure-openai, endpoint: 'https://corp.openai.azure.com/openai/' } }\n${policy()}`,
+      /^warning 1 endpoint-path: requests bring \/openai themselves.* Write https:\/\/corp\.openai\.azure\.com\./,
+    ],
+    [
       'a secure model that no other traffic reaches',
       policy('sensitivity: [{ name: s, pattern: secret, then: { model: mistral/mistral-large-latest } }]'),
       /^warning 4 secure-model: requests for openai, anthropic, google, deepseek that s matches are refused with 403: they cannot reach mistral\/mistral-large-latest/,
