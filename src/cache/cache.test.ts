@@ -218,14 +218,67 @@ describe('identical requests in flight', () => {
 
   it.each<[string, (leader: ReturnType<typeof fillOf>) => void]>([
     ['fails', (leader) => answer(leader, '{}', { outcome: 'provider-error', status: 500 })],
-    ['is given up', (leader) => leader.abandon()],
-    ['takes too long', () => vi.advanceTimersByTime(20_000)],
+    [
+      'takes too long to finish its answer',
+      (leader) => {
+        leader.head(200, 'text/event-stream', '');
+        vi.advanceTimersByTime(19_999);
+        expect(cache.stats().waiting).toBe(2);
+        vi.advanceTimersByTime(1);
+      },
+    ],
   ])('go on alone when the leader %s', async (_name, play) => {
     const leader = fillOf(cache.lookup(query('a')));
     const followers = [follow('a'), follow('a')];
     play(leader);
     for (const { result } of followers) expect(stateOf(await result)).toBe('miss');
     expect(cache.stats().waiting).toBe(0);
+  });
+
+  it.each<[string, (leader: ReturnType<typeof fillOf>) => void]>([
+    ['is given up', (leader) => leader.abandon()],
+    ['is not known to Envoy', (leader) => leader.doubt()],
+    ['gives no sign of life', () => vi.advanceTimersByTime(10_000)],
+    ['has had all the time that Envoy gives it', () => vi.advanceTimersByTime(2_500)],
+  ])('ask in its place when the leader %s: one asks, and the others wait for that', async (name, play) => {
+    const leader = fillOf(cache.lookup(query('a')));
+    if (name.startsWith('has had')) leader.within(2_000);
+    const [next, last] = [follow('a'), follow('a')];
+    play(leader);
+    const second = await next.result;
+    expect(stateOf(second)).toBe('miss');
+    const [later] = [follow('a')];
+    expect(cache.stats()).toMatchObject({ flights: 1, waiting: 2 });
+    answer(fillOf(second), json('at last'));
+    for (const { result } of [last, later]) expect(await result).toMatchObject({ kind: 'hit', state: 'coalesced' });
+    expect(cache.stats()).toMatchObject({ flights: 0, waiting: 0 });
+  });
+
+  it('get the answer of a leader that was doubted and had one after all', async () => {
+    const leader = fillOf(cache.lookup(query('a')));
+    const [next, last] = [follow('a'), follow('a')];
+    leader.doubt();
+    const second = await next.result;
+    answer(leader, json('late'));
+    expect(await last.result).toMatchObject({ kind: 'hit', state: 'coalesced' });
+    answer(fillOf(second), json('later'));
+    expect(cache.stats()).toMatchObject({ flights: 0, waiting: 0 });
+  });
+
+  it('do not doubt a leader whose answer has begun', async () => {
+    const leader = fillOf(cache.lookup(query('a')));
+    const follower = follow('a');
+    leader.head(200, 'application/json', '');
+    leader.doubt();
+    expect(cache.stats()).toMatchObject({ flights: 1, waiting: 1 });
+    answer(leader, json('x'));
+    expect(await follower.result).toMatchObject({ kind: 'hit' });
+  });
+
+  it('have a new leader at once when the last one was doubted and nobody waited', () => {
+    fillOf(cache.lookup(query('a'))).doubt();
+    expect(stateOf(cache.lookup(query('a')))).toBe('miss');
+    expect(cache.stats().flights).toBe(1);
   });
 
   it('have a new leader once the first has had its time', () => {

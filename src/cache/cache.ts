@@ -2,7 +2,7 @@ import type { Later } from '../lib/later.ts';
 import { limits } from '../lib/limits.ts';
 import type { CacheControls } from './controls.ts';
 import { Fill, type FillEnding, type FillOwner, type FillRequest, type StoreResult } from './fill.ts';
-import { Flight } from './flight.ts';
+import { Flights, type Flight } from './flight.ts';
 import { MemoryStore, type MemoryStats } from './memory.ts';
 import { Outages } from './outages.ts';
 import type { RemoteAnswer, RemoteStore } from './remote.ts';
@@ -82,7 +82,7 @@ const sweepMs = 60_000;
  */
 export class ResponseCache implements FillOwner {
   readonly #memory: MemoryStore;
-  readonly #flights = new Map<string, { readonly flight: Flight; readonly leader: Fill; readonly since: number }>();
+  readonly #flights: Flights;
   readonly #outages = new Outages();
   readonly #now: () => number;
   readonly #onStore: (result: StoreResult) => void;
@@ -95,6 +95,7 @@ export class ResponseCache implements FillOwner {
     this.#now = options.now ?? Date.now;
     this.#remote = options.remote ?? null;
     this.#onStore = options.onStore ?? (() => undefined);
+    this.#flights = new Flights(this.#now);
     this.#memory = new MemoryStore(options.memoryBytes, this.#now);
     this.#sweeper = setInterval(() => this.#memory.sweep(), sweepMs);
     this.#sweeper.unref();
@@ -119,7 +120,7 @@ export class ResponseCache implements FillOwner {
     if (controls.onlyIfCached) return { kind: 'unsatisfied' };
     if (running === undefined) return this.#lead(query, near, found);
     if (settings.coalesce === 0 || this.#waiting >= limits.cacheWaiting) return this.#alone(query, near);
-    return this.#follow(running.flight, query, near);
+    return this.#follow(running, query, near);
   }
 
   now(): number {
@@ -143,11 +144,21 @@ export class ResponseCache implements FillOwner {
       this.#memory.set(entry);
       this.#remote?.store(entry);
     }
-    const running = this.#flights.get(fill.request.key);
-    if (running?.leader !== fill) return;
-    this.#flights.delete(fill.request.key);
-    if (entry === null) this.#remote?.release(fill.request.key);
-    running.flight.settle(entry);
+    const led = this.#flights.ledBy(fill);
+    if (entry !== null) this.#flights.land(fill.request.key, entry);
+    // A request that was never answered says nothing about the provider: another one asks, and the rest waits for that.
+    else if (led !== undefined && (result !== 'abandoned' || !led.passLead())) this.#release(fill.request.key);
+  }
+
+  doubted(fill: Fill): void {
+    const led = this.#flights.ledBy(fill);
+    if (led !== undefined && !led.passLead()) this.#release(fill.request.key);
+  }
+
+  /** Nobody leads: whoever waits, here or in another replica, continues alone. */
+  #release(key: string): void {
+    this.#flights.land(key, null);
+    this.#remote?.release(key);
   }
 
   /** Removes entries in memory and in the backend; resolves with the number in each. */
@@ -179,18 +190,12 @@ export class ResponseCache implements FillOwner {
   /** Makes all waiting requests proceed on their own. */
   close(): void {
     clearInterval(this.#sweeper);
-    for (const { flight } of this.#flights.values()) flight.settle(null);
-    this.#flights.clear();
+    this.#flights.close();
     this.#remote?.close();
   }
 
-  /** A leader that takes longer than the longest wait loses the lead. */
-  #running({ key, settings }: CacheQuery): { readonly flight: Flight } | undefined {
-    const running = this.#flights.get(key);
-    if (running === undefined || this.#now() - running.since < Math.max(1, settings.coalesce) * 1_000) return running;
-    this.#flights.delete(key);
-    running.flight.settle(null);
-    return undefined;
+  #running({ key, settings }: CacheQuery): Flight | undefined {
+    return this.#flights.of(key, Math.max(1, settings.coalesce) * 1_000);
   }
 
   #alone(query: CacheQuery, near: string | null): Lookup {
@@ -199,7 +204,7 @@ export class ResponseCache implements FillOwner {
 
   #lead(query: CacheQuery, near: string | null, old: CacheEntry | undefined): Lookup {
     const fill = new Fill(this, query, near);
-    this.#flights.set(query.key, { flight: new Flight(), leader: fill, since: this.#now() });
+    this.#flights.lead(fill);
     return { kind: 'miss', state: 'miss', fill, rescue: this.#rescue(query, old) };
   }
 
@@ -217,8 +222,7 @@ export class ResponseCache implements FillOwner {
   #askRemote(query: CacheQuery, near: string | null, remote: RemoteStore): PendingLookup {
     const { onlyIfCached } = query.controls;
     const fill = new Fill(this, query, near);
-    const flight = new Flight();
-    if (!onlyIfCached) this.#flights.set(query.key, { flight, leader: fill, since: this.#now() });
+    if (!onlyIfCached) this.#flights.lead(fill);
     const leadMs = onlyIfCached ? 0 : query.settings.coalesce * 1_000;
     const state = { left: false };
     const leave = (): void => {
@@ -237,7 +241,8 @@ export class ResponseCache implements FillOwner {
   /** Polls while another replica fetches the answer. If that one fails or takes too long, this one leads. */
   async #poll(query: CacheQuery, remote: RemoteStore, fill: Fill, state: { readonly left: boolean }): Promise<Lookup> {
     const leadMs = query.settings.coalesce * 1_000;
-    const deadline = this.#now() + leadMs;
+    // Whether the other replica is alive is not known.
+    const deadline = this.#now() + Math.min(leadMs, limits.cacheSilentMs);
     this.#waiting++;
     try {
       for (let pause = firstPollMs; this.#now() < deadline && !state.left; pause = Math.min(lastPollMs, pause * 1.5)) {
@@ -264,7 +269,7 @@ export class ResponseCache implements FillOwner {
     }
     if (hit === null) return otherwise;
     remote.release(query.key);
-    this.#landed(query.key, fill, hit.entry);
+    this.#landed(fill, hit.entry);
     return hit;
   }
 
@@ -284,7 +289,7 @@ export class ResponseCache implements FillOwner {
       this.#remember(entry);
       const hit = this.#serve(entry, query, state, false);
       if (hit !== null) {
-        this.#landed(query.key, fill, entry);
+        this.#landed(fill, entry);
         return hit;
       }
     }
@@ -299,19 +304,17 @@ export class ResponseCache implements FillOwner {
   }
 
   /** The answer was already there: nothing has to be filled. */
-  #landed(key: string, fill: Fill, entry: CacheEntry): void {
-    const running = this.#flights.get(key);
-    if (running?.leader !== fill) return;
-    this.#flights.delete(key);
-    running.flight.settle(entry);
+  #landed(fill: Fill, entry: CacheEntry): void {
+    if (this.#flights.ledBy(fill) !== undefined) this.#flights.land(fill.request.key, entry);
   }
 
   #follow(flight: Flight, query: CacheQuery, near: string | null): PendingLookup {
     const ms = query.settings.coalesce * 1_000;
-    const { entry, leave } = flight.wait(ms);
+    const { landing, leave } = this.#flights.follow(flight, ms);
     this.#waiting++;
-    const result = entry.then((found): Lookup => {
+    const result = landing.then((found): Lookup => {
       this.#waiting--;
+      if (found === 'lead') return this.#lead(query, near, this.#memory.get(query.key));
       const held = found ?? this.#memory.get(query.key);
       const hit = held === undefined ? null : this.#serve(held, query, 'coalesced', false);
       return hit ?? this.#alone(query, near);

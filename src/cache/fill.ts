@@ -4,6 +4,10 @@ import type { OutcomeKind } from '../record/types.ts';
 import type { AnswerForm } from '../apis/answer-forms.ts';
 import type { CacheEntry } from './types.ts';
 import type { CacheSettings } from '../policy/cache-types.ts';
+import { limits } from '../lib/limits.ts';
+
+/** Until Sluice hears of Envoy's time-out, ms. */
+const timeoutMarginMs = 500;
 
 /** The result of offering an answer to the cache. Closed list: a metric label. */
 export type StoreResult = 'stored' | 'status' | 'incomplete' | 'finish' | 'encoded' | 'too-large' | 'busy' | 'no-time' | 'abandoned';
@@ -37,6 +41,8 @@ export interface FillOwner {
   /** Reserves room to collect this many more bytes; false if there is none now. */
   reserve(bytes: number): boolean;
   release(bytes: number): void;
+  /** Nothing of the answer came, and perhaps nothing will; `settled` is called if it does end. */
+  doubted(fill: Fill): void;
   /** Called once per fill. `entry` is null if nothing was stored. */
   settled(fill: Fill, entry: CacheEntry | null, result: StoreResult, ending: FillEnding | null): void;
   now(): number;
@@ -56,11 +62,33 @@ export class Fill {
   #began = false;
   #whole = false;
   #over = false;
+  /** How long its answer may take to begin, ms. */
+  #patienceMs: number = limits.cacheSilentMs;
 
   constructor(owner: FillOwner, request: FillRequest, near: string | null) {
     this.#owner = owner;
     this.request = request;
     this.#near = near;
+  }
+
+  /** Whether the answer's headers came. */
+  get began(): boolean {
+    return this.#began;
+  }
+
+  /** How long other requests wait for the answer to begin, ms. */
+  get patienceMs(): number {
+    return this.#patienceMs;
+  }
+
+  /** Envoy gives up if the answer has not begun after `ms`. */
+  within(ms: number): void {
+    this.#patienceMs = Math.min(this.#patienceMs, ms + timeoutMarginMs);
+  }
+
+  /** Envoy may not know that this request leads, or its attempt ended without an answer: others must not rely on it. */
+  doubt(): void {
+    if (!this.#began && !this.#over) this.#owner.doubted(this);
   }
 
   /** The answer's headers. */

@@ -1,8 +1,11 @@
 import type { Budgets } from '../budgets/budgets.ts';
 import type { ResponseCache } from '../cache/cache.ts';
 import { LearntRefusals } from '../apis/parameters.ts';
+import { renderFailure, renderStreamError } from '../apis/errors.ts';
+import { apis, dialects } from '../apis/registry.ts';
 import { takesAsIs } from '../apis/translatable.ts';
-import { chainHost, type FilterRole } from '../attach/names.ts';
+import type { ApiName } from '../apis/types.ts';
+import { chainHost, errorForm, errorsKey, type FilterRole } from '../attach/names.ts';
 import type { Trials } from '../experiments/trials.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import type { PolicyStore } from '../policy/types.ts';
@@ -20,6 +23,7 @@ import { loggedEnding } from './answer/logged.ts';
 import { OpenAnswers } from './answer/open-answers.ts';
 import type { BodyReader } from './body-reader.ts';
 import { TargetAttempt } from './chain/attempt.ts';
+import { answerHeaders } from './chain/verdicts.ts';
 import { CrossingAttempt } from './chain/crossing.ts';
 import { ToldAttempt } from './chain/told.ts';
 import { RescueAttempt } from './chain/rescue.ts';
@@ -33,7 +37,7 @@ import type { LoadGate } from './load-gate.ts';
 import { MaskKeys } from './masking.ts';
 import { MemoryGate } from './memory-gate.ts';
 import type { Shadows } from './mirror.ts';
-import type { Attempt, AttemptGateway, Gateway, KnownOfCaller, LoggedExchange, RequestPlan, ResponsePlan } from './plans.ts';
+import type { Attempt, AttemptGateway, BrokenAttempt, Gateway, KnownOfCaller, LoggedExchange, RequestPlan, ResponsePlan } from './plans.ts';
 import { Undecided } from './undecided.ts';
 
 export interface PipelineOptions {
@@ -160,6 +164,16 @@ export class Pipeline implements Gateway, AttemptGateway {
     } catch (error) {
       this.#failures.tell(error);
     }
+  }
+
+  broken(metadata: Readonly<Record<string, unknown>> | null): BrokenAttempt {
+    const id = metadata?.['id'];
+    const form = metadata?.[errorsKey];
+    const known = typeof id === 'string' ? this.#answers.get(id)?.api : null;
+    const api = known ?? (Object.keys(apis) as ApiName[]).find((name) => errorForm(name) === form) ?? dialects.openai.errorApi;
+    const message = 'The gateway could not handle the answer for this request; send it again.';
+    const { status, contentType, body } = renderFailure(api, { kind: 'server', status: 502, message });
+    return { answer: { kind: 'pass', headers: answerHeaders(status, contentType), body }, event: renderStreamError(api, message) };
   }
 
   attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null {

@@ -95,6 +95,8 @@ export interface BodyHandler {
   take(body: Buffer): BodyPlan | Later<BodyPlan>;
   /** The stream closed before the body came or before its plan was ready; a later plan is dropped. */
   aborted(): void;
+  /** Asked after the plan: what to call if Envoy gave up before it saw the plan, so that the request goes on without it. */
+  unseen?(): (() => void) | null;
 }
 
 export type BodyPlan =
@@ -133,6 +135,14 @@ export interface AttemptGateway {
    * know the exchange, or if the endpoint does not belong to the current target.
    */
   attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null;
+  /** What the app gets for an attempt whose request or answer Sluice cannot handle, in the app's API. */
+  broken(metadata: Readonly<Record<string, unknown>> | null): BrokenAttempt;
+}
+
+export interface BrokenAttempt {
+  readonly answer: AnswerPass & { readonly headers: HeaderMutation; readonly body: Buffer };
+  /** The last event of a stream that had begun. */
+  readonly event: Buffer;
 }
 
 /** One attempt at one target. */
@@ -166,8 +176,16 @@ export interface AnswerRetry {
 export type AnswerPlan =
   | AnswerPass
   | AnswerRetry
-  /** The body decides: `judge` gets all of it, once. A body above `maxBytes` passes, if its size can be determined. */
-  | { readonly kind: 'whole'; readonly maxBytes: number; judge(body: Buffer): AnswerPass | AnswerRetry }
+  /**
+   * The body decides: `judge` gets all of it, once. A body above `maxBytes`, if its size can be determined, is replaced by `tooLarge`; it
+   * passes if that is absent.
+   */
+  | {
+      readonly kind: 'whole';
+      readonly maxBytes: number;
+      judge(body: Buffer): AnswerPass | AnswerRetry;
+      readonly tooLarge?: () => AnswerPass & { readonly body: Buffer };
+    }
   /** Role `stream` only: the body decides as it arrives. */
   | { readonly kind: 'relay'; readonly relay: StreamRelay };
 

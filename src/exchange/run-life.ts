@@ -78,6 +78,11 @@ export abstract class RunLife implements BodyHandler {
     this.leave?.();
   }
 
+  unseen(): (() => void) | null {
+    const { fill } = this.cacheFacts;
+    return fill === null ? null : () => fill.doubt();
+  }
+
   /** Continues when the awaited value arrives, unless the client has left by then; `unused` then releases the value. */
   protected after<T>(coming: Promise<T>, ms: number, next: (value: T) => Plan, unused?: (value: T) => void): Later<BodyPlan> {
     const result = coming

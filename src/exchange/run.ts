@@ -205,6 +205,7 @@ export class Run extends RunLife implements ReadRequest {
     let plan: BodyPlan;
     try {
       const chain = planChain(this, decision, this.services, context.routeOff ? null : (this.cacheFacts.rescue ?? null));
+      if (chain?.mostMs != null) this.cacheFacts.fill?.within(chain.mostMs);
       const shadow = decision.action === 'block' ? null : this.#shadow(decision);
       const mirrored = shadow === null ? null : (shadows?.begin(this, shadow, question, decision) ?? null);
       const verify = mirrored === null || shadow?.verify === undefined ? null : ({ ...shadow.verify, side: 'served' } as const);
@@ -265,6 +266,8 @@ export class Run extends RunLife implements ReadRequest {
   #leaves(plan: BodyPlan, open: OpenExchange): BodyPlan {
     const { trace, usage } = this.context;
     const now = performance.now();
+    const { fill, chain } = open;
+    if (fill !== null && chain !== null) chain.whenSilent = () => fill.doubt();
     if (plan.kind === 'respond') this.services.closing.now(open, blocked(plan.status, now - open.startedAt));
     else {
       this.forwards(open);

@@ -1,6 +1,15 @@
 import { hostHeader, retryHeader, shadowHeader, type FilterRole } from '../attach/names.ts';
 import type { TellEvent } from './events.ts';
-import type { AnswerPass, AnswerRetry, Attempt, AttemptGateway, RelayStep, StreamRelay } from '../exchange/plans.ts';
+import type {
+  AnswerPass,
+  AnswerPlan,
+  AnswerRetry,
+  Attempt,
+  AttemptGateway,
+  BrokenAttempt,
+  RelayStep,
+  StreamRelay,
+} from '../exchange/plans.ts';
 import type { HeaderMutation } from '../lib/headers.ts';
 import type { Phase, ProcessingRequest, ProcStream, StreamHandler } from './types.ts';
 
@@ -20,6 +29,8 @@ type State =
       readonly attempt: Attempt;
       readonly maxBytes: number;
       judge(body: Buffer): AnswerPass | AnswerRetry;
+      /** Replaces a longer one; null: it passes. */
+      readonly tooLarge: (() => AnswerPass) | null;
       readonly pieces: Buffer[];
       held: number;
     }
@@ -36,6 +47,7 @@ export class AttemptStream implements StreamHandler {
   readonly #gateway: AttemptGateway;
   readonly #onEvent: TellEvent;
   #state: State = { at: 'start' };
+  #metadata: ProcessingRequest['metadata'] = null;
 
   constructor(stream: ProcStream, role: FilterRole, gateway: AttemptGateway, onEvent: TellEvent) {
     this.#stream = stream;
@@ -71,8 +83,7 @@ export class AttemptStream implements StreamHandler {
       }
     } catch (error) {
       this.#onEvent('gateway-error', error);
-      this.#leave(false);
-      this.#wave(phase);
+      this.#fail(phase);
     }
   }
 
@@ -85,6 +96,7 @@ export class AttemptStream implements StreamHandler {
       this.#unexpected(request.phase);
       return;
     }
+    this.#metadata = request.metadata;
     const host = request.phase.kind === 'request-headers' ? (request.phase.headers.get(hostHeader) ?? null) : null;
     // Envoy gives a mirrored request no metadata: its id comes in a header.
     const metadata =
@@ -93,8 +105,8 @@ export class AttemptStream implements StreamHandler {
         : request.metadata;
     const attempt = this.#gateway.attempt(this.#role, metadata, host);
     if (attempt === null) {
-      // Refuse: without an attempt to change them, this provider would get another provider's request and key.
-      this.#refuse();
+      // Without an attempt to change them, this provider would get another provider's request and key.
+      this.#fail(request.phase);
       return;
     }
     this.#state = { at: 'asking', attempt };
@@ -145,9 +157,9 @@ export class AttemptStream implements StreamHandler {
     if (state.at === 'start' && this.#role === 'gate') attempt = this.#gateway.attempt(this.#role, request.metadata, null);
     else if (state.at === 'asked' || state.at === 'asking') ({ attempt } = state);
     if (attempt === null) {
-      this.#state = idle;
-      this.#wave(phase);
-      if (this.#role !== 'stream') this.#stream.end();
+      this.#metadata ??= request.metadata;
+      this.#fail(phase);
+      if (this.#role === 'gate') this.#stream.end();
       return;
     }
     const plan = attempt.answer(phase.headers, phase.endOfStream);
@@ -157,9 +169,8 @@ export class AttemptStream implements StreamHandler {
         this.#settle(plan, phase.endOfStream);
         return;
       case 'whole':
-        this.#state = { at: 'judging', attempt, maxBytes: plan.maxBytes, judge: (body) => plan.judge(body), pieces: [], held: 0 };
-        if (phase.endOfStream) this.#responseBody(nothing, true);
-        else if (this.#role !== 'stream') this.#stream.send({ kind: 'continue', phase: 'response-headers', responseBodyMode: 'BUFFERED' });
+        if (phase.endOfStream) this.#settle(plan.judge(nothing), true);
+        else this.#judgeWhole(plan, attempt);
         return;
       case 'relay':
         this.#state = { at: 'relaying', attempt, relay: plan.relay, begun: false };
@@ -167,8 +178,19 @@ export class AttemptStream implements StreamHandler {
     }
   }
 
+  #judgeWhole(plan: Whole, attempt: Attempt): void {
+    const { maxBytes, tooLarge = null } = plan;
+    this.#state = { at: 'judging', attempt, maxBytes, judge: (body) => plan.judge(body), tooLarge, pieces: [], held: 0 };
+    if (this.#role !== 'stream') this.#stream.send({ kind: 'continue', phase: 'response-headers', responseBodyMode: 'BUFFERED' });
+  }
+
   /** Applies a decision made from the headers alone. */
   #settle(plan: AnswerPass | AnswerRetry, endOfStream: boolean): void {
+    if (endOfStream && plan.kind === 'pass' && plan.body !== undefined && plan.body.length > 0) {
+      this.#state = idle;
+      this.#answer(plan.headers, plan.body);
+      return;
+    }
     this.#stream.send({ kind: 'continue', phase: 'response-headers', ...withHeaders(plan) });
     if (this.#role === 'stream' && plan.kind === 'pass' && !endOfStream) {
       // Envoy sends the body in any case and waits for our replies.
@@ -213,13 +235,61 @@ export class AttemptStream implements StreamHandler {
     state.held += bytes.length;
     if (!endOfStream && state.held <= state.maxBytes) return;
     const body = Buffer.concat(state.pieces);
-    const plan = endOfStream ? state.judge(body) : ({ kind: 'pass' } as const);
+    const replaced = endOfStream ? null : (state.tooLarge?.() ?? null);
+    const plan = endOfStream ? state.judge(body) : (replaced ?? ({ kind: 'pass' } as const));
     this.#stream.send({ kind: 'continue', phase: 'response-headers', ...withHeaders(plan) });
     if (plan.kind === 'pass') this.#stream.send({ kind: 'chunk', body: plan.body ?? body, endOfStream });
     if (endOfStream || plan.kind === 'retry') {
       this.#state = idle;
       this.#stream.end();
-    } else this.#state = { at: 'relaying', attempt: state.attempt, relay: asItComes, begun: true };
+    } else this.#state = { at: 'relaying', attempt: state.attempt, relay: replaced === null ? asItComes : discarded, begun: true };
+  }
+
+  /**
+   * Sluice failed, or does not know what this answer is for. A first attempt in the app's own API passes as it came. Any other request or
+   * answer may be another API's: the app gets an error.
+   */
+  #fail(phase: Phase): void {
+    const state = this.#state;
+    this.#leave(false);
+    if (this.#role === 'gate' || phase.kind === 'request-trailers') {
+      this.#wave(phase);
+      return;
+    }
+    const { answer, event } = this.#gateway.broken(this.#metadata);
+    if (phase.kind === 'request-headers' || phase.kind === 'request-body') this.#answer(answer.headers, answer.body);
+    else if (phase.kind === 'response-headers') {
+      if (phase.endOfStream) this.#answer(answer.headers, answer.body);
+      else this.#judgeWhole({ kind: 'whole', maxBytes: 0, judge: () => answer, tooLarge: () => answer }, ofNobody);
+    } else if (this.#role !== 'stream' && phase.kind === 'response-body') {
+      this.#stream.send({ kind: 'continue', phase: phase.kind, ...withHeaders(answer), body: answer.body });
+      this.#stream.end();
+    } else this.#failStream(phase, state.at === 'relaying' && state.begun ? event : answer);
+  }
+
+  /** `last`: what the app gets: an event of a stream whose headers it has, or a whole answer. */
+  #failStream(phase: Phase, last: Buffer | BrokenAttempt['answer']): void {
+    const begun = Buffer.isBuffer(last);
+    const endOfStream = phase.kind !== 'response-body' || phase.endOfStream;
+    if (!begun) this.#stream.send({ kind: 'continue', phase: 'response-headers', ...withHeaders(last) });
+    this.#stream.send({ kind: 'chunk', body: begun ? last : last.body, endOfStream });
+    if (phase.kind === 'response-trailers') this.#stream.send({ kind: 'continue', phase: phase.kind });
+    if (endOfStream) this.#stream.end();
+    else this.#state = { at: 'relaying', attempt: ofNobody, relay: discarded, begun: true };
+  }
+
+  /** Answers in the provider's place. */
+  #answer(headers: HeaderMutation | undefined, body: Buffer): void {
+    const set = headers?.set ?? [];
+    const status = Number(set.find(([name]) => name === ':status')?.[1] ?? 502);
+    this.#stream.send({
+      kind: 'immediate',
+      status,
+      headers: { set: set.filter(([name]) => name !== ':status'), remove: [] },
+      body,
+      details: 'sluice_answer_replaced',
+    });
+    this.#stream.end();
   }
 
   #relay(state: State & { at: 'relaying' }, step: RelayStep, last: boolean): void {
@@ -241,18 +311,6 @@ export class AttemptStream implements StreamHandler {
     this.#stream.end();
   }
 
-  #refuse(): void {
-    this.#state = idle;
-    this.#stream.send({
-      kind: 'immediate',
-      status: 503,
-      headers: { set: [['content-type', 'application/json']], remove: [] },
-      body: Buffer.from('{"error":{"message":"The fallback of this request is not known any more; send it again.","type":"server_error"}}'),
-      details: 'sluice_unknown_attempt',
-    });
-    this.#stream.end();
-  }
-
   #unexpected(phase: Phase): void {
     this.#onEvent('unexpected-phase');
     this.#wave(phase);
@@ -271,6 +329,18 @@ export class AttemptStream implements StreamHandler {
     else this.#stream.send({ kind: 'continue', phase: phase.kind });
   }
 }
+
+type Whole = AnswerPlan & { readonly kind: 'whole' };
+
+/** The rest of an answer that was replaced. */
+const discarded: StreamRelay = { push: () => ({ kind: 'go', bytes: nothing }), end: () => ({ kind: 'go', bytes: nothing }) };
+
+/** In place of an attempt that failed or is not known. */
+const ofNobody: Attempt = {
+  request: () => ({ kind: 'forward', headers: { set: [], remove: [] }, metadata: {} }),
+  answer: () => ({ kind: 'pass' }),
+  closed: () => undefined,
+};
 
 const asItComes: StreamRelay = { push: (bytes) => ({ kind: 'go', bytes }), end: () => ({ kind: 'go', bytes: nothing }) };
 

@@ -150,6 +150,10 @@ export class ProcessCall implements StreamOwner, ProcStream {
     this.#tell();
   }
 
+  unseen(): (() => void) | null {
+    return this.#handler.unseen?.() ?? null;
+  }
+
   #settle(bytes: number, messages: number, inUse: number): boolean {
     if (this.#intake === null && inUse === 0 && (this.#reader === null || this.#reader.unfinished === 0)) {
       this.#stream.consumed(bytes);

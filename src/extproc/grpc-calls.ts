@@ -39,6 +39,8 @@ export class ProcessCall implements ProcStream {
     count(1);
     call.on('data', (bytes: Buffer) => this.#message(bytes));
     call.on('end', () => {
+      // Otherwise Envoy resets a stream whose end it has seen.
+      if (this.#over) this.#handler.unseen?.()?.();
       this.#close(false);
       this.end();
     });

@@ -42,6 +42,7 @@ class NotingGateway implements Gateway {
             return this.bodyPlan;
           },
           aborted: () => this.notes.push('aborted'),
+          unseen: () => () => this.notes.push('unseen'),
         },
       }
     );
@@ -184,6 +185,15 @@ describe.each([
       stream.send(phases['requestBody']!);
       expect(await stream.over()).toBe(0);
       expect(stream.replies[1]).toMatchObject({ request_body: { response: { body_mutation: { body: Buffer.from('changed') } } } });
+    });
+
+    it('tells the gateway when Envoy ended the stream before it saw the plan', async () => {
+      const stream = envoy.open();
+      stream.send(phases['requestHeaders']!);
+      stream.send(phases['requestBody']!);
+      stream.halfClose();
+      expect(await stream.over()).toBe(0);
+      await expect.poll(() => gateway.notes).toEqual(['request', 'body 2', 'unseen']);
     });
 
     it('lets a request pass with its headers alone', async () => {

@@ -39,6 +39,7 @@ export class RequestStream implements StreamHandler {
   readonly #traceparent: string | undefined;
   readonly #peer: string | undefined;
   #state: State = { at: 'start' };
+  #unseen: (() => void) | null = null;
 
   /** `traceparent`: of Envoy's span for this stream, if Envoy traces. `peer`: the Envoy that opened it. */
   constructor(stream: ProcStream, gateway: Gateway, onEvent: TellEvent, traceparent?: string, peer?: string) {
@@ -96,6 +97,10 @@ export class RequestStream implements StreamHandler {
     }
   }
 
+  unseen(): (() => void) | null {
+    return this.#unseen;
+  }
+
   #requestHeaders(phase: Phase & { kind: 'request-headers' }, { observability, known }: ProcessingRequest): void {
     if (this.#state.at !== 'start' || observability) {
       this.#unexpected(phase, observability);
@@ -134,7 +139,12 @@ export class RequestStream implements StreamHandler {
     if (!phase.endOfStream && phase.body.length === 0) this.#onEvent('partial-body');
     const planned = handler.take(phase.body);
     if (planned.kind === 'later') this.#await(planned, handler, phase, observability);
-    else this.#answerBody(planned);
+    else this.#planned(planned, handler);
+  }
+
+  #planned(plan: BodyPlan, handler: BodyHandler): void {
+    if (plan.kind === 'forward') this.#unseen = handler.unseen?.() ?? null;
+    this.#answerBody(plan);
   }
 
   /** `told`: Envoy was already asked for more time; it accepts one such message per body. */
@@ -153,7 +163,7 @@ export class RequestStream implements StreamHandler {
       (ready) =>
         settle(() => {
           if (ready.kind === 'later') this.#await(ready, handler, phase, observability, told || ms > 0);
-          else this.#answerBody(ready);
+          else this.#planned(ready, handler);
         }),
       (error: unknown) =>
         settle(() => {

@@ -68,6 +68,8 @@ export interface StreamHandler {
   message(request: ProcessingRequest): void;
   /** `cancelled`: Envoy reset the stream (the client left, or Envoy timed out); otherwise it half-closed. */
   closed(cancelled: boolean): void;
+  /** Asked when Sluice has ended the stream: what to call if Envoy had ended it before it saw that; null: nothing. */
+  unseen?(): (() => void) | null;
 }
 
 /** The handlers to which a transport passes Envoy's calls. */

@@ -212,6 +212,11 @@ export const limits = {
   cacheCollectingBytes: 64 * 1024 * 1024,
   /** Answers being written to Redis, in total, in bytes; beyond it new ones stay in memory only. */
   cacheRedisWriteBytes: 32 * 1024 * 1024,
+  /**
+   * How long requests wait for an identical one whose answer has not begun, in ms: then one of them asks too. Envoy does not report that an
+   * app left before its answer began, and a report may be lost.
+   */
+  cacheSilentMs: 10_000,
   /** Requests waiting for an identical one in flight; beyond it they proceed alone. */
   cacheWaiting: 20_000,
   /**

@@ -152,9 +152,8 @@ export class TargetAttempt implements Attempt {
     return answerTriggers.some((trigger) => triggers.has(trigger)) || (triggers.has('server-error') && !(bytes > limits.errorAnswerBytes));
   }
 
-  /** Nothing to record: without headers, the next attempt's beginning records this one as lost; if the client left, everything ends. */
   closed(): void {
-    return;
+    this.#run.closed();
   }
 
   #headers(path: string): HeaderMutation {

@@ -1,3 +1,4 @@
+import { renderFailure } from '../../apis/errors.ts';
 import { renderError } from '../../apis/index.ts';
 import { apis, dialects } from '../../apis/registry.ts';
 import { renderAnswer, type Rendered } from '../../apis/replay.ts';
@@ -125,12 +126,12 @@ export class CrossingAttempt implements Attempt {
       if (refused === null) return this.#translate(status, body);
       return refused;
     };
-    return endOfStream ? whole(Buffer.alloc(0)) : { kind: 'whole', maxBytes: limits.answerBytes, judge: whole };
+    const tooLarge = (): ReturnType<typeof failed> => failed(run, `The answer of ${this.#target.provider} is too large to be translated.`);
+    return endOfStream ? whole(Buffer.alloc(0)) : { kind: 'whole', maxBytes: limits.answerBytes, judge: whole, tooLarge };
   }
 
-  /** Nothing to record: see TargetAttempt. */
   closed(): void {
-    return;
+    this.#run.closed();
   }
 
   #judge(status: number, head: AnswerHead, body: Buffer): FallbackTrigger | null {
@@ -215,4 +216,10 @@ export class CrossingAttempt implements Attempt {
       details: 'sluice_not_translatable',
     };
   }
+}
+
+/** An answer that cannot be translated, as an error of the app's API. */
+function failed({ facts }: ChainRun, message: string): AnswerPass & { readonly body: Buffer } {
+  const { status, contentType, body } = renderFailure(facts.recognition.api, { kind: 'server', status: 502, message });
+  return { kind: 'pass', headers: answerHeaders(status, contentType), body };
 }

@@ -18,6 +18,8 @@ export interface ChainPlan {
   readonly run: ChainRun;
   readonly headers: readonly (readonly [string, string])[];
   readonly metadata: SluiceMetadata;
+  /** Until the answer has begun or Envoy gives up, ms; null if there is no limit. */
+  readonly mostMs: number | null;
   /** The request filter prepares the first target's request; otherwise its attempt does. */
   readonly firstIsReady: boolean;
 }
@@ -65,6 +67,7 @@ export function planChain(request: ReadRequest, decision: Decision, services: Ch
     headers: chainHeaders(facts, roles[0] ?? '', perTryMs, totalMs),
     metadata: crossing ? { ...places, [errorsKey]: errorForm(exchange.api) } : places,
     firstIsReady,
+    mostMs: totalMs ?? (perTryMs === null ? null : perTryMs * targets.length),
   };
 }
 

@@ -48,6 +48,9 @@ export interface ChainFacts {
   readonly ownHeaders: readonly (readonly [string, string])[];
 }
 
+/** Until an attempt that ended without an answer is followed by another one, ms. */
+const nextAttemptMs = 1_000;
+
 /** Services that record what a chain learns about its targets. */
 export interface ChainServices {
   readonly cooldowns: Cooldowns;
@@ -74,6 +77,8 @@ export class ChainRun {
   translated: Answer | null = null;
   /** The file of the gateway key in the current attempt; null if it carries the app's key or a signature. */
   keyFile: string | null = null;
+  /** Called if an attempt ended without an answer and no other one follows: the app may have left. */
+  whenSilent: (() => void) | null = null;
   readonly #cooldowns: Cooldowns;
   readonly #pools: Pools;
   readonly #refusals: LearntRefusals | undefined;
@@ -153,6 +158,16 @@ export class ChainRun {
   /** Records what was changed for the current attempt's target. */
   adapted(changes: readonly string[]): void {
     this.#adapted = changes;
+  }
+
+  /** The stream of an attempt closed before its answer ended; an attempt without an answer is recorded when the next one begins. */
+  closed(): void {
+    const { whenSilent } = this;
+    if (this.#status !== null || whenSilent === null) return;
+    const attempt = this.#current;
+    setTimeout(() => {
+      if (this.#current === attempt) whenSilent();
+    }, nextAttemptMs).unref();
   }
 
   /** The current target refused a parameter: this process does not send it that parameter again. */

@@ -57,7 +57,7 @@ export class ToldAttempt implements Attempt {
       return { kind: 'relay', relay: new ToldStream(inner, head, this.#telling, (answer) => this.#cost(answer)) };
     }
     if (plan.kind === 'whole') {
-      return { kind: 'whole', maxBytes: plan.maxBytes, judge: (body) => this.#whole(head, body, plan.judge(body)) };
+      return { ...plan, judge: (body) => this.#whole(head, body, plan.judge(body)) };
     }
     return { kind: 'whole', maxBytes: limits.answerBytes, judge: (body) => this.#whole(head, body, plan) };
   }

@@ -386,3 +386,40 @@ describe('the header decoder', () => {
     expect(() => decoder.decode(Buffer.concat([big, Buffer.alloc(1_000, 0x80 | 62)]))).toThrow(/too large/);
   });
 });
+
+describe('a stream that the server ended first', () => {
+  /** How often its owner was called because the peer may not have seen that. */
+  async function unseen(afterwards: readonly Buffer[]): Promise<number> {
+    let calls = 0;
+    const server = createServer((socket) => {
+      new Http2Connection(socket, {
+        accept: (stream) => ({
+          data: () => {
+            stream.respond(encodeHeaders([[':status', '200']]), true);
+            return true;
+          },
+          closed: () => undefined,
+          unseen: () => () => calls++,
+        }),
+        closed: () => undefined,
+        memory: new MemoryInFlight(limits.transportMemoryBytes),
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const body = frameOf(frameType.data, 0, 1, Buffer.from('x'));
+    await talk((server.address() as AddressInfo).port, Buffer.concat([hello, headers(1, flag.endHeaders), body, ...afterwards]));
+    await new Promise((resolve) => server.close(resolve));
+    return calls;
+  }
+  const end = frameOf(frameType.data, flag.endStream, 1, Buffer.alloc(0));
+  const reset = numbersFrame(frameType.resetStream, 1, errorCode.none);
+
+  it.each<[string, readonly Buffer[], number]>([
+    ['when the peer ends its half', [end], 1],
+    ['when the peer ends its half and resets the stream, once', [end, reset], 1],
+    ['not when the peer resets the stream, as Envoy does when it has seen the end', [reset], 0],
+    ['when the connection is lost', [], 1],
+  ])('tells its owner that this may not have been seen %s', async (_name, afterwards, calls) => {
+    expect(await unseen(afterwards)).toBe(calls);
+  });
+});

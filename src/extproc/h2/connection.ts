@@ -79,8 +79,11 @@ export class Http2Connection implements FrameSink, Unsent {
   readonly #outgoing: Outgoing;
   readonly #control = new ControlRate();
   readonly #streams = new Map<number, Http2Stream>();
-  /** Streams that ended here before the peer ended its half: frames of them are late, not wrong. */
-  readonly #lingering = new Set<number>();
+  /**
+   * Streams that ended here before the peer ended its half: frames of them are late, not wrong. With what to call if the peer then ends its
+   * half: Envoy resets a stream whose end it has seen.
+   */
+  readonly #lingering = new Map<number, (() => void) | null>();
   #sawSettings = false;
   #lastStream = 0;
   /** Streams above this came after our GOAWAY. */
@@ -210,9 +213,9 @@ export class Http2Connection implements FrameSink, Unsent {
   }
 
   /** A stream that has ended on our side, or was reset. */
-  forget(stream: Http2Stream): void {
+  forget(stream: Http2Stream, unseen: (() => void) | null = null): void {
     this.#streams.delete(stream.id);
-    if (!stream.peerEnded) this.#linger(stream.id);
+    if (!stream.peerEnded) this.#linger(stream.id, unseen);
     this.#starved.delete(stream);
     this.#closeIfDrained();
   }
@@ -303,7 +306,7 @@ export class Http2Connection implements FrameSink, Unsent {
     const ends = (flags & flag.endStream) !== 0;
     if (stream === undefined) {
       if (!this.#lingering.has(id)) throw new ConnectionError(errorCode.streamClosed, 'data of a closed stream');
-      if (ends) this.#lingering.delete(id);
+      if (ends) this.#endsLate(id);
       return;
     }
     if (stream.peerEnded) throw new ConnectionError(errorCode.streamClosed, 'data after the end of a stream');
@@ -341,7 +344,7 @@ export class Http2Connection implements FrameSink, Unsent {
     const stream = this.#streams.get(id);
     if (stream === undefined) {
       if (this.#lingering.has(id)) {
-        if (ends) this.#lingering.delete(id);
+        if (ends) this.#endsLate(id);
         return;
       }
       throw new ConnectionError(id === this.#lastStream ? errorCode.streamClosed : errorCode.protocol, 'headers of a closed stream');
@@ -358,15 +361,25 @@ export class Http2Connection implements FrameSink, Unsent {
     if (!ended) this.#linger(id);
   }
 
-  #linger(id: number): void {
-    this.#lingering.add(id);
+  #linger(id: number, unseen: (() => void) | null = null): void {
+    this.#lingering.set(id, unseen);
     if (this.#lingering.size > 2 * this.#maxStreams) this.#fail(new ConnectionError(errorCode.calm, 'too many streams that never end'));
+  }
+
+  #endsLate(id: number): void {
+    const unseen = this.#lingering.get(id);
+    this.#lingering.delete(id);
+    unseen?.();
   }
 
   /** The peer's half of a stream, or the whole stream, ended. It is kept for our half unless it was reset. */
   #end(id: number, cancelled: boolean): void {
     const stream = this.#streams.get(id);
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      // It ended here while its last frame was read.
+      if (!cancelled) this.#endsLate(id);
+      return;
+    }
     if (!cancelled && !stream.hasAnnouncedLength()) {
       stream.peerEnded = true;
       stream.reset(errorCode.protocol);
@@ -453,6 +466,7 @@ export class Http2Connection implements FrameSink, Unsent {
     this.#streams.clear();
     this.#starved.clear();
     for (const stream of streams) stream.closed(true);
+    for (const id of [...this.#lingering.keys()]) this.#endsLate(id);
     this.#options.closed();
   }
 }

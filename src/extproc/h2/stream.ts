@@ -16,6 +16,11 @@ export interface StreamOwner {
   data(bytes: Buffer): boolean;
   /** The peer ended its half (`cancelled: false`), the stream was reset, or its connection was lost. Not called after our own end. */
   closed(cancelled: boolean): void;
+  /**
+   * Asked at our own end: what to call if the peer then ends its half instead of resetting the stream, because it has not seen our end, or
+   * if its connection is lost; null: nothing.
+   */
+  unseen?(): (() => void) | null;
 }
 
 const nothingWaits: Buffer[] = [];
@@ -32,7 +37,8 @@ export interface StreamConnection {
   headerBlock(block: Buffer): Buffer;
   /** How many of `wanted` bytes may be sent now; the stream is called when more may be. */
   take(stream: Http2Stream, wanted: number): number;
-  forget(stream: Http2Stream): void;
+  /** `unseen`: see StreamOwner. */
+  forget(stream: Http2Stream, unseen: (() => void) | null): void;
 }
 
 /** One stream, seen from the server. */
@@ -175,6 +181,8 @@ export class Http2Stream {
     const owner = this.#owner;
     this.#owner = null;
     if (!this.#ended) owner?.closed(cancelled);
+    // Our end still waited for the peer's windows.
+    else owner?.unseen?.()?.();
   }
 
   /** False if a part of it must wait. */
@@ -219,8 +227,9 @@ export class Http2Stream {
   #finish(): void {
     this.#ended = true;
     this.#over = true;
+    const unseen = this.#owner?.unseen?.() ?? null;
     this.#owner = null;
     this.#dropWaiting();
-    this.#connection.forget(this);
+    this.#connection.forget(this, unseen);
   }
 }
