@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../lib/limits.ts';
 import { readAnswer } from './answer.ts';
+import { apis } from './registry.ts';
 import { SseSplitter } from './scan/sse.ts';
 import type { Answer, AnswerHead, ApiName } from './types.ts';
 import { runs } from '../../test/support/fuzz.ts';
@@ -107,6 +108,37 @@ describe('usage', () => {
       totalInput: 100,
       totalOutput: 60,
     });
+  });
+
+  it.each<[ApiName, object]>([
+    ['openai-chat', { prompt_tokens: null, completion_tokens: null, total_tokens: null }],
+    ['openai-responses', { input_tokens: null, output_tokens: null }],
+    ['anthropic-messages', { input_tokens: null, output_tokens: 3 }],
+  ])('of %s is unknown, not free, where a total is null', (api, usage) => {
+    expect(read(head(api), [JSON.stringify({ model: 'm', usage })])).toMatchObject({ usage: null, usageUnknown: 'unreadable' });
+  });
+
+  it('of Groq’s streams, which have it in a member of their own', () => {
+    const usage = { prompt_tokens: 20, completion_tokens: 5, total_tokens: 25, total_time: 0.1 };
+    const chunks = data(
+      { model: 'm', choices: [{ delta: { content: 'x' } }] },
+      { model: 'm', choices: [{ delta: {}, finish_reason: 'stop' }], x_groq: { id: 'r', usage } },
+    );
+    const answer = read(sse('openai-chat', { usageNotAsked: true }), [chunks]);
+    expect(answer.usage).toMatchObject({ totalInput: 20, totalOutput: 5 });
+    expect(answer.usage?.beyond).toBeUndefined();
+  });
+
+  it('of Anthropic leaves open what was written where a request asked for an hour and the answer does not split it', () => {
+    const unclear = apis['anthropic-messages'].answer.unclear!;
+    const usageOf = (more: object) =>
+      read(head('anthropic-messages'), [
+        JSON.stringify({ model: 'm', stop_reason: 'end_turn', usage: { input_tokens: 1, output_tokens: 1, ...more } }),
+      ]).usage!;
+    expect(unclear.usage(usageOf({ cache_creation_input_tokens: 100 }))).toBe('cache_creation');
+    expect(unclear.usage(usageOf({ cache_creation_input_tokens: 0 }))).toBeNull();
+    const split = { cache_creation_input_tokens: 100, cache_creation: { ephemeral_5m_input_tokens: 100, ephemeral_1h_input_tokens: 0 } };
+    expect(unclear.usage(usageOf(split))).toBeNull();
   });
 
   it('of the Responses API and of embeddings', () => {

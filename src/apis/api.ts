@@ -1,5 +1,5 @@
 import type { FinishClass } from './answer-forms.ts';
-import type { ModelMode, BodyMember, ParsedRequest, Recognition, RequestHead, Usage } from './types.ts';
+import type { ModelMode, BodyMember, Parameter, ParsedRequest, Recognition, RequestHead, Usage } from './types.ts';
 import type { EventReading } from './common/answer-facts.ts';
 import type { ViewReader } from './common/answer-view.ts';
 import type { Conversation, WriteOptions, Written } from './common/conversation.ts';
@@ -59,6 +59,8 @@ export interface RequestSide {
   readonly asks: boolean;
   /** Whether the answer depends on state at the provider that can change, beyond the members common to all APIs; null: never. */
   readonly tied: ((members: readonly BodyMember[], body: Buffer) => boolean) | null;
+  /** Parameters that apps send in headers; absent: none. */
+  readonly headerParameters?: (headers: readonly (readonly [string, string])[]) => readonly Parameter[];
 }
 
 /** What is known about an API's answers. */
@@ -84,6 +86,8 @@ export interface AnswerSide {
   readonly longEnd: boolean;
   /** Whether Envoy's AI Protocol Manager reads its usage; with `unless`, not for requests that contain these bytes. */
   readonly managed: boolean | { readonly unless: Buffer };
+  /** For requests that contain `bytes`: whether an answer's usage leaves open what they cost; absent: it never does. */
+  readonly unclear?: { readonly bytes: Buffer; readonly usage: (usage: Usage) => string | null };
   /** The header in which its SDKs look for an answer's id; null if none. */
   readonly idHeader: string | null;
   /** The headers in which its apps look for the remaining rate limit. */

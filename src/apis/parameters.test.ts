@@ -3,6 +3,7 @@ import { readExchange, spliceRequest } from './index.ts';
 import type { ApiName, ParsedRequest, Recognition } from './types.ts';
 import { askedModel, differences, LearntRefusals, limitNameFor, refusedParameter, tableOf } from './parameters.ts';
 import { limits } from '../lib/limits.ts';
+import { apis } from './registry.ts';
 
 function read(api: ApiName, body: object | string, pathModel: string | null = null): ParsedRequest {
   const recognition: Recognition & { kind: 'readable' } = {
@@ -158,6 +159,20 @@ describe('what Claude refuses', () => {
     ['claude-haiku-4-5', { context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] } }, null],
     ['claude-haiku-4-5', { inference_geo: 'us' }, 'inference_geo'],
   ])('%s, %j: %s', (model, body, refused) => expect(refusedParameter(messages(body), 'anthropic', model)).toBe(refused));
+});
+
+it.each([
+  ['claude-haiku-4-5', 'anthropic-beta.context-1m'],
+  ['claude-opus-4-5', 'anthropic-beta.context-1m'],
+  ['claude-sonnet-4-5', null],
+  ['claude-sonnet-4-20250514', null],
+  ['claude-opus-4-6', null],
+])('%s and the beta of a long window, which comes in a header', (model, refused) => {
+  const exchange = messages({});
+  const betas = [['anthropic-beta', 'files-api-2025-04-14, context-1m-2025-08-07'] as const, ['x-api-key', 'k'] as const];
+  const parameters = apis['anthropic-messages'].request.headerParameters?.(betas) ?? [];
+  expect(parameters).toEqual([{ name: 'anthropic-beta.context-1m', value: true }]);
+  expect(refusedParameter({ ...exchange, parameters }, 'anthropic', model)).toBe(refused);
 });
 
 describe('what Gemini refuses', () => {

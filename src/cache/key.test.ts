@@ -266,6 +266,8 @@ describe('a request whose answer hangs on what lives elsewhere', () => {
     [{ tools: [{ type: 'file_search', vector_store_ids: ['v'] }] }],
     [{ tools: [{ type: 'mcp', server_url: 'https://x' }] }],
     [{ tools: [{ type: 'web_search' }] }],
+    [{ tools: [{ type: 'shell', environment: { type: 'container_auto' } }] }],
+    [{ tools: [{ type: 'shell', environment: { type: 'container_reference', container_id: 'c' } }] }],
     [{ tools: [{ type: 'code_interpreter', container: { type: 'auto' } }] }],
     [{ previous_response_id: 'resp_1' }],
     [{ prompt: { id: 'pmpt_1' } }],
@@ -280,9 +282,11 @@ describe('a request whose answer hangs on what lives elsewhere', () => {
     ],
   ])('is not cached: %j', (body) => expect(cached(body, responses)).toBe(false));
 
-  it.each([[{ tools: [{ type: 'function', name: 'f' }] }], [{ prompt: null }]])('and others are: %j', (body) =>
-    expect(cached(body, responses)).toBe(true),
-  );
+  it.each([
+    [{ tools: [{ type: 'function', name: 'f' }] }],
+    [{ tools: [{ type: 'shell', environment: { type: 'local' } }] }],
+    [{ prompt: null }],
+  ])('and others are: %j', (body) => expect(cached(body, responses)).toBe(true));
 
   it('in the other APIs', () => {
     expect(cached({ messages: [], web_search_options: {} })).toBe(false);

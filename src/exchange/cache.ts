@@ -62,9 +62,16 @@ const statefulMembers: ReadonlySet<string> = new Set([
 /** Provider-defined tools that the app runs itself: the answer only calls them. */
 const appTools = /^tools\.(?:custom$|function|bash_|text_editor_|memory_|computer|local_shell$|shell$|apply_patch$)/;
 
+/** Where the provider runs what would be the app's tools. */
+const elsewhere = /^tool_environments\./;
+
+function isForeignTool(name: string): boolean {
+  return name.startsWith('tools.') && !appTools.test(name);
+}
+
 /** Whether the provider does more than answer: it searches, runs code, or acts on other systems. */
 function actsElsewhere({ api, model, parameters }: ParsedRequest, members: readonly BodyMember[], body: Buffer): boolean {
-  if (parameters.some(({ name }) => name === 'input.item_reference' || (name.startsWith('tools.') && !appTools.test(name)))) return true;
+  if (parameters.some(({ name }) => name === 'input.item_reference' || elsewhere.test(name) || isForeignTool(name))) return true;
   return searchesByItself(model) || apis[api].request.tied?.(members, body) === true;
 }
 

@@ -566,6 +566,40 @@ describe('a parameter that a chosen model refuses', () => {
     plain.pipeline.close();
   });
 
+  describe('a model that an organization has to be verified to stream', () => {
+    const stream = chatBody('"stream":true,');
+    const unverified = Buffer.from(
+      '{"error":{"message":"Your organization must be verified to stream this model.","param":"stream","code":"unsupported_value"}}',
+    );
+    const retries = (bench: Bench, text: string): string | undefined =>
+      forwarded(bodyOf(bench.pipeline.requestHeaders(headersOf(withChains), false), text)).headers['x-envoy-retry-on'];
+
+    it('is left to the requested model', async () => {
+      const bench = await pipelineOf(policy);
+      const plan = bodyOf(bench.pipeline.requestHeaders(headersOf(withChains), false), stream);
+      const attempt = bench.pipeline.attempt('gate', plan.metadata ?? null, null);
+      const answer = attempt?.answer(headersOf({ ':status': '400', 'content-type': 'application/json' }), false);
+      if (answer?.kind !== 'whole') throw new Error('the error was not read');
+      expect(answer.judge(unverified)).toEqual({ kind: 'retry', reason: 'model-gone' });
+      bench.pipeline.close();
+    });
+
+    it('needs no chain once it has streamed', async () => {
+      const bench = await pipelineOf(policy);
+      const plan = bodyOf(bench.pipeline.requestHeaders(headersOf(withChains), false), stream);
+      const attempt = bench.pipeline.attempt('gate', plan.metadata ?? null, null);
+      expect(attempt?.answer(headersOf({ ':status': '200', 'content-type': 'text/event-stream' }), false)).toEqual({ kind: 'pass' });
+      expect(retries(bench, stream)).toBeUndefined();
+      bench.pipeline.close();
+    });
+
+    it('is no matter for models that stream for everybody', async () => {
+      const bench = await pipelineOf(policy.replaceAll('gpt-5-nano', 'gpt-4.1-nano'));
+      expect(retries(bench, stream)).toBeUndefined();
+      bench.pipeline.close();
+    });
+  });
+
   it('writes the limit on the answer in the chosen model’s words, and records that', async () => {
     const bench = await pipelineOf(policy.replace('defaults: {', 'defaults: {fallback: {tiers: {simple: [openai/gpt-4.1-nano]}}, '));
     const plan = bodyOf(bench.pipeline.requestHeaders(headersOf(withChains), false), chatBody('"max_tokens":50,'));

@@ -27,6 +27,8 @@ export interface OpenExchange extends RequestFacts {
   readonly startedAt: number;
   /** An OpenAI-shaped stream whose app did not ask for usage. */
   readonly usageNotAsked: boolean;
+  /** The usage of the answer may leave its price open; see AnswerSide. */
+  readonly unclear?: boolean;
   /** Collects the answer for the cache; null if it is not cached. */
   readonly fill: Fill | null;
   /** Set when other targets may answer if the first one fails. */

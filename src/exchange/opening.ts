@@ -1,6 +1,7 @@
 import { hash as digest } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { adaptedLimit } from '../apis/parameters.ts';
+import { apis } from '../apis/registry.ts';
 import type { ParsedRequest } from '../apis/types.ts';
 import type { BudgetAdmission } from '../budgets/budgets.ts';
 import { idDigits } from '../cache/types.ts';
@@ -77,6 +78,8 @@ export function openExchange({ context, exchange, body }: ReadRequest, opening: 
     usageNotAsked: saysUsageOnRequest(exchange) && exchange.includeUsage !== true && !asksForUsage(context, exchange),
     overheadMs: performance.now() - opening.enteredAt,
   };
+  const { unclear } = apis[exchange.api].answer;
+  if (unclear !== undefined && decision !== null && body.includes(unclear.bytes)) open.unclear = true;
   if (admission.limits.length > 0) open.limits = admission.limits;
   if (context.masked !== null) open.masked = context.masked.rules;
   return open;

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { apis } from '../apis/registry.ts';
 import type { BodyMember, ParsedRequest } from '../apis/types.ts';
 import type { BudgetAdmission } from '../budgets/budgets.ts';
 import type { Lookup, PendingLookup } from '../cache/cache.ts';
@@ -70,7 +71,7 @@ export class Run extends RunLife implements ReadRequest {
     const { read, inspection } = here;
     if (inspection !== null) this.context = { ...this.context, inspection };
     if (!read.ok) return this.unread(read.reason);
-    this.exchange = read.exchange;
+    this.exchange = withHeaders(read.exchange, this.context);
     this.body = here.body;
     const { sensitivity } = this.context.section;
     const { trials, maskKeys, undecided } = this.services;
@@ -81,7 +82,7 @@ export class Run extends RunLife implements ReadRequest {
     // Data that must be masked and cannot be is not sent.
     if (masked === 'failed') return undecided.refuse(context, context.recognition, 'unmasked', unmaskedMessage(context));
     if (masked === null) return this.#lookUp(here.members);
-    this.exchange = masked.read.exchange;
+    this.exchange = withHeaders(masked.read.exchange, context);
     this.body = masked.body;
     this.context = {
       ...context,
@@ -281,6 +282,12 @@ export class Run extends RunLife implements ReadRequest {
 function letGo(found: Lookup | PendingLookup): void {
   if (found.kind === 'later') void found.result.then(letGo);
   else if (found.kind === 'miss') found.fill?.abandon();
+}
+
+/** The request with the parameters that its API takes from headers. */
+function withHeaders(exchange: ParsedRequest, { ownHeaders }: RequestContext): ParsedRequest {
+  const more = apis[exchange.api].request.headerParameters?.(ownHeaders.list) ?? [];
+  return more.length === 0 ? exchange : { ...exchange, parameters: [...exchange.parameters, ...more] };
 }
 
 function withHeader(plan: BodyPlan, header: readonly [string, string]): BodyPlan {

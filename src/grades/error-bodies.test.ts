@@ -359,6 +359,18 @@ it('is the app’s where a name is too long, whatever the code', () => {
   expect(judgeErrorBody(Buffer.from(JSON.stringify(body)))).toBeNull();
 });
 
+it.each(['stream this model', 'use the model `gpt-5`'])('is the model’s where the organization must be verified to %s', (what) => {
+  const body = {
+    error: {
+      message: `Your organization must be verified to ${what}. Please go to the settings and click on Verify Organization.`,
+      type: 'invalid_request_error',
+      param: 'stream',
+      code: 'unsupported_value',
+    },
+  };
+  expect(judgeErrorBody(Buffer.from(JSON.stringify(body)), 400)).toBe('model-gone');
+});
+
 it.each([
   ['max_tokens: 60000 > 32000, which is the maximum allowed number of output tokens for claude-haiku-4-5', true],
   ['Your organization must be verified to stream this model.', true],

@@ -3,6 +3,7 @@ import { commonFinishes } from '../common/finishes.ts';
 import { anthropicIds } from '../common/ids.ts';
 import { unreadAnswer } from '../common/opaque.ts';
 import { plainNames } from '../common/tool-names.ts';
+import { betaParameters } from './betas.ts';
 import { messageDeltas } from './deltas.ts';
 import { anthropicErrors } from './errors.ts';
 import { messageEvents } from './events.ts';
@@ -13,7 +14,7 @@ import { messageFromStream, messageToStream } from './replay.ts';
 import { AnthropicDecoder, AnthropicEncoder, readAnthropicAnswer, writeAnthropicAnswer } from './translate-answer.ts';
 import { readAnthropic } from './translate-read.ts';
 import { writeAnthropic } from './translate-write.ts';
-import { anthropicUsage } from './usage.ts';
+import { anthropicUsage, unclearWrites } from './usage.ts';
 import { viewMessage } from './view.ts';
 import { shapeAnthropic } from './shape.ts';
 
@@ -36,6 +37,7 @@ export const anthropicMessagesApi: Api = {
     shape: shapeAnthropic,
     asks: true,
     tied: null,
+    headerParameters: betaParameters,
   },
   answer: {
     events: messageEvents,
@@ -47,6 +49,7 @@ export const anthropicMessagesApi: Api = {
     arrayStreams: false,
     longEnd: false,
     managed: { unless: oneHour },
+    unclear: { bytes: oneHour, usage: unclearWrites },
     idHeader: 'request-id',
     limitHeaders: anthropicLimitHeaders,
     replay: { toStream: messageToStream, fromStream: messageFromStream },

@@ -185,6 +185,15 @@ const rules: readonly ParameterRule[] = [
     refuses: ({ anthropic: { version } }) => version === null || version < 40,
   },
   {
+    parameters: ['anthropic-beta.context-1m'],
+    values: 'the beta of a window of a million tokens',
+    models: 'all but Sonnet from 4, and Opus from 4.6',
+    source: 'Anthropic: Context windows',
+    sample: true,
+    refuses: ({ anthropic: { version, family } }) =>
+      version === null || version < (family === 'sonnet' ? 40 : family === 'haiku' ? 50 : 46),
+  },
+  {
     parameters: ['container', 'mcp_servers'],
     values: 'all',
     models: 'before 4',

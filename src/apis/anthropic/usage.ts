@@ -27,7 +27,7 @@ const knownFields: ReadonlySet<string> = new Set([
 ]);
 
 function read(usage: UsageFields): UsageParts | null {
-  if (usage['input_tokens'] === undefined) return null;
+  if ((usage['input_tokens'] ?? null) === null) return null;
   const beyond: string[] = [];
   const rounds = roundsOf(usage, beyond);
   const counted = rounds.map(anthropicRound);
@@ -107,6 +107,11 @@ function anthropicRound(round: UsageFields): {
     cacheWrite5m: Math.max(written - cacheWrite1h, count(split['ephemeral_5m_input_tokens'])),
     cacheWrite1h,
   };
+}
+
+/** A request that asks for the longer lifetime, and an answer that does not say how many tokens were written with it, as some proxies'. */
+export function unclearWrites({ cacheWrite5m, cacheWrite1h, raw }: Usage): string | null {
+  return cacheWrite5m > 0 && cacheWrite1h === 0 && !raw.includes('ephemeral_') ? 'cache_creation' : null;
 }
 
 /** How Anthropic counts. */

@@ -166,12 +166,18 @@ function readTool(cursor: JsonCursor, draft: Draft): string | null {
     if (key === 'name') name = cursor.stringOrNull() ?? name;
     else if (key === 'type') type = cursor.stringOrNull();
     else if (key === 'function') name = memberOf(cursor, 'name') ?? name;
+    // OpenAI's shell: in a container of the provider, or where the app runs it.
+    else if (key === 'environment') noteEnvironment(memberOf(cursor, 'type'), draft);
     else cursor.skip();
   });
   // Anthropic's own functions may have the type `custom`; OpenAI's custom tools are different.
   if (type !== null && type !== 'function' && !(type === 'custom' && draft.ownTools === 'custom'))
     draft.parameter(`tools.${type as string}`, true);
   return name;
+}
+
+function noteEnvironment(type: string | null, draft: Draft): void {
+  if (type !== null && type !== 'local') draft.parameter(`tool_environments.${type}`, true);
 }
 
 /** The string member `wanted` of the next object; null if it is absent or not a string. Consumes the value. */

@@ -121,6 +121,8 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
     'key-dead',
     /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|api[ _]?key (?:not valid|expired|not found|is invalid|was reported as leaked)|(?:invalid|incorrect|expired) api[ _]?key|enable billing|billing (?:is|has been) (?:disabled|not (?:active|enabled))|(?:account|organization|project|consumer)[^.]{0,60}(?:has been|is) (?:deactivated|suspended|disabled)|reached your specified .{0,20}usage limits|account is in good standing|(?:country|region|location)[^.]{0,40}(?:is )?not supported|^invalid (?:api )?token$/i,
   ],
+  // OpenAI's: the organization may not use the model, or not for streams.
+  ['model-gone', /organization must be verified to (?:stream|use)/i],
   [
     'unsupported-parameter',
     /unsupported (?:parameter|value)|not supported (?:with|by|for|on) this model|does not support (?:this value|this parameter|the parameter|tool type|image|prefill|assistant message prefill|programmatic)|extra inputs are not permitted|extraneous key|unrecognized request argument|unknown (?:name|field|parameter) ["'`]|is not enabled for (?:this model|models\/)|(?:adaptive|enabled)["'`] is not supported|does not match any of the expected tags/i,

@@ -109,6 +109,17 @@ function matches(pattern: string, name: string): boolean {
 /** The refusals that this process has seen, by provider and model. Both levels are bounded; the oldest model is forgotten first. */
 export class LearntRefusals {
   readonly #models = new Map<string, Set<string>>();
+  /** Models that have answered a stream. */
+  readonly #streaming = new Set<string>();
+
+  /** The model may stream: OpenAI refuses that to organizations that it has not verified. */
+  streamed(provider: string, model: string): void {
+    if (this.#streaming.size < limits.refusingModels) this.#streaming.add(targetName(provider, model));
+  }
+
+  mayStream(provider: string, model: string): boolean {
+    return this.#streaming.has(targetName(provider, model));
+  }
 
   of(provider: string, model: string): ReadonlySet<string> | null {
     return this.#models.get(targetName(provider, model)) ?? null;

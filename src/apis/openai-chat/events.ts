@@ -3,7 +3,8 @@ import { isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fiel
 function event(chunk: Fields, facts: AnswerFacts): void {
   facts.id ??= text(chunk['id']);
   facts.model = text(chunk['model']) ?? facts.model;
-  facts.addUsage(chunk['usage']);
+  // Groq's streams have it in a member of their own, unless the app asks for OpenAI's.
+  facts.addUsage(chunk['usage'] ?? (isObject(chunk['x_groq']) ? chunk['x_groq']['usage'] : undefined));
   facts.addService(chunk['service_tier']);
   facts.addError(chunk['error']);
   if (!Array.isArray(chunk['choices'])) return;

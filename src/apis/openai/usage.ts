@@ -39,7 +39,8 @@ const knownFields: ReadonlySet<string> = new Set([
 
 /** Chat and completions use prompt/completion, Responses uses input/output. Some compatible providers mix the names. */
 function read(usage: UsageFields): UsageParts | null {
-  if (usage['prompt_tokens'] === undefined && usage['input_tokens'] === undefined) return readSeconds(usage);
+  // A total that is null is not known, unlike a count of a class, which is left out if it is 0.
+  if ((usage['prompt_tokens'] ?? usage['input_tokens'] ?? null) === null) return readSeconds(usage);
   const inputDetails = fields(usage['prompt_tokens_details'] ?? usage['input_tokens_details'] ?? usage['input_token_details']);
   const outputDetails = fields(usage['completion_tokens_details'] ?? usage['output_tokens_details'] ?? usage['output_token_details']);
   // Moonshot puts it at the top, DeepSeek uses its own name.
@@ -120,7 +121,7 @@ export const openaiInputUsage: UsageReading = {
   convention,
   read: (usage) =>
     read(
-      usage['prompt_tokens'] === undefined && usage['input_tokens'] === undefined && usage['total_tokens'] !== undefined
+      (usage['prompt_tokens'] ?? usage['input_tokens'] ?? null) === null && usage['total_tokens'] !== undefined
         ? { ...usage, prompt_tokens: usage['total_tokens'] }
         : usage,
     ),

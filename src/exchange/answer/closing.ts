@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Budgets } from '../../budgets/budgets.ts';
 import { limits } from '../../lib/limits.ts';
 import type { TargetRef } from '../../policy/types.ts';
+import { apis } from '../../apis/registry.ts';
 import { buildRecord, type AnswerEnding } from '../../record/record.ts';
 import type { ExchangeRecord, RecordSink } from '../../record/types.ts';
 import type { Sessions } from '../../sessions/store.ts';
@@ -70,7 +71,7 @@ export class Closing {
     const rescued = chain?.rescue ?? null;
     if (chain !== null) open.keyFile = chain.keyFile;
     try {
-      const ended = chain === null ? ownUsage(open, ending) : withChain(open, ending, chain);
+      const ended = unclearUsage(open, chain === null ? ownUsage(open, ending) : withChain(open, ending, chain));
       const quality = open.grading === null ? null : (this.#services.grader?.end(open.id, open.grading, open.generation, ended) ?? null);
       record = buildRecord(
         rescued === null ? open : { ...open, cache: 'stale', cacheEntry: factsOf(rescued, performance.now() - open.startedAt) },
@@ -171,6 +172,14 @@ function ownUsage({ kind, call }: OpenExchange, ending: AnswerEnding): AnswerEnd
   const { answer } = ending;
   if (kind !== 'observed' || call === undefined || answer === null || answer.usage === null || usageCounts(call)) return ending;
   return { ...ending, answer: { ...answer, usage: null, usageUnknown: 'not-sent' } };
+}
+
+/** Marks a usage that leaves open what the request cost. */
+function unclearUsage({ unclear, api }: OpenExchange, ending: AnswerEnding): AnswerEnding {
+  const usage = ending.answer?.usage ?? null;
+  const why = unclear === true && api !== null && usage !== null ? (apis[api].answer.unclear?.usage(usage) ?? null) : null;
+  if (why === null) return ending;
+  return { ...ending, answer: { ...ending.answer!, usage: { ...usage!, beyond: [...(usage!.beyond ?? []), why] } } };
 }
 
 /** Adds the chain's facts to an ending: for a translated answer, the facts of what its provider sent. */

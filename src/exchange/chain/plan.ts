@@ -6,7 +6,9 @@ import type { Restoring } from '../../apis/mask/restore.ts';
 import type { ParsedRequest } from '../../apis/types.ts';
 import { attemptClusterKey, chainHeader, chainHosts, clusterName, errorForm, errorsKey, type FilterRole } from '../../attach/names.ts';
 import type { SluiceMetadata } from '../plans.ts';
-import type { FallbackPolicy, FallbackTrigger, InAnswer, TargetRef } from '../../policy/types.ts';
+import type { FallbackPolicy, FallbackTrigger, InAnswer, PolicySnapshot, TargetRef } from '../../policy/types.ts';
+import { askedModel, type LearntRefusals } from '../../apis/parameters.ts';
+import { catalogModel } from '../../route/capabilities.ts';
 import { requestedSchema } from '../../apis/requested-schema.ts';
 import type { Decision } from '../../route/types.ts';
 import { asksForUsage, limitNameAt } from '../adapt.ts';
@@ -42,7 +44,7 @@ export function planChain(request: ReadRequest, decision: Decision, services: Ch
   if (first === undefined) return null;
   // The stale answer's provider must still exist, since Envoy needs a cluster for the attempt; and Envoy must support chains of groups.
   const rescue = old !== null && context.envoy.attemptClusters && context.generation.providers.has(old.entry.provider) ? old : null;
-  const spare = mayBeRefused(context, exchange, decision);
+  const spare = mayBeRefused(context, exchange, decision, services);
   const stripUsage = strips(context, exchange);
   const restoring = restoringOf(context, exchange);
   const tells = tellsOf(context, exchange);
@@ -176,12 +178,25 @@ const refusalsOnly: FallbackPolicy = {
 const open: ReadonlySet<Decision['reason']> = new Set<Decision['reason']>(['tier', 'learned', 'models', 'experiment', 'default', 'budget']);
 
 /** Whether a model chosen by Sluice may refuse a parameter that the requested model accepts, so that the latter may answer. */
-function mayBeRefused({ envoy }: RequestContext, exchange: ParsedRequest, { action, reason, chain, requested }: Decision): boolean {
-  if (action !== 'route' || !open.has(reason) || !envoy.chains || !asksMore(exchange)) return false;
+function mayBeRefused(
+  { envoy, generation }: RequestContext,
+  exchange: ParsedRequest,
+  { action, reason, chain, requested }: Decision,
+  { refusals }: ChainServices,
+): boolean {
+  if (action !== 'route' || !open.has(reason) || !envoy.chains) return false;
+  if (!asksMore(exchange) && !(exchange.stream && chain[0] !== undefined && needsVerified(generation, chain[0], refusals))) return false;
   return (
     chain.length < limits.fallbackAttempts &&
     !chain.some(({ provider, model }) => provider === requested.provider && model === requested.model)
   );
+}
+
+/** Whether OpenAI may refuse to stream this model to an organization that it has not verified; not known before the first stream. */
+function needsVerified({ providers }: PolicySnapshot, { provider: name, model }: TargetRef, refusals: LearntRefusals | undefined): boolean {
+  const provider = providers.get(name);
+  if (provider?.catalogProvider !== 'openai' || !askedModel('openai', model).openai.reasoning) return false;
+  return refusals?.mayStream(provider.catalogProvider, catalogModel(provider, model)) !== true;
 }
 
 /** The lowest limit on an answer that some model does not take, tokens. */

@@ -177,6 +177,12 @@ export class ChainRun {
     if (provider !== undefined) this.#refusals?.learn(provider.catalogProvider, catalogModel(provider, target.model), parameter);
   }
 
+  #streamed(): void {
+    const { target } = this;
+    const provider = this.facts.generation.providers.get(target.provider);
+    if (provider !== undefined) this.#refusals?.streamed(provider.catalogProvider, catalogModel(provider, target.model));
+  }
+
   /** Response headers came. `status`: null if they are not from a provider. */
   answered(status: number | null): void {
     this.#status = status;
@@ -205,6 +211,7 @@ export class ChainRun {
   /** The current attempt's answer is passed on to the app. `reason`: its problem; null if none. */
   passed(reason: FallbackTrigger | null, retryAfterMs: number | null): void {
     this.#settled = true;
+    if (reason === null && this.facts.spare && this.facts.stream && (this.#status ?? 400) < 400) this.#streamed();
     this.health(reason, retryAfterMs);
   }
 

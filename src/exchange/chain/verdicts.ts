@@ -67,7 +67,8 @@ export class AttemptVerdicts {
   #mayRetry(reason: FallbackTrigger): boolean {
     const { facts } = this.#run;
     if (reason === 'unsupported-parameter') return !this.#asked() && !this.#run.nextRescues;
-    if (this.#run.nextIsSpare) return false;
+    // The app did not ask for the model that the account has not.
+    if (this.#run.nextIsSpare) return reason === 'model-gone' && !this.#asked();
     if (this.#run.nextRescues) return outageTriggers.has(reason);
     if (!facts.fallback.triggers.has(reason)) return false;
     // The app's own provider refused the app's own key: the gateway's keys must not compensate for that.
