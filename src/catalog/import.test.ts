@@ -110,6 +110,27 @@ describe('reading a price list', () => {
     ]);
   });
 
+  it('takes Anthropic’s long-context prices from Vertex AI where its own row has none and the same base prices', () => {
+    const row = { mode: 'chat', input_cost_per_token: 3e-6, output_cost_per_token: 15e-6 };
+    const long = { input_cost_per_token_above_200k_tokens: 6e-6, output_cost_per_token_above_200k_tokens: 22.5e-6 };
+    const { entries } = importLiteLLM({
+      'claude-x': { ...row, litellm_provider: 'anthropic' },
+      'claude-x-20250929': { ...row, litellm_provider: 'anthropic' },
+      'claude-dear': { ...row, litellm_provider: 'anthropic', output_cost_per_token: 20e-6 },
+      'claude-none': { ...row, litellm_provider: 'anthropic' },
+      'vertex_ai/claude-x': { ...row, ...long, litellm_provider: 'vertex_ai-anthropic_models' },
+      'vertex_ai/claude-dear': { ...row, ...long, litellm_provider: 'vertex_ai-anthropic_models' },
+    });
+    expect(
+      entries.map(({ model, prices }) => [model, prices.tiers.map(({ aboveTokens, input, output }) => [aboveTokens, input, output])]),
+    ).toEqual([
+      ['claude-dear', []],
+      ['claude-none', []],
+      ['claude-x', [[200_000, 6, 22.5]]],
+      ['claude-x-20250929', [[200_000, 6, 22.5]]],
+    ]);
+  });
+
   it('reads what is billed beside the tokens, what multiplies them, and the tiers of service tiers', () => {
     const { prices } = one({
       input_cost_per_token: 1e-6,

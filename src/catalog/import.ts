@@ -310,9 +310,22 @@ export function importLiteLLM(list: unknown): ImportResult {
   for (const { entry, row } of found.values()) problems.push(...problemsOf(entry, row));
   const regional = vertexUplifts(rows);
   const entries = [...found.values()]
-    .map(({ entry }) => withVertex(entry, regional))
+    .map(({ entry, row }) => withVertex(withLongContext(entry, row, rows), regional))
     .sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model));
   return { entries, skipped, problems, pricesOnly: thousands !== null };
+}
+
+/**
+ * Anthropic's own rows lack the long-context prices of a beta, which the list has for the same model at Vertex AI: taken from there if the
+ * base prices are the same. Otherwise such a request would cost too little.
+ */
+function withLongContext(entry: ModelEntry, row: Row, rows: readonly (readonly [string, unknown])[]): ModelEntry {
+  if (entry.provider !== 'anthropic' || entry.prices.tiers.length > 0) return entry;
+  const name = `vertex_ai/${entry.model.replace(/-\d{8}$/, '')}`;
+  const vertex = rows.find(([id]) => id === name)?.[1] as Row | undefined;
+  const same = (field: string): boolean => vertex?.[field] === row[field];
+  if (vertex === undefined || !same('input_cost_per_token') || !same('output_cost_per_token')) return entry;
+  return { ...entry, prices: { ...entry.prices, tiers: longContext(vertex, '') } };
 }
 
 /** Factors of regional endpoints at Vertex AI, by Google's model id. */
