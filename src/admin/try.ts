@@ -23,7 +23,7 @@ const request = z.strictObject({
     .optional(),
 });
 
-export type TryOutcome =
+type TryOutcome =
   | { readonly kind: 'decided'; readonly text: string; readonly record: ExchangeRecord }
   | { readonly kind: 'passed'; readonly reason: string }
   | { readonly kind: 'refused'; readonly problems: readonly Problem[] };

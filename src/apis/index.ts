@@ -54,4 +54,4 @@ function readMember(cursor: JsonCursor, members: BodyMember[], key: string, read
 }
 export { shapeEdits } from './shape/edits.ts';
 export { planShape } from './shape/plan.ts';
-export type { Shape, ShapeChange, ShapePlan } from './shape/types.ts';
+export type { Shape, ShapePlan } from './shape/types.ts';

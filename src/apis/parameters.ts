@@ -5,7 +5,7 @@ import { apis, dialects } from './registry.ts';
 import type { ParsedRequest } from './types.ts';
 
 export { adaptedLimit, askedModel, differences, LearntRefusals } from './common/parameters.ts';
-export type { AskedModel, ParameterRule, ParameterTable } from './common/parameter-types.ts';
+export type { ParameterTable } from './common/parameter-types.ts';
 
 /** The parameters that the models of each wire format refuse. Read by routing, translation, the policy check and the documentation. */
 export const parameterTables: readonly ParameterTable[] = [...new Set(dialectNames.flatMap((name) => dialects[name].parameters ?? []))];

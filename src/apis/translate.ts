@@ -1,9 +1,6 @@
-export type { TranslationFacts } from './api.ts';
-export type { Failure, FailureKind, StreamFraming } from './common/failure.ts';
-export type { Unsupported } from './common/losses.ts';
 export { neutralDrops } from './common/losses.ts';
 export { renderStreamError } from './errors.ts';
-export type { AnswerOptions, TranslatedAnswer } from './translate-answer.ts';
+export type { AnswerOptions } from './translate-answer.ts';
 export { AnswerTranslator, translateAnswer } from './translate-answer.ts';
 export type { TranslatedRequest, TranslateOptions } from './translate-request.ts';
 export { apiHeaders, canTranslate, translateRequest } from './translate-request.ts';

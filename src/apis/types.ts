@@ -161,7 +161,7 @@ export type ReadResult = { readonly ok: true; readonly exchange: ParsedRequest }
  * OpenAI: cached, reasoning, audio are subsets. Anthropic: cache read and write on top of input. Gemini: cached is a
  * subset of the prompt, thoughts and tool-use prompt come on top.
  */
-export type Counting = 'subset' | 'on-top';
+type Counting = 'subset' | 'on-top';
 
 export interface UsageConvention {
   readonly cachedRead: Counting;

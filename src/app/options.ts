@@ -105,7 +105,7 @@ export interface SluiceOptions {
   readonly worker?: number;
 }
 
-export interface LedgerSettings {
+interface LedgerSettings {
   /** SQLite file, `postgres://…` or `clickhouse://…`; null if there is no ledger. */
   readonly file: string | null;
   /** File with the database's password. */

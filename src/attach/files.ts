@@ -117,7 +117,7 @@ export class EnvoyFiles {
  * The files by name, in the order in which Envoy must load them: referenced files first. `retired`: providers that have clusters and no
  * routes.
  */
-export function renderEnvoyFiles(
+function renderEnvoyFiles(
   options: EnvoyFilesOptions,
   generation: PolicySnapshot,
   retired: readonly Provider[] = [],

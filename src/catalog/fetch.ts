@@ -22,7 +22,7 @@ export interface FetchOptions {
 const defaultTimeoutMs = 30_000;
 
 /** Whether a source is fetched rather than read from disk. */
-export function isUrl(source: string): boolean {
+function isUrl(source: string): boolean {
   return /^https?:\/\//i.test(source);
 }
 

@@ -64,7 +64,7 @@ export function catalogOf({ version, date, models }: CatalogFile): Catalog {
 }
 
 /** A hash that distinguishes two lists of models. */
-export function hashOf(models: readonly ModelEntry[]): string {
+function hashOf(models: readonly ModelEntry[]): string {
   return createHash('sha256').update(JSON.stringify(models)).digest('hex').slice(0, 8);
 }
 

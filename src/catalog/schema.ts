@@ -52,7 +52,7 @@ const capabilities = {
 const mode = z.enum(['chat', 'completion', 'responses', 'embedding', 'other']);
 const count = z.int().positive().nullable();
 
-export const modelSchema = z.strictObject({
+const modelSchema = z.strictObject({
   provider: z.string().min(1),
   model: z.string().min(1),
   mode,

@@ -21,7 +21,7 @@ export interface TokenPrices {
 export type LongContextPrices = { readonly aboveTokens: number } & TokenPrices;
 
 /** Prices of a service tier, with its own long-context prices. */
-export type ServicePrices = { readonly tier: ServiceTier; readonly tiers?: readonly LongContextPrices[] | undefined } & TokenPrices;
+type ServicePrices = { readonly tier: ServiceTier; readonly tiers?: readonly LongContextPrices[] | undefined } & TokenPrices;
 
 /** What is billed per call or unit. */
 export const feeMeanings = {
@@ -82,7 +82,7 @@ export interface ModelEntry {
  * `attempt`: the cost of one of several attempts is unknown. `beyond`: more than the tokens is billed, or something of unknown price was
  * counted.
  */
-export type CostUnknown = 'model' | 'price' | 'usage' | 'attempt' | 'beyond';
+type CostUnknown = 'model' | 'price' | 'usage' | 'attempt' | 'beyond';
 
 /** US dollars, or why they are unknown. */
 export type Cost =

@@ -37,8 +37,6 @@ export const featureNames = [
   'expertDomain',
 ] as const;
 
-export type FeatureName = (typeof featureNames)[number];
-
 export interface TextFeatures {
   /** Values of about 0 to 1, in the order of featureNames. */
   readonly values: Float64Array;

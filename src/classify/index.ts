@@ -9,7 +9,6 @@ import {
   defaultThresholds,
   shownFrom,
   taskTypes,
-  type Domain,
   type Signal,
   type TaskType,
   type Tier,
@@ -186,6 +185,3 @@ function reasoningShare(effort: string): number {
       return requestWeights.reasoning.high;
   }
 }
-
-/** Domains where a wrong answer causes harm, for policies that keep them on strong models. */
-export const delicateDomains: readonly Domain[] = ['medical', 'legal', 'finance'];

@@ -8,7 +8,7 @@ const mebibyte = 1024 * 1024;
 const [littleRoom, noRoom] = [1024 * mebibyte, 100 * mebibyte];
 
 /** A certificate should be renewed this many days before it expires. */
-export const renewDays = 14;
+const renewDays = 14;
 
 /** Checks of Sluice's own facts: policy, keys, ledger, Redis, disks, certificates. `now`: ms since the epoch. */
 export function sluiceChecks(facts: SelfFacts, now: number): CheckResult[] {

@@ -42,7 +42,7 @@ export interface SelfFacts {
   readonly certificates: readonly { readonly file: string; readonly until: string | null }[];
 }
 
-export type CheckState = 'ok' | 'warning' | 'error' | 'skipped';
+type CheckState = 'ok' | 'warning' | 'error' | 'skipped';
 
 /** One finding of `sluice doctor`. `fix`: what to do; empty if nothing. */
 export interface CheckResult {

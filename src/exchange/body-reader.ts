@@ -47,7 +47,7 @@ export interface ReadJob {
 /** Message from the thread: it has started, or a result with the body's memory. */
 export type FromThread = { readonly kind: 'ready' } | ReadDone;
 
-export interface ReadDone {
+interface ReadDone {
   readonly kind: 'read';
   readonly number: number;
   readonly read: ReadResult;

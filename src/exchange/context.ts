@@ -63,7 +63,7 @@ export interface RequestContext extends Omit<Arrived, 'method'> {
 }
 
 /** What was masked in a body. */
-export interface MaskFacts {
+interface MaskFacts {
   readonly rules: NonNullable<ExchangeRecord['masked']>;
   /** Mask tokens to restore in the answer, with their originals. Never kept beyond the answer. */
   readonly restored: ReadonlyMap<string, string>;

@@ -8,7 +8,7 @@ import type { ComparisonOptions } from '../policy/experiment-types.ts';
  * The criteria by which two arms are compared. Closed list: a metric label. `quality`: grades of people, apps, judges; `checks`: of the
  * answer's form.
  */
-export const comparedBy = ['quality', 'checks', 'errors', 'cost', 'latency'] as const;
+const comparedBy = ['quality', 'checks', 'errors', 'cost', 'latency'] as const;
 export type ComparedBy = (typeof comparedBy)[number];
 
 export type ArmName = 'control' | 'treatment';
@@ -16,7 +16,7 @@ export type ArmName = 'control' | 'treatment';
 /** Share of the allowed false alarms for each test: together they raise no more than allowed. */
 const shareOfAlarms: Readonly<Record<ComparedBy, number>> = { quality: 0.6, checks: 0.1, errors: 0.1, cost: 0.1, latency: 0.1 };
 
-export interface ArmFigures {
+interface ArmFigures {
   readonly observations: number;
   /** Null if there are no observations yet. */
   readonly mean: number | null;

@@ -6,7 +6,7 @@ import { Comparison, type ArmName, type ComparedBy, type MetricFigures } from '.
 import { defaultKeepMs, type RolloutPolicy } from '../policy/experiment-types.ts';
 
 /** State changes of a policy. Closed list: a metric label. */
-export type RolloutEvent = 'began' | 'advanced' | 'promoted' | 'rolled-back';
+type RolloutEvent = 'began' | 'advanced' | 'promoted' | 'rolled-back';
 
 /** Cause of a rollback. `asked`: requested by somebody. */
 export type RollbackCause = ComparedBy | 'asked';

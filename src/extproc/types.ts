@@ -24,7 +24,7 @@ export interface ProcessingRequest {
 }
 
 /** How much of a body Envoy sends from here on. */
-export type BodyMode = 'NONE' | 'BUFFERED';
+type BodyMode = 'NONE' | 'BUFFERED';
 
 export type Reply =
   | {

@@ -191,11 +191,6 @@ function isSilent(choice: unknown): boolean {
   return Object.entries(delta).every(([name, value]) => name === 'role' || value === null || value === '');
 }
 
-/** Whether an error event or body says that the provider is overloaded. */
-export function saysOverloaded(body: Buffer): boolean {
-  return meaningOf(readSaid(body)) === 'overloaded';
-}
-
 function fits(text: string, { jsonOutput, schema }: Expectation): boolean {
   let value: unknown;
   try {

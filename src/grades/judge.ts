@@ -18,7 +18,7 @@ export interface JudgedPrompt {
 }
 
 /** Header changes with the gateway's key of a provider; null if there is none. */
-export interface JudgeKeys {
+interface JudgeKeys {
   swap(provider: Provider): Pick<HeaderMutation, 'set'> | null;
 }
 

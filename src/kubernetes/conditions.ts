@@ -32,7 +32,7 @@ type WrittenStatus = Partial<Omit<LlmPolicyStatus, 'conditions'>> & {
 const messageLength = 32_768;
 
 /** What an LLMPolicy's status says. Accepted: its `spec` is right beside the other policies. Programmed: every replica has it in force. */
-export function statusOf({ object, state, problems }: StatusSource, { hash, replicas, everywhere }: Rollout): LlmPolicyStatus {
+function statusOf({ object, state, problems }: StatusSource, { hash, replicas, everywhere }: Rollout): LlmPolicyStatus {
   const observedGeneration = object.generation ?? 0;
   const good = state === 'in-force';
   const errors = problems.filter(({ level }) => level === 'error');

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import type { AdmissionAnswer, PatchOperation } from './admission.ts';
 
 /** How a pod's calls reach Sluice. Closed list: a metric label, and the values of the label that asks for it. */
-export const egressModes = ['base-url', 'names', 'sidecar'] as const;
-export type EgressMode = (typeof egressModes)[number];
+type EgressMode = 'base-url' | 'names' | 'sidecar';
 
 /** Label on every pod that a webhook saw: its mode, or `skipped`. */
 export const governedLabel = 'sluice.dev/governed';

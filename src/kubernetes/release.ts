@@ -7,7 +7,7 @@ import { governedLabel } from './egress-mark.ts';
 import { containersOfSidecar, sluiceContainer } from './sidecar.ts';
 
 /** A pod of a release, and how to reach its admin server through the API server. */
-export interface ReleasePod {
+interface ReleasePod {
   readonly name: string;
   readonly ready: boolean;
   readonly ask: Ask;

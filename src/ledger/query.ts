@@ -168,7 +168,7 @@ export function findGrades(db: Db, id: string): Grade[] {
 
 /** Sums are kept by the first keys; for the others savings are computed from rows, as far back as rows exist. */
 export const savingsKeys = [...rollupKeys, ...rowKeys] as const;
-export type SavingsKey = (typeof savingsKeys)[number];
+type SavingsKey = (typeof savingsKeys)[number];
 
 /** Sums of known US dollars, and how many exchanges are included in them and not. */
 export interface SavingsLine {

@@ -39,7 +39,7 @@ export class HourSums {
 }
 
 /** The cell of these keys; a new one is zero. */
-export function cellOf(cells: Cells, keys: readonly string[]): Cell {
+function cellOf(cells: Cells, keys: readonly string[]): Cell {
   const id = keys.join('\u0000');
   let cell = cells.get(id);
   if (cell === undefined) cells.set(id, (cell = { keys, sums: zeroSums() }));

@@ -21,10 +21,10 @@ import type { DoubledRow } from './backend.ts';
 import { verifyCoverage, type ChainRead } from './verify-coverage.ts';
 import { verifySums, type SettledSaid } from './verify-sums.ts';
 
-export type FaultKind =
+type FaultKind =
   'altered' | 'missing' | 'broken-chain' | 'erased-unexplained' | 'checkpoint' | 'signature' | 'rollup' | 'settled' | 'writer' | 'schema';
 
-export interface Fault {
+interface Fault {
   readonly kind: FaultKind;
   readonly writer: string;
   /** Null if the fault concerns the whole chain, or a roll-up. */

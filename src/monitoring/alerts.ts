@@ -11,7 +11,7 @@ export interface Alert {
   readonly summary: string;
 }
 
-export interface Recording {
+interface Recording {
   readonly record: string;
   readonly expr: string;
   readonly labels?: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 /** One graph: its title, its Grafana unit, and queries with their legends. */
-export interface Panel {
+interface Panel {
   readonly title: string;
   readonly unit: string;
   readonly kind?: 'stat';

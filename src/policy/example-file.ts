@@ -6,7 +6,7 @@ import { exampleLine, type ExampleDocument } from './schema.ts';
 import type { PolicyFile, Problem } from './types.ts';
 
 /** An example in a file, and the line that it is on. */
-export type FileExample = ExampleDocument & { readonly line: number };
+type FileExample = ExampleDocument & { readonly line: number };
 
 export interface ExampleFile {
   readonly examples: readonly FileExample[];

@@ -24,7 +24,7 @@ interface Experiment {
 }
 
 /** A share of the requests is answered by another model, or decided by other settings. */
-export interface AbExperiment extends Experiment {
+interface AbExperiment extends Experiment {
   readonly kind: 'ab';
   /** `requested`: the app's own model; a map: a model by provider of the traffic; null if the treatment is other settings. */
   readonly target: 'requested' | ReadonlyMap<string, TargetRef> | null;
@@ -35,7 +35,7 @@ export interface AbExperiment extends Experiment {
 }
 
 /** A share of the requests is also sent to another model, whose answers are graded and discarded. */
-export interface ShadowExperiment extends Experiment {
+interface ShadowExperiment extends Experiment {
   readonly kind: 'shadow';
   /** By provider of the traffic. */
   readonly targets: ReadonlyMap<string, TargetRef>;
@@ -62,7 +62,7 @@ export interface RolloutPolicy {
 }
 
 /** Differences that do not count as harm. Scores: the difference of the means; amounts: relative. */
-export interface Tolerance {
+interface Tolerance {
   readonly quality: number;
   readonly errors: number;
   readonly cost: number;

@@ -2,8 +2,7 @@ import type { Tier } from '../classify/types.ts';
 import type { BudgetKey } from './budget-types.ts';
 
 /** What a rate limit counts. Closed list: a metric label. `concurrent`: requests in flight at the same time. */
-export const rateKinds = ['requests', 'tokens', 'concurrent'] as const;
-export type RateKind = (typeof rateKinds)[number];
+export type RateKind = 'requests' | 'tokens' | 'concurrent';
 
 /** Windows begin at whole minutes, hours and days of UTC. Closed list. */
 export const ratePeriods = ['minute', 'hour', 'day'] as const;

@@ -262,7 +262,7 @@ export interface CompiledRule {
 }
 
 /** Replaces what a pattern finds by tokens. `message`: the answer if that is not possible. */
-export interface MaskDirective {
+interface MaskDirective {
   readonly kind: 'mask';
   readonly message: string;
 }

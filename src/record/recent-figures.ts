@@ -1,7 +1,7 @@
 import type { ExchangeRecord } from './types.ts';
 
 /** Milliseconds; null if there are no values. */
-export interface Percentiles {
+interface Percentiles {
   readonly count: number;
   readonly p50: number | null;
   readonly p95: number | null;
@@ -9,7 +9,7 @@ export interface Percentiles {
 }
 
 /** A fallback from one target to another. */
-export interface FallbackLine {
+interface FallbackLine {
   readonly from: string;
   readonly to: string;
   readonly reason: string;
@@ -17,7 +17,7 @@ export interface FallbackLine {
 }
 
 /** One arm of an experiment. Dollars cover the exchanges whose cost is known. */
-export interface ArmLine {
+interface ArmLine {
   readonly arm: string;
   readonly exchanges: number;
   /** Exchanges whose answer was complete. */

@@ -14,7 +14,7 @@ type Child = TallyCell & { readonly child: Counter.Internal };
 type Cells = Map<string, Cells | Child>;
 
 /** Most labels of a counter. */
-export type TallyLabels = readonly [a?: string, b?: string, c?: string, d?: string, e?: string, f?: string, g?: string];
+type TallyLabels = readonly [a?: string, b?: string, c?: string, d?: string, e?: string, f?: string, g?: string];
 
 /**
  * A counter kept outside prom-client and copied to it when read: prom-client joins a series' labels at each increment, which would cost

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 
 /** One step of Sluice's own work, in ms since the request's headers. */
-export interface TraceStep {
+interface TraceStep {
   readonly name: 'cache' | 'classify' | 'decide';
   readonly startMs: number;
   /** Extended while the step waits for another one. */

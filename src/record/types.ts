@@ -33,7 +33,7 @@ export type OutcomeKind =
  * request) or `semantic` (answer to an equivalent question). `miss`: no entry; `bypass`: not used, by the caller's or the policy's wish;
  * `off`: no cache.
  */
-export type CacheState = 'off' | 'bypass' | 'miss' | 'hit' | 'stale' | 'coalesced' | 'semantic';
+type CacheState = 'off' | 'bypass' | 'miss' | 'hit' | 'stale' | 'coalesced' | 'semantic';
 
 export interface CacheEntryFacts {
   readonly id: string;

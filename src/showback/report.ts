@@ -1,7 +1,7 @@
 import type { SavingsLine, SavingsReport } from '../ledger/query.ts';
 
 /** Cost of a team's models in a period, and how certain it is. Dollars; null if not a single amount is known. */
-export interface TeamLine {
+interface TeamLine {
   readonly team: string;
   readonly exchanges: number;
   /** All known spending. */

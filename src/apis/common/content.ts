@@ -7,7 +7,7 @@ const audioTypes = new Set(['input_audio']);
 const fileTypes = new Set(['file', 'input_file', 'document']);
 
 /** Counts a media part by the type that it names. */
-export function countMedia(draft: Draft, type: string): void {
+function countMedia(draft: Draft, type: string): void {
   if (imageTypes.has(type)) draft.images++;
   else if (audioTypes.has(type)) draft.audioInputs++;
   else if (fileTypes.has(type)) draft.files++;

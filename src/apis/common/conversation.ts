@@ -60,7 +60,7 @@ export type ToolChoice =
   /** Only some of the tools; `required`: one of them must be called. */
   | { readonly kind: 'allowed'; readonly names: readonly string[]; readonly required: boolean };
 
-export interface SchemaOutput {
+interface SchemaOutput {
   readonly kind: 'schema';
   readonly schema: Json;
   readonly name: string | null;

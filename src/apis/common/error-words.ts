@@ -183,7 +183,7 @@ const nothing: SaidError = { codes: [], message: '', param: null, status: null }
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The same for a parsed body. */
-export function saidBy(parsed: unknown): SaidError {
+function saidBy(parsed: unknown): SaidError {
   const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
   const error = errorOf(outer);
   const details = Array.isArray(error['details']) ? (error['details'] as readonly unknown[]).map((detail) => fields(detail)['reason']) : [];

@@ -11,7 +11,7 @@ export type UsageParts = Omit<Usage, 'input' | 'output' | 'raw' | 'beyond' | 'se
 };
 
 /** Number of calls or units by the provider's own names. */
-export type Calls = Readonly<Record<string, number>>;
+type Calls = Readonly<Record<string, number>>;
 
 /** How an API counts, and how to read its usage object. */
 export interface UsageReading {

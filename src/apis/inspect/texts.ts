@@ -78,7 +78,7 @@ export const fileData: ReadonlySet<string> = new Set([
   'videoBytes',
 ]);
 /** Media without text. A drawing in SVG is text. */
-export const mediaType = /^(?:image|audio|video|font)\/(?!svg)|^application\/(?:pdf|zip|gzip)/i;
+const mediaType = /^(?:image|audio|video|font)\/(?!svg)|^application\/(?:pdf|zip|gzip)/i;
 const textType = /^text\/|^application\/(?:json|xml|yaml|javascript|csv|x-ndjson|jsonl)|[+]?(?:svg|xml|json)$/i;
 export const dataUrl = /^data:([^;,]*)((?:;[^;,]*)*),/;
 export const base64Text = /^[A-Za-z0-9+/_-]+={0,2}$/;

@@ -22,7 +22,7 @@ function object(members: readonly (readonly [string, string])[]): string {
 }
 
 /** Arguments of a call: JSON text of an object. */
-export const args: fc.Arbitrary<string> = fc
+const args: fc.Arbitrary<string> = fc
   .array(fc.tuple(name, anyJson), { maxLength: 4 })
   .map((members) => writeJson(parseJson(object(members)) ?? {}));
 

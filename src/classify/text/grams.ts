@@ -239,7 +239,7 @@ export class PromptGrams {
 }
 
 /** Number of a word's character n-grams; 0 if it begins with a digit. */
-export function lettersCount(word: string): number {
+function lettersCount(word: string): number {
   const first = word.charCodeAt(0);
   if (first >= 0x30 && first <= 0x39) return 0;
   // The word's beginning and end count as one character each.

@@ -3,10 +3,10 @@ import type { ScoreCurve, TextModelCard, TextModelHeader, TextModelTables } from
 import type { TextWeights } from './train.ts';
 
 /** Steps per unit of an inverse document frequency. */
-export const idfSteps = 16;
+const idfSteps = 16;
 
 /** Maximum number of rows of a model: keeps its file under 3 MB. */
-export const mostRows = 108_000;
+const mostRows = 108_000;
 
 /** How much more a row's level weight counts than its weight for another output: one of 27, it alone moves most scores. */
 const levelWorth = 12;
@@ -15,7 +15,7 @@ const levelWorth = 12;
  * Quantises weights to integers from -127 to 127, with a step per output, rows in ascending order of their hashes. Keeps only the rows that
  * matter most.
  */
-export function packWeights(
+function packWeights(
   { rows, weights, idf, counts }: TextWeights,
   most: number = mostRows,
 ): { readonly tables: TextModelTables; readonly steps: number[] } {

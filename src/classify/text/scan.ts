@@ -185,7 +185,7 @@ export class TextWords {
 }
 
 /** The part of a text that is read. */
-export function excerpt(text: string): string {
+function excerpt(text: string): string {
   return text.length <= headUnits + tailUnits ? text : `${text.slice(0, headUnits)}\n${text.slice(-tailUnits)}`;
 }
 

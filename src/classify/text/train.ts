@@ -5,7 +5,7 @@ import { ridgeLevel } from './ridge.ts';
 import { zone } from './scan.ts';
 import type { WordVectors } from './vectors.ts';
 
-export const defaultTraining: TrainOptions = {
+const defaultTraining: TrainOptions = {
   epochs: 10,
   runs: 4,
   rate: 0.15,

@@ -92,7 +92,7 @@ export class ToldAttempt implements Attempt {
 }
 
 /** Dollars with at most nine decimals, never with an exponent. */
-export function writtenUsd(usd: number): string {
+function writtenUsd(usd: number): string {
   return usd.toFixed(9).replace(/\.?0+$/, '');
 }
 

@@ -12,7 +12,7 @@ import type { Fill, FillEnding } from '../../cache/fill.ts';
 
 export type Pairs = readonly (readonly [string, string])[];
 
-export function headersOf(pairs: Pairs): HeaderMap {
+function headersOf(pairs: Pairs): HeaderMap {
   return { get: (name) => pairs.find(([key]) => key === name)?.[1], entries: () => pairs };
 }
 

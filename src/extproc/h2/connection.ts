@@ -26,7 +26,7 @@ import { contentLength, isMalformed } from './request-headers.ts';
 import { Http2Stream, type StreamOwner } from './stream.ts';
 
 /** Called once per stream; returns its owner. */
-export type AcceptStream = (stream: Http2Stream, headers: readonly Header[]) => StreamOwner;
+type AcceptStream = (stream: Http2Stream, headers: readonly Header[]) => StreamOwner;
 
 /**
  * One connection carries all requests: its window must never be the bottleneck. It is given back on arrival, since the windows of the

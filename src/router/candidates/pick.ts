@@ -1,7 +1,7 @@
 import type { CandidateView, Dollars, Objective } from './types.ts';
 
 /** How many standard errors of margin an uncertain candidate must make up. */
-export const caution = 0.5;
+const caution = 0.5;
 /** Standard errors in the bound on the expected loss: of one request when no window is known, of the whole window otherwise. */
 export const z = 1.1;
 

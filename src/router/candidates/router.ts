@@ -8,7 +8,7 @@ import type { CandidatePrior, CandidateView, ComparedRequest, Dollars, Objective
  * Priors before there are grades; docs/learning.md explains each. Public outcomes of the models themselves are more accurate than a
  * router's score.
  */
-export const candidateSettings: BeliefSettings = {
+const candidateSettings: BeliefSettings = {
   noise: 0.15,
   pairNoise: 0.08,
   level: 0.8,

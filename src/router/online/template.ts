@@ -52,7 +52,7 @@ const calendar =
 const names = /(?<=[^.!?:\n\s][ ])\p{Lu}[\p{Ll}'’-]+(?:[ ]\p{Lu}[\p{L}'’.-]*)*|\p{Lu}[\p{Ll}'’-]+(?:[ ]\p{Lu}[\p{L}'’-]+)+/gu;
 
 /** A system prompt without everything that differs between two requests of one app. */
-export function skeletonOf(system: string): string {
+function skeletonOf(system: string): string {
   return withoutContext(system.replace(pasted, '"'))
     .replace(address, '@')
     .replace(numbered, '#')

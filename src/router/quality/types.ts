@@ -1,5 +1,5 @@
 /** Public outcomes of one model in a quality model. */
-export interface KnownModel {
+interface KnownModel {
   /** Name as in the rows. */
   readonly name: string;
   /** Mean score on each kind of work, 0..1. */

@@ -72,7 +72,7 @@ export interface FittedParts {
 }
 
 /** Linear functions of the words that the trees use: the gain, both models' scores, and the kind of work. */
-export interface Topics extends Linears {
+interface Topics extends Linears {
   readonly names: readonly string[];
 }
 

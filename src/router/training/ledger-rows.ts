@@ -4,7 +4,7 @@ import type { Grade, GradeSource } from '../../grades/types.ts';
 import type { ExchangeRecord } from '../../record/types.ts';
 
 /** A row in the format of `train`: the outcomes of the cheaper and the requested model on one prompt. */
-export interface LedgerRow {
+interface LedgerRow {
   readonly id: string;
   readonly source: string;
   readonly task: string;
@@ -17,7 +17,7 @@ export interface LedgerRow {
 }
 
 /** Why a request with two answers makes no row. */
-export type LeftOut = 'ungraded' | 'prompt' | 'unlike';
+type LeftOut = 'ungraded' | 'prompt' | 'unlike';
 
 export interface LedgerRows {
   readonly rows: readonly LedgerRow[];

@@ -38,7 +38,7 @@ export function calibratePairs(rows: readonly PairRow[]): PairCalibration[] {
 }
 
 /** Thresholds at equal shares of rows, with loss and bound. */
-export function pairPoints(rows: readonly PairRow[]): PairPoint[] {
+function pairPoints(rows: readonly PairRow[]): PairPoint[] {
   const order = [...rows].sort((a, b) => a.score - b.score);
   const result: PairPoint[] = [];
   for (let at = 1; at <= points; at++) {

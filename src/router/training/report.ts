@@ -20,7 +20,7 @@ export interface ReportRow extends Scored {
   readonly abstain: boolean;
 }
 
-export interface RouterLine {
+interface RouterLine {
   readonly name: string;
   readonly apgr: number;
   /** Shares of strong calls that keep half and four fifths of the gap. */
@@ -34,7 +34,7 @@ export interface RouterLine {
   readonly kept: readonly number[];
 }
 
-export interface SourceLine {
+interface SourceLine {
   readonly source: string;
   readonly rows: number;
   readonly gap: number;

@@ -4,7 +4,7 @@ import type { LabelledRow } from '../rows.ts';
 import { train, type Trained } from '../train.ts';
 
 /** Two kinds of work: sums, which need the strong model, and notes, which mostly do not. */
-export function rowsOf(count: number): LabelledRow[] {
+function rowsOf(count: number): LabelledRow[] {
   const random = seeded(11);
   return Array.from({ length: count }, (_, at) => {
     const sums = at % 2 === 0;
