@@ -140,9 +140,9 @@ function checkHeader(reader: WireReader): void {
   reader.leave(outer);
 }
 
-/** Decodes the ProcessingRequest that begins at `from`. Bodies are views of `bytes`. Throws WireError on malformed bytes or a missing phase. */
-export function decodeRequest(bytes: Buffer, from = 0): ProcessingRequest {
-  const reader = new WireReader(bytes, from);
+/** Decodes a ProcessingRequest. Bodies are views of `bytes`. Throws WireError on malformed bytes or a missing phase. */
+export function decodeRequest(bytes: Buffer): ProcessingRequest {
+  const reader = new WireReader(bytes);
   let phase: Phase | null = null;
   let metadata: ProcessingRequest['metadata'] = null;
   let observability = false;

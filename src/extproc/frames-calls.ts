@@ -91,57 +91,54 @@ export class ProcessCall implements StreamOwner, ProcStream {
     this.#end('ok');
   }
 
-  data(bytes: Buffer): boolean {
+  data(bytes: Buffer, from: number, to: number): void {
     const reader = this.#reader;
-    if ((reader === null || reader.unfinished === 0) && isMessage(bytes, limits.grpcMessageBytes)) {
-      const inUse = this.#message(bytes, prefixBytes);
-      if (inUse !== null) this.#consumed(bytes.length, 1, inUse);
-      return false;
-    }
-    return this.#parts(bytes, (this.#reader ??= new FrameReader(limits.grpcMessageBytes)));
+    if ((reader === null || reader.unfinished === 0) && isMessage(bytes, from, to, limits.grpcMessageBytes)) {
+      const message = Buffer.allocUnsafe(to - from - prefixBytes);
+      bytes.copy(message, 0, from + prefixBytes, to);
+      const inUse = this.#message(message);
+      if (inUse !== null) this.#consumed(to - from, 1, inUse);
+    } else this.#parts(bytes.subarray(from, to), (this.#reader ??= new FrameReader(limits.grpcMessageBytes)));
   }
 
-  /** Bytes that are not exactly one message. Returns whether they are no longer needed. */
-  #parts(bytes: Buffer, reader: FrameReader): boolean {
+  /** Bytes that are not exactly one message. */
+  #parts(bytes: Buffer, reader: FrameReader): void {
     const messages = reader.push(bytes);
     if (messages === null) {
       this.#refuse(new WireError('no gRPC message'));
-      return false;
+      return;
     }
-    const { copied } = reader;
     let inUse = 0;
     for (const message of messages) {
-      const used = this.#message(message, 0);
-      if (used === null) return copied;
+      const used = this.#message(message);
+      if (used === null) return;
       inUse = used;
     }
-    if (!this.#consumed(bytes.length, messages.length, inUse)) return false;
-    return messages.length === 0 ? reader.copied : copied;
+    this.#consumed(bytes.length, messages.length, inUse);
   }
 
-  /** Handles the message that begins at `from`. Returns how many bytes of it are still in use; null if the call is over or refused. */
-  #message(bytes: Buffer, from: number): number | null {
+  /** Handles a message. Returns how many bytes of it are still in use; null if the call is over or refused. */
+  #message(bytes: Buffer): number | null {
     // After we ended the stream, a message from Envoy may still be in flight; it needs no reply.
     if (this.#stream.over) return null;
     let request: ProcessingRequest;
     try {
-      request = decodeRequest(bytes, from);
+      request = decodeRequest(bytes);
     } catch (error) {
       this.#refuse(error);
       return null;
     }
     this.#replied = false;
     this.#handler.message(request);
-    return !this.#replied && needsDecision(request) ? bytes.length - from : 0;
+    return !this.#replied && needsDecision(request) ? bytes.length : 0;
   }
 
-  /** Accounts for bytes that came; false if there is no memory for what is held of them, which ends the call. */
-  #consumed(bytes: number, messages: number, inUse: number): boolean {
-    if (this.#stream.over || this.#settle(bytes, messages, inUse)) return true;
+  /** Accounts for bytes that came. If there is no memory for what is held of them, the call ends. */
+  #consumed(bytes: number, messages: number, inUse: number): void {
+    if (this.#stream.over || this.#settle(bytes, messages, inUse)) return;
     this.#services.told('too-many-bytes', noMemory());
     this.#end('resourceExhausted');
     this.#handler.closed(true);
-    return false;
   }
 
   closed(cancelled: boolean): void {
@@ -206,24 +203,22 @@ export class AccessLogCall implements StreamOwner {
     this.#stream.respond(endBlock.ok, true);
   }
 
-  data(bytes: Buffer): boolean {
-    const messages = this.#intake.push(bytes);
+  data(bytes: Buffer, from: number, to: number): void {
+    const messages = this.#intake.push(bytes.subarray(from, to));
     try {
       if (messages === null) throw new WireError('no gRPC message');
       for (const message of messages) for (const entry of decodeAccessLog(message)) this.#services.logged(entry);
     } catch (error) {
       this.#services.told('decode-error', error);
       this.#refuse('invalidArgument');
-      return false;
+      return;
     }
-    if (!this.#intake.settle(bytes.length, messages.length, 0)) {
+    if (!this.#intake.settle(to - from, messages.length, 0)) {
       this.#services.told('too-many-bytes', noMemory());
       this.#refuse('resourceExhausted');
-      return false;
+      return;
     }
     this.#on.read();
-    // Entries may be kept as views of these bytes, and are small.
-    return false;
   }
 
   closed(cancelled: boolean): void {

@@ -27,7 +27,7 @@ const renewMs = 250;
 const socketPeer = 'socket';
 
 /** Health calls: what comes after their headers is not read, and not kept. */
-const ignore: StreamOwner = { data: () => true, closed: () => undefined };
+const ignore: StreamOwner = { data: () => undefined, closed: () => undefined };
 
 export interface FramesOptions {
   /** Bound of the bytes that all connections hold together. */

@@ -16,31 +16,26 @@ export function fillPrefix(pieces: readonly Buffer[]): void {
   pieces[0]!.writeUInt32BE(bytes, 1);
 }
 
-/** Whether bytes are exactly one message of at most `max` bytes: most frames are. */
-export function isMessage(bytes: Buffer, max: number): boolean {
-  if (bytes.length < prefixBytes || bytes[0] !== 0) return false;
-  const length = bytes.readUInt32BE(1);
-  return length === bytes.length - prefixBytes && length <= max;
+/** Whether the bytes `from` to `to` are exactly one message of at most `max` bytes: most frames are. */
+export function isMessage(bytes: Buffer, from: number, to: number, max: number): boolean {
+  if (to - from < prefixBytes || bytes[from] !== 0) return false;
+  const length = bytes.readUInt32BE(from + 1);
+  return length === to - from - prefixBytes && length <= max;
 }
 
 const none: Buffer = Buffer.alloc(0);
 const noPieces: Buffer[] = [];
 
-/** From this size on, a message is assembled in its final memory as its bytes arrive, so that it does not keep the read buffers alive. */
-const assembledBytes = 65_536;
-
-/** Cuts a byte stream into messages. Holds at most one unfinished message. */
+/** Cuts a byte stream into messages, which have memory of their own. Holds at most one unfinished message. */
 export class FrameReader {
   readonly #max: number;
   #pieces: Buffer[] = noPieces;
   #held = 0;
   /** Bytes needed before the next step: the prefix, then the prefix and its message. */
   #need = prefixBytes;
-  /** A large message that is being assembled, and how many bytes of it have arrived. */
+  /** A message that is being assembled, and how many bytes of it have arrived. */
   #large: Buffer | null = null;
   #filled = 0;
-  /** Whether neither the reader nor any message holds a view of the bytes that were pushed last. */
-  copied = true;
 
   /** `max`: longest message in bytes. */
   constructor(max: number) {
@@ -59,12 +54,8 @@ export class FrameReader {
 
   /** The messages that `bytes` completes; null if the stream is not gRPC, is compressed, or exceeds the bound. */
   push(bytes: Buffer): Buffer[] | null {
-    if (this.unfinished === 0 && isMessage(bytes, this.#max)) {
-      this.copied = false;
-      return [bytes.subarray(prefixBytes)];
-    }
+    if (this.unfinished === 0 && isMessage(bytes, 0, bytes.length, this.#max)) return [Buffer.from(bytes.subarray(prefixBytes))];
     const messages: Buffer[] = [];
-    this.copied = true;
     let rest = bytes;
     for (;;) {
       if (this.#large !== null) {
@@ -76,37 +67,30 @@ export class FrameReader {
         rest = rest.subarray(taken);
       }
       if (rest.length > 0) {
-        if (this.#pieces === noPieces) this.#pieces = [rest];
-        else this.#pieces.push(rest);
+        const piece = Buffer.from(rest);
+        if (this.#pieces === noPieces) this.#pieces = [piece];
+        else this.#pieces.push(piece);
         this.#held += rest.length;
         rest = none;
       }
-      if (this.#held < this.#need) {
-        if (this.#held > 0) this.copied = false;
-        return messages;
-      }
+      if (this.#held < this.#need) return messages;
       const all = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
       this.#pieces = [all];
       if (this.#need === prefixBytes) {
         const length = all.readUInt32BE(1);
         if (all[0] !== 0 || length > this.#max) return null;
         this.#need = prefixBytes + length;
-        if (this.#held < this.#need) {
-          this.copied = false;
-          return messages;
-        }
+        if (this.#held < this.#need) return messages;
       }
-      this.copied = false;
       messages.push(all.subarray(prefixBytes, this.#need));
       this.#clear(all.length === this.#need ? none : all.subarray(this.#need));
     }
   }
 
-  /** The unfinished message has room in memory: from here on it is assembled in its final place, unless it is small. */
+  /** The unfinished message has room in memory: from here on it is assembled in its final place. */
   assemble(): void {
-    const length = this.#need - prefixBytes;
-    if (this.#large !== null || length < assembledBytes) return;
-    this.#large = Buffer.allocUnsafeSlow(length);
+    if (this.#large !== null) return;
+    this.#large = Buffer.allocUnsafeSlow(this.#need - prefixBytes);
     let skipped = prefixBytes;
     this.#filled = 0;
     for (const piece of this.#pieces) {
@@ -115,7 +99,6 @@ export class FrameReader {
       this.#filled += piece.copy(this.#large, this.#filled, from);
     }
     this.#clear(none);
-    this.copied = true;
   }
 
   /** Begins the next message with the remaining bytes. */

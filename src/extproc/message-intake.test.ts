@@ -56,7 +56,7 @@ class PeerCall {
     if (bytes.length === 0) return false;
     this.#at += bytes.length;
     this.window -= bytes.length;
-    this.#stream.arrived(bytes, 0);
+    this.#stream.arrived(bytes, 0, bytes.length, 0);
     return true;
   }
 
@@ -65,13 +65,12 @@ class PeerCall {
     this.intake.release();
   }
 
-  #data(bytes: Buffer): boolean {
+  #data(bytes: Buffer): void {
     const messages = this.intake.push(bytes)!;
     this.got.push(...messages.map(({ length }) => length));
     if (messages.length > 0 && this.got.length % 2 === 0) this.keeps = true;
     if (!this.intake.settle(bytes.length, messages.length, this.keeps && messages.length > 0 ? messages.at(-1)!.length : 0))
       throw new Error('no memory');
-    return true;
   }
 }
 

@@ -25,9 +25,9 @@ class EchoServer {
         this.seen.push(headers);
         const pieces: Buffer[] = [];
         return {
-          data: (bytes) => {
-            if (this.consumes) stream.consumed(bytes.length);
-            return pieces.push(Buffer.from(bytes)) > 0;
+          data: (bytes, from, to) => {
+            if (this.consumes) stream.consumed(to - from);
+            pieces.push(Buffer.from(bytes.subarray(from, to)));
           },
           closed: (cancelled) => {
             this.ends.push(cancelled);

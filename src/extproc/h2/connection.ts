@@ -12,7 +12,7 @@ import {
   numbersFrame,
   setting,
   settingsFrame,
-  unpadded,
+  paddingOf,
   type ErrorCode,
   type FrameHead,
 } from './frames.ts';
@@ -23,6 +23,7 @@ import { CompressionError, emptyTableSizeUpdate, type Header } from './hpack.ts'
 import { MemoryInFlight, type Unsent } from './memory.ts';
 import { notableUnsentBytes, Outgoing } from './outgoing.ts';
 import { contentLength, isMalformed } from './request-headers.ts';
+import { readInPlace } from './socket-reads.ts';
 import { Http2Stream, type StreamOwner } from './stream.ts';
 
 /** Called once per stream; returns its owner. */
@@ -40,18 +41,6 @@ const settingsAck: Buffer = frameOf(frameType.settings, flag.ack, 0, nothing);
 const drainPing: Buffer = Buffer.from('draining');
 /** The answer to this one shows that the peer is there. */
 const alivePing: Buffer = Buffer.from('alive\0\0\0');
-/** From this size on, memory is released explicitly. */
-const releasedBytes = 16_384;
-
-/**
- * Frees a read buffer whose content was copied, instead of leaving it to the garbage collector: V8 marks its whole heap when too much such
- * memory accumulates. A view kept by mistake would become empty, with no other effect.
- */
-function release(chunk: Buffer): void {
-  const { buffer } = chunk;
-  if (chunk.length >= releasedBytes && buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length) buffer.transfer(0);
-}
-
 /** What a connection needs besides its socket. */
 export interface ConnectionOptions {
   readonly accept: AcceptStream;
@@ -99,20 +88,18 @@ export class Http2Connection implements FrameSink, Unsent {
   /** Something came since the last `checkAlive`, and whether that one sent a ping. */
   #heard = true;
   #asked = false;
-  /** Some bytes of the current read are needed later. */
-  #kept = false;
   #closed = false;
   /** Streams whose answers wait for the connection's window. */
   readonly #starved = new Set<Http2Stream>();
 
-  constructor(socket: Socket, options: ConnectionOptions) {
+  constructor(accepted: Socket, options: ConnectionOptions) {
+    const socket = readInPlace(accepted, (bytes, length) => this.#read(bytes, length));
     this.#socket = socket;
     this.#options = options;
     this.#maxStreams = options.streams ?? limits.grpcStreams;
     this.#outgoing = new Outgoing(socket, options.memory);
     options.memory.add(this);
     socket.setNoDelay(true);
-    socket.on('data', (bytes: Buffer) => this.#read(bytes));
     socket.on('error', (error) => {
       if (!this.#closed) options.failed?.(error, false);
       socket.destroy();
@@ -220,13 +207,11 @@ export class Http2Connection implements FrameSink, Unsent {
     this.#closeIfDrained();
   }
 
-  #read(chunk: Buffer): void {
+  #read(bytes: Buffer, length: number): void {
     this.#outgoing.hold();
-    this.#kept = false;
     this.#heard = true;
     try {
-      this.#frames.push(chunk);
-      if (!this.#kept) release(chunk);
+      this.#frames.push(bytes, length);
     } catch (error) {
       this.#fail(error);
     }
@@ -254,17 +239,14 @@ export class Http2Connection implements FrameSink, Unsent {
       this.#end(id, true);
       return;
     }
-    this.#take(type, flags, id, bytes.subarray(from + frameHeaderBytes, to));
+    // Each request has these too.
+    if (type === frameType.data) this.data(id, flags, bytes, from + frameHeaderBytes, to);
+    else if (type === frameType.headers) this.#opened(this.#blocks.start(id, flags, bytes, from + frameHeaderBytes, to));
+    else this.#take(type, flags, id, bytes.subarray(from + frameHeaderBytes, to));
   }
 
   #take(type: number, flags: number, id: number, payload: Buffer): void {
     switch (type) {
-      case frameType.data:
-        this.data(id, flags, payload);
-        return;
-      case frameType.headers:
-        this.#opened(this.#blocks.start(id, flags, payload));
-        return;
       case frameType.continuation:
         this.#opened(this.#blocks.goOn(flags, payload));
         return;
@@ -293,10 +275,10 @@ export class Http2Connection implements FrameSink, Unsent {
   }
 
   /** A DATA frame, or a part of one. Throws ConnectionError. */
-  data(id: number, flags: number, payload: Buffer): void {
+  data(id: number, flags: number, bytes: Buffer, from: number, to: number): void {
     this.#known(id);
     // Padding counts towards the window, and so does data for a stream that has ended here.
-    this.#received += payload.length;
+    this.#received += to - from;
     if (this.#received > connectionWindow) throw new ConnectionError(errorCode.flowControl, 'more than the connection’s window');
     if (this.#received > connectionWindow / 2) {
       this.write(numbersFrame(frameType.windowUpdate, 0, this.#received));
@@ -310,8 +292,9 @@ export class Http2Connection implements FrameSink, Unsent {
       return;
     }
     if (stream.peerEnded) throw new ConnectionError(errorCode.streamClosed, 'data after the end of a stream');
-    const content = unpadded(payload, flags);
-    if (!stream.arrived(content, payload.length - content.length)) this.#kept = true;
+    const padded = (flags & flag.padded) !== 0;
+    const padding = padded ? paddingOf(bytes, from, to) : 0;
+    stream.arrived(bytes, padded ? from + 1 : from, to - padding, padded ? padding + 1 : 0);
     if (ends) this.#end(id, false);
   }
 

@@ -67,12 +67,12 @@ export function peerSettings(id: number, flags: number, payload: Buffer): PeerSe
 export function checkPriority(id: number, payload: Buffer): void {
   if (id === 0) throw new ConnectionError(errorCode.protocol, 'priority of the connection');
   if (payload.length !== 5) throw new ConnectionError(errorCode.frameSize, 'PRIORITY of a wrong size');
-  checkDependency(id, payload);
+  checkDependency(id, payload.readUInt32BE(0));
 }
 
-/** The priority of a stream, in PRIORITY or at the beginning of HEADERS. */
-export function checkDependency(id: number, priority: Buffer): void {
-  if ((priority.readUInt32BE(0) & 0x7fff_ffff) === id) throw new ConnectionError(errorCode.protocol, 'a stream that depends on itself');
+/** The first word of a stream's priority, in PRIORITY or at the beginning of HEADERS. */
+export function checkDependency(id: number, priority: number): void {
+  if ((priority & 0x7fff_ffff) === id) throw new ConnectionError(errorCode.protocol, 'a stream that depends on itself');
 }
 
 export function checkPing(id: number, payload: Buffer): void {

@@ -98,10 +98,9 @@ export function settingsFrame(settings: readonly (readonly [id: number, value: n
   return frameOf(frameType.settings, 0, 0, payload);
 }
 
-/** The payload without its padding, for frames that may have some. Throws ConnectionError. */
-export function unpadded(payload: Buffer, flags: number): Buffer {
-  if ((flags & flag.padded) === 0) return payload;
-  const padding = payload[0];
-  if (padding === undefined || padding >= payload.length) throw new ConnectionError(errorCode.protocol, 'padding longer than its frame');
-  return payload.subarray(1, payload.length - padding);
+/** How many bytes of padding end the payload (`from` to `to`) of a frame that has some; its first byte says so. Throws ConnectionError. */
+export function paddingOf(bytes: Buffer, from: number, to: number): number {
+  const padding = from < to ? bytes[from]! : Infinity;
+  if (padding >= to - from) throw new ConnectionError(errorCode.protocol, 'padding longer than its frame');
+  return padding;
 }

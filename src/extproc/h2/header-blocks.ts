@@ -1,6 +1,6 @@
 import { limits } from '../../lib/limits.ts';
 import { checkDependency } from './control-frames.ts';
-import { ConnectionError, errorCode, flag, frameHeaderBytes, frameType, unpadded } from './frames.ts';
+import { ConnectionError, errorCode, flag, frameHeaderBytes, frameType, paddingOf } from './frames.ts';
 import { HeaderDecoder, type Header } from './hpack.ts';
 
 /** A header block that has come whole. */
@@ -29,18 +29,23 @@ export class HeaderBlocks {
       throw new ConnectionError(errorCode.protocol, 'a header block was interrupted');
   }
 
-  /** A HEADERS frame. Null: its block goes on. Throws ConnectionError and CompressionError. */
-  start(id: number, flags: number, payload: Buffer): HeaderBlock | null {
+  /** A HEADERS frame with the bytes `from` to `to`. Null: its block goes on. Throws ConnectionError and CompressionError. */
+  start(id: number, flags: number, bytes: Buffer, from: number, to: number): HeaderBlock | null {
     if (id % 2 === 0) throw new ConnectionError(errorCode.protocol, 'a client’s stream has an odd number');
-    let block = unpadded(payload, flags);
+    let begin = from;
+    let end = to;
+    if ((flags & flag.padded) !== 0) {
+      end -= paddingOf(bytes, from, to);
+      begin++;
+    }
     if ((flags & flag.priority) !== 0) {
-      if (block.length < 5) throw new ConnectionError(errorCode.frameSize, 'priority cut short');
-      checkDependency(id, block);
-      block = block.subarray(5);
+      if (end - begin < 5) throw new ConnectionError(errorCode.frameSize, 'priority cut short');
+      checkDependency(id, bytes.readUInt32BE(begin));
+      begin += 5;
     }
     const ends = (flags & flag.endStream) !== 0;
-    if ((flags & flag.endHeaders) !== 0) return this.#decoded(id, ends, block);
-    this.#open = { id, ends, pieces: [Buffer.from(block)], bytes: block.length };
+    if ((flags & flag.endHeaders) !== 0) return this.#decoded(id, ends, bytes, begin, end);
+    this.#open = { id, ends, pieces: [Buffer.from(bytes.subarray(begin, end))], bytes: end - begin };
     return null;
   }
 
@@ -54,12 +59,13 @@ export class HeaderBlocks {
     if (block.bytes > limits.http2HeaderListBytes) throw new ConnectionError(errorCode.calm, 'header block too large');
     if ((flags & flag.endHeaders) === 0) return null;
     this.#open = null;
-    return this.#decoded(block.id, block.ends, Buffer.concat(block.pieces));
+    const whole = Buffer.concat(block.pieces);
+    return this.#decoded(block.id, block.ends, whole, 0, whole.length);
   }
 
-  #decoded(id: number, ends: boolean, block: Buffer): HeaderBlock {
+  #decoded(id: number, ends: boolean, bytes: Buffer, from: number, to: number): HeaderBlock {
     // Always decoded, also for refused streams: the tables of both sides must stay in sync.
-    const headers = this.#decoder.decode(block);
+    const headers = this.#decoder.decode(bytes, from, to);
     return { id, ends, headers, invalidName: this.#decoder.invalidName };
   }
 }

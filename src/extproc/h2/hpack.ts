@@ -69,11 +69,13 @@ export class HeaderDecoder {
     this.#maxListBytes = maxListBytes;
   }
 
-  /** The block's headers. Throws CompressionError. */
-  decode(block: Buffer): readonly Header[] {
+  /** The headers of the block `from` to `to`. Throws CompressionError. */
+  decode(bytes: Buffer, from = 0, to: number = bytes.length): readonly Header[] {
     this.invalidName = false;
-    if (block.length === this.#lastBlock.length && block.length > 0 && block.equals(this.#lastBlock)) return this.#lastHeaders;
+    const known = this.#lastBlock.length;
+    if (known > 0 && to - from === known && bytes.compare(this.#lastBlock, 0, known, from, to) === 0) return this.#lastHeaders;
     this.#changed = false;
+    const block = bytes.subarray(from, to);
     const headers = this.#decode(block);
     if (this.#changed) this.#lastBlock = nothing;
     else if (!this.invalidName && block.length <= keptBlockBytes) {

@@ -12,8 +12,8 @@ import {
 
 /** The receiver of a stream's bytes. Calls come in order, none after `closed`. */
 export interface StreamOwner {
-  /** Returns whether the bytes are no longer needed, so that their memory may be released. */
-  data(bytes: Buffer): boolean;
+  /** The bytes `from` to `to` came. They hold only during the call: what is needed later must be copied. */
+  data(bytes: Buffer, from: number, to: number): void;
   /** The peer ended its half (`cancelled: false`), the stream was reset, or its connection was lost. Not called after our own end. */
   closed(cancelled: boolean): void;
   /**
@@ -134,17 +134,17 @@ export class Http2Stream {
   }
 
   /**
-   * Called by the connection with the peer's bytes, of which `padding` more count towards the window. Returns whether they are no longer
-   * needed. Throws ConnectionError if they are more than the window allows.
+   * Called by the connection with the peer's bytes, `from` to `to`; `padding` more count towards the window. Throws ConnectionError if they
+   * are more than the window allows.
    */
-  arrived(bytes: Buffer, padding: number): boolean {
-    this.#window -= bytes.length + padding;
+  arrived(bytes: Buffer, from: number, to: number, padding: number): void {
+    this.#window -= to - from + padding;
     if (this.#window < 0) throw new ConnectionError(errorCode.flowControl, 'more than the stream’s window');
-    if (this.over || this.#owner === null) return true;
-    this.#unconsumed += bytes.length + padding;
-    this.#came += bytes.length;
+    if (this.over || this.#owner === null) return;
+    this.#unconsumed += to - from + padding;
+    this.#came += to - from;
     if (padding > 0) this.consumed(padding);
-    return this.#owner.data(bytes);
+    this.#owner.data(bytes, from, to);
   }
 
   /** Called by the connection when the peer's half ends: whether its body has the length that was announced. */
