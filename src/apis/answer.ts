@@ -12,13 +12,13 @@ import type { Mutable } from '../lib/mutable.ts';
 
 /** A reader for one answer, chosen by its headers. */
 export function readAnswer(head: AnswerHead): AnswerReader {
-  const encoding = head.contentEncoding.trim().toLowerCase();
+  const encoding = head.contentEncoding === '' ? '' : head.contentEncoding.trim().toLowerCase();
   if (encoding !== '' && encoding !== 'identity') return new EncodedReader(head, encoding);
   return plainReader(head);
 }
 
 function plainReader(head: AnswerHead): AnswerReader {
-  if (head.contentType.toLowerCase().startsWith('text/event-stream')) return new SseReader(head);
+  if (head.contentType !== 'application/json' && head.contentType.toLowerCase().startsWith('text/event-stream')) return new SseReader(head);
   return new JsonReader(head);
 }
 

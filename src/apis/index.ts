@@ -29,12 +29,7 @@ export function readExchange(
   try {
     if (!cursor.isObject()) return { ok: false, reason: 'invalid-json' };
     const bodyOpen = cursor.at + 1;
-    const read = (key: string): void => {
-      if (namesModels(key)) draft.peekModels(cursor);
-      reader(cursor, draft, key);
-    };
-    if (members === null) cursor.object(read);
-    else cursor.object((key) => readMember(cursor, members, key, () => read(key)));
+    cursor.object(readMember, { reader, draft, members });
     cursor.finish();
     if (recognition.stream !== null) draft.stream = recognition.stream;
     const exchange = draft.request(api, operation, body, pathModel, bodyOpen);
@@ -45,12 +40,19 @@ export function readExchange(
   }
 }
 
-function readMember(cursor: JsonCursor, members: BodyMember[], key: string, read: () => void): void {
+interface Reading {
+  readonly reader: (cursor: JsonCursor, draft: Draft, key: string) => void;
+  readonly draft: Draft;
+  readonly members: BodyMember[] | null;
+}
+
+function readMember(key: string, cursor: JsonCursor, { reader, draft, members }: Reading): void {
   cursor.peek();
   const start = cursor.at;
   const { gaps } = cursor;
-  read();
-  members.push({ key, start, end: cursor.at, spaced: cursor.gaps !== gaps });
+  if (namesModels(key)) draft.peekModels(cursor);
+  reader(cursor, draft, key);
+  members?.push({ key, start, end: cursor.at, spaced: cursor.gaps !== gaps });
 }
 export { shapeEdits } from './shape/edits.ts';
 export { planShape } from './shape/plan.ts';

@@ -6,6 +6,8 @@ import type { DialectFamily, Recognition, RequestHead } from './types.ts';
 /** The segment after one of these names a model: escapes in it belong to the model's name. */
 const beforeModel: ReadonlySet<string> = new Set(['model', 'models', 'deployments', 'tunedModels', 'endpoints']);
 const escapedVerb = /%3a(?=[a-z]+$)/i;
+/** What a path has that can be written in another way. */
+const unusual = /%|\/\/|\/\.{1,2}(?:\/|$)|.\/$/;
 
 /**
  * The path as lenient providers and proxies read it: single slashes, no trailing slash, dots resolved, no unnecessary escapes. The query is
@@ -14,7 +16,7 @@ const escapedVerb = /%3a(?=[a-z]+$)/i;
 export function canonicalPath(raw: string): string {
   const query = raw.indexOf('?');
   const path = query === -1 ? raw : raw.slice(0, query);
-  if (!/%|\/\/|\/\.{1,2}(?:\/|$)|.\/$/.test(path)) return raw;
+  if (!unusual.test(path)) return raw;
   const segments: string[] = [];
   const take = (segment: string): void => {
     if (segment === '' || segment === '.') return;

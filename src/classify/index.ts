@@ -49,7 +49,7 @@ export function classifyRequest(
   if (earlier > own) signals.push({ name: 'context', value: true, share: earlier - own });
   requestSignals(exchange, signals);
   let sum = 0;
-  for (const signal of signals) sum += signal.share;
+  for (let at = 0; at < signals.length; at++) sum += signals[at]!.share;
   const score = Math.round(Math.min(1, Math.max(0, sum)) * 1e4) / 1e4;
   const { tier, unsure } = tierBy(score, exchange.promptTokens, thresholds);
   return {

@@ -8,6 +8,8 @@ import type { CallerContext, PolicySnapshot } from '../policy/types.ts';
 import type { Claims } from './claims.ts';
 import type { Mutable } from '../lib/mutable.ts';
 
+const wholeNumber = /^\d+$/;
+
 /** The facts in a request's method, path and headers. */
 export function headOf(headers: HeaderMap, path: string, authority: string): RequestHead {
   const method = headers.get(':method') ?? 'GET';
@@ -18,7 +20,7 @@ export function headOf(headers: HeaderMap, path: string, authority: string): Req
     authority,
     contentType: headers.get('content-type') ?? '',
     contentEncoding: headers.get('content-encoding') ?? '',
-    contentLength: length === undefined || !/^\d+$/.test(length) ? null : Number(length),
+    contentLength: length === undefined || !wholeNumber.test(length) ? null : Number(length),
     upgrade: headers.get('upgrade') !== undefined || method === 'CONNECT',
   };
 }

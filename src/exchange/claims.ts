@@ -25,9 +25,12 @@ export class Claims implements CallerTrust {
     this.#headers = headers;
     this.#policy = policy;
     this.#known = known;
-    if (policy === null) return;
-    this.#identity = policy.identify.find((rule) => this.#holds(rule)) ?? null;
-    this.#trusted = policy.trust.find((rule) => rule.workspace === null && this.#holds(rule)) ?? null;
+    if (policy !== null) this.#judge(policy);
+  }
+
+  #judge({ identify, trust }: CallersPolicy): void {
+    this.#identity = identify.find((rule) => this.#holds(rule)) ?? null;
+    this.#trusted = trust.find((rule) => rule.workspace === null && this.#holds(rule)) ?? null;
   }
 
   get ignored(): readonly IgnoredClaim[] {
@@ -50,19 +53,22 @@ export class Claims implements CallerTrust {
 
   /** Trust depends on the workspace: call this once the workspace is known. */
   inWorkspace(workspace: string): void {
-    if (
-      this.#policy === null ||
-      this.#trusted !== null ||
-      !(this.#policy.believe.workspace === 'gateway' || this.is('workspaceIs') !== null)
-    )
-      return;
-    this.#trusted = this.#policy.trust.find((rule) => rule.workspace?.(workspace) === true && this.#holds(rule)) ?? null;
+    if (this.#policy !== null && this.#trusted === null) this.#trusted = this.#trustedIn(this.#policy, workspace);
+  }
+
+  #trustedIn({ believe, trust }: CallersPolicy, workspace: string): TrustRule | null {
+    if (believe.workspace !== 'gateway' && this.is('workspaceIs') === null) return null;
+    return trust.find((rule) => rule.workspace?.(workspace) === true && this.#holds(rule)) ?? null;
   }
 
   /** The verified identity, regardless of the caller's claims; null if only the caller states it. */
   is(what: 'workspaceIs' | 'userIs' | 'userTierIs'): string | null {
     const template = this.#identity?.[what] ?? null;
-    if (template === null) return null;
+    return template === null ? null : this.#filled(template);
+  }
+
+  /** The template with its facts; null if one is missing. */
+  #filled(template: string): string | null {
     let missing = false;
     const text = template.replaceAll(/\{([^{}]*)\}/g, (_, name: string) => {
       const value = this.#fact(name);
@@ -85,7 +91,8 @@ export class Claims implements CallerTrust {
 
   /** The first of these headers that has a value; undefined if none has, or if the claim is not trusted. */
   said(claim: CallerClaim, names: readonly string[]): string | undefined {
-    for (const name of names) {
+    for (let at = 0; at < names.length; at++) {
+      const name = names[at]!;
       const value = this.#headers.get(name);
       if (value === undefined || value === '') continue;
       if (!this.believes(claim)) return this.#ignore(claim, 'untrusted');

@@ -115,8 +115,10 @@ export class Grader {
   }
 
   #verify({ verify }: OpenGrading, generation: PolicySnapshot, view: AnswerView | null): void {
-    if (verify === null) return;
-    const { decision, side, judge } = verify;
+    if (verify !== null) this.#verified(verify, generation, view);
+  }
+
+  #verified({ decision, side, judge }: VerifiedSide, generation: PolicySnapshot, view: AnswerView | null): void {
     this.#grading.verifier.answered(
       decision,
       side,

@@ -99,7 +99,7 @@ export class Intake {
     // Envoy keeps bodies of requests that pass, too.
     const held = endOfStream ? uncounted : memory.enter(head.contentLength);
     if (held === null) return undecided.refuse(arrived, recognition, 'memory');
-    const why = endOfStream ? 'no-body' : admission.admits() ? null : 'overload';
+    const why = endOfStream ? 'no-body' : admission.admits(startedAt) ? null : 'overload';
     if (why !== null) {
       if (closed) held.release();
       else held.forwarded(false);
@@ -119,11 +119,9 @@ export class Intake {
     const { trials, metrics } = this.#services;
     const cache = cacheScope(headers, generation, section, path, { claims, workspace: caller.workspace });
     const routeOff = keepsModel(claims);
-    const sessionName =
-      section.sessions === null && trials?.active(generation) !== true
-        ? null
-        : sessionInHeaders((names) => claims.said('session', names), section.sessions?.headers ?? []);
-    for (const { claim, why } of claims.ignored) metrics.claimIgnored(claim, why);
+    const named = section.sessions !== null || trials?.active(generation) === true;
+    const sessionName = named ? claimedSession(claims, section.sessions?.headers ?? []) : null;
+    if (claims.ignored.length > 0) for (const { claim, why } of claims.ignored) metrics.claimIgnored(claim, why);
     return {
       id: arrived.id,
       startedAt: arrived.startedAt,
@@ -197,6 +195,10 @@ export class Intake {
     const { traceRatio, traceByParent } = this.#options;
     return traceRatio === undefined ? null : beginTrace(traceparent ?? headers.get('traceparent'), traceRatio, traceByParent);
   }
+}
+
+function claimedSession(claims: Claims, more: readonly string[]): string | null {
+  return sessionInHeaders((names) => claims.said('session', names), more);
 }
 
 /** Whether budgets or limits need a call's body: for its model, or for the number of a batch's requests. */

@@ -34,11 +34,11 @@ export class LoadGate {
   }
 
   /**
-   * Whether another request may be decided now. It checks the clock itself, so within one long turn the last requests of a burst are
-   * refused before the timer fires.
+   * Whether another request may be decided at `now`, by this gate's clock: within one long turn the last requests of a burst are refused
+   * before the timer fires.
    */
-  admits(): boolean {
-    return this.#open < limits.openBodies && this.#look() >= this.#lateUntil;
+  admits(now: number = this.#now()): boolean {
+    return this.#open < limits.openBodies && this.#look(now) >= this.#lateUntil;
   }
 
   entered(): void {
@@ -51,12 +51,11 @@ export class LoadGate {
 
   /** Called by the timer: its delay is the delay of every other task. */
   tick(): void {
-    this.#due = this.#look() + everyMs;
+    this.#due = this.#look(this.#now()) + everyMs;
   }
 
-  /** Reads the clock and checks whether the timer is late. */
-  #look(): number {
-    const now = this.#now();
+  /** Checks whether the timer is late. */
+  #look(now: number): number {
     if (now - this.#due > this.#lateMs) this.#lateUntil = now + calmMs;
     return now;
   }

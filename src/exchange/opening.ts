@@ -2,7 +2,7 @@ import { hash as digest } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { adaptedLimit } from '../apis/parameters.ts';
 import { apis } from '../apis/registry.ts';
-import type { ParsedRequest } from '../apis/types.ts';
+import type { ParameterValue, ParsedRequest } from '../apis/types.ts';
 import type { BudgetAdmission } from '../budgets/budgets.ts';
 import { idDigits } from '../cache/types.ts';
 import type { PolicySnapshot, PolicySection } from '../policy/types.ts';
@@ -125,7 +125,12 @@ function asksOf(exchange: ParsedRequest, sensitive: boolean): RequestAsks {
 
 /** Parameters with their values; texts are left out if the request holds sensitive data, which may be one of them. */
 function parametersOf({ parameters }: ParsedRequest, sensitive: boolean): NonNullable<RequestAsks['parameters']> {
-  return parameters.map(({ name, value }) => [name, sensitive && typeof value === 'string' ? null : value] as const);
+  const all = new Array<readonly [string, ParameterValue]>(parameters.length);
+  for (let at = 0; at < parameters.length; at++) {
+    const { name, value } = parameters[at]!;
+    all[at] = [name, sensitive && typeof value === 'string' ? null : value];
+  }
+  return all;
 }
 
 const unadapted: readonly string[] = [];
@@ -154,11 +159,12 @@ export function refusedMetadata(open: OpenExchange): SluiceMetadata {
 /** The metadata that Envoy keeps for the response headers, the access log, and the second filter. */
 export function metadataOf(open: OpenExchange): SluiceMetadata {
   const { decision } = open;
-  const metadata: Record<string, string> = { id: open.id, reason: decision?.reason ?? open.passReason ?? '' };
-  if (open.requestedModel !== null) {
-    metadata['requested_model'] = open.requestedModel;
-    metadata['model'] = decision?.served.model ?? open.requestedModel;
-  }
+  const { id, requestedModel } = open;
+  const reason = decision?.reason ?? open.passReason ?? '';
+  const metadata: Record<string, string> =
+    requestedModel === null
+      ? { id, reason }
+      : { id, reason, requested_model: requestedModel, model: decision?.served.model ?? requestedModel };
   if (open.fill !== null) metadata['cache_entry'] = open.fill.request.key.slice(0, idDigits);
   if (open.cache !== 'off') metadata['cache'] = open.cache;
   addLogMetadata(open, metadata);

@@ -62,7 +62,7 @@ export abstract class RunLife implements BodyHandler {
     try {
       if (body.length > limits.requestBodyBytes) return this.unread('too-large');
       // The body waited in the queue too; Envoy may have given up on the request.
-      if (!this.services.admission.admits()) return this.unread('overload');
+      if (!this.services.admission.admits(this.enteredAt)) return this.unread('overload');
       return this.decode(body);
     } catch (error) {
       return this.failed(error);

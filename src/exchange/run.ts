@@ -33,6 +33,12 @@ import { withTrace } from './undecided.ts';
 const nothing: Buffer = Buffer.alloc(0);
 const bypassed: CacheFacts = { ...uncached, cache: 'bypass' };
 
+/** When the steps began that a span shows. */
+interface StepTimes {
+  readonly classifyAt: number;
+  readonly decideAt: number;
+}
+
 /**
  * One decided request, from its body to the reply to Envoy. Each step calls the next one, immediately or later; `context`, `exchange` and
  * `body` hold the state.
@@ -157,7 +163,6 @@ export class Run extends RunLife implements ReadRequest {
   /** Classifies and decides, and asks the budgets if there are any. */
   #decide(): Plan {
     const { context } = this;
-    const { budgets } = this.services;
     const { generation, trace } = context;
     const classifyAt = trace === null ? 0 : performance.now();
     const question = new Question(this, this.services, this.#session);
@@ -166,7 +171,14 @@ export class Run extends RunLife implements ReadRequest {
     this.#remember(question, decision);
     // The step ends when everything is decided.
     const times = trace === null ? null : { classifyAt, decideAt };
-    if (generation.budgets.length === 0 && generation.rateLimits.length === 0) return this.#finish(question, decision, noAdmission, times);
+    return generation.budgets.length === 0 && generation.rateLimits.length === 0
+      ? this.#finish(question, decision, noAdmission, times)
+      : this.#admit(question, decision, times);
+  }
+
+  #admit(question: Question, decision: Decision, times: StepTimes | null): Plan {
+    const { context } = this;
+    const { budgets } = this.services;
     const admission = budgets.admit({
       id: context.id,
       input: question,
@@ -193,12 +205,7 @@ export class Run extends RunLife implements ReadRequest {
   }
 
   /** Opens the record and plans what is sent where. */
-  #finish(
-    question: Question,
-    decision: Decision,
-    admission: Omit<BudgetAdmission, 'decision'>,
-    times: { readonly classifyAt: number; readonly decideAt: number } | null,
-  ): BodyPlan {
+  #finish(question: Question, decision: Decision, admission: Omit<BudgetAdmission, 'decision'>, times: StepTimes | null): BodyPlan {
     const { context } = this;
     const { budgets, grader, shadows, credentials } = this.services;
     const { trace, startedAt } = context;
@@ -266,16 +273,19 @@ export class Run extends RunLife implements ReadRequest {
   /** Keeps the record open for the answer, or closes it immediately if Sluice answers itself. */
   #leaves(plan: BodyPlan, open: OpenExchange): BodyPlan {
     const { trace, usage } = this.context;
-    const now = performance.now();
-    const { fill, chain } = open;
-    if (fill !== null && chain !== null) chain.whenSilent = () => fill.doubt();
-    if (plan.kind === 'respond') this.services.closing.now(open, blocked(plan.status, now - open.startedAt));
+    if (open.fill !== null && open.chain !== null) doubtWhenSilent(open.fill, open.chain);
+    if (plan.kind === 'respond') this.services.closing.now(open, blocked(plan.status, performance.now() - open.startedAt));
     else {
       this.forwards(open);
-      this.services.answers.add(open, usage, now);
+      this.services.answers.add(open, usage, this.enteredAt);
     }
     return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
   }
+}
+
+/** A chain whose attempts say nothing leaves those in doubt who wait for its answer. */
+function doubtWhenSilent(fill: NonNullable<OpenExchange['fill']>, chain: NonNullable<OpenExchange['chain']>): void {
+  chain.whenSilent = () => fill.doubt();
 }
 
 /** Releases a lookup whose client has left, so that no other request waits for an answer that will not be fetched. */

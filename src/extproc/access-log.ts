@@ -139,7 +139,9 @@ function decodeMetadata(reader: WireReader, draft: Draft): void {
 /** An entry of one of the two maps. Its key must come first, as protobuf encoders write it; other entries are ignored. */
 function decodeNamespace(reader: WireReader, typed: boolean, draft: Draft): void {
   const outer = reader.enter();
-  let [own, collected, usage] = [false, false, false];
+  let own = false;
+  let collected = false;
+  let usage = false;
   while (reader.next()) {
     if (reader.field === 1) {
       reader.pass();
@@ -321,7 +323,8 @@ function decodeResponse(reader: WireReader, draft: Draft): void {
 
 function decodeResponseHeader(reader: WireReader, draft: Draft): void {
   const outer = reader.enter();
-  let [type, encoding] = [false, false];
+  let type = false;
+  let encoding = false;
   while (reader.next()) {
     if (reader.field === 1) {
       reader.pass();

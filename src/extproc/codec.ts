@@ -24,6 +24,9 @@ class WireHeaders implements HeaderMap {
   #value = 0;
   #valueEnd = 0;
   #utf8 = false;
+  /** The last lookup: which API a request is for is told by the same few headers, looked up again and again. */
+  #lastName: string | null = null;
+  #lastValue: string | undefined;
 
   /** Bytes `from` to `to` are a HeaderMap. Throws WireError on a malformed one. */
   constructor(bytes: Buffer, from: number, to: number) {
@@ -38,6 +41,14 @@ class WireHeaders implements HeaderMap {
   }
 
   get(name: string): string | undefined {
+    if (name !== this.#lastName) {
+      this.#lastName = name;
+      this.#lastValue = this.#find(name);
+    }
+    return this.#lastValue;
+  }
+
+  #find(name: string): string | undefined {
     this.#at = this.#from;
     while (this.#next()) if (this.#nameEnd - this.#name === name.length && this.#isName(name)) return this.#text();
     return undefined;
@@ -432,11 +443,13 @@ function writeMetadata(metadata: SluiceMetadata | undefined): void {
 }
 
 function writeStruct(metadata: SluiceMetadata): void {
-  const keys = Object.keys(metadata);
-  for (let at = keys.length - 1; at >= 0; at--) {
+  // A map: the order of its entries does not matter.
+  for (const key in metadata) {
+    const value = metadata[key];
+    if (value === undefined) continue;
     const end = writer.length;
-    writeValue(metadata[keys[at]!]!);
-    endEntry(keys[at]!, end);
+    writeValue(value);
+    endEntry(key, end);
   }
 }
 

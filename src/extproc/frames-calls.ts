@@ -81,7 +81,10 @@ export class ProcessCall implements StreamOwner, ProcStream {
       this.#stream.respond(answerBlock, false);
     }
     if (reply === wantsBody) this.#stream.data(wantsBodyMessage);
-    else for (const piece of framed(reply)) this.#stream.data(piece);
+    else {
+      const pieces = framed(reply);
+      for (let at = 0; at < pieces.length; at++) this.#stream.data(pieces[at]!);
+    }
     if (reply.kind === 'wait') return;
     this.#replied = true;
     this.#intake?.release();

@@ -11,7 +11,7 @@ export function frame(message: Buffer): Buffer {
 /** Writes a message's prefix into the bytes reserved for it at the start of the first piece. */
 export function fillPrefix(pieces: readonly Buffer[]): void {
   let bytes = -prefixBytes;
-  for (const piece of pieces) bytes += piece.length;
+  for (let at = 0; at < pieces.length; at++) bytes += pieces[at]!.length;
   pieces[0]![0] = 0;
   pieces[0]!.writeUInt32BE(bytes, 1);
 }

@@ -87,9 +87,10 @@ export class GradeBook implements RecordSink {
   }
 
   #tell(grade: Grade, about: GradedDecision): void {
-    for (const sink of this.#options.sinks) {
+    const { sinks } = this.#options;
+    for (let at = 0; at < sinks.length; at++) {
       try {
-        sink.observe(grade, about);
+        sinks[at]!.observe(grade, about);
       } catch (error) {
         this.#options.onError(error);
       }

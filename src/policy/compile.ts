@@ -269,6 +269,8 @@ function* build(
   const rateLimits = compileRateLimits(loaded, catalog, problems);
   if (options.partOf === undefined) checkVouched(loaded, problems);
   const cache = new Map<string, PolicySection>();
+  // Most requests are for the same as the one before.
+  const last = { workspace: '', provider: '', section: null as PolicySection | null };
   // Without folders, so that the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
   const text = files.map((file) => `${basename(file.name).replace(/^.*#/, '')}\n${file.text}`).join('\n');
   return {
@@ -304,13 +306,14 @@ function* build(
     ),
     resolveProvider: providerResolver(providers),
     section(workspace, provider) {
+      if (last.section !== null && workspace === last.workspace && provider === last.provider) return last.section;
       const key = `${workspace}\n${provider}`;
-      const known = cache.get(key);
-      if (known !== undefined) return known;
-      const section = compiled.get(`${find(workspace, provider)?.name ?? ''}\n${provider}`)!;
+      const section = cache.get(key) ?? compiled.get(`${find(workspace, provider)?.name ?? ''}\n${provider}`)!;
       // Bounded, because callers can invent workspace names.
       if (cache.size < limits.labelValues * 10) cache.set(key, section);
-      return section;
+      last.workspace = workspace;
+      last.provider = provider;
+      return (last.section = section);
     },
   };
 }

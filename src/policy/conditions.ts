@@ -28,7 +28,7 @@ export function compileConditions(when: When, blocks = false): (input: RuleInput
   if (modality !== undefined) tests.push((input) => modality.some((kind) => carries(kind, input)));
   if (time !== undefined) tests.push(timeTest(time));
   return (input) => {
-    for (const test of tests) if (!test(input)) return false;
+    for (let at = 0; at < tests.length; at++) if (!tests[at]!(input)) return false;
     return true;
   };
 }

@@ -26,7 +26,8 @@ export class BatchedLines implements DestinationStream {
 
   /** Writes a line in parts, which are only joined as bytes. */
   writeParts(...parts: readonly (string | JsonBytes)[]): void {
-    for (const part of parts) {
+    for (let at = 0; at < parts.length; at++) {
+      const part = parts[at]!;
       if (typeof part === 'string') this.#lines.add(part);
       else this.#lines.addJson(part);
     }

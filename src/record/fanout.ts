@@ -7,9 +7,9 @@ import type { ExchangeRecord, RecordSink } from './types.ts';
 export function fanout(sinks: readonly RecordSink[], onError: (error: unknown) => void): RecordSink {
   return {
     record(record: ExchangeRecord): void {
-      for (const sink of sinks) {
+      for (let at = 0; at < sinks.length; at++) {
         try {
-          sink.record(record);
+          sinks[at]!.record(record);
         } catch (error) {
           onError(error);
         }

@@ -370,7 +370,7 @@ export class Metrics implements RecordSink, GradeSink {
 
   record(record: ExchangeRecord): void {
     const { decision, timing } = record;
-    for (const { rule, matches } of record.masked ?? []) this.#add(metricTable.masked, matches, rule);
+    if (record.masked !== undefined) for (const { rule, matches } of record.masked) this.#add(metricTable.masked, matches, rule);
     // No provider answered a request that Sluice refused: no provider, model or latency is recorded.
     const refused = record.outcome === 'blocked' || record.outcome === 'not-cached';
     const answeredBy = refused
@@ -477,7 +477,8 @@ export class Metrics implements RecordSink, GradeSink {
   #attempts(record: ExchangeRecord, tier: string): void {
     const { attempts } = record;
     if (attempts.length > 1) this.#inc(metricTable.retried, tier);
-    for (const attempt of attempts) {
+    for (let at = 0; at < attempts.length; at++) {
+      const attempt = attempts[at]!;
       const provider = this.#labels.provider(attempt.target.provider);
       const reason = attemptFailure(attempt, record.provider);
       this.#inc(metricTable.attempts, provider);

@@ -39,6 +39,8 @@ interface Choice {
 
 type MutableReport = Mutable<CandidateReport>;
 
+type NamedShape = readonly [by: string, shape: Shape];
+
 /** Number of answers by a model to a template from which its typical length is taken as known. */
 const typicalAnswers = 20;
 
@@ -112,7 +114,7 @@ class Decider {
   #pool: PoolChoice | null = null;
   #keptForCache = false;
   /** Shapes from rules, with or without a target, each with the rule's name. */
-  readonly #shapes: (readonly [by: string, shape: Shape])[] = [];
+  readonly #shapes: NamedShape[] = [];
   /** The most output tokens that the shape allows for the whole call. */
   #most = Infinity;
 
@@ -259,14 +261,20 @@ class Decider {
 
   /** Changes to the request's own parameters; null if the policy caps nothing here or the request must not be changed. */
   #shape(choice: Choice, chain: readonly TargetRef[]): ShapeFacts | null {
-    const { section, exchange, generation, provider } = this.#input;
-    const cheaper = this.#cheapening;
+    const { section, exchange } = this.#input;
     if (exchange.operation !== 'generate' || choice.reason === 'route-off' || choice.reason === 'pinned') return null;
-    const wanted = [...this.#shapes];
     const byTier = section.shapes?.[choice.tier] ?? null;
+    const byBudget = this.#cheapening?.shape ?? null;
+    if (this.#shapes.length === 0 && byTier === null && byBudget === null) return null;
+    const wanted = [...this.#shapes];
     if (byTier !== null) wanted.push([`tier ${choice.tier}`, byTier]);
-    if (cheaper !== undefined && cheaper.shape !== null) wanted.push([`budget ${cheaper.budget}`, cheaper.shape]);
-    if (wanted.length === 0) return null;
+    if (byBudget !== null) wanted.push([`budget ${this.#cheapening!.budget}`, byBudget]);
+    return this.#shapedBy(wanted, chain);
+  }
+
+  /** `wanted`: at least one. */
+  #shapedBy(wanted: readonly NamedShape[], chain: readonly TargetRef[]): ShapeFacts {
+    const { exchange, generation, provider } = this.#input;
     const own = chain.flatMap((target) => {
       const other = generation.providers.get(target.provider);
       return other !== undefined && (other === provider || takesAsIs(other, provider.family, exchange.api))
@@ -288,6 +296,11 @@ class Decider {
     // Sensitive data may only be sent to its secure model.
     if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'route-off')
       return [choice.target];
+    return this.#chainBy(choice, fallback);
+  }
+
+  #chainBy(choice: Choice, fallback: FallbackPolicy): readonly TargetRef[] {
+    const { section, exchange } = this.#input;
     const reports = new Map<string, MutableReport>();
     const report = (target: TargetRef): MutableReport => {
       const key = `${target.provider}/${target.model}`;
@@ -537,8 +550,9 @@ class Decider {
       const tier = tiers[at]!;
       let best: MutableReport | null = null;
       let tooCostly = false;
-      for (const target of this.#input.section.candidates[tier]) {
-        const report = this.#report(target, tier, 'later');
+      const candidates = this.#input.section.candidates[tier];
+      for (let index = 0; index < candidates.length; index++) {
+        const report = this.#report(candidates[index]!, tier, 'later');
         report.disqualified ??= this.#priceFault(report, upgrade);
         if (report.disqualified === 'costlier-than-requested') tooCostly = true;
         if (report.disqualified !== null || (best !== null && usd(report.estimate) >= usd(best.estimate))) continue;
@@ -621,9 +635,13 @@ class Decider {
     const disqualified = this.#own(target)
       ? null
       : (disqualify(this.#input, target, entryOf(this.#input, target), this.#answerTokens, crossing) ?? this.#usedUp(target, tier));
-    const report: MutableReport = { target, tier, estimate: this.#estimate(target), disqualified, chosen: false };
+    const estimate = this.#estimate(target);
     const tokens = this.#outputFor(target);
-    if (tokens !== this.#outputTokens) report.outputTokens = tokens;
+    // At once: a member that is added later costs as much as three.
+    const report: MutableReport =
+      tokens === this.#outputTokens
+        ? { target, tier, estimate, disqualified, chosen: false }
+        : { target, tier, estimate, disqualified, chosen: false, outputTokens: tokens };
     if (disqualified === 'parameter') report.refused = refusedBy(this.#input, target) ?? '';
     return report;
   }

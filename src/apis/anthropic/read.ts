@@ -19,7 +19,7 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
     case 'system': {
       const turn = new DraftTurn('system');
       readContent(cursor, draft, turn, new Set());
-      draft.turns.unshift(turn);
+      draft.firstTurn(turn);
       return;
     }
     case 'tools':

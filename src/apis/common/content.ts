@@ -21,10 +21,14 @@ export function readContent(cursor: JsonCursor, draft: Draft, turn: DraftTurn, s
   if (cursor.isString()) {
     draft.text(cursor, turn);
   } else if (cursor.isArray()) {
-    cursor.array(() => readPart(cursor, draft, turn, seen));
+    readParts(cursor, draft, turn, seen);
   } else {
     cursor.skip();
   }
+}
+
+function readParts(cursor: JsonCursor, draft: Draft, turn: DraftTurn, seen: Set<string>): void {
+  cursor.array(() => readPart(cursor, draft, turn, seen));
 }
 
 function readPart(cursor: JsonCursor, draft: Draft, turn: DraftTurn, seen: Set<string>): void {
@@ -126,10 +130,11 @@ function readMessage(_index: number, cursor: JsonCursor, reading: MessageReading
   }
   const turn = new DraftTurn('user');
   reading.turn = turn;
-  seenTypes.clear();
+  // An empty set that is cleared takes new memory.
+  if (seenTypes.size > 0) seenTypes.clear();
   cursor.object(readMessageMember, reading);
   if (turn.role === 'user' && seenTypes.has('tool_result') && !seenTypes.has('text')) turn.role = 'tool';
-  reading.draft.turns.push(turn);
+  reading.draft.turn(turn);
 }
 
 function readMessageMember(key: string, cursor: JsonCursor, { draft, noted, turn }: MessageReading): void {

@@ -49,7 +49,7 @@ export function pass(reason: PassReason): Recognition {
 
 /** A missing content type counts as JSON: some clients omit it, and a body that is not JSON passes anyway. */
 function isJson(contentType: string): boolean {
-  if (contentType === '') return true;
+  if (contentType === '' || contentType === 'application/json') return true;
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
   return type === 'application/json' || type.endsWith('+json');
 }

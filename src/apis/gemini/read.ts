@@ -57,7 +57,7 @@ function readTurn(cursor: JsonCursor, draft: Draft, role: DraftTurn['role']): vo
   } else {
     cursor.skip();
   }
-  draft.turns.push(turn);
+  draft.turn(turn);
 }
 
 /** Returns true if the part is a function's result. */

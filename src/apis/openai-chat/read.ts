@@ -9,7 +9,11 @@ export function openaiChat(cursor: JsonCursor, draft: Draft, key: string): void 
   if (key === 'messages') readMessages(cursor, draft);
   else if (key === 'response_format') draft.jsonOutput = jsonOutputOf(memberOf(cursor, 'type'));
   else if (key === 'reasoning_effort') readEffort(cursor, draft, key);
-  else if (key === 'modalities' && cursor.isArray()) cursor.array(() => (draft.audioOutput ||= cursor.stringOrNull() === 'audio'));
+  else if (key === 'modalities' && cursor.isArray()) cursor.array(readModality, draft);
   else if (key === 'tool_choice') cursor.skip();
   else draft.readParameter(cursor, key);
+}
+
+function readModality(_index: number, cursor: JsonCursor, draft: Draft): void {
+  draft.audioOutput ||= cursor.stringOrNull() === 'audio';
 }

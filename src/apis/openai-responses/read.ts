@@ -20,7 +20,7 @@ export function openaiResponses(cursor: JsonCursor, draft: Draft, key: string): 
   } else if (key === 'instructions' && cursor.isString()) {
     const turn = new DraftTurn('system');
     draft.text(cursor, turn);
-    draft.turns.unshift(turn);
+    draft.firstTurn(turn);
   } else if (key === 'text' && cursor.isObject()) {
     cursor.object((option) => {
       if (option === 'format') draft.jsonOutput = jsonOutputOf(memberOf(cursor, 'type'));

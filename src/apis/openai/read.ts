@@ -9,6 +9,20 @@ export function jsonOutputOf(type: string | null): JsonOutput {
   return type === 'json_schema' ? 'schema' : type === 'json_object' ? 'object' : 'none';
 }
 
+function readStreamOptions(cursor: JsonCursor, draft: Draft): void {
+  draft.includeUsage = false;
+  cursor.peek();
+  const start = cursor.at;
+  if (cursor.isObject()) cursor.object(readStreamOption, draft);
+  else cursor.skip();
+  draft.streamOptions = { start, end: cursor.at };
+}
+
+function readStreamOption(option: string, cursor: JsonCursor, draft: Draft): void {
+  if (option === 'include_usage') draft.includeUsage = cursor.booleanOrNull() === true;
+  else cursor.skip();
+}
+
 /** Members that mean the same in every OpenAI API. True when the key was one of them. */
 export function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
   switch (key) {
@@ -19,18 +33,7 @@ export function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
       draft.stream = cursor.booleanOrNull() === true;
       return true;
     case 'stream_options':
-      draft.includeUsage = false;
-      cursor.peek();
-      draft.streamOptions = { start: cursor.at, end: cursor.at };
-      if (cursor.isObject()) {
-        cursor.object((option) => {
-          if (option === 'include_usage') draft.includeUsage = cursor.booleanOrNull() === true;
-          else cursor.skip();
-        });
-      } else {
-        cursor.skip();
-      }
-      draft.streamOptions = { start: draft.streamOptions.start, end: cursor.at };
+      readStreamOptions(cursor, draft);
       return true;
     case 'temperature':
       draft.temperature = cursor.numberOrNull();
@@ -82,5 +85,5 @@ export function openaiPrompt(cursor: JsonCursor, draft: Draft, key: string): voi
 export function plainText(cursor: JsonCursor, draft: Draft): void {
   const turn = new DraftTurn('user');
   readContent(cursor, draft, turn, new Set());
-  draft.turns.push(turn);
+  draft.turn(turn);
 }

@@ -41,7 +41,7 @@ export class Draft {
   modelSpans: readonly Span[] = none;
   otherModels: readonly string[] = none;
   stream = false;
-  readonly turns: DraftTurn[] = [];
+  turns: readonly DraftTurn[] = none;
   textBytes = 0;
   tools = 0;
   #asideBytes = 0;
@@ -66,6 +66,14 @@ export class Draft {
   ownTools: 'function' | 'custom' = 'function';
   limitKey: Span | null = null;
   #limits = 0;
+
+  firstTurn(turn: DraftTurn): void {
+    this.turns = [turn, ...this.turns];
+  }
+
+  turn(turn: DraftTurn): void {
+    this.turns = added(this.turns, turn);
+  }
 
   /** Notes a parameter that some models refuse; beyond the bound, only notes that there are more. */
   parameter(name: string, value: ParameterValue): void {
@@ -264,7 +272,10 @@ export class Draft {
   }
 
   #opening(): Span | null {
-    for (const { role, spans } of this.turns) if (role === 'user' && spans.length > 0) return { start: spans[0]!, end: spans[1]! };
+    for (let at = 0; at < this.turns.length; at++) {
+      const { role, spans } = this.turns[at]!;
+      if (role === 'user' && spans.length > 0) return { start: spans[0]!, end: spans[1]! };
+    }
     return null;
   }
 

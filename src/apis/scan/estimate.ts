@@ -25,7 +25,8 @@ export function textTokens(
   let read = 0;
   // The parts count as one concatenated text: each begins `behind` bytes after the beginning of a window.
   let behind = 0;
-  for (const { spans } of parts) {
+  for (let part = 0; part < parts.length; part++) {
+    const { spans } = parts[part]!;
     for (let i = 0; i < spans.length; i += 3) {
       const start = spans[i]!;
       const end = spans[i + 1]!;

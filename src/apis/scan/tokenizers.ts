@@ -14,7 +14,13 @@ const families: readonly (readonly [keyof typeof tokenWeights, RegExp])[] = [
  * request has it ("gemini-2.5-flash", "accounts/x/models/qwen3-8b").
  */
 export function weightsFor(model: string): readonly number[] {
+  if (model === last.model) return last.weights;
   const name = model.toLowerCase().slice(model.lastIndexOf('/') + 1);
-  for (const [family, names] of families) if (names.test(name)) return tokenWeights[family];
-  return tokenWeights.o200k;
+  const [family] = families.find(([, names]) => names.test(name)) ?? ['o200k' as const];
+  last.model = model;
+  last.weights = tokenWeights[family];
+  return last.weights;
 }
+
+/** Most requests ask for the same model as the one before. */
+const last: { model: string; weights: readonly number[] } = { model: '', weights: tokenWeights.o200k };

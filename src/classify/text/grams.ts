@@ -162,18 +162,19 @@ export class PromptGrams {
   /** Signs and sizes, each bucketed into a few steps. */
   #shape(): void {
     const { signs, units, askUnits, wordCount } = this.text;
-    const step = (name: number, value: number): void => {
-      this.#add(Math.imul(name * 64 + Math.min(12, Math.ceil(Math.log2(1 + value))), 0x9e3779b1) ^ salt.shape, kind.shape);
-    };
-    step(1, units / 12);
-    step(2, askUnits / 12);
-    step(3, signs.questions);
-    step(4, signs.codeFences);
-    step(5, signs.codeLines);
-    step(6, signs.formal);
-    step(7, signs.digits / 2);
-    step(8, signs.lines);
-    step(9, wordCount === 0 ? 0 : (16 * signs.digits) / wordCount);
+    this.#step(1, units / 12);
+    this.#step(2, askUnits / 12);
+    this.#step(3, signs.questions);
+    this.#step(4, signs.codeFences);
+    this.#step(5, signs.codeLines);
+    this.#step(6, signs.formal);
+    this.#step(7, signs.digits / 2);
+    this.#step(8, signs.lines);
+    this.#step(9, wordCount === 0 ? 0 : (16 * signs.digits) / wordCount);
+  }
+
+  #step(name: number, value: number): void {
+    this.#add(Math.imul(name * 64 + Math.min(12, Math.ceil(Math.log2(1 + value))), 0x9e3779b1) ^ salt.shape, kind.shape);
   }
 
   /** Concepts that the ask's words name, in any language: training in one language helps in all. */

@@ -53,7 +53,17 @@ export function planChain(request: ReadRequest, decision: Decision, services: Ch
   const tried = spare ? [...decision.chain, decision.requested] : decision.chain;
   const targets = rescue === null ? tried : [...tried, { provider: rescue.entry.provider, model: rescue.entry.model }];
   if (fallback === null || (targets.length < 2 && !changesAnswer)) return null;
-  const facts = factsOf(request, decision.requested, { fallback, targets, spare, rescue, stripUsage, restoring, tells });
+  return planOf(
+    request,
+    tried,
+    factsOf(request, decision.requested, { fallback, targets, spare, rescue, stripUsage, restoring, tells }),
+    services,
+  );
+}
+
+/** `tried`: the targets without a stale answer's. */
+function planOf({ context, exchange }: ReadRequest, tried: readonly TargetRef[], facts: ChainFacts, services: ChainServices): ChainPlan {
+  const { fallback, targets, rescue } = facts;
   const { perTryMs, totalMs } = timeoutsOf(fallback, targets.length, exchange);
   const run = new ChainRun(facts, services, perTryMs);
   const roles = rolesOf(context, fallback, exchange, tried);

@@ -14,7 +14,6 @@ import {
   settingsFrame,
   paddingOf,
   type ErrorCode,
-  type FrameHead,
 } from './frames.ts';
 import { FrameCutter, type FrameSink } from './frame-cutter.ts';
 import { checkPing, checkPriority, ControlRate, grownBy, onlyCosts, peerSettings } from './control-frames.ts';
@@ -180,8 +179,8 @@ export class Http2Connection implements FrameSink, Unsent {
   }
 
   /** Queues one frame. Its payload must not change until it is sent, unless it is small. */
-  frame(head: FrameHead, payload: Buffer, from: number, to: number): void {
-    this.#outgoing.frame(head, payload, from, to);
+  frame(kind: number, stream: number, payload: Buffer, from: number, to: number): void {
+    this.#outgoing.frame(kind, stream, payload, from, to);
   }
 
   /** The header block to send, with the table size update if one is due. */

@@ -56,20 +56,18 @@ export class ConnectionError extends Error {
   }
 }
 
-/** What a frame's header says besides its payload's length. */
-export interface FrameHead {
-  readonly type: number;
-  readonly flags: number;
-  readonly stream: number;
+/** A frame's type and flags as one number. */
+export function frameKind(type: number, flags: number): number {
+  return (type << 8) | flags;
 }
 
 /** Writes a frame's header at `at` and returns where its payload begins. */
-export function putFrameHeader(target: Buffer, at: number, length: number, { type, flags, stream }: FrameHead): number {
+export function putFrameHeader(target: Buffer, at: number, length: number, kind: number, stream: number): number {
   target[at] = length >>> 16;
   target[at + 1] = (length >>> 8) & 0xff;
   target[at + 2] = length & 0xff;
-  target[at + 3] = type;
-  target[at + 4] = flags;
+  target[at + 3] = kind >>> 8;
+  target[at + 4] = kind & 0xff;
   target.writeUInt32BE(stream, at + 5);
   return at + frameHeaderBytes;
 }
@@ -77,14 +75,14 @@ export function putFrameHeader(target: Buffer, at: number, length: number, { typ
 /** One whole frame. */
 export function frameOf(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(frameHeaderBytes + payload.length);
-  bytes.set(payload, putFrameHeader(bytes, 0, payload.length, { type, flags, stream }));
+  bytes.set(payload, putFrameHeader(bytes, 0, payload.length, frameKind(type, flags), stream));
   return bytes;
 }
 
 /** A frame whose payload is 32-bit numbers: RST_STREAM, WINDOW_UPDATE, GOAWAY. */
 export function numbersFrame(type: number, stream: number, ...numbers: readonly number[]): Buffer {
   const bytes = Buffer.allocUnsafe(frameHeaderBytes + 4 * numbers.length);
-  let at = putFrameHeader(bytes, 0, 4 * numbers.length, { type, flags: 0, stream });
+  let at = putFrameHeader(bytes, 0, 4 * numbers.length, frameKind(type, 0), stream);
   for (const number of numbers) at = bytes.writeUInt32BE(number, at);
   return bytes;
 }

@@ -72,8 +72,7 @@ export class HeaderDecoder {
   /** The headers of the block `from` to `to`. Throws CompressionError. */
   decode(bytes: Buffer, from = 0, to: number = bytes.length): readonly Header[] {
     this.invalidName = false;
-    const known = this.#lastBlock.length;
-    if (known > 0 && to - from === known && bytes.compare(this.#lastBlock, 0, known, from, to) === 0) return this.#lastHeaders;
+    if (this.#isLast(bytes, from, to)) return this.#lastHeaders;
     this.#changed = false;
     const block = bytes.subarray(from, to);
     const headers = this.#decode(block);
@@ -83,6 +82,14 @@ export class HeaderDecoder {
       this.#lastHeaders = headers;
     }
     return headers;
+  }
+
+  /** Byte by byte: most blocks have ten or so. */
+  #isLast(bytes: Buffer, from: number, to: number): boolean {
+    const last = this.#lastBlock;
+    if (last.length === 0 || to - from !== last.length) return false;
+    for (let at = 0; at < last.length; at++) if (bytes[from + at] !== last[at]) return false;
+    return true;
   }
 
   #decode(block: Buffer): Header[] {

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { limits } from '../../lib/limits.ts';
-import { frameOf, frameType } from './frames.ts';
+import { frameKind, frameOf, frameType } from './frames.ts';
 import { MemoryInFlight } from './memory.ts';
 import { Outgoing } from './outgoing.ts';
 
@@ -18,10 +18,10 @@ it('sends frames in order and unchanged to a peer that reads late, although its 
   const send = (count: number, size: number): void => {
     for (let at = 0; at < count; at++) {
       const payload = Buffer.alloc(size, sent.length % 251);
-      const head = { type: frameType.data, flags: 0, stream: sent.length };
-      sent.push(frameOf(head.type, head.flags, head.stream, payload));
+      const stream = sent.length;
+      sent.push(frameOf(frameType.data, 0, stream, payload));
       if (at % 3 === 0) outgoing.write(Buffer.from(sent.at(-1)!));
-      else outgoing.frame(head, payload, 0, size);
+      else outgoing.frame(frameKind(frameType.data, 0), stream, payload, 0, size);
       // Small payloads belong to the caller again at once.
       if (size < 4_096) payload.fill(0xff);
     }

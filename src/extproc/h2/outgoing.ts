@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { grown } from '../../lib/grown.ts';
-import { frameHeaderBytes, putFrameHeader, type FrameHead } from './frames.ts';
+import { frameHeaderBytes, putFrameHeader } from './frames.ts';
 import type { MemoryInFlight } from './memory.ts';
 
 /** Fewer unread bytes than this are not worth a look at the other connections. */
@@ -40,11 +40,11 @@ export class Outgoing {
     this.#queued();
   }
 
-  /** Queues a frame with the bytes `from` to `to` as its payload; the same holds for them. */
-  frame(head: FrameHead, payload: Buffer, from: number, to: number): void {
+  /** Queues a frame of this `frameKind` with the bytes `from` to `to` as its payload; the same holds for them. */
+  frame(kind: number, stream: number, payload: Buffer, from: number, to: number): void {
     if (this.#closed) return;
     this.#room(frameHeaderBytes);
-    this.#to = putFrameHeader(this.#bytes, this.#to, to - from, head);
+    this.#to = putFrameHeader(this.#bytes, this.#to, to - from, kind, stream);
     this.#add(payload, from, to);
     this.#queued();
   }

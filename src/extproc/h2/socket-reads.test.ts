@@ -17,7 +17,7 @@ describe('reads of accepted sockets', () => {
       const at = got.push('') - 1;
       const socket = readInPlace(accepted, (bytes, length) => {
         memory.add(bytes);
-        got[at] += bytes.toString('utf8', 0, length);
+        got[at] = `${got[at]}${bytes.toString('utf8', 0, length)}`;
         socket.write(`read ${length}`);
       });
       socket.on('error', () => undefined);

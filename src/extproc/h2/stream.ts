@@ -2,12 +2,12 @@ import {
   ConnectionError,
   errorCode,
   flag,
+  frameKind,
   frameType,
   maxFramePayload,
   maxWindow,
   numbersFrame,
   type ErrorCode,
-  type FrameHead,
 } from './frames.ts';
 
 /** The receiver of a stream's bytes. Calls come in order, none after `closed`. */
@@ -24,14 +24,15 @@ export interface StreamOwner {
 }
 
 const nothingWaits: Buffer[] = [];
+const dataFrame = frameKind(frameType.data, 0);
 
 /** The part of a connection that a stream uses. */
 export interface StreamConnection {
   /** What a peer may send on a stream before any of it is consumed, in bytes. */
   readonly streamWindow: number;
   write(frames: Buffer): void;
-  /** Queues a frame with the bytes `from` to `to` of `payload`. */
-  frame(head: FrameHead, payload: Buffer, from: number, to: number): void;
+  /** Queues a frame of this `frameKind` with the bytes `from` to `to` of `payload`. */
+  frame(kind: number, stream: number, payload: Buffer, from: number, to: number): void;
   /** `bytes` more (or fewer) bytes of answers wait for the peer's windows. */
   waits(bytes: number): void;
   headerBlock(block: Buffer): Buffer;
@@ -196,7 +197,7 @@ export class Http2Stream {
         return false;
       }
       this.#sendWindow -= granted;
-      this.#connection.frame({ type: frameType.data, flags: 0, stream: this.id }, payload, at, at + granted);
+      this.#connection.frame(dataFrame, this.id, payload, at, at + granted);
       at += granted;
     }
     return true;
@@ -209,6 +210,7 @@ export class Http2Stream {
   }
 
   #dropWaiting(): void {
+    if (this.#waiting === nothingWaits) return;
     for (const payload of this.#waiting) this.#connection.waits(-payload.length);
     this.#waiting = nothingWaits;
   }
@@ -220,8 +222,8 @@ export class Http2Stream {
 
   #headers(block: Buffer, end: boolean): void {
     const bytes = this.#connection.headerBlock(block);
-    const head = { type: frameType.headers, flags: flag.endHeaders | (end ? flag.endStream : 0), stream: this.id };
-    this.#connection.frame(head, bytes, 0, bytes.length);
+    const kind = frameKind(frameType.headers, flag.endHeaders | (end ? flag.endStream : 0));
+    this.#connection.frame(kind, this.id, bytes, 0, bytes.length);
   }
 
   #finish(): void {

@@ -1,4 +1,5 @@
 import { limits } from '../../lib/limits.ts';
+import type { Mutable } from '../../lib/mutable.ts';
 
 /** What the length of an answer depends on, besides the model. */
 export interface OutputKey {
@@ -85,6 +86,8 @@ export class OutputTokens {
   #oldest: Level | null = null;
   #newest: Level | null = null;
   #size = 0;
+  /** Each decision asks several times, and keeps at most the numbers. */
+  readonly #expected: Mutable<ExpectedOutput> = { tokens: 0, spread: 0, reasoning: 0, answers: 0 };
 
   /** `assumed`: tokens assumed for the task; `tokens`: tokens of one answer, `reasoning` of them for reasoning. */
   observe(model: string, key: OutputKey, assumed: number, tokens: number, reasoning: number): void {
@@ -145,7 +148,9 @@ export class OutputTokens {
     this.#size--;
   }
 
-  /** Expected tokens of one answer of `model`; null while nothing is known of the model, then use `assumed`. */
+  /**
+   * Expected tokens of one answer of `model`, in the same object each time; null while nothing is known of the model, then use `assumed`.
+   */
   expected(model: string, key: OutputKey, assumed: number): ExpectedOutput | null {
     const levels = this.#models.get(model);
     if (levels?.all === undefined) return null;
@@ -163,12 +168,12 @@ export class OutputTokens {
       reasoning = (meanPrior * reasoning + n * (last.reasoning / tokens)) / (meanPrior + n);
     }
     const byLength = last === undefined ? 0 : slopeOf(last) * (Math.log(1 + key.units) - last.u / last.n);
-    return {
-      tokens: assumed * Math.exp(mean + byLength + Math.min(mostSkew, variance / 2)),
-      spread: Math.sqrt(variance),
-      reasoning,
-      answers: last === undefined ? 0 : Math.round(last.n),
-    };
+    const found = this.#expected;
+    found.tokens = assumed * Math.exp(mean + byLength + Math.min(mostSkew, variance / 2));
+    found.spread = Math.sqrt(variance);
+    found.reasoning = reasoning;
+    found.answers = last === undefined ? 0 : Math.round(last.n);
+    return found;
   }
 
   /** Number of levels with data. */
