@@ -137,7 +137,7 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
         files: options.policyStore.current().files.map(({ name, text }) => ({ name, text })),
       });
     case '/recent':
-      return json(200, options.recent.figures());
+      return json(200, await options.recent.figures());
     case '/log':
       return json(200, { level: options.log.level });
     case '/learning':

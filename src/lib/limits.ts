@@ -136,6 +136,8 @@ export const limits = {
   unrecorded: 1_000,
   /** Decisions kept in memory for `explain` and the admin API. */
   recentDecisions: 2_000,
+  /** The same in bytes of JSON. */
+  recentBytes: 8 * 1024 * 1024,
   /** Distinct label values per metric label; beyond it a value is counted as `other`. */
   labelValues: 200,
   /** Counter series of request labels in total; a combination beyond it is counted with all labels `other`. */

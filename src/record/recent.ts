@@ -1,7 +1,9 @@
 import { limits } from '../lib/limits.ts';
 import type { Cost } from '../catalog/types.ts';
-import { Newest } from '../lib/newest.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { NewestJson } from '../lib/newest-json.ts';
 import { figuresOf, type RecentFigures } from './recent-figures.ts';
+import { recordJson } from './record-json.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
 
 export interface RecentFilter {
@@ -33,10 +35,12 @@ export interface SavingsTotals {
   readonly shadow: Readonly<DollarTotal>;
 }
 
+const recordsATurn = 50;
+
 /** The last records in memory, and the running totals. */
 export class RecentRecords implements RecordSink {
   readonly #since = new Date().toISOString();
-  readonly #byId: Newest<ExchangeRecord>;
+  readonly #newest: NewestJson<ExchangeRecord>;
   #exchanges = 0;
   readonly #cost: DollarTotal = { usd: 0, known: 0, unknown: 0 };
   readonly #baseline: DollarTotal = { usd: 0, known: 0, unknown: 0 };
@@ -46,11 +50,11 @@ export class RecentRecords implements RecordSink {
   readonly #apart = { usd: 0, exchanges: 0 };
 
   constructor(max: number = limits.recentDecisions) {
-    this.#byId = new Newest(max);
+    this.#newest = new NewestJson(max, limits.recentBytes);
   }
 
   record(record: ExchangeRecord): void {
-    this.#byId.set(record.id, record);
+    this.#newest.add(record.id, recordJson(record));
     this.#exchanges++;
     const { cost, baseline, savings } = record;
     const compared = savings.known;
@@ -64,21 +68,22 @@ export class RecentRecords implements RecordSink {
   }
 
   get(id: string): ExchangeRecord | null {
-    return this.#byId.get(id) ?? null;
+    return this.#newest.get(id);
   }
 
   /**
    * Finds records by an id of another system: the provider's id of the answer, the app's id of the request, or a trace id. Newest first.
    */
   joined(id: string): ExchangeRecord[] {
-    return [...this.#byId.values()]
-      .filter(({ responseId, requestId, traceId }) => responseId === id || requestId === id || traceId === id)
-      .reverse();
+    return [...this.#newest.values([JSON.stringify(id)])].filter(
+      ({ responseId, requestId, traceId }) => responseId === id || requestId === id || traceId === id,
+    );
   }
 
   list(filter: RecentFilter): ExchangeRecord[] {
     const found: ExchangeRecord[] = [];
-    for (const record of [...this.#byId.values()].reverse()) {
+    const named = filter.model ?? filter.workspace;
+    for (const record of this.#newest.values(named === undefined ? [] : [JSON.stringify(named)])) {
       if (found.length >= filter.limit) break;
       if (filter.workspace !== undefined && record.workspace !== filter.workspace) continue;
       if (filter.model !== undefined && record.requestedModel !== filter.model && record.servedModel !== filter.model) continue;
@@ -87,9 +92,11 @@ export class RecentRecords implements RecordSink {
     return found;
   }
 
-  /** Figures of the records in memory. */
-  figures(): RecentFigures {
-    return figuresOf([...this.#byId.values()]);
+  /** Figures of the records in memory, which are read in several turns: requests must not wait for all of them. */
+  async figures(): Promise<RecentFigures> {
+    const records: ExchangeRecord[] = [];
+    for (const record of this.#newest.values()) if (records.push(record) % recordsATurn === 0) await nextTurn();
+    return figuresOf(records.reverse());
   }
 
   totals(): SavingsTotals {
