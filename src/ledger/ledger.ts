@@ -49,6 +49,9 @@ const batchMs = 100;
 
 const minute = 60_000;
 
+/** Young generation of a thread, in MB: what a batch needs is garbage when the batch is written. */
+const youngMb = 3;
+
 /**
  * The ledger of a running server. Records are passed to a thread that writes them in batches, so the request path only pays for one line of
  * JSON each. Records beyond the bound are dropped and counted, and the gap is recorded.
@@ -299,5 +302,11 @@ function targetOf({ file, passwordFile }: LedgerOptions): LedgerTarget {
 }
 
 function startWorker(data: LedgerWorkerData): Worker {
-  return new Worker(new URL('./worker.ts', import.meta.url), { workerData: data, name: `ledger-${data.role}`, execArgv: [], env: {} });
+  return new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: data,
+    name: `ledger-${data.role}`,
+    execArgv: [],
+    env: {},
+    resourceLimits: { maxYoungGenerationSizeMb: youngMb },
+  });
 }

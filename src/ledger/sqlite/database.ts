@@ -115,6 +115,8 @@ export function openDatabase(file: string, mode: 'write' | 'readonly'): Db {
       db.pragma('journal_mode = WAL');
       // A confirmed commit survives a power cut; commits are batches, so there are few.
       db.pragma('synchronous = FULL');
+      // In KiB: rows are appended, and the default of better-sqlite3 is 16 MB.
+      db.pragma('cache_size = -4096');
       db.transaction((created: Db) => {
         const before = created.pragma('user_version', { simple: true });
         if (before === 0) created.exec(tables);
