@@ -283,7 +283,7 @@ export class Run extends RunLife implements ReadRequest {
   }
 }
 
-/** A chain whose attempts say nothing leaves those in doubt who wait for its answer. */
+/** A chain that is silent casts doubt on the cached answer that others wait for. */
 function doubtWhenSilent(fill: NonNullable<OpenExchange['fill']>, chain: NonNullable<OpenExchange['chain']>): void {
   chain.whenSilent = () => fill.doubt();
 }
