@@ -11,7 +11,7 @@ import { findEnvoy } from '../src/attach/binary.ts';
 import type { Manifest } from '../src/attach/manifests.ts';
 import { fetchVia } from './support/fetch-as.ts';
 import { sidecarConfig } from './support/istio.ts';
-import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
+import { resets, ScriptedProvider, status, well } from './support/scripted-provider.ts';
 import { ServedSluice } from './support/serve.ts';
 
 const envoy = await findEnvoy();
@@ -156,6 +156,13 @@ sections:
       openai.behaviour = status(500);
       mistral.behaviour = status(418, { error: { message: 'the last word' } });
       await expect(ask('chained')).rejects.toThrow(/418.*the last word/);
+    });
+
+    it('gives the app an error of its API when a provider breaks off', async () => {
+      openai.behaviour = resets;
+      await expect(ask('any')).rejects.toMatchObject({ status: 503, code: 'provider_unreachable' });
+      mistral.behaviour = resets;
+      await expect(ask('chained')).rejects.toMatchObject({ status: 503, code: 'provider_unreachable' });
     });
 
     it('obeys no header of a client that leads a request elsewhere', async () => {

@@ -5,6 +5,7 @@ import type { Provider } from '../policy/types.ts';
 import { gatewayProviderBreakers, gatewaySluiceBreakers, seconds } from './breakers.ts';
 import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest } from './manifests.ts';
 import { attemptStates, decidedClusters, decidedRoutes, hostSettings } from './matched-chains.ts';
+import { decidedReplies } from './local-replies.ts';
 import { attemptCountHeader, streamIdleTimeout, usageHeader } from './names.ts';
 import { requestFilter, responseFilter } from './ext-proc.ts';
 import { pathRewrite, reservedHeaders } from './render.ts';
@@ -267,6 +268,12 @@ function patchPolicy(options: EnvoyGatewayOptions): Manifest {
         jsonPath: "$..filters[?(@.name=='envoy.filters.network.http_connection_manager')].typed_config.access_log",
         path: '/-',
         value: answerLog(options.usage, cluster),
+      }),
+      onListener({
+        op: 'add',
+        jsonPath: "$..filters[?(@.name=='envoy.filters.network.http_connection_manager')].typed_config",
+        path: '/local_reply_config',
+        value: decidedReplies(),
       }),
       ...Object.entries(hostSettings(options.usage)).map(([key, value]) => onHosts(`/${key}`, value)),
       // Each is inserted before the existing ones, so the last one is matched first.

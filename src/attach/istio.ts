@@ -2,6 +2,7 @@ import { allAbilities } from './abilities.ts';
 import type { Provider } from '../policy/types.ts';
 import { endpointOf, managedLabels, type AttachOptions, type Json, type Manifest } from './manifests.ts';
 import { attemptStates, decidedClusters, decidedRoutes, hostSettings } from './matched-chains.ts';
+import { decidedReplies } from './local-replies.ts';
 import { attemptCountHeader } from './names.ts';
 import { both, earlyMutation, sluiceCluster } from './render.ts';
 import { requestFilter } from './ext-proc.ts';
@@ -174,6 +175,7 @@ function sharedPatches(context: string, options: IstioOptions): Json[] {
       typed_config: {
         '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
         access_log: [answerLog(options.usage)],
+        local_reply_config: decidedReplies(),
         early_header_mutation_extensions: [earlyMutation({ abilities: allAbilities, usage: options.usage }, [attemptCountHeader])],
       },
     }),

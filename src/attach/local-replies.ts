@@ -61,25 +61,41 @@ const failures: readonly Failure[] = [
   },
 ];
 
+/** A request that Sluice decided. */
+const decided: Json = inMetadata('id', { present_match: true });
+
+/** The same for a listener with other traffic too, whose answers stay as they are. A request that is too large is not decided. */
+export function decidedReplies(): Json {
+  const mappers = mappersOf(failures.filter(({ status }) => status !== 413));
+  return { mappers: mappers.map((mapper) => ({ ...mapper, filter: { and_filter: { filters: [decided, mapper.filter] } } })) };
+}
+
 /**
  * Envoy's own answers as the errors of the API that was called, so that SDKs can read them: Envoy writes plain text. A request that may have
  * been translated names its API in the metadata, because its path is that of the last attempt.
  */
 export function localReplies(): Json {
-  return {
-    mappers: failures.flatMap((failure) => [
-      ...new Map(forms.map((form) => [form.api, named(failure, form)])).values(),
-      ...forms.map((form) => atPath(failure, form)),
-    ]),
-  };
+  return { mappers: mappersOf(failures) };
 }
 
-function named(failure: Failure, { api }: Form): Json {
+interface Mapper {
+  readonly filter: Json;
+  readonly body_format_override: Json;
+}
+
+function mappersOf(of: readonly Failure[]): readonly Mapper[] {
+  return of.flatMap((failure) => [
+    ...new Map(forms.map((form) => [form.api, named(failure, form)])).values(),
+    ...forms.map((form) => atPath(failure, form)),
+  ]);
+}
+
+function named(failure: Failure, { api }: Form): Mapper {
   const inOwnForm = inMetadata(errorsKey, { string_match: { exact: errorForm(api) } });
   return { filter: { and_filter: { filters: [failure.filter, inOwnForm] } }, ...reply(failure, api) };
 }
 
-function atPath(failure: Failure, { api, path }: Form): Json {
+function atPath(failure: Failure, { api, path }: Form): Mapper {
   if (path === null) return { filter: failure.filter, ...reply(failure, api) };
   const matches = {
     header_filter: { header: { name: ':path', string_match: { safe_regex: { regex: `(?:/[^?]*)?(?:${path})(?:\\?.*)?` } } } },
@@ -87,7 +103,7 @@ function atPath(failure: Failure, { api, path }: Form): Json {
   return { filter: { and_filter: { filters: [failure.filter, matches] } }, ...reply(failure, api) };
 }
 
-function reply({ status, code, message }: Failure, api: ApiName): Json {
+function reply({ status, code, message }: Failure, api: ApiName): Pick<Mapper, 'body_format_override'> {
   const { body, contentType } = renderError(api, { status, code, message });
   return { body_format_override: { text_format_source: { inline_string: body.toString('utf8') }, content_type: contentType } };
 }
