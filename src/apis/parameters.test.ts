@@ -175,6 +175,16 @@ it.each([
   expect(refusedParameter({ ...exchange, parameters }, 'anthropic', model)).toBe(refused);
 });
 
+it.each([
+  [{ includeThoughts: true, thinkingBudget: -1 }, null],
+  [{ includeThoughts: true }, null],
+  [{ thinkingBudget: 1024 }, 'thinking'],
+  [{ thinkingBudget: 0 }, 'thinking'],
+  [{ thinkingLevel: 'low' }, 'thinking'],
+])('Gemini’s thinkingConfig %j asks for thinking: %s', (thinkingConfig, reasoning) => {
+  expect(gemini({ generationConfig: { thinkingConfig } }).reasoning).toBe(reasoning);
+});
+
 describe('what Gemini refuses', () => {
   it.each([
     ['gemini-2.5-flash', { generationConfig: { thinkingConfig: { thinkingLevel: 'LOW' } } }, 'thinkingConfig.thinkingLevel'],

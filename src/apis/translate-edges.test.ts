@@ -31,6 +31,16 @@ describe('what Anthropic refuses in a request of OpenAI’s chat', () => {
     });
   });
 
+  it.each([
+    ['high', true],
+    ['low', false],
+  ])('takes pictures in the detail %s (%s): it sees all of them', (detail, taken) => {
+    const picture = { type: 'image_url', image_url: { url: 'https://x.example/a.png', detail } };
+    const written = toAnthropic({ messages: [{ role: 'user', content: [picture] }] });
+    if (taken) expect(written).toMatchObject({ messages: [{ content: [{ type: 'image' }] }] });
+    else expect(written).toEqual(['messages[].content[].detail']);
+  });
+
   it('says no empty description', () => {
     expect(JSON.stringify(toAnthropic({ tools: [fn('f', undefined, '')] }))).not.toContain('description');
   });
@@ -135,6 +145,13 @@ describe('Gemini’s requests and models', () => {
         { role: 'user', content: 'hi' },
       ],
     });
+  });
+
+  it('cross with filters that block nothing, and not with others', () => {
+    const contents = [{ parts: [{ text: 'hi' }] }];
+    const filters = (threshold: string): object => ({ contents, safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold }] });
+    for (const threshold of ['OFF', 'BLOCK_NONE']) expect(fromGemini(filters(threshold))).toMatchObject({ model: 'gpt-4.1' });
+    expect(fromGemini(filters('BLOCK_LOW_AND_ABOVE'))).toEqual(['safetySettings']);
   });
 
   it('close the objects of an answer, so that OpenAI keeps to the schema', () => {

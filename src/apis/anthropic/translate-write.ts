@@ -193,7 +193,9 @@ function writePart(part: Part, losses: Losses): readonly JsonObject[] {
       // Anthropic refuses texts of only white space; they carry no content.
       return part.text.trim() === '' ? [] : [{ type: 'text', text: part.text }];
     case 'image':
-      if (part.detail !== null) losses.lose(`${part.at}.detail`, 'Anthropic has no such parameter');
+      // All of a picture is what it gets anyway.
+      if (part.detail === 'high') losses.note(`${part.at}.detail`);
+      else if (part.detail !== null) losses.lose(`${part.at}.detail`, 'Anthropic has no such parameter');
       if (part.source.kind === 'base64' && !pictures.has(part.source.mime)) {
         losses.lose(part.at, `Anthropic takes no pictures of the type ${part.source.mime}`);
         return [];

@@ -156,6 +156,21 @@ function readTool(cursor: JsonCursor, draft: Draft): void {
   });
 }
 
+/** A budget below 0 leaves the thinking to the model, as does none; whether thoughts are shown asks for no more. */
+function readThinking(cursor: JsonCursor, draft: Draft): void {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  const before = draft.parameters.length;
+  cursor.object((option) => draft.readParameter(cursor, `thinkingConfig.${camel(option)}`));
+  const asked = draft.parameters.slice(before).some(({ name, value }) => {
+    if (name === 'thinkingConfig.includeThoughts') return false;
+    return name !== 'thinkingConfig.thinkingBudget' || typeof value !== 'number' || value >= 0;
+  });
+  if (asked) draft.reasoning = 'thinking';
+}
+
 function readModality(draft: Draft, modality: string | undefined): void {
   if (modality === 'AUDIO') draft.audioOutput = true;
   else if (modality !== undefined && modality !== 'TEXT') draft.parameter('responseModalities', modality);
@@ -199,9 +214,7 @@ function readConfig(cursor: JsonCursor, draft: Draft): void {
         return;
       case 'thinkingConfig':
       case 'thinking_config':
-        draft.reasoning = 'thinking';
-        if (cursor.isObject()) cursor.object((option) => draft.readParameter(cursor, `thinkingConfig.${camel(option)}`));
-        else cursor.skip();
+        readThinking(cursor, draft);
         return;
       default:
         draft.readParameter(cursor, camel(key));

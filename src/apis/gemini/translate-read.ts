@@ -1,6 +1,6 @@
 import { emptyConversation } from '../common/conversation.ts';
 import type { Conversation, Effort, Output, Reasoning, TextPart, ToolChoice, ToolDefinition } from '../common/conversation.ts';
-import type { Json } from '../common/json.ts';
+import { isObject, type Json } from '../common/json.ts';
 import { Malformed } from '../common/losses.ts';
 import type { Losses } from '../common/losses.ts';
 import { Members } from '../common/members.ts';
@@ -13,7 +13,7 @@ const own = 'only Gemini has it';
 export function readGemini(body: Json, losses: Losses): Conversation {
   const request = new Members(body, '', losses);
   request.ignore('model');
-  request.expect('safetySettings', [[]], own);
+  readSafety(request.take('safetySettings'), losses);
   request.expect('labels', [{}], own);
   request.expect('store', [false], 'answers are kept nowhere else');
   request.lose(own, 'serviceTier');
@@ -46,6 +46,16 @@ export function readGemini(body: Json, losses: Losses): Conversation {
   config.done();
   request.done();
   return conversation;
+}
+
+/** Thresholds at which nothing is blocked: other APIs have no filters to turn off. */
+const open: ReadonlySet<unknown> = new Set(['OFF', 'BLOCK_NONE']);
+
+function readSafety(settings: Json | undefined, losses: Losses): void {
+  if (settings === undefined || (Array.isArray(settings) && settings.length === 0)) return;
+  const blocks = !Array.isArray(settings) || !settings.every((setting) => isObject(setting) && open.has(setting['threshold']));
+  if (blocks) losses.lose('safetySettings', own);
+  else losses.note('safetySettings');
 }
 
 function readStop(values: readonly Json[] | null): readonly string[] {

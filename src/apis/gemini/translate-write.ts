@@ -158,7 +158,9 @@ function writePart(part: Part, traits: GeminiTraits, losses: Losses): JsonObject
     case 'refusal':
       return part.text === '' ? [] : [{ text: part.text }];
     case 'image':
-      if (part.detail !== null) losses.lose(`${part.at}.detail`, none);
+      // All of a picture is what it gets anyway.
+      if (part.detail === 'high') losses.note(`${part.at}.detail`);
+      else if (part.detail !== null) losses.lose(`${part.at}.detail`, none);
       return writeSource(part.source, part.at, traits, losses);
     case 'audio':
       return writeSource(part.source, part.at, traits, losses);
