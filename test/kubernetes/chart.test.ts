@@ -236,6 +236,16 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     expect(from('http')).toEqual([undefined]);
   });
 
+  it('runs as many processes as it is told to, where Envoy has a thread for each and a socket that they share', async () => {
+    const workers = async (values: Values): Promise<string[]> => (await template(values)).match(/--workers=\S+/g) ?? [];
+    expect(await workers({})).toEqual([]);
+    expect(await workers({ workers: 2 })).toEqual(['--workers=2']);
+    expect(await workers({ workers: 8, envoy: { concurrency: 0 } })).toEqual(['--workers=8']);
+    expect(await workers({ ...sidecar, workers: 2 })).toContain('--workers=2');
+    await expect(template({ workers: 3 })).rejects.toThrow('each needs a thread of Envoy');
+    await expect(template({ shape: 'extension', workers: 2 })).rejects.toThrow('set replicas');
+  });
+
   it('prints large integers as integers', async () => {
     const rendered = await template({
       replicas: 1_000_000,

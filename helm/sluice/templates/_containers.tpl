@@ -73,6 +73,13 @@
     - --{{ $flag }}-ca=/etc/sluice/secrets/{{ $flag }}/{{ $redis.caKey }}
     {{- end }}
     {{- end }}
+    {{- with int64 .Values.workers }}
+    {{- if gt . 1 }}
+    {{- if eq $.Values.shape "extension" }}{{ fail "workers: processes share a Unix socket, which the shape extension has none of; set replicas" }}{{ end }}
+    {{- if and (gt (int64 $.Values.envoy.concurrency) 0) (lt (int64 $.Values.envoy.concurrency) .) }}{{ fail "workers: each needs a thread of Envoy's; set envoy.concurrency to as many, or to 0" }}{{ end }}
+    - --workers={{ . }}
+    {{- end }}
+    {{- end }}
     - --grace={{ if $gateway }}5{{ else }}{{ int64 .Values.drainSeconds }}{{ end }}
     {{- if $gateway }}
     - --listen=unix:/run/sluice/sluice.sock

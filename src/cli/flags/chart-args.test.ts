@@ -28,7 +28,6 @@ const left: Readonly<Record<string, string>> = {
   '--cache-redis-deadline': 'the default',
   '--budgets-redis-deadline': 'the default',
   '--records': 'the default',
-  '--workers': 'a replica is one process',
   '--request-id-header': 'the default',
   '--max-delay': 'the default',
   '--log': 'stdout, which the cluster collects',

@@ -7,6 +7,14 @@ export const podValues = {
   commonAnnotations: labels('On every object'),
   annotations: labels('On the Deployment or StatefulSet'),
   replicas: z.int().min(1).default(2).describe('Pods, when autoscaling is off'),
+  workers: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe(
+      'Processes of Sluice in a pod, behind one socket: one a core that it may use. Not with the shape extension; envoy.concurrency must be as many or more',
+    ),
   strategy: object('How the Deployment replaces its pods', { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } }),
   updateStrategy: object('How the StatefulSet replaces its pods, with persistence.enabled', { type: 'RollingUpdate' }),
   revisionHistoryLimit: z.int().min(0).default(5).describe('Old revisions that are kept'),
