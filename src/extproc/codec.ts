@@ -33,7 +33,7 @@ class WireHeaders implements HeaderMap {
     this.#bytes = bytes;
     this.#from = from;
     this.#to = to;
-    const reader = new WireReader(bytes, from, to);
+    const reader = headersReader.begin(bytes, from, to);
     while (reader.next()) {
       if (reader.field === 1) checkHeader(reader);
       else reader.skip();
@@ -151,9 +151,23 @@ function checkHeader(reader: WireReader): void {
   reader.leave(outer);
 }
 
+const nothing: Buffer = Buffer.alloc(0);
+/** Shared by all messages: each is read synchronously. */
+const messageReader = new WireReader(nothing);
+const headersReader = new WireReader(nothing);
+
 /** Decodes a ProcessingRequest. Bodies are views of `bytes`. Throws WireError on malformed bytes or a missing phase. */
 export function decodeRequest(bytes: Buffer): ProcessingRequest {
-  const reader = new WireReader(bytes);
+  try {
+    return readRequest(bytes, messageReader.begin(bytes));
+  } finally {
+    // A body may be large: the readers must not keep it.
+    messageReader.begin(nothing);
+    headersReader.begin(nothing);
+  }
+}
+
+function readRequest(bytes: Buffer, reader: WireReader): ProcessingRequest {
   let phase: Phase | null = null;
   let metadata: ProcessingRequest['metadata'] = null;
   let observability = false;

@@ -6,7 +6,7 @@ export class WireError extends Error {
 
 /** Reads one message's fields from a slice of a Buffer. Throws WireError on anything malformed. */
 export class WireReader {
-  readonly #bytes: Buffer;
+  #bytes: Buffer;
   #end: number;
   #at: number;
   /** Field number and wire type of the field that `next` found. */
@@ -20,6 +20,14 @@ export class WireReader {
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;
+  }
+
+  /** Reads other bytes from now on: a reader that is used for every message is made once. */
+  begin(bytes: Buffer, start = 0, end: number = bytes.length): this {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
+    return this;
   }
 
   /** Moves to the next field; false at the end. The previous field must have been read or skipped. */

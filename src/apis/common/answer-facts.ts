@@ -68,10 +68,10 @@ export class AnswerFacts {
     this.calls[name] = Math.max(this.calls[name] ?? 0, times);
   }
 
-  /** Merges: Anthropic counts its input in the first event and its output in the last. */
-  addUsage(usage: unknown): void {
+  /** Merges: Anthropic counts its input in the first event and its output in the last. `text`: as the answer has it. */
+  addUsage(usage: unknown, text = ' '): void {
     if (typeof usage !== 'object' || usage === null) return;
-    const raw = JSON.stringify(usage);
+    const raw = whiteSpace.test(text) ? JSON.stringify(usage) : text;
     this.rawUsage = this.rawUsage === '' ? raw : `${this.rawUsage}\n${raw}`.slice(-limits.rawUsageBytes);
     if (this.usage === null) {
       this.usage = usage as Fields;
@@ -96,6 +96,7 @@ export class AnswerFacts {
   }
 }
 
+const whiteSpace = /\s/;
 const nothing: readonly never[] = [];
 const nothingBeyond: ReadonlySet<string> = new Set();
 
@@ -183,9 +184,11 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
 function answerMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void {
   switch (key) {
     case 'usage':
-    case 'usageMetadata':
-      facts.addUsage(cursor.parsed());
+    case 'usageMetadata': {
+      const json = cursor.json();
+      facts.addUsage(JSON.parse(json), json);
       return;
+    }
     case 'id':
     case 'responseId':
       facts.id = text(cursor.stringOrNull()) ?? facts.id;

@@ -268,12 +268,17 @@ export class JsonCursor {
     return this.bytes.subarray(start, this.at);
   }
 
-  /** The value as JSON.parse reads it: for small values. */
-  parsed(): unknown {
+  /** The value's JSON: for small values. */
+  json(): string {
     this.peek();
     const start = this.at;
     this.skip();
-    return JSON.parse(this.bytes.toString('utf8', start, this.at));
+    return this.bytes.toString('utf8', start, this.at);
+  }
+
+  /** The value as JSON.parse reads it: for small values. */
+  parsed(): unknown {
+    return JSON.parse(this.json());
   }
 
   /** Skips one value of any kind and checks it. */

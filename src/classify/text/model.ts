@@ -1,4 +1,5 @@
 import { languageOf } from '../language.ts';
+import type { Mutable } from '../../lib/mutable.ts';
 import { head, levels, outputs, textFields, textTasks, type TextField, type TextTask } from './heads.ts';
 import { Lanes } from './lanes.ts';
 import { mostWords, wordTable } from './scan.ts';
@@ -128,6 +129,7 @@ export class TextModel {
   readonly #tasks = new Float64Array(textTasks.length);
   readonly #fields = new Float64Array(textFields.length);
   readonly #tiers = new Float64Array(3);
+  readonly #scoreParts: Mutable<ScoreParts> = { level: 0, tiers: this.#tiers, house: 0, delicate: 0, routine: 0 };
 
   constructor(header: TextModelHeader, tables: TextModelTables, version: string) {
     this.header = header;
@@ -189,20 +191,20 @@ export class TextModel {
       fields: this.#fields,
       level,
       tiers: this.#tiers,
-      score: along(
-        curve.from,
-        curve.to,
-        rawScore(curve, {
-          level,
-          tiers: this.#tiers,
-          house: z[head.house]!,
-          delicate: delicateOf(this.#fields),
-          routine: routineOf(this.#tasks),
-        }),
-      ),
+      score: along(curve.from, curve.to, rawScore(curve, this.#parts(level))),
       familiarity: asked === 0 ? 0 : known / asked,
       language,
     };
+  }
+
+  /** The inputs of a score, in the same object each time. */
+  #parts(level: number): ScoreParts {
+    const parts = this.#scoreParts;
+    parts.level = level;
+    parts.house = this.#z[head.house]!;
+    parts.delicate = delicateOf(this.#fields);
+    parts.routine = routineOf(this.#tasks);
+    return parts;
   }
 
   /** Adds the weights of all known n-grams, by kind. Returns how many of the ask's are known. */
