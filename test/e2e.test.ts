@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
@@ -272,6 +273,22 @@ describe.each(transportCases)('over $title', ({ transport, tcp }) => {
         decision: { action: 'keep', reason: 'route-off' },
         cost: { known: true },
       });
+    });
+
+    it.each(['host: x\r\n', ''])('decides requests of HTTP/1.0, which need not name a host: %j', async (host) => {
+      const body = '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}';
+      const { hostname, port } = new URL(stack.url);
+      const answer = await new Promise<string>((resolve, reject) => {
+        const socket = connect(Number(port), hostname);
+        let text = '';
+        socket.on('data', (bytes: Buffer) => (text += bytes.toString()));
+        socket.once('error', reject).once('close', () => resolve(text));
+        socket.write(
+          `POST /v1/chat/completions HTTP/1.0\r\n${host}content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        );
+      });
+      expect(answer).toMatch(/^HTTP\/1\.0 200 /);
+      expect(answer).toContain('x-sluice-model: gpt-5-nano');
     });
 
     it('records a cut stream as cut', async () => {

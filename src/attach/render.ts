@@ -101,8 +101,8 @@ function connectionManager(options: EnvoyOptions): Json {
     '@type': `${http}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: 'llm_egress',
     codec_type: 'AUTO',
-    // Proxies in front, such as nginx, use HTTP/1.0 by default.
-    http_protocol_options: { accept_http_10: true },
+    // Proxies in front, such as nginx, use HTTP/1.0 by default; its requests need not name a host.
+    http_protocol_options: { accept_http_10: true, default_host_for_http_10: 'sluice' },
     stream_idle_timeout: streamIdleTimeout,
     request_headers_timeout: '30s',
     // Ends when the last byte of the request was forwarded, so the model's time is excluded.
