@@ -7,6 +7,7 @@ import { runCli } from './support/cli.ts';
 import { until } from './support/cluster.ts';
 import { chart, helm, plainHelm, type Values } from './support/helm.ts';
 import { localImages, NodeCluster } from './support/node-cluster.ts';
+import { hasIpv6 } from './support/machine.ts';
 import { missingForNode } from './support/tools.ts';
 
 const absent = missingForNode();
@@ -30,6 +31,8 @@ const values = (model: string, more: Values = {}): Values => ({
   policy: { inline: policy(model) },
   webhooks: { policy: true },
   egress: { baseUrl: true, names: { enabled: true } },
+  ipv6: hasIpv6,
+  service: { ipFamilyPolicy: 'PreferDualStack' },
   drainSeconds: 25,
   // Tests run side by side on busy machines: what is late is not undecided there.
   extraArgs: ['--max-delay=0'],
@@ -79,6 +82,29 @@ describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`
       servedModel: 'gpt-5-nano',
       outcome: 'complete',
     });
+  });
+
+  it.skipIf(!hasIpv6)('serves apps over IPv6, at its Service and under https://api.openai.com itself', async () => {
+    const addresses = await node.cluster.kubectl(
+      'get',
+      'service',
+      'sluice',
+      '--namespace',
+      'llm',
+      '--output',
+      'jsonpath={.spec.clusterIPs}',
+    );
+    const [, address] = JSON.parse(addresses) as [string, string];
+    expect(address).toContain(':');
+    const client = (protocol: string, host: string): string => `
+import { request } from 'node:${protocol}';
+const answer = await new Promise((resolve, reject) => request({ host: '${host}', family: 6, path: '/v1/chat/completions', method: 'POST', headers: { 'content-type': 'application/json' } }, resolve).on('error', reject).end('{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}'));
+answer.resume();
+console.log(JSON.stringify({ family: answer.socket.remoteFamily, to: answer.socket.remoteAddress, model: answer.headers['x-sluice-model'] ?? null, decision: answer.headers['x-sluice-decision'] ?? null }));
+`;
+    const seen = { family: 'IPv6', to: address, model: 'gpt-5-nano' };
+    expect(await node.runPod('shop', {}, client('http', address))).toMatchObject(seen);
+    expect(await node.runPod('bank', {}, client('https', 'api.openai.com'))).toMatchObject(seen);
   });
 
   it('tells its status through the API server', async () => {

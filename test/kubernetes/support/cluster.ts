@@ -12,6 +12,8 @@ const run = promisify(execFile);
 
 /** Addresses of Services. */
 export const serviceRange = '10.96.0.0/16';
+/** And of IPv6, on machines that have it. */
+export const serviceRange6 = 'fd00:10:96::/112';
 
 /** A real control plane on loopback: etcd and the API server with RBAC and default admission; needs no root. */
 export class TestCluster {
@@ -93,7 +95,7 @@ export class TestCluster {
       `--bind-address=${this.#ip}`,
       `--advertise-address=${this.#ip}`,
       `--endpoint-reconciler-type=${this.#machine === null ? 'none' : 'lease'}`,
-      `--service-cluster-ip-range=${serviceRange}`,
+      `--service-cluster-ip-range=${this.#machine?.ip6 == null ? serviceRange : `${serviceRange},${serviceRange6}`}`,
       '--authorization-mode=Node,RBAC',
       '--allow-privileged=true',
       '--enable-aggregator-routing=true',

@@ -1,11 +1,16 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { end, serviceRange } from './cluster.ts';
+import { end, serviceRange, serviceRange6 } from './cluster.ts';
 import { cgroups } from './tools.ts';
 
 const run = promisify(execFile);
+
+/** Whether machines, pods and Services get addresses of both families. */
+export const hasIpv6 = existsSync('/proc/net/if_inet6') && readFileSync('/proc/sys/net/ipv6/conf/all/disable_ipv6', 'utf8').trim() === '0';
+/** Unique local addresses of machines. */
+const ip6Prefix = 'fd00:250:0';
 
 /**
  * A machine inside this one: processes, mounts and network of its own, reached by an address. Everything in it ends with it,
@@ -14,6 +19,8 @@ const run = promisify(execFile);
 export class TestMachine {
   /** Its address, for this machine and for what runs in it. */
   readonly ip: string;
+  /** Its IPv6 address; null where the kernel has none. */
+  readonly ip6: string | null;
   /** A cgroup that exists, for what runs in it. */
   readonly cgroup: string;
   readonly #holder: ChildProcess;
@@ -25,6 +32,7 @@ export class TestMachine {
     const block = (pid % 16_384) * 4;
     const address = (host: number): string => `10.250.${(block + host) >> 8}.${(block + host) & 255}`;
     this.ip = address(2);
+    this.ip6 = hasIpv6 ? `${ip6Prefix}:${(pid % 65_536).toString(16)}::2` : null;
     this.cgroup = `/sluice-test-${pid}`;
     this.#holder = holder;
     this.#namespaces = [`--net=/proc/${pid}/ns/net`, `--mount=/proc/${pid}/ns/mnt`, `--pid=/proc/${pid}/ns/pid_for_children`];
@@ -38,6 +46,11 @@ export class TestMachine {
     // internet.
     this.#inside('ip', 'route', 'add', serviceRange, 'via', address(1));
     this.#inside('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
+    if (this.ip6 !== null) {
+      this.#inside('ip', 'addr', 'add', `${this.ip6}/64`, 'dev', 'eth0', 'nodad');
+      this.#inside('ip', 'route', 'add', serviceRange6, 'dev', 'eth0');
+      this.#inside('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding');
+    }
     for (const folder of this.#cgroupFolders()) mkdirSync(folder, { recursive: true });
   }
 

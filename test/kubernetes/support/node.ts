@@ -7,6 +7,9 @@ import { cniFolder, findTool, type Tool } from './tools.ts';
 /** Their usual ports: the node has a network of its own, where nothing else takes them. */
 const kubeletPort = 10_250;
 const metricsPort = 10_249;
+/** Addresses of pods. */
+const podRange = '10.244.0.0/24';
+const podRange6 = 'fd00:10:244::/64';
 
 /** A real node on a machine inside this one: containerd, kubelet, kube-proxy and CoreDNS. It ends with the machine. */
 export class TestNode {
@@ -52,13 +55,13 @@ export class TestNode {
       `--root-dir=${this.#folder}/kubelet`,
       `--cert-dir=${this.#folder}/kubelet-pki`,
       '--hostname-override=node1',
-      `--node-ip=${this.#machine.ip}`,
+      `--node-ip=${[this.#machine.ip, this.#machine.ip6 ?? []].flat().join(',')}`,
     ]);
     this.#cluster.spawn('kube-proxy', [
       `--kubeconfig=${this.#config('proxy')}`,
       '--proxy-mode=nftables',
       '--hostname-override=node1',
-      '--cluster-cidr=10.244.0.0/16',
+      `--cluster-cidr=${this.#machine.ip6 === null ? podRange : `${podRange},${podRange6}`}`,
       '--healthz-bind-address=',
       `--metrics-bind-address=127.0.0.1:${metricsPort}`,
       '--conntrack-max-per-core=0',
@@ -110,8 +113,8 @@ state = '${this.#folder}/state'
   #network(): object {
     const ipam = {
       type: 'host-local',
-      ranges: [[{ subnet: '10.244.0.0/24' }]],
-      routes: [{ dst: '0.0.0.0/0' }],
+      ranges: [[{ subnet: podRange }], ...(this.#machine.ip6 === null ? [] : [[{ subnet: podRange6 }]])],
+      routes: [{ dst: '0.0.0.0/0' }, ...(this.#machine.ip6 === null ? [] : [{ dst: '::/0' }])],
       dataDir: join(this.#folder, 'ipam'),
     };
     return {
