@@ -156,7 +156,7 @@ beforeAll(async () => {
     writeFileSync(join(folder, 'trust.go'), go);
     await run('go', ['build', '-o', join(folder, 'trust-go'), join(folder, 'trust.go')], { env: { ...process.env, GO111MODULE: 'off' } });
   }
-}, 180_000);
+}, 300_000);
 
 afterAll(() => {
   for (const { server } of Object.values(sites)) server.close();
