@@ -7,6 +7,7 @@ function pushed(reader: FrameReader, bytes: Buffer): Buffer[] {
   const chunk = Buffer.from(new Uint8Array(bytes).buffer);
   const messages = reader.push(chunk) ?? [];
   if (reader.unfinished > 0 && reader.expected > 100) reader.assemble();
+  reader.own();
   chunk.fill(0xee);
   return messages;
 }

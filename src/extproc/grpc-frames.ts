@@ -36,6 +36,8 @@ export class FrameReader {
   /** A message that is being assembled, and how many bytes of it have arrived. */
   #large: Buffer | null = null;
   #filled = 0;
+  /** The last piece is a view of what was pushed. */
+  #borrowed = false;
 
   /** `max`: longest message in bytes. */
   constructor(max: number) {
@@ -52,7 +54,17 @@ export class FrameReader {
     return this.#large === null ? this.#need : prefixBytes + this.#large.length;
   }
 
-  /** The messages that `bytes` completes; null if the stream is not gRPC, is compressed, or exceeds the bound. */
+  /** Copies what it holds of the bytes that were pushed last, unless `assemble` did: their memory is used again. */
+  own(): void {
+    const last = this.#pieces.length - 1;
+    if (this.#borrowed && last >= 0) this.#pieces[last] = Buffer.from(this.#pieces[last]!);
+    this.#borrowed = false;
+  }
+
+  /**
+   * The messages that `bytes` completes; null if the stream is not gRPC, is compressed, or exceeds the bound. Until `own`, the unfinished
+   * one is a view of `bytes`.
+   */
   push(bytes: Buffer): Buffer[] | null {
     if (this.unfinished === 0 && isMessage(bytes, 0, bytes.length, this.#max)) return [Buffer.from(bytes.subarray(prefixBytes))];
     const messages: Buffer[] = [];
@@ -67,9 +79,9 @@ export class FrameReader {
         rest = rest.subarray(taken);
       }
       if (rest.length > 0) {
-        const piece = Buffer.from(rest);
-        if (this.#pieces === noPieces) this.#pieces = [piece];
-        else this.#pieces.push(piece);
+        if (this.#pieces === noPieces) this.#pieces = [rest];
+        else this.#pieces.push(rest);
+        this.#borrowed = true;
         this.#held += rest.length;
         rest = none;
       }
@@ -82,7 +94,7 @@ export class FrameReader {
         this.#need = prefixBytes + length;
         if (this.#held < this.#need) return messages;
       }
-      messages.push(all.subarray(prefixBytes, this.#need));
+      messages.push(Buffer.from(all.subarray(prefixBytes, this.#need)));
       this.#clear(all.length === this.#need ? none : all.subarray(this.#need));
     }
   }

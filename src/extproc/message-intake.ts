@@ -64,6 +64,7 @@ export class MessageIntake {
     this.#unfinished = unfinished;
     if (messages > 0 && !this.#completed(messages, used)) return false;
     if (unfinished > 0 && !this.#hold(unfinished)) return false;
+    this.#reader.own();
     if (consumed > 0) this.#stream.consumed(consumed);
     return true;
   }
