@@ -65,9 +65,14 @@ async function read(
   const name = flags.bill === '-' ? 'stdin' : flags.bill;
   const bill = readBill(bytesOf(flags.bill), name, { zone: flags.zone, usdPer, tick: progress.tick });
   progress.done();
-  const { lines } = await withReader(flags.ledger, (ledger) =>
+  const { lines, rest } = await withReader(flags.ledger, (ledger) =>
     ledger.savings({ from: bill.from, to: bill.to, by: ['model', 'provider', 'cache'], limit: limits.ledgerAnswers }),
   );
+  if (rest !== null)
+    throw new SluiceError('SLUICE_BILL', `the ledger has more than ${limits.ledgerAnswers} models in this time.`, {
+      where: name,
+      fix: 'Give a shorter period.',
+    });
   return { bill, lines };
 }
 

@@ -29,6 +29,7 @@ const report = (total: Partial<SavingsLine>, lines: SavingsLine[]): SavingsRepor
   unknownShare: 0.5,
   trend: [],
   lines,
+  rest: null,
 });
 const cells = (text: string, name: string): string[] =>
   text

@@ -113,7 +113,7 @@ export function savingsText(report: SavingsReport, window: string): string {
     'unknown',
   ];
   const first = report.by.length;
-  const rows = report.lines.map((line) => [
+  const rows = allLines(report).map((line) => [
     ...line.group,
     String(line.exchanges),
     costOf(line),
@@ -141,12 +141,18 @@ const plainSums = [
   'retried',
 ] as const;
 
+/** The lines, and what is beyond their limit as one more. */
+function allLines({ lines, rest }: SavingsReport): readonly SavingsLine[] {
+  // An older server says no rest.
+  return (rest ?? null) === null ? lines : [...lines, rest!];
+}
+
 /** One row per group, or per day if there is no grouping. */
 export function savingsCsv(report: SavingsReport): string {
   const grouped = report.by.length > 0;
   const sums = report.total.shadow === undefined ? plainSums : ([...plainSums, 'shadow'] as const);
   const rows = grouped
-    ? report.lines.map((line) => [...line.group, ...sums.map((name) => line[name] ?? null)])
+    ? allLines(report).map((line) => [...line.group, ...sums.map((name) => line[name] ?? null)])
     : report.trend.map((line) => [line.at, ...sums.map((name) => line[name] ?? null)]);
   return csvText([...(grouped ? report.by : ['time']), ...sums], rows);
 }

@@ -207,6 +207,8 @@ export interface SavingsReport {
   readonly unknownShare: number | null;
   /** Highest cost first. */
   readonly lines: readonly SavingsLine[];
+  /** All groups beyond the limit of lines together, so that lines and rest add up to the total; null if there are none. */
+  readonly rest: SavingsLine | null;
   /** By day, or by hour for windows of up to three days; not grouped by keys. */
   readonly trend: readonly (Omit<SavingsLine, 'group'> & { readonly at: string })[];
 }
@@ -321,6 +323,8 @@ export function savingsPlan(
         (sum, line) => Object.fromEntries(Object.entries(sum).map(([key, value]) => [key, value + line[key as keyof Sums]!])) as Sums,
         shadow ? { ...empty, shadow: 0 } : empty,
       );
+      const shown = lines.map((line) => ({ group: by.map((key) => line[key]), ...onlySums(line) }));
+      const whole = { group: by.map(() => restName), ...onlySums(total) };
       return {
         from: new Date(from).toISOString(),
         to: new Date(query.to).toISOString(),
@@ -330,11 +334,24 @@ export function savingsPlan(
         currency: 'USD',
         total: { group: [], ...onlySums(total) },
         unknownShare: total.exchanges === 0 ? null : total.savingsUnknown / total.exchanges,
-        lines: lines.map((line) => ({ group: by.map((key) => line[key]), ...onlySums(line) })),
+        lines: shown,
+        rest: by.length === 0 || shown.length < query.limit ? null : restOf(whole, shown),
         trend: buckets.map((line) => ({ at: new Date(line.bucket).toISOString(), ...onlySums(line) })),
       };
     },
   };
+}
+
+/** The name of all groups beyond the limit together. */
+const restName = '(all others)';
+
+/** What the lines leave of the whole; null if nothing. */
+function restOf(whole: SavingsLine, lines: readonly SavingsLine[]): SavingsLine | null {
+  const { group, ...sums } = whole;
+  const names = Object.keys(sums) as (keyof typeof sums)[];
+  const left = names.map((name) => [name, lines.reduce((rest, line) => rest - (line[name] ?? 0), sums[name] ?? 0)] as const);
+  const rest: SavingsLine = { ...whole, ...Object.fromEntries(left), group };
+  return rest.exchanges > 0 ? rest : null;
 }
 
 /**

@@ -34,7 +34,7 @@ export function showback(byTeam: SavingsReport, byModel: SavingsReport, now: num
       .map((line) => ({ model: line.group[1]!, spent: spentOf(line), exchanges: line.exchanges }))
       .sort((a, b) => (b.spent ?? -1) - (a.spent ?? -1))
       .slice(0, mostModels);
-  const teams = byTeam.lines
+  const teams = (byTeam.rest === null ? byTeam.lines : [...byTeam.lines, byTeam.rest])
     .map((line) => teamLine(line.group[0]!, line, models(line.group[0]!)))
     .sort((a, b) => (b.spent ?? -1) - (a.spent ?? -1));
   return { from: byTeam.from, to: byTeam.to, open: Date.parse(byTeam.to) > now, teams, total: teamLine('all', byTeam.total, []) };

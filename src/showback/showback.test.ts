@@ -43,6 +43,7 @@ const report = (lines: readonly SavingsLine[], total = line([])): SavingsReport 
   total,
   unknownShare: 0,
   lines,
+  rest: null,
   trend: [],
 });
 

@@ -130,7 +130,12 @@ export function drawTiers(lines) {
       plugins: { legend: { display: false }, tooltip: { callbacks: { label: ({ label, raw }) => ` ${label}: ${count(raw)}` } } },
     },
   });
-  by('tiers').setAttribute('aria-label', lines.map(({ name, exchanges }) => `${told(name)} ${percent(exchanges / all)}`).join(', '));
+  by('tiers').setAttribute(
+    'aria-label',
+    lines.length === 0
+      ? 'Nothing in this window'
+      : lines.map(({ name, exchanges }) => `${told(name)} ${percent(exchanges / all)}`).join(', '),
+  );
   by('by-tier').replaceChildren(
     element(
       'ul',

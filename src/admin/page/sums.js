@@ -126,9 +126,10 @@ const noBaseline = (share) =>
 const savedText = (savings) =>
   savings === 0 ? {} : { more: savings > 0 ? `saved ${dollars(savings)}` : `cost ${dollars(-savings)} more` };
 
-function money(id, { lines, total }, link = () => undefined) {
+function money(id, { lines, rest: beyond, total }, link = () => undefined) {
   const most = Math.max(0, ...lines.map(({ cost, apart }) => cost + apart));
-  const rest = lines.slice(shownLines);
+  // The server lists groups up to a limit, and sums up those beyond it.
+  const rest = [...lines.slice(shownLines), ...(beyond === null ? [] : [beyond])];
   const row = (name, { cost: compared, apart, savings, costUnknown, exchanges }, cost = compared + apart) => ({
     name,
     share: most === 0 ? 0 : cost / most,
@@ -146,7 +147,7 @@ function money(id, { lines, total }, link = () => undefined) {
     ...(rest.length === 0
       ? []
       : [
-          row(`${count(rest.length)} more`, {
+          row(beyond === null ? `${count(rest.length)} more` : 'all others', {
             cost: sum('cost'),
             apart: sum('apart'),
             savings: sum('savings'),
