@@ -11,4 +11,14 @@ for server in valkey postgres clickhouse; do
 done
 sh scripts/setup.sh faketime
 sh scripts/definitions.sh
+
+# All tests start hundreds of servers and commands: a built one takes 0.36 s of CPU until it is ready, one from sources 0.85 s. Single files use the sources.
+case " $* " in
+  *.ts\ *) ;;
+  *)
+    node_modules/.bin/node scripts/build.ts --out node_modules/.cache/sluice >/dev/null
+    SLUICE_STACK_ENTRY=$PWD/node_modules/.cache/sluice/sluice.cjs
+    export SLUICE_STACK_ENTRY
+    ;;
+esac
 exec node_modules/.bin/node node_modules/vitest/vitest.mjs run "$@"

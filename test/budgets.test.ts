@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Anthropic from '@anthropic-ai/sdk';
 import { ApiError, GoogleGenAI } from '@google/genai';
@@ -14,8 +13,8 @@ import type { ExchangeRecord } from '../src/record/types.ts';
 import { redisThere, TestRedis } from './support/redis.ts';
 import { ScriptedProvider, status, well } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';
+import { entry } from './support/entry.ts';
 
-const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
 const provider = new ScriptedProvider();
 const messages: { path: string; body: string }[] = [];
 let hooks: Server;
@@ -249,7 +248,7 @@ describe('a budget in use', () => {
 
   it('is shown by command, and outlives the process', { timeout: 60_000 }, async () => {
     const run = async (...args: string[]): Promise<string> =>
-      (await promisify(execFile)(process.execPath, [cli, 'budgets', '--admin', stack.adminUrl, ...args])).stdout;
+      (await promisify(execFile)(process.execPath, [entry, 'budgets', '--admin', stack.adminUrl, ...args])).stdout;
     const before = await spentOf('accounts');
     await stack.stopSluice('SIGTERM');
     await stack.startSluice();
@@ -287,7 +286,7 @@ describe.skipIf(!redisThere)('budgets in a Redis', () => {
         [{ budget: 'team', of: {}, action: 'uncounted', reserved: null, used: null, limit: 0.004 }],
       ]);
       const metrics = await fetch(`${shared.adminUrl}/metrics`).then((response) => response.text());
-      const { stdout } = await promisify(execFile)(process.execPath, [cli, 'budgets', '--admin', shared.adminUrl]);
+      const { stdout } = await promisify(execFile)(process.execPath, [entry, 'budgets', '--admin', shared.adminUrl]);
       expect(stdout).toMatch(/\nRedis does not answer: this is what this replica saw last/);
       expect(metrics).toMatch(/^llm_proxy_budget_backend_problem_total\{kind="(?:down|error|timeout)"\} [1-9]/m);
     } finally {

@@ -7,6 +7,7 @@ import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { recordOf as recordAt } from './support/record.ts';
+import { entry } from './support/entry.ts';
 
 const policy = `
 version: 1
@@ -313,7 +314,7 @@ describe('what a caller may say', () => {
 
 describe('the command line', () => {
   const sluice = (...args: string[]): string =>
-    execFileSync(process.execPath, ['src/cli/index.ts', 'cache', ...args, '--admin', stack.adminUrl], { encoding: 'utf8', stdio: 'pipe' });
+    execFileSync(process.execPath, [entry, 'cache', ...args, '--admin', stack.adminUrl], { encoding: 'utf8', stdio: 'pipe' });
 
   it('shows and empties the cache of a running server', async () => {
     const first = await ask(chat(fresh()), { 'x-sluice-workspace': 'purged' });

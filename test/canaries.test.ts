@@ -9,6 +9,7 @@ import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { OtlpReceiver } from './support/otlp-receiver.ts';
 import { ScriptedProvider, type Behaviour } from './support/scripted-provider.ts';
+import { entry } from './support/entry.ts';
 
 /** Planted texts, by name. They may leave Sluice or Envoy only to their intended recipient. */
 const planted = new Map<string, string>();
@@ -313,9 +314,8 @@ describe('secrets and prompts', () => {
     );
 
     await stack.stopSluice('SIGTERM');
-    const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
     const exported = join(stack.folder, 'exported.csv');
-    execFileSync(process.execPath, [cli, 'ledger', 'export', '--ledger', stack.ledgerFile, '--format', 'csv', '--out', exported], {
+    execFileSync(process.execPath, [entry, 'ledger', 'export', '--ledger', stack.ledgerFile, '--format', 'csv', '--out', exported], {
       stdio: 'ignore',
     });
     for (const file of readdirSync(stack.folder, { withFileTypes: true }))

@@ -2,15 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../src/demo/stack.ts';
 import { findEnvoy } from '../src/attach/binary.ts';
 import { ScriptedProvider, type Behaviour } from './support/scripted-provider.ts';
+import { entry } from './support/entry.ts';
 
 const envoy = await findEnvoy();
-const entry = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
 
 /** The first target of every chain fails, after a while: attempts are under way whenever the policy changes. */
 const firstFails: Behaviour = async (got, response, answer) => {

@@ -10,6 +10,7 @@ import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';
+import { entry } from './support/entry.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -193,11 +194,10 @@ describe.each(versions)('Envoy %s', (version) => {
 describe('sluice render envoy --envoy-version', () => {
   async function render(version: string): Promise<{ stdout: string; stderr: string }> {
     writeFileSync(join(keys, 'policy.yaml'), policy);
-    return run(
-      process.execPath,
-      ['src/cli/index.ts', 'render', 'envoy', '--policy', join(keys, 'policy.yaml'), '--envoy-version', version],
-      { cwd: root, maxBuffer: 16 * 1024 * 1024 },
-    );
+    return run(process.execPath, [entry, 'render', 'envoy', '--policy', join(keys, 'policy.yaml'), '--envoy-version', version], {
+      cwd: root,
+      maxBuffer: 16 * 1024 * 1024,
+    });
   }
 
   it.each([

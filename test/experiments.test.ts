@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -13,9 +12,9 @@ import { compilePolicy } from '../src/policy/compile.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { ScriptedProvider, status, well, type Got } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';
+import { entry } from './support/entry.ts';
 
 const run = promisify(execFile);
-const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sluice-experiments-'));
 const provider = new ScriptedProvider();
 let stack: Stack;
@@ -65,7 +64,7 @@ const rollout = async (): Promise<RolloutStatus> =>
 const policyHash = async (): Promise<string> =>
   ((await fetch(`${stack.adminUrl}/policy`).then((response) => response.json())) as { hash: string }).hash;
 const sluice = async (...args: string[]): Promise<string> =>
-  (await run(process.execPath, [cli, ...args, '--admin', stack.adminUrl])).stdout;
+  (await run(process.execPath, [entry, ...args, '--admin', stack.adminUrl])).stdout;
 const asks = async (count: number, name: string): Promise<Answered[]> => {
   const answers: Answered[] = [];
   for (let i = 0; i < count; i++) answers.push(await ask(`${name}${i}`));

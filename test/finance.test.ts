@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Admin } from '../src/admin/listen.ts';
@@ -15,9 +14,9 @@ import type { Showback } from '../src/showback/report.ts';
 import { generation } from './support/decision.ts';
 import { october, octoberBill } from './support/october.ts';
 import { adminOf } from './support/admin.ts';
+import { entry } from './support/entry.ts';
 
 const run = promisify(execFile);
-const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'finance-'));
 const file = join(folder, 'ledger.db');
 const bill = join(folder, 'completions_usage_2026-10.csv');
@@ -54,7 +53,7 @@ afterAll(async () => {
 
 /** What a command prints, whatever its exit code. */
 async function sluice(...args: readonly string[]): Promise<string> {
-  const { stdout } = await run(process.execPath, [cli, ...args], {
+  const { stdout } = await run(process.execPath, [entry, ...args], {
     env: { ...process.env, SLUICE_LEDGER: file },
     cwd: folder,
     maxBuffer: 64 << 20,

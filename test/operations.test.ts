@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import { savingsKeys, whereFields } from '../src/ledger/query.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
+import { entry } from './support/entry.ts';
 
 const policy = `
 version: 1
@@ -23,7 +23,6 @@ let stack: Stack;
 
 /** Runs the command line as a user does; resolves with what it printed and its exit code. */
 async function sluice(...args: string[]): Promise<{ readonly out: string; readonly err: string; readonly code: number }> {
-  const entry = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
   return promisify(execFile)(process.execPath, [entry, ...args]).then(
     ({ stdout, stderr }) => ({ out: stdout, err: stderr, code: 0 }),
     (error: unknown) => {

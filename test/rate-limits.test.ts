@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Anthropic from '@anthropic-ai/sdk';
 import { ApiError, GoogleGenAI } from '@google/genai';
@@ -11,8 +10,8 @@ import { Stack, type StackOptions } from '../src/demo/stack.ts';
 import { recordOf } from './support/record.ts';
 import { redisThere, TestRedis } from './support/redis.ts';
 import { events, hangs, resets, ScriptedProvider, status, well } from './support/scripted-provider.ts';
+import { entry } from './support/entry.ts';
 
-const cli = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
 const provider = new ScriptedProvider();
 let endpoint: string;
 
@@ -206,7 +205,7 @@ describe('a rate limit that is reached', () => {
 
   it('is shown by command, and windows outlive the process', { timeout: 60_000 }, async () => {
     const run = async (...args: string[]): Promise<string> =>
-      (await promisify(execFile)(process.execPath, [cli, 'limits', '--admin', stack.at.adminUrl, ...args])).stdout;
+      (await promisify(execFile)(process.execPath, [entry, 'limits', '--admin', stack.at.adminUrl, ...args])).stdout;
     await stack.at.stopSluice('SIGTERM');
     await stack.at.startSluice();
     expect((await ask(stack.at, 'few')).status).toBe(429);

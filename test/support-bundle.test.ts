@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import { Redactor } from '../src/doctor/redact.ts';
+import { entry } from './support/entry.ts';
 
 const simulator = new ProviderSimulator();
 let stack: Stack;
@@ -62,7 +62,6 @@ describe('sluice support-bundle', () => {
     expect(JSON.stringify(await fetch(`${stack.adminUrl}/policy/generations`).then((one) => one.json()))).toContain(canary('hook'));
 
     const out = join(stack.folder, 'bundle.json');
-    const entry = fileURLToPath(new URL('../src/cli/index.ts', import.meta.url));
     const { stdout } = await promisify(execFile)(process.execPath, [
       entry,
       'support-bundle',

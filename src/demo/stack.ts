@@ -49,7 +49,7 @@ export interface StackOptions {
   readonly progress?: (what: string) => void;
 }
 
-const entry = fileURLToPath(new URL('../cli/index.ts', import.meta.url));
+const entry = process.env['SLUICE_STACK_ENTRY'] ?? fileURLToPath(new URL('../cli/index.ts', import.meta.url));
 
 /** Runs Sluice and Envoy as separate processes, in a folder of their own, on free loopback ports. */
 export class Stack {

@@ -7,7 +7,8 @@ import { stringify } from 'yaml';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import type { Values } from './support/helm.ts';
-import { entry, LocalRelease } from './support/release.ts';
+import { entry } from '../support/entry.ts';
+import { LocalRelease } from './support/release.ts';
 import { missing } from './support/tools.ts';
 import { certify, pointHere } from './support/webhook-here.ts';
 

@@ -1,10 +1,8 @@
 /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-return -- Envoy's config: its shape is Envoy's, and the tests change all of it */
 import { spawn, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { entry } from './entry.ts';
 
 export type Any = Record<string, any>;
-
-const entry = fileURLToPath(new URL('../../src/cli/index.ts', import.meta.url));
 
 /** Runs the command line as a user does, with `input` on its stdin. */
 export function sluice(args: readonly string[], input = ''): { readonly out: string; readonly err: string; readonly code: number | null } {

@@ -1,12 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../src/demo/stack.ts';
 import type { ExchangeRecord } from '../../src/record/types.ts';
 import { recordOf } from './record.ts';
-
-const entry = fileURLToPath(new URL('../../src/cli/index.ts', import.meta.url));
+import { entry } from './entry.ts';
 
 /** `sluice serve` on TCP, as in the chart's shape `extension`. */
 export class ServedSluice {

@@ -3,7 +3,6 @@ import { createServer, request, type Server } from 'node:http';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -16,6 +15,7 @@ import { Ledger } from '../ledger.ts';
 import type { LedgerTarget } from '../target.ts';
 import { verifyLedger, type VerifyResult } from '../verify.ts';
 import { ClickHouseWriter } from './store.ts';
+import { entry } from '../../../test/support/entry.ts';
 
 let clickhouse: TestClickHouse;
 let target: LedgerTarget;
@@ -253,9 +253,8 @@ describe.skipIf(!clickhouseThere)('a ledger in ClickHouse (a container, or its e
     await expect.poll(() => ledger.counts.written, { timeout: 10_000 }).toBe(3);
     expect((await ledger.find(records[2]!.id))?.id).toBe(records[2]!.id);
     await ledger.close();
-    const cli = fileURLToPath(new URL('../../cli/index.ts', import.meta.url));
     const run = async (...args: string[]): Promise<string> =>
-      (await promisify(execFile)(process.execPath, [cli, ...args], { env: { ...process.env, SLUICE_LEDGER: clickhouse.url } })).stdout;
+      (await promisify(execFile)(process.execPath, [entry, ...args], { env: { ...process.env, SLUICE_LEDGER: clickhouse.url } })).stdout;
     expect(await run('ledger', 'verify')).toContain('everything holds');
     const out = join(folder, 'out.jsonl');
     await run('ledger', 'export', '--format', 'jsonl', '--out', out);

@@ -15,6 +15,7 @@ import { backendOf, shownPlace } from '../backends.ts';
 import type { LedgerTarget } from '../target.ts';
 import { verifyLedger, type VerifyResult } from '../verify.ts';
 import { PostgresWriter } from './store.ts';
+import { entry } from '../../../test/support/entry.ts';
 
 let postgres: TestPostgres;
 let target: LedgerTarget;
@@ -330,9 +331,8 @@ describe.skipIf(!postgresThere)('a ledger in PostgreSQL', () => {
     await ledger.close();
     expect(ledger.counts).toMatchObject({ dropped: 0, waiting: 0 });
 
-    const cli = fileURLToPath(new URL('../../cli/index.ts', import.meta.url));
     const run = async (...args: string[]): Promise<string> =>
-      (await promisify(execFile)(process.execPath, [cli, ...args], { env: { ...process.env, SLUICE_LEDGER: postgres.url } })).stdout;
+      (await promisify(execFile)(process.execPath, [entry, ...args], { env: { ...process.env, SLUICE_LEDGER: postgres.url } })).stdout;
     expect(await run('ledger', 'verify')).toContain('everything holds');
     expect(await run('savings', '--window', '24h', '--by', 'workspace')).toMatch(/of 3 exchanges/);
     expect(await run('explain', '--ledger', postgres.url, records[0]!.id)).toContain(`Decision ${records[0]!.id}`);

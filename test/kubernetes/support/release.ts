@@ -2,14 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { freePorts } from '../../../src/demo/stack.ts';
 import { requireEnvoy } from '../../../src/attach/binary.ts';
 import { until, type TestCluster } from './cluster.ts';
 import { chart, helm, template, type Values } from './helm.ts';
-
-export const entry = fileURLToPath(new URL('../../../src/cli/index.ts', import.meta.url));
+import { entry } from '../../support/entry.ts';
 
 interface Container {
   readonly args: readonly string[];
