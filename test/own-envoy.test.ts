@@ -258,7 +258,10 @@ const others: readonly Break[] = [
   ['paths as they come', (config) => delete managerOf(config)['normalize_path'], /^warning: paths are not brought into one form/],
   [
     'a small buffer',
-    (config) => delete config['static_resources'].listeners[0].per_connection_buffer_limit_bytes,
+    (config) => {
+      delete config['static_resources'].listeners[0].per_connection_buffer_limit_bytes;
+      delete hostOf(config)['request_body_buffer_limit'];
+    },
     /^error: requests above 1024 KiB pass undecided/,
   ],
   [

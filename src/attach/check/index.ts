@@ -105,8 +105,16 @@ function checkAttached(findings: Findings, { value, path, listener }: Manager, f
     findings.error(
       listener.path,
       `requests above ${Math.floor(buffer / 1024)} KiB pass undecided or get 413 (per_connection_buffer_limit_bytes); coding agents send megabytes.`,
-      `Set per_connection_buffer_limit_bytes: ${textOf(findings.wanted.listener['per_connection_buffer_limit_bytes'])}.`,
+      bufferFix(findings),
     );
+}
+
+/** Where Envoy's memory is bounded, what the snippet sets for a connection is less than a body. */
+function bufferFix({ wanted }: Findings): string {
+  const bodies = wanted.virtual_host['request_body_buffer_limit'];
+  return bodies === undefined
+    ? `Set per_connection_buffer_limit_bytes: ${textOf(wanted.listener['per_connection_buffer_limit_bytes'])}.`
+    : `Set request_body_buffer_limit: ${textOf(bodies)} in every virtual host.`;
 }
 
 /** The limit that all hosts of the routes have for bodies, where it is not the connection's; bytes, else 0. */
