@@ -20,7 +20,7 @@ export function registerDemo(program: Command): void {
     .option('--live', 'use the real providers whose keys are in OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY')
     .option('--app', 'send nothing: show the requests of an app of yours, which the simulator answers without a key')
     .option('--listen <host:port>', 'where apps call Envoy (default: a free port of 127.0.0.1)')
-    .option('--policy <file>', "a policy of yours instead of the demo's; - for stdin")
+    .option('--policy <file>', "a policy of yours; - for stdin (default: the demo's own)")
     .action(async ({ once = false, live = false, app = false, listen, policy }: DemoFlags) => {
       if (app && (once || live))
         throw new SluiceError('SLUICE_CLI_USAGE', '--app goes with neither --once nor --live.', { where: '--app' });

@@ -69,7 +69,7 @@ async function read(
     ledger.savings({ from: bill.from, to: bill.to, by: ['model', 'provider', 'cache'], limit: limits.ledgerAnswers }),
   );
   if (rest !== null)
-    throw new SluiceError('SLUICE_BILL', `the ledger has more than ${limits.ledgerAnswers} models in this time.`, {
+    throw new SluiceError('SLUICE_BILL', `the ledger has more than ${counted(limits.ledgerAnswers, 'model')} in this time.`, {
       where: name,
       fix: 'Give a shorter period.',
     });

@@ -53,8 +53,10 @@ describe('the table of flags', () => {
     const elsewhere = globSync('src/**/*.ts', { cwd: root, exclude: ['src/**/*.test.ts'] })
       .flatMap((file) => [...read(file).matchAll(/process\.env\['(SLUICE_[A-Z_]+)'\]/g)].map(([, name]) => name!))
       .filter((name) => !variables.has(name));
-    // Of the demo's Envoy, of the command that makes bundles of CAs, and of a container's supervisor.
-    expect(new Set(elsewhere)).toEqual(new Set(['SLUICE_STACK_MESSAGE_TIMEOUT', 'SLUICE_CA_PEM', 'SLUICE_SILENT_SECONDS']));
+    // Of the demo's Sluice and Envoy, of the command that makes bundles of CAs, and of a container's supervisor.
+    expect(new Set(elsewhere)).toEqual(
+      new Set(['SLUICE_STACK_ENTRY', 'SLUICE_STACK_MESSAGE_TIMEOUT', 'SLUICE_CA_PEM', 'SLUICE_SILENT_SECONDS']),
+    );
   });
 });
 
