@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { restartsVariable } from '../app/supervised.ts';
 import { freePorts } from '../demo/stack.ts';
 
 const entry = fileURLToPath(new URL('./supervise.ts', import.meta.url));
@@ -70,6 +71,27 @@ function isRemoved(folder: string): boolean {
 }
 
 const heldBy = (pid: number): number => 1024 * Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+/**
+ * Makes what processes hold 95.5% of their cgroup's memory, and the files that they have read can be forgotten. Called again and again: what
+ * they hold moves by tens of megabytes in the first seconds.
+ */
+function limitTo({ folder: into, limit }: MemoryCgroup, ...pids: readonly number[]): void {
+  const held = pids.reduce((sum, pid) => sum + heldBy(pid), 0);
+  // One that is just ending has no such number any more.
+  if (!Number.isNaN(held)) writeFileSync(join(into, limit), String(Math.ceil(held / 0.955)));
+}
+
+/**
+ * Makes the first process of Sluice as large as a container usually allows. The kernel counts 6 MB of its own for it: of 140 MB in all that
+ * leaves hardly anything between the supervisor's limit and the kernel's.
+ */
+const ballast = join(folder, 'ballast.cjs');
+writeFileSync(
+  ballast,
+  `const { isMainThread } = require('node:worker_threads');
+if (isMainThread && process.env.${restartsVariable} === '0') globalThis.ballast = Buffer.alloc(${256 * 1024 ** 2}, 1);`,
+);
 
 /** Kills a process, and waits until it has left its cgroup with its children. */
 async function killed(child: ChildProcess): Promise<void> {
@@ -139,12 +161,13 @@ describe('the supervisor of a container', { timeout: 60_000 }, () => {
       const cgroup = memory!;
       mkdirSync(cgroup.folder);
       try {
-        const { admin, pid, process: supervisor, said } = await started({}, cgroup);
+        const { admin, pid, process: supervisor, said } = await started({ NODE_OPTIONS: `--require ${ballast}` }, cgroup);
         expect(await restarts(admin)).toBe(0);
-        // What both hold is 95% of this, and the files that they have read can be forgotten.
-        const held = [supervisor.pid!, pid].reduce((sum, each) => sum + heldBy(each), 0);
-        writeFileSync(join(cgroup.folder, cgroup.limit), String(Math.ceil(held / 0.95)));
-        await expect.poll(() => said(), { timeout: 30_000 }).toMatch(/"why":"it used \d+ bytes of the container's \d+"/);
+        const limitAndSaid = (): string => {
+          if (childOf(supervisor) === pid) limitTo(cgroup, supervisor.pid!, pid);
+          return said();
+        };
+        await expect.poll(limitAndSaid, { timeout: 30_000 }).toMatch(/"why":"it used \d+ bytes of the container's \d+"/);
         writeFileSync(join(cgroup.folder, cgroup.limit), cgroup.none);
         await expect.poll(() => restarts(admin).catch(() => null), { timeout: 30_000 }).toBe(1);
         expect(supervisor.exitCode).toBeNull();
