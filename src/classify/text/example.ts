@@ -10,6 +10,8 @@ export interface TextRow {
   readonly level: number | null;
   /** 0 simple, 1 standard, 2 complex. */
   readonly tier: number | null;
+  /** Language tag of a prompt of our own; public rows have none, nearly all are English. */
+  readonly language?: string;
   /** Whether the row is from the public set of tiers. */
   readonly house?: boolean;
   /** The group of rows that are held out together when the model is evaluated on unseen data. */

@@ -52,6 +52,21 @@ describe('word vectors folded into the weights', () => {
     expect(Math.abs(outputsOf(plain, unseen!)[medical]! - outputsOf(plain, other!)[medical]!)).toBeLessThan(0.2);
   });
 
+  it('give nothing to words that are more frequent in other languages, nor fit prompts in those', () => {
+    const foreign = [...rows, ...rows.map((each) => ({ ...each, language: 'de', prompt: 'cake kuchen', fields: ['medical'] as const }))];
+    const with2 = hashRows(foreign, vectors);
+    const from = trainText(foreign, with2);
+    const options = { level: 1, field: 1, task: 0, pull: { level: 0.01, field: 0.01, task: 1 }, most: 6 };
+    const result = foldVectors(from, { rows: foreign, hashed: with2, vectors }, options);
+    const [cake, soup, kidney] = hashRows(
+      ['cake', 'soup', 'kidney'].map((prompt) => ({ prompt, system: '' })),
+      vectors,
+    );
+    expect(outputsOf(result, cake!)).toEqual(outputsOf(from, cake!));
+    expect(outputsOf(result, soup!)[head.level]!).toBeLessThan(outputsOf(from, soup!)[head.level]!);
+    expect(outputsOf(result, kidney!)[medical]!).toBeGreaterThan(outputsOf(from, kidney!)[medical]! + 0.5);
+  });
+
   it('leave the other heads and the rows that were there as they are', () => {
     expect(outputsOf(folded, hashed[0]!).slice(0, head.field)).toEqual(outputsOf(plain, hashed[0]!).slice(0, head.field));
     expect([...plain.rows].every(([hash, place]) => folded.rows.get(hash) === place)).toBe(true);

@@ -6,7 +6,9 @@ import { rarityOf, type WordVectors } from './vectors.ts';
 
 /**
  * Adds the word vectors to the model. A linear model over the mean vector of an ask's words is a sum over its words, so it can be folded
- * into the words' own weights: words that are in no training prompt get weights from their neighbours, at no extra cost per prompt.
+ * into the words' own weights: words that are in no training prompt get weights from their neighbours, at no extra cost per prompt. The
+ * vectors are of English words: prompts in other languages do not fit them, and words that those prompts contain more often ("die", "que")
+ * get nothing from them.
  */
 export interface FoldOptions {
   /** Share of the vectors' level, fields and tasks that is added to the weights. */
@@ -34,8 +36,10 @@ export function foldVectors(
   options: FoldOptions = defaultFold,
 ): TextWeights {
   const { rows, hashed, vectors } = input;
-  const used = rows.map((_, at) => at).filter((at) => hashed[at]!.words.length > 1);
-  const x = used.map((at) => meanVector(hashed[at]!, vectors));
+  const english = englishWords(rows, hashed, vectors.words.length);
+  const wordsOf = hashed.map(({ words }) => words.filter((place) => english[place] === 1));
+  const used = rows.map((_, at) => at).filter((at) => isEnglish(rows[at]!) && wordsOf[at]!.length > 1);
+  const x = used.map((at) => meanVector(wordsOf[at]!, hashed[at]!.counts, vectors));
   const withLevel = used.map((at, i) => [rows[at]!.level, i] as const).filter(([level]) => level !== null);
   const level = ridge(
     withLevel.map(([, i]) => x[i]!),
@@ -52,7 +56,7 @@ export function foldVectors(
     textTasks,
     options.pull.task,
   );
-  return widened(trained, vectors, options, (place, add) => {
+  return widened(trained, { vectors, english, most: options.most }, (place, add) => {
     const worth = rarityOf(place);
     const dot = (beta: Float64Array): number => {
       let sum = 0;
@@ -63,6 +67,17 @@ export function foldVectors(
     fields.forEach((beta, k) => add(head.field + k, options.field * dot(beta)));
     tasks.forEach((beta, k) => add(head.task + k, options.task * dot(beta)));
   });
+}
+
+const isEnglish = ({ language }: TextRow): boolean => language === undefined || language === 'en';
+
+/** 1 for each word that no more of the rows in other languages contain than in English. */
+function englishWords(rows: readonly TextRow[], hashed: readonly Hashed[], words: number): Uint8Array {
+  const more = new Int32Array(words);
+  rows.forEach((row, at) => {
+    for (const place of hashed[at]!.words) more[place]! += isEnglish(row) ? 1 : -1;
+  });
+  return Uint8Array.from(more, (count) => (count >= 0 ? 1 : 0));
 }
 
 /** One logistic regression for each of `names`. */
@@ -86,7 +101,7 @@ function classes<Name extends string>(
  * Sum of the vectors of an ask's words, each weighted by rarity, divided by the square root of the ask's n-gram count: the factor that a
  * weight of the ask is multiplied by.
  */
-function meanVector({ words, counts }: Hashed, { size, numbers }: WordVectors): Float64Array {
+function meanVector(words: Int32Array, counts: Hashed['counts'], { size, numbers }: WordVectors): Float64Array {
   const sum = new Float64Array(size);
   const scale = 1 / Math.sqrt(Math.max(1, counts[kind.ask]!));
   for (const place of words) {
@@ -96,15 +111,16 @@ function meanVector({ words, counts }: Hashed, { size, numbers }: WordVectors): 
   return sum;
 }
 
-/** Copies the weights, adds a row for each of the most frequent words, and lets `of` add to each word's outputs. */
+/** Copies the weights, adds a row for each of the most frequent words, and lets `of` add to each English word's outputs. */
 function widened(
   trained: TextWeights,
-  { words }: WordVectors,
-  { most }: FoldOptions,
+  { vectors: { words }, english, most }: { readonly vectors: WordVectors; readonly english: Uint8Array; readonly most: number },
   of: (place: number, add: (output: number, value: number) => void) => void,
 ): TextWeights {
   const rows = new Map(trained.rows);
-  for (const word of words.slice(0, most)) if (isWord(word) && !rows.has(askHash(word))) rows.set(askHash(word), rows.size);
+  const folds = (word: string, place: number): boolean => english[place] === 1 && isWord(word);
+  for (const [place, word] of words.slice(0, most).entries())
+    if (folds(word, place) && !rows.has(askHash(word))) rows.set(askHash(word), rows.size);
   const weights = new Float32Array(rows.size * outputs);
   weights.set(trained.weights);
   const idf = new Float32Array(rows.size).fill(Math.max(...trained.idf));
@@ -113,7 +129,7 @@ function widened(
   counts.set(trained.counts);
   const scale = trained.kindScale[kind.ask]!;
   for (const [place, word] of words.entries()) {
-    const row = isWord(word) ? rows.get(askHash(word)) : undefined;
+    const row = folds(word, place) ? rows.get(askHash(word)) : undefined;
     if (row !== undefined) of(place, (output, value) => (weights[row * outputs + output]! += value / scale));
   }
   return { ...trained, rows, idf, counts, weights };

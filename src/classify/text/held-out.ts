@@ -2,7 +2,7 @@ import { rankCorrelation } from '../../lib/rank-correlation.ts';
 import { languageOf } from '../language.ts';
 import type { Hashed, TextRow } from './example.ts';
 import { head, textFields, textTasks } from './heads.ts';
-import { delicateOf, levelOf, rawScore, routineOf } from './model.ts';
+import { delicateOf, hardnessOf, rawScore, routineOf } from './model.ts';
 import { taskBiases, type Judged } from './pack.ts';
 import { TextWords } from './scan.ts';
 import { outputsOf, type TextWeights } from './train.ts';
@@ -96,7 +96,7 @@ export function rawScoreOf(z: Float64Array, meanLevel: number, temperature: Meas
   return rawScore(
     { mean: meanLevel, ...scoreShape },
     {
-      level: levelOf(z[head.level]!, { mean: meanLevel, slope: scoreShape.slope }),
+      hardness: hardnessOf(z[head.level]!, { mean: meanLevel, slope: scoreShape.slope }),
       tiers: softmax(head.tier, 3, temperature.tier),
       house: z[head.house]!,
       delicate: delicateOf(textFields.map((_, k) => 1 / (1 + Math.exp(-z[head.field + k]! / temperature.field)))),

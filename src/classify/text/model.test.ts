@@ -49,9 +49,9 @@ it('reads texts of any kind: none, signs alone, words without end, scripts witho
 it('lifts what is in a delicate field and not surely simple to standard, in its order; never what is routine or surely simple', () => {
   const curve = scoreCurve(2.6);
   const [simple, standard] = curve.cuts;
-  const of = (level: number, delicate: number, sure: number, routine = 0): number =>
-    rawScore(curve, { level, delicate, routine, house: -20, tiers: [sure, 1 - sure, 0] });
-  const lifted = [1.2, 1.6, 2, 2.4].map((level) => of(level, 0.35, 0.4));
+  const of = (hardness: number, delicate: number, sure: number, routine = 0): number =>
+    rawScore(curve, { hardness, delicate, routine, house: -20, tiers: [sure, 1 - sure, 0] });
+  const lifted = [0.8, 1.2, 1.6, 2, 2.4].map((hardness) => of(hardness, 0.35, 0.4));
   for (const [at, score] of lifted.entries()) {
     expect(score).toBeGreaterThan(at === 0 ? simple : lifted[at - 1]!);
     expect(score).toBeLessThan(standard);

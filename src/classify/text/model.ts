@@ -52,7 +52,7 @@ export interface ScoreCurve {
   readonly routineUnless: number;
   /**
    * The most that a medical, legal or financial prompt adds; the probability of such a field from which on a prompt that is not routine is
-   * at least standard, unless the tier's head is surer than `delicateUnless` that it is simple.
+   * at least standard, unless the tier's head is surer than `delicateUnless` (more, the surer the field is) that it is simple.
    */
   readonly delicate: number;
   readonly delicateFrom: number;
@@ -129,7 +129,7 @@ export class TextModel {
   readonly #tasks = new Float64Array(textTasks.length);
   readonly #fields = new Float64Array(textFields.length);
   readonly #tiers = new Float64Array(3);
-  readonly #scoreParts: Mutable<ScoreParts> = { level: 0, tiers: this.#tiers, house: 0, delicate: 0, routine: 0 };
+  readonly #scoreParts: Mutable<ScoreParts> = { hardness: 0, tiers: this.#tiers, house: 0, delicate: 0, routine: 0 };
 
   constructor(header: TextModelHeader, tables: TextModelTables, version: string) {
     this.header = header;
@@ -182,25 +182,25 @@ export class TextModel {
     softmax(z, head.task, temperature.task, this.#tasks);
     softmax(z, head.tier, temperature.tier, this.#tiers);
     for (let k = 0; k < textFields.length; k++) this.#fields[k] = sigmoid(z[head.field + k]! / temperature.field);
-    const level = levelOf(z[head.level]!, curve);
+    const hardness = hardnessOf(z[head.level]!, curve);
     const asked = grams.counts[kind.ask]!;
     return {
       task: textTasks[highest(this.#tasks)]!,
       field: textFields[highest(this.#fields)]!,
       tasks: this.#tasks,
       fields: this.#fields,
-      level,
+      level: Math.min(levels, Math.max(1, hardness)),
       tiers: this.#tiers,
-      score: along(curve.from, curve.to, rawScore(curve, this.#parts(level))),
+      score: along(curve.from, curve.to, rawScore(curve, this.#parts(hardness))),
       familiarity: asked === 0 ? 0 : known / asked,
       language,
     };
   }
 
   /** The inputs of a score, in the same object each time. */
-  #parts(level: number): ScoreParts {
+  #parts(hardness: number): ScoreParts {
     const parts = this.#scoreParts;
-    parts.level = level;
+    parts.hardness = hardness;
     parts.house = this.#z[head.house]!;
     parts.delicate = delicateOf(this.#fields);
     parts.routine = routineOf(this.#tasks);
@@ -280,9 +280,9 @@ function byFrequency({ hashes, idf, weights }: TextModelTables): TextModelTables
   return sorted;
 }
 
-/** The level, 1 to 5, of an output. */
-export function levelOf(output: number, { mean, slope }: Pick<ScoreCurve, 'mean' | 'slope'>): number {
-  return Math.min(levels, Math.max(1, mean + slope * output));
+/** How hard an output says a prompt is, on the scale of levels but without its limits, so that the easiest prompts keep their order. */
+export function hardnessOf(output: number, { mean, slope }: Pick<ScoreCurve, 'mean' | 'slope'>): number {
+  return mean + slope * output;
 }
 
 /**
@@ -299,27 +299,30 @@ export function delicateOf(fields: ArrayLike<number>): number {
 }
 
 /**
- * Inputs of a score: a level, 1 to 5; probabilities of the tiers; the output that detects the public set's wording; probabilities of a
+ * Inputs of a score: what `hardnessOf` says; probabilities of the tiers; the output that detects the public set's wording; probabilities of a
  * delicate field and of a routine task.
  */
 export interface ScoreParts {
-  readonly level: number;
+  readonly hardness: number;
   readonly tiers: ArrayLike<number>;
   readonly house: number;
   readonly delicate: number;
   readonly routine: number;
 }
 
+/** The surer a delicate field is, the surer the tier's head must be that a prompt of it is simple: by this much of the difference. */
+const surer = 0.4;
+
 /** The score before the curve. */
-export function rawScore(curve: Omit<ScoreCurve, 'from' | 'to'>, { level, tiers, house, delicate, routine }: ScoreParts): number {
+export function rawScore(curve: Omit<ScoreCurve, 'from' | 'to'>, { hardness, tiers, house, delicate, routine }: ScoreParts): number {
   const simple = curve.cuts[0];
   const standard = curve.cuts[1];
-  const height = (level - 1) / (levels - 1);
+  const height = (hardness - 1) / (levels - 1);
   // Squared so that a tier that is likely but not sure does not lift a prompt of a likelier tier over its cut.
   const a = tiers[0]! * tiers[0]!;
   const b = tiers[1]! * tiers[1]!;
   const c = tiers[2]! * tiers[2]!;
-  const place = 0.1 + 0.75 * height;
+  const place = 0.1 + 0.75 * Math.min(1, Math.max(0, height));
   const within = (a * simple * place + b * (simple + (standard - simple) * place) + c * (standard + (1 - standard) * place)) / (a + b + c);
   const surest = Math.max(0, 1.5 * Math.max(tiers[0]!, tiers[1]!, tiers[2]!) - 0.5);
   const known = sigmoid((house + curve.house.bias) * curve.house.steep);
@@ -329,7 +332,7 @@ export function rawScore(curve: Omit<ScoreCurve, 'from' | 'to'>, { level, tiers,
   const harm = curve.delicate * Math.max(0, 2 * delicate - 1) * (1 - tiers[0]! + 1.5 * tiers[2]!) * (1 - known);
   const sum = harm + sure * within + (1 - sure) * height - (1 - known) * curve.routine * Math.max(0, 2 * routine - 1) * (1 - tiers[2]!);
   if (routine >= curve.routineFrom) return tiers[2]! < curve.routineUnless && known < 0.5 ? Math.min(sum, standard - 0.01) : sum;
-  const lifted = delicate >= curve.delicateFrom && tiers[0]! < curve.delicateUnless;
+  const lifted = delicate >= curve.delicateFrom && tiers[0]! < curve.delicateUnless + surer * (delicate - curve.delicateFrom);
   // Rises with the sum, so that lifted prompts keep their order.
   return lifted ? Math.max(sum, simple + 0.001 + 0.1 * Math.max(0, sum)) : sum;
 }

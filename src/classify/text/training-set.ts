@@ -76,5 +76,5 @@ export const taskOdds: TaskOdds = { languages: ['en', 'und'], elsewhere: 0.5, of
 
 /** The score's curve over a mean level. */
 export function scoreCurve(meanLevel: number): ScoreCurve {
-  return { mean: Number(meanLevel.toPrecision(6)), ...scoreShape, from: [-0.4, 0, ...scoreShape.cuts, 1], to: [0, 0.05, 0.3, 0.6, 1] };
+  return { mean: Number(meanLevel.toPrecision(6)), ...scoreShape, from: [-0.8, 0, ...scoreShape.cuts, 1], to: [0, 0.05, 0.3, 0.6, 1] };
 }
