@@ -77,19 +77,28 @@ beforeEach(async () => {
     provider.got.length = 0;
     provider.behaviour = well;
   }
+  askedAt = Date.now();
 });
 
 const recordOf = (id: string): Promise<ExchangeRecord> => recordAt(stack.adminUrl, id);
 
-/** The newest record, once no answered request waits for its own. */
+/** When the test began, or when it last asked through one of `apps`: ms. */
+let askedAt = 0;
+
+/**
+ * The record of what was asked last. An app may have its whole answer before the record of it is there, and the record of an earlier call,
+ * even of the test before, may come after it: so neither the newest one nor that none is pending says which it is.
+ */
 async function lastRecord(): Promise<ExchangeRecord> {
-  await expect
-    .poll(() => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text()), { timeout: 8_000, interval: 50 })
-    .toMatch(/^llm_proxy_pending_exchanges 0$/m);
-  const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=1`).then((response) => response.json())) as {
-    decisions: ExchangeRecord[];
+  let found: ExchangeRecord | undefined;
+  const look = async (): Promise<boolean> => {
+    const response = await fetch(`${stack.adminUrl}/decisions?limit=10`);
+    const { decisions } = (await response.json()) as { decisions: ExchangeRecord[] };
+    found = decisions.find(({ time }) => Date.parse(time) >= askedAt);
+    return found !== undefined;
   };
-  return decisions[0]!;
+  await expect.poll(look, { timeout: 8_000, interval: 50 }).toBe(true);
+  return found!;
 }
 
 /** What an app got from its own SDK: the text, whether it streamed or not, and its token counts. */
@@ -102,7 +111,7 @@ interface Got {
 type Ask = (target: Family, stream: boolean) => Promise<Got>;
 const question = 'What is a CDN?';
 
-const apps: Readonly<Record<Family, Ask>> = {
+const asks: Readonly<Record<Family, Ask>> = {
   openai: async (target, stream) => {
     const client = new OpenAI({
       apiKey: 'sk-app',
@@ -167,6 +176,14 @@ const apps: Readonly<Record<Family, Ask>> = {
     return got;
   },
 };
+
+const askNow =
+  (family: Family): Ask =>
+  (target, stream) => {
+    askedAt = Date.now();
+    return asks[family](target, stream);
+  };
+const apps: Readonly<Record<Family, Ask>> = { openai: askNow('openai'), anthropic: askNow('anthropic'), google: askNow('google') };
 
 const answerInEvents = [
   'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[],"usage":{"input_tokens":5,"output_tokens":1}}}\n\n',
