@@ -19,7 +19,7 @@ import type { ExchangeRecord } from '../record/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { Pools } from '../route/pools.ts';
 import { explainRecord } from '../route/explain.ts';
-import { abilitiesHeader } from '../attach/names.ts';
+import { abilitiesHeader, errorsKey } from '../attach/names.ts';
 import { LoadGate } from './load-gate.ts';
 import { Credentials } from './credentials.ts';
 import { limits } from '../lib/limits.ts';
@@ -519,6 +519,22 @@ describe('a processor that is behind', () => {
     pipeline.close();
     expect(await unread).toEqual({ kind: 'forward', metadata: { reason: 'internal-error' } });
     expect(new Set(records.map(({ decision }) => decision?.served.model))).toEqual(new Set(['gpt-5-nano']));
+  });
+});
+
+describe('an attempt that Sluice cannot handle', () => {
+  it.each([
+    ['anthropic', false, 503, 'prepare an attempt'],
+    ['anthropic', true, 502, 'handle the answer'],
+    ['openai', false, 503, 'prepare an attempt'],
+  ] as const)('is an error of the API of an app of %s (asked: %s): %i', async (form, asked, status, words) => {
+    const { pipeline } = await pipelineOf(`version: 1\ndefaults: {${candidates}}\n`);
+    const { answer } = pipeline.broken({ [errorsKey]: form }, asked);
+    expect(answer.headers.set).toContainEqual([':status', String(status)]);
+    const body = JSON.parse(answer.body.toString()) as { type?: string; error: { message: string } };
+    expect(body.error.message).toContain(words);
+    expect(body.type).toBe(form === 'anthropic' ? 'error' : undefined);
+    pipeline.close();
   });
 });
 

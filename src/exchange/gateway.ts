@@ -166,13 +166,15 @@ export class Pipeline implements Gateway, AttemptGateway {
     }
   }
 
-  broken(metadata: Readonly<Record<string, unknown>> | null): BrokenAttempt {
+  broken(metadata: Readonly<Record<string, unknown>> | null, asked: boolean): BrokenAttempt {
     const id = metadata?.['id'];
     const form = metadata?.[errorsKey];
     const known = typeof id === 'string' ? this.#answers.get(id)?.api : null;
     const api = known ?? (Object.keys(apis) as ApiName[]).find((name) => errorForm(name) === form) ?? dialects.openai.errorApi;
-    const message = 'The gateway could not handle the answer for this request; send it again.';
-    const { status, contentType, body } = renderFailure(api, { kind: 'server', status: 502, message });
+    const message = `The gateway could not ${asked ? 'handle the answer for' : 'prepare an attempt of'} this request; send it again.`;
+    // The gateway's own refusals are 503 in every API, also where a provider's overload has another status.
+    const status = asked ? 502 : 503;
+    const { contentType, body } = renderFailure(api, { kind: 'server', status, message });
     return { answer: { kind: 'pass', headers: answerHeaders(status, contentType), body }, event: renderStreamError(api, message) };
   }
 

@@ -135,8 +135,11 @@ export interface AttemptGateway {
    * know the exchange, or if the endpoint does not belong to the current target.
    */
   attempt(role: FilterRole, metadata: Readonly<Record<string, unknown>> | null, host: string | null): Attempt | null;
-  /** What the app gets for an attempt whose request or answer Sluice cannot handle, in the app's API. */
-  broken(metadata: Readonly<Record<string, unknown>> | null): BrokenAttempt;
+  /**
+   * What the app gets for an attempt whose request or answer Sluice cannot handle, in the app's API. `asked`: the provider has the
+   * request (502); otherwise nothing of this attempt was sent (503).
+   */
+  broken(metadata: Readonly<Record<string, unknown>> | null, asked: boolean): BrokenAttempt;
 }
 
 export interface BrokenAttempt {

@@ -34,6 +34,13 @@ const fail = (): never => {
 
 const forward = { kind: 'forward', headers: { set: [], remove: [] }, metadata: {} } as const;
 
+/** Of an attempt that its provider never saw. */
+const unsent: BrokenAttempt = {
+  ...broken,
+  answer: { ...broken.answer, headers: { set: [[':status', '503']], remove: [] }, body: Buffer.from('{"error":"unsent"}') },
+};
+const immediateUnsent = { kind: 'immediate', status: 503, body: unsent.answer.body };
+
 /** What comes of the messages for an attempt: the replies, what was told, and how often the attempt was closed. */
 function play(role: FilterRole, attempt: Partial<Attempt> | null | 'fails', messages: readonly ProcessingRequest[]) {
   const replies: Reply[] = [];
@@ -49,7 +56,10 @@ function play(role: FilterRole, attempt: Partial<Attempt> | null | 'fails', mess
   const stream = new AttemptStream(
     { send: (reply) => replies.push(reply), end: () => (ends += 1) },
     role,
-    { attempt: attempt === 'fails' ? fail : () => (attempt === null ? null : made), broken: () => broken },
+    {
+      attempt: attempt === 'fails' ? fail : () => (attempt === null ? null : made),
+      broken: (_metadata, asked) => (asked ? broken : unsent),
+    },
     (event) => told.push(event),
   );
   for (const message of messages) stream.message(message);
@@ -61,15 +71,15 @@ const streamed = (replies: readonly Reply[]): string =>
   replies.map((reply) => (reply.kind === 'chunk' ? reply.body.toString() : '')).join('');
 
 describe('an error inside an attempt', () => {
-  it.each<[string, Partial<Attempt> | 'fails', readonly ProcessingRequest[]]>([
-    ['when it begins', 'fails', [request]],
-    ['when its request is made', { request: fail }, [request, body]],
-    ['when an answer without a body comes', { answer: fail }, [request, body, answer(true)]],
-  ])('is told, and is an error of the app’s API: %s', (_name, attempt, messages) => {
+  it.each<[string, Partial<Attempt> | 'fails', readonly ProcessingRequest[], object]>([
+    ['when it begins', 'fails', [request], immediateUnsent],
+    ['when its request is made', { request: fail }, [request, body], immediateUnsent],
+    ['when an answer without a body comes', { answer: fail }, [request, body, answer(true)], immediate],
+  ])('is told, and is an error of the app’s API: %s', (_name, attempt, messages, expected) => {
     for (const role of ['next', 'stream'] as const) {
       const { replies, told, ends } = play(role, attempt, messages);
       expect(told).toEqual(['gateway-error']);
-      expect(replies.at(-1)).toMatchObject(immediate);
+      expect(replies.at(-1)).toMatchObject(expected);
       expect(ends()).toBe(1);
     }
   });
@@ -118,11 +128,11 @@ describe('an error inside an attempt', () => {
 });
 
 describe('an attempt that is not known', () => {
-  it.each<[string, readonly ProcessingRequest[]]>([
-    ['its request is not sent', [request]],
-    ['an answer without a body is replaced', [answer(true)]],
-  ])('is an error of the app’s API: %s', (_name, messages) => {
-    for (const role of ['next', 'stream', 'shadow'] as const) expect(play(role, null, messages).replies).toMatchObject([immediate]);
+  it.each<[string, readonly ProcessingRequest[], object]>([
+    ['its request is not sent', [request], immediateUnsent],
+    ['an answer without a body is replaced', [answer(true)], immediate],
+  ])('is an error of the app’s API: %s', (_name, messages, expected) => {
+    for (const role of ['next', 'stream', 'shadow'] as const) expect(play(role, null, messages).replies).toMatchObject([expected]);
   });
 
   it('has an answer in the app’s API although Sluice never saw its request', () => {

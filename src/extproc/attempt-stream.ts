@@ -256,8 +256,9 @@ export class AttemptStream implements StreamHandler {
       this.#wave(phase);
       return;
     }
-    const { answer, event } = this.#gateway.broken(this.#metadata);
-    if (phase.kind === 'request-headers' || phase.kind === 'request-body') this.#answer(answer.headers, answer.body);
+    const asked = phase.kind !== 'request-headers' && phase.kind !== 'request-body';
+    const { answer, event } = this.#gateway.broken(this.#metadata, asked);
+    if (!asked) this.#answer(answer.headers, answer.body);
     else if (phase.kind === 'response-headers') {
       if (phase.endOfStream) this.#answer(answer.headers, answer.body);
       else this.#judgeWhole({ kind: 'whole', maxBytes: 0, judge: () => answer, tooLarge: () => answer }, ofNobody);
