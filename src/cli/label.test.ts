@@ -38,7 +38,7 @@ describe('sluice label', () => {
     expect(first.out).not.toContain('\u001b');
     expect(first.out).toContain(`2 of 3 prompts labelled in ${file('out.jsonl')}. The classifier agrees on 1 tiers`);
     expect(written().map(({ id, expected_tier, task, domain }) => [id, expected_tier, task, domain])).toEqual([
-      [1, 'simple', 'question', 'maths'],
+      [1, 'simple', 'maths', 'maths'],
       ['b', 'complex', 'classification', 'medical'],
     ]);
 
