@@ -77,7 +77,14 @@ it('answers that were cut, capped, failed or kept teach nothing', () => {
     { kind: 'shadow' },
     { attempts: [] },
   ];
-  for (const facts of silenced) expect(answerLength(answered(50, 0, facts)), Object.keys(facts).join()).toBeNull();
+  const { request } = answered(50, 0);
+  const within = (maxOutputTokens: number): Partial<ExchangeRecord> => ({
+    request: { ...request, asks: { ...request.asks!, maxOutputTokens } },
+  });
+  expect(answerLength(answered(50, 0, within(51)))).not.toBeNull();
+  // A probe for one token, whose provider takes no limit, had made all answers of its model look 50 times as long.
+  silenced.push(within(50), within(1));
+  for (const facts of silenced) expect(answerLength(answered(50, 0, facts)), JSON.stringify(facts)).toBeNull();
 });
 
 it('a ledger that cannot be read is told, and is no reason to stop', async () => {

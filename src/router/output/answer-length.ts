@@ -28,11 +28,14 @@ export function answerLength(record: ExchangeRecord): AnswerLength | null {
   const { userUnits, maxOutputTokens, answers } = request.asks;
   // Several answers to one request count with their mean.
   const count = Math.max(1, answers);
+  const tokens = usage.totalOutput / count;
+  // Cut at the app's limit, or longer than its provider was asked for: against that limit it would say that all answers are long.
+  if (maxOutputTokens !== null && tokens >= maxOutputTokens) return null;
   return {
     model: targetName(served.provider, served.model),
     key: { template, kind: task, units: userUnits },
     assumed: assumedTokens(task, userUnits, maxOutputTokens),
-    tokens: usage.totalOutput / count,
+    tokens,
     reasoning: usage.reasoning / count,
   };
 }
