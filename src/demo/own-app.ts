@@ -80,8 +80,7 @@ interface ShowOptions {
 
 async function recent(stack: Stack): Promise<ExchangeRecord[]> {
   try {
-    const answer = (await (await fetch(`${stack.adminUrl}/decisions?limit=200`)).json()) as { readonly decisions: ExchangeRecord[] };
-    return answer.decisions;
+    return await stack.decisions(200);
   } catch {
     // It ends, or is busy: the next time.
     return [];

@@ -167,10 +167,7 @@ async function recordOf(request: DemoRequest, { clients, stack, seen, progress }
 
 async function nextRecord(stack: Stack, seen: ReadonlySet<string>): Promise<ExchangeRecord | null> {
   for (let tries = 0; tries < 150; tries++) {
-    const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=3`).then((response) => response.json())) as {
-      decisions: ExchangeRecord[];
-    };
-    const fresh = decisions.find(({ id }) => !seen.has(id));
+    const fresh = (await stack.decisions(3)).find(({ id }) => !seen.has(id));
     if (fresh !== undefined) return fresh;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -17,6 +17,7 @@ import { defaultEnvoyVersion } from '../attach/versions.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { readPolicyFiles } from '../policy/source.ts';
+import type { ExchangeRecord } from '../record/types.ts';
 
 export interface StackOptions {
   /** Policy text. */
@@ -130,6 +131,12 @@ export class Stack {
   }
 
   /** The running Sluice's process id. */
+  /** The newest records, newest first. */
+  async decisions(limit: number): Promise<ExchangeRecord[]> {
+    const answer = await fetch(`${this.adminUrl}/decisions?limit=${limit}`);
+    return ((await answer.json()) as { readonly decisions: ExchangeRecord[] }).decisions;
+  }
+
   get sluicePid(): number {
     return this.#sluice?.pid ?? -1;
   }

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { SluiceError, unreadable } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
+import { certificateBlocks } from '../lib/pem.ts';
 
-const pem = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
-const certificatesOf = (text: string): X509Certificate[] => (text.match(pem) ?? []).map((each) => new X509Certificate(each));
+const certificatesOf = (text: string): X509Certificate[] => certificateBlocks(text).map((each) => new X509Certificate(each));
 
 /**
  * A company's own CAs, from files with PEM certificates that may change at any time: a mounted ConfigMap, Secret or bundle of trust-manager.

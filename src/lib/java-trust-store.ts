@@ -1,13 +1,12 @@
 import { createHash, X509Certificate } from 'node:crypto';
+import { certificateBlocks } from './pem.ts';
 
 /** What Java gives for a trust store without a password of one's own. It is no secret: a store of CAs has none. */
 const password = 'changeit';
 
 /** PEM certificates as a Java trust store in JKS, which every version of Java reads. Throws if a certificate cannot be read. */
 export function trustStoreOf(bundle: string): Buffer {
-  const certificates = (bundle.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []).map(
-    (pem) => new X509Certificate(pem).raw,
-  );
+  const certificates = certificateBlocks(bundle).map((pem) => new X509Certificate(pem).raw);
   const entries = certificates.map((raw, index) =>
     // A trusted certificate: its alias, its date of creation (none), its kind, its length and itself.
     Buffer.concat([number(2), text(`ca-${index}`), Buffer.alloc(8), text('X.509'), number(raw.length), raw]),

@@ -56,9 +56,7 @@ export class RuleCompiler {
     return listed.flatMap((document, at) => {
       const earlier = listed.slice(0, at).find((other) => !onlyShapes(other.then) && covers(other.when, document.when));
       if (earlier !== undefined)
-        this.#reporter.say(
-          'error',
-          'unreachable',
+        this.#unreachable(
           place,
           [at],
           `${document.name} is never reached: ${earlier.name} before it matches whenever it does`,
@@ -69,9 +67,7 @@ export class RuleCompiler {
         this.#targets.checkNamed(model, place, [at, 'when', 'model', index]);
       const { time } = document.when;
       if (time !== undefined && time.from === time.to)
-        this.#reporter.say(
-          'error',
-          'unreachable',
+        this.#unreachable(
           place,
           [at, 'when', 'time'],
           `from and to are both ${time.from}, so this is never true`,
@@ -121,9 +117,7 @@ export class RuleCompiler {
     let always: string | null = null;
     return (settings.rules ?? []).flatMap((document, at) => {
       if (always !== null)
-        this.#reporter.say(
-          'error',
-          'unreachable',
+        this.#unreachable(
           place,
           [at],
           `rule ${document.name} is never reached: rule ${always} before it is always true`,
@@ -171,8 +165,7 @@ export class RuleCompiler {
     place: Place,
     at: number,
   ): void {
-    if (expression.constant === false)
-      this.#reporter.say('error', 'unreachable', place, [at, 'when'], `rule ${name} is never true`, 'Remove it.');
+    if (expression.constant === false) this.#unreachable(place, [at, 'when'], `rule ${name} is never true`, 'Remove it.');
     else if (expression.never !== null)
       this.#reporter.say(
         'warning',
@@ -195,17 +188,15 @@ export class RuleCompiler {
       );
   }
 
+  /** What can never apply is an error: whoever wrote it relies on it. */
+  #unreachable(place: Place, at: readonly (string | number)[], message: string, fix: string): void {
+    this.#reporter.say('error', 'unreachable', place, at, message, fix);
+  }
+
   #checkRepeated(seen: Map<string, string>, condition: string, name: string, place: Place, at: number): void {
     const earlier = seen.get(condition);
     if (earlier !== undefined)
-      this.#reporter.say(
-        'error',
-        'unreachable',
-        place,
-        [at],
-        `${name} is never reached: ${earlier} before it has the same condition`,
-        'Remove one of them.',
-      );
+      this.#unreachable(place, [at], `${name} is never reached: ${earlier} before it has the same condition`, 'Remove one of them.');
     seen.set(condition, earlier ?? name);
   }
 

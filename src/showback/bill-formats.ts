@@ -24,7 +24,7 @@ export interface BillFormat {
   readonly columns: readonly (string | readonly string[])[];
   /** Whether labels are models' names; else a model is looked for in the words. */
   readonly named: boolean;
-  /** Null for a row about something else than models: `other` names the service. */
+  /** What a row says; `other` names the service of one that is about something else than models. */
   readonly entry: (row: BillRow) => BillEntry | { readonly other: string };
 }
 
