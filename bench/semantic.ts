@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { SemanticMatch } from '../src/policy/cache-types.ts';
+import type { SemanticMatch } from '../src/policy/options/cache.ts';
 import { canonicalQuestion } from '../src/cache/semantic/canonical.ts';
 
 /**

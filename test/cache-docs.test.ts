@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
-import { compileCache } from '../src/policy/cache.ts';
+import { compileCache } from '../src/policy/options/cache.ts';
 
 const page = readFileSync(new URL('../docs/cache.md', import.meta.url), 'utf8');
 

@@ -3,7 +3,7 @@ import type { ApiName, Operation, Usage } from '../apis/types.ts';
 import type { OutcomeKind } from '../record/types.ts';
 import type { AnswerForm } from '../apis/answer-forms.ts';
 import type { CacheEntry } from './types.ts';
-import type { CacheSettings } from '../policy/cache-types.ts';
+import type { CacheSettings } from '../policy/options/cache.ts';
 import { limits } from '../lib/limits.ts';
 
 /** Until Sluice hears of Envoy's time-out, ms. */

@@ -4,7 +4,7 @@ import { isList, isNumber, isObject, parseJson, writeJson, type Json } from '../
 import { limits } from '../lib/limits.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import type { CallerContext } from '../policy/types.ts';
-import type { CacheSettings } from '../policy/cache-types.ts';
+import type { CacheSettings } from '../policy/options/cache.ts';
 
 /** Changed when the meaning of a key changes, so that old entries are not found. */
 const keyVersion = 'sluice-cache-3';

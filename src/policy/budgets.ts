@@ -3,9 +3,9 @@ import { nanoUsd, type Budget, type Webhook } from './budget-types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';
-import { compileShape } from './shape.ts';
+import { compileShape } from './options/shape.ts';
 import { checkServed, servedOf } from './served-match.ts';
-import type { BudgetDocument, WebhookDocument } from './schema.ts';
+import type { BudgetDocument, WebhookDocument } from './options/budgets.ts';
 import type { PolicySource } from './source-map.ts';
 import type { PolicySnapshot, Problem } from './types.ts';
 

@@ -1,5 +1,5 @@
 import type { LoadedFile } from './load.ts';
-import type { CallersDocument } from './schema.ts';
+import type { CallersDocument } from './options/callers.ts';
 import type { PolicySource } from './source-map.ts';
 import { callerClaims, type Belief, type CallerClaim, type CallerSigns, type CallersPolicy, type Problem, type TextTest } from './types.ts';
 

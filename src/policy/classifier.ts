@@ -4,7 +4,8 @@ import { Teaching, type Lessons } from '../classify/text/teaching.ts';
 import { WordLists } from '../classify/text/word-lists.ts';
 import { defaultThresholds, type TierThresholds } from '../classify/types.ts';
 import { readExampleFile } from './example-file.ts';
-import type { ClassifierDocument, SettingsDocument } from './schema.ts';
+import type { ClassifierDocument } from './options/classifier.ts';
+import type { SettingsDocument } from './options/section.ts';
 import { TaughtTemplates } from './taught-templates.ts';
 import type { PolicyFile, SectionClassifier } from './types.ts';
 

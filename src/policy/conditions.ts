@@ -1,5 +1,5 @@
 import type { ParsedRequest } from '../apis/types.ts';
-import type { OverrideDocument } from './schema.ts';
+import type { OverrideDocument } from './options/rules.ts';
 import { bareModelName, modelSpellings } from './model-names.ts';
 import type { RuleInput } from './types.ts';
 

@@ -1,5 +1,6 @@
 import type { LoadedFile } from './load.ts';
-import type { DelegationDocument, SectionDocument, SettingsDocument } from './schema.ts';
+import type { DelegationDocument } from './options/delegations.ts';
+import type { SectionDocument, SettingsDocument } from './options/section.ts';
 import type { Problem } from './types.ts';
 
 /** Whether a namespace's files may write everything. Files without a namespace may. */

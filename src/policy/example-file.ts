@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { limits } from '../lib/limits.ts';
 import { meantLabel } from './labels.ts';
 import { nearest } from './nearest.ts';
-import { exampleLine, type ExampleDocument } from './schema.ts';
+import { exampleLine, type ExampleDocument } from './options/classifier.ts';
 import type { PolicyFile, Problem } from './types.ts';
 
 /** An example in a file, and the line that it is on. */

@@ -1,8 +1,9 @@
 import { defaultComparison, defaultKeepMs, type PolicyExperiment, type RolloutPolicy } from './experiment-types.ts';
-import { share } from './learned.ts';
+import { shareOf } from './options/values.ts';
 import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';
-import type { ExperimentDocument, RolloutDocument, SettingsDocument } from './schema.ts';
+import type { ExperimentDocument, RolloutDocument } from './options/experiments.ts';
+import type { SettingsDocument } from './options/section.ts';
 import type { PolicySource } from './source-map.ts';
 import type { PolicySection, Problem, Provider, TargetRef } from './types.ts';
 
@@ -67,7 +68,7 @@ function* compileOne(
       workspaces: document.match?.workspace ?? null,
       providers: document.match?.provider === undefined ? null : new Set(document.match.provider),
     },
-    share: share(document.share),
+    share: shareOf(document.share),
     // The subject of the experiment: when it changes, earlier counts no longer apply.
     id: JSON.stringify({ ...document, share: null, stopOnHarm: null }),
   };
@@ -108,7 +109,7 @@ export function compileRollout(loaded: readonly LoadedFile[], problems: Problem[
   }
   if (found === null) return null;
   const { document, source } = found;
-  const stages = (document.stages ?? defaultStages).map(share);
+  const stages = (document.stages ?? defaultStages).map(shareOf);
   const wrong = stages.findIndex((stage, at) => !(stage > (stages[at - 1] ?? 0)) || stage >= 1);
   if (wrong !== -1)
     problems.push(
@@ -128,7 +129,7 @@ export function compileRollout(loaded: readonly LoadedFile[], problems: Problem[
     keepMs: document.keepForDays === undefined ? defaultKeepMs : document.keepForDays * dayMs,
     falseAlarm: Math.min(
       0.5,
-      Math.max(0.0001, document.falseAlarm === undefined ? defaultComparison.falseAlarm : share(document.falseAlarm)),
+      Math.max(0.0001, document.falseAlarm === undefined ? defaultComparison.falseAlarm : shareOf(document.falseAlarm)),
     ),
     horizon: document.horizon ?? defaultComparison.horizon,
     tolerance: { ...defaultComparison.tolerance, ...defined(document.tolerance ?? {}) },

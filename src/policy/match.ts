@@ -1,5 +1,5 @@
 import { didYouMean } from './nearest.ts';
-import type { SectionDocument } from './schema.ts';
+import type { SectionDocument } from './options/section.ts';
 import type { PolicySource } from './source-map.ts';
 import type { Problem } from './types.ts';
 

@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog/types.ts';
 import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';
 import { isDefaultProvider } from './providers.ts';
-import type { ProviderDocument } from './schema.ts';
+import type { ProviderDocument } from './options/providers.ts';
 import type { Problem, Provider } from './types.ts';
 import { checkKeyFile, checkPrices } from './warnings.ts';
 

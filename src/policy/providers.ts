@@ -1,7 +1,7 @@
 import { dialectNames, type DialectFamily } from '../apis/names.ts';
 import { dialects } from '../apis/registry.ts';
 import { familyOf, type HeadView } from './provider-paths.ts';
-import type { ProviderDocument } from './schema.ts';
+import type { ProviderDocument } from './options/providers.ts';
 import type { AwsSigning, Provider, Resolved } from './types.ts';
 
 const known = dialectNames.map((dialect) =>

@@ -1,7 +1,7 @@
 import { periodMs, ratePeriods, type RateLimit, type RateMeasure } from './rate-types.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { LoadedFile } from './load.ts';
-import type { RateLimitDocument } from './schema.ts';
+import type { RateLimitDocument } from './options/rate-limits.ts';
 import { checkServed, servedOf } from './served-match.ts';
 import type { PolicySource } from './source-map.ts';
 import type { Problem } from './types.ts';

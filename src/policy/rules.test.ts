@@ -3,7 +3,7 @@ import { compiled, ruleInput } from '../../test/support/policy.ts';
 import { limits } from '../lib/limits.ts';
 import { compileConditions } from './conditions.ts';
 import { compileExpression } from './rules.ts';
-import type { OverrideDocument } from './schema.ts';
+import type { OverrideDocument } from './options/rules.ts';
 
 /** What an expression says of an input; throws when it does not compile. */
 function says(source: string, facts: Parameters<typeof ruleInput>[0] = {}, headers: readonly string[] = []): boolean {

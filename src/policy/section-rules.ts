@@ -5,9 +5,10 @@ import { compileConditions, covers } from './conditions.ts';
 import { didYouMean } from './nearest.ts';
 import type { Place, Reporter } from './reporter.ts';
 import { compileExpression, type CompiledExpression } from './rules.ts';
-import type { DirectiveDocument, SettingsDocument } from './schema.ts';
+import type { DirectiveDocument } from './options/rules.ts';
+import type { SettingsDocument } from './options/section.ts';
 import { onlyShapes, type SectionTargets } from './section-targets.ts';
-import { compileShape } from './shape.ts';
+import { compileShape } from './options/shape.ts';
 import type { Reach } from './targets.ts';
 import type { CompiledRule, PolicySection, Provider } from './types.ts';
 

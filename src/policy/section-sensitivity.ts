@@ -3,7 +3,7 @@ import { labelOf, Tokens, type MaskRule } from '../apis/mask/tokens.ts';
 import { breadthOf, type Breadth } from './broad-patterns.ts';
 import type { Place, Reporter } from './reporter.ts';
 import { patternFault } from './rules.ts';
-import type { SettingsDocument } from './schema.ts';
+import type { SettingsDocument } from './options/section.ts';
 import { checkName } from './section-rules.ts';
 import type { SectionTargets } from './section-targets.ts';
 import type { Reach } from './targets.ts';

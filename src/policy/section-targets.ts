@@ -3,7 +3,8 @@ import { tiers, type Tier } from '../classify/types.ts';
 import { MissingKeys } from './missing-keys.ts';
 import { didYouMean } from './nearest.ts';
 import type { Place, Reporter } from './reporter.ts';
-import type { DirectiveDocument, SettingsDocument } from './schema.ts';
+import type { DirectiveDocument } from './options/rules.ts';
+import type { SettingsDocument } from './options/section.ts';
 import { Targets, type Reach } from './targets.ts';
 import type { Directive, Provider, TargetRef } from './types.ts';
 

@@ -2,7 +2,7 @@ import type { LearningSettings } from '../router/online/settings.ts';
 import type { Objective } from '../router/candidates/types.ts';
 import type { LearnedSettings } from '../router/model/verdict.ts';
 import type { Tier, TierThresholds, Verdict } from '../classify/types.ts';
-import type { CacheSettings } from './cache-types.ts';
+import type { CacheSettings } from './options/cache.ts';
 import type { Shape } from '../apis/shape/types.ts';
 import type { MaskRule } from '../apis/mask/tokens.ts';
 import type { SensitivePattern } from '../apis/inspect/patterns.ts';

@@ -1,6 +1,6 @@
 import type { ServedMatch } from './budget-types.ts';
 import type { Catalog } from '../catalog/types.ts';
-import type { ServedMatchDocument } from './schema.ts';
+import type { ServedMatchDocument } from './options/served.ts';
 import type { PolicySource } from './source-map.ts';
 import type { Problem } from './types.ts';
 

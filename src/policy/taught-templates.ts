@@ -1,7 +1,7 @@
 import type { PromptGrams } from '../classify/text/grams.ts';
 import type { LabelName, Lesson, Lessons, TaughtRequest } from '../classify/text/teaching.ts';
 import { templateOf } from '../router/online/template.ts';
-import type { ClassifierDocument } from './schema.ts';
+import type { ClassifierDocument } from './options/classifier.ts';
 
 type TemplateDocument = NonNullable<ClassifierDocument['templates']>[number];
 

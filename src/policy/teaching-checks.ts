@@ -2,7 +2,7 @@ import { isRun } from '../classify/text/word-lists.ts';
 import { counted } from '../lib/counted.ts';
 import { limits } from '../lib/limits.ts';
 import { placeOf, readExampleFile } from './example-file.ts';
-import type { ClassifierDocument } from './schema.ts';
+import type { ClassifierDocument } from './options/classifier.ts';
 import { taughtTemplateId } from './taught-templates.ts';
 import type { PolicyFile, Problem } from './types.ts';
 

@@ -1,5 +1,5 @@
 import type { LoadedFile } from './load.ts';
-import type { SettingsDocument } from './schema.ts';
+import type { SettingsDocument } from './options/section.ts';
 import type { PolicySource } from './source-map.ts';
 import type { CallerClaim, Problem } from './types.ts';
 

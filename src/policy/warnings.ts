@@ -4,7 +4,7 @@ import { tiers, type Tier } from '../classify/types.ts';
 import type { LoadedFile } from './load.ts';
 import { nearest } from './nearest.ts';
 import type { Place, Reporter } from './reporter.ts';
-import type { SettingsDocument } from './schema.ts';
+import type { SettingsDocument } from './options/section.ts';
 import type { Problem, TargetRef } from './types.ts';
 
 /** Reports a warning at a path below a place of the policy. */

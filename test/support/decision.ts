@@ -4,7 +4,7 @@ import type { Capabilities, Catalog, ModelEntry } from '../../src/catalog/types.
 import { defaultThresholds, type Verdict } from '../../src/classify/types.ts';
 import type { Answer, ParsedRequest, Usage } from '../../src/apis/types.ts';
 import type { SensitivePattern } from '../../src/apis/inspect/patterns.ts';
-import { compileCache } from '../../src/policy/cache.ts';
+import { compileCache } from '../../src/policy/options/cache.ts';
 import type { CallerContext, CompiledRule, Directive, PolicySnapshot, PolicySection, Provider, TargetRef } from '../../src/policy/types.ts';
 import { buildRecord, type AnswerEnding, type RequestFacts } from '../../src/record/record.ts';
 import type { ExchangeRecord, RequestAsks } from '../../src/record/types.ts';

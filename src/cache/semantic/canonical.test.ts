@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SemanticMatch } from '../../policy/cache-types.ts';
+import type { SemanticMatch } from '../../policy/options/cache.ts';
 import { canonicalQuestion } from './canonical.ts';
 import { runs } from '../../../test/support/fuzz.ts';
 

@@ -1,5 +1,5 @@
 import { limits } from '../../lib/limits.ts';
-import type { SemanticMatch } from '../../policy/cache-types.ts';
+import type { SemanticMatch } from '../../policy/options/cache.ts';
 import { evidence, framed, type Framed } from './frames.ts';
 import { onePhrasing } from './phrases.ts';
 import { plainWords } from './tokens.ts';

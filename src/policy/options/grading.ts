@@ -1,6 +1,42 @@
-import { share } from './learned.ts';
-import type { GradingDocument, VerifyDocument } from './schema.ts';
-import type { GradingPolicy, Provider, TargetRef, VerifyPolicy } from './types.ts';
+import { z } from 'zod';
+import type { GradingPolicy, Provider, TargetRef, VerifyPolicy } from '../types.ts';
+import { onOff, share, shareOf } from './values.ts';
+
+const grading = z.strictObject({
+  checks: onOff
+    .optional()
+    .describe('Whether answers are looked into: JSON, schema, tool arguments, emptiness; how they ended is graded anyway'),
+  regenerate: onOff.optional().describe('Whether asking the same question of the same conversation again counts as a low grade'),
+  judge: z
+    .strictObject({
+      model: z.string().min(3).max(256).describe('provider/model; the provider speaks the OpenAI API and has a credentialFile'),
+      share: share.describe('Share of the answers that it gets'),
+      maxUsdPerDay: z.number().positive().max(10_000).describe('US dollars a day (UTC) of one replica; beyond it nothing is judged'),
+      seconds: z.number().positive().max(600).optional().describe('Longest time for one opinion; 60 by default'),
+    })
+    .optional()
+    .describe('A model that grades some answers, beside the traffic; absent: none'),
+});
+
+const verify = z.strictObject({
+  share: share.describe('Share of the requests that a cheaper model than the requested one answers'),
+  by: z.literal('stronger').optional().describe('Who answers beside it: stronger is the requested model (the default)'),
+  maxUsdPerDay: z
+    .number()
+    .positive()
+    .max(10_000)
+    .optional()
+    .describe('US dollars a day (UTC) of one replica for these answers; beyond it nothing is verified. 5 by default'),
+});
+
+export type GradingDocument = z.infer<typeof grading>;
+export type VerifyDocument = z.infer<typeof verify>;
+
+export const gradingOption = grading.optional().describe('Grades from checks, repeated questions and a judge; see docs/feedback.md');
+
+export const verifyOption = verify
+  .optional()
+  .describe('Some answers of cheaper models are compared with the requested model’s own, which nobody waits for; see docs/learning.md');
 
 /** Default timeout for one judge call, in seconds. */
 const judgeSeconds = 60;
@@ -26,7 +62,7 @@ export function compileGrading(
         ? null
         : {
             target,
-            share: share(judge.share),
+            share: shareOf(judge.share),
             maxUsdPerDay: judge.maxUsdPerDay,
             timeoutMs: Math.round((judge.seconds ?? judgeSeconds) * 1_000),
           },
@@ -35,7 +71,7 @@ export function compileGrading(
 
 /** Fills in defaults; null if nothing is verified. */
 export function compileVerify(document: VerifyDocument | undefined): VerifyPolicy | null {
-  return document === undefined ? null : { share: share(document.share), maxUsdPerDay: document.maxUsdPerDay ?? verifyUsd };
+  return document === undefined ? null : { share: shareOf(document.share), maxUsdPerDay: document.maxUsdPerDay ?? verifyUsd };
 }
 
 function judgeTarget(text: string, providers: ReadonlyMap<string, Provider>, say: SayProblem): TargetRef | null {
