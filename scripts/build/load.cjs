@@ -4,8 +4,12 @@
 const { readFileSync, writeFileSync, renameSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { dirname, join } = require('node:path');
+const { setFlagsFromString } = require('node:v8');
 const { constants, Script } = require('node:vm');
 const { getEnvironmentData, setEnvironmentData } = require('node:worker_threads');
+
+// Before any code is taken, which V8 refuses when it was made under other flags. NODE_OPTIONS does not take this one.
+setFlagsFromString('--heap-growing-percent=60');
 
 /** @type {Map<string, { exports: unknown }>} */
 const modules = new Map();
