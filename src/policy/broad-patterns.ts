@@ -17,6 +17,11 @@ export function breadthOf(source: string): Breadth | null {
   return usual.every((text) => pattern.test(text)) ? 'usual' : null;
 }
 
+/** A class or boundary whose backslash is doubled, as in JSON, so that no text has it; null if there is none. */
+export function doubledBackslash(source: string): string | null {
+  return /(?<!\\)\\\\[dDwWsSb](?![A-Za-z])/.exec(source)?.[0] ?? null;
+}
+
 /** Patterns of `matches` calls in a rule's expression, and the text that they look at. */
 const matchesCall = /([\w.]*)\.matches\(\s*r?(["'])((?:\\.|(?!\2).)*)\2\s*\)/g;
 

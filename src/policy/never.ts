@@ -25,12 +25,18 @@ interface Conditions {
   readonly either: (readonly (readonly [node: Node, not: boolean])[])[];
 }
 
-/** Variables that are counts, so never below 0. */
-const counts = /^request\.(?:promptTokens|maxOutputTokens|messages|userTurns|tools|images|audio|files|words|askTokens)$/;
+/** What is a count, so a whole number and never below 0. */
+const counts =
+  /^(?:request\.(?:promptTokens|maxOutputTokens|messages|userTurns|tools|images|audio|files|words|askTokens)|size\([^()]*\)|[\w.]+\.size\(\))$/;
 
 const mirrored: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=', '==': '==', '!=': '!=' };
 const opposite: Readonly<Record<string, string>> = { '<': '>=', '<=': '>', '>': '<=', '>=': '<', '==': '!=', '!=': '==' };
 const textTests: ReadonlySet<unknown> = new Set<TextTest>(['startsWith', 'endsWith', 'contains']);
+
+/** Whether an expression is true of every request: what it denies contradicts itself. */
+export function alwaysTrue(source: string, tree: unknown): boolean {
+  return isNode(tree) && contradiction(source, [[tree, true]], new Map()) !== null;
+}
 
 /** Why an expression is never true: parts of an `&&` contradict each other. Null if no contradiction is found. */
 export function neverTrue(source: string, tree: unknown): string | null {
@@ -79,17 +85,38 @@ function impossible(what: string, conditions: readonly Condition[]): boolean {
   const allowed = conditions.find((one) => one.kind === 'in' && !one.not);
   if (allowed?.kind === 'in')
     return !allowed.values.some((value) => inRange(what, value) && conditions.every((condition) => meets(value, condition)));
+  if (disagree(conditions.filter((one) => one.kind === 'text'))) return true;
   const [least, most] = rangeOf(what);
   let low = { value: least, inside: true };
   let high = { value: most, inside: true };
   for (const condition of conditions) {
     if (condition.kind !== 'bound') continue;
     const { op, value } = condition;
-    const inside = op.endsWith('=');
-    if (op.startsWith('>') && (value > low.value || (value === low.value && !inside))) low = { value, inside };
-    if (op.startsWith('<') && (value < high.value || (value === high.value && !inside))) high = { value, inside };
+    // More than 3 requests is 4 or more.
+    const whole = counts.test(what) && Number.isInteger(value) && !op.endsWith('=');
+    const inside = whole || op.endsWith('=');
+    const edge = whole ? value + (op === '>' ? 1 : -1) : value;
+    if (op.startsWith('>') && (edge > low.value || (edge === low.value && !inside))) low = { value: edge, inside };
+    if (op.startsWith('<') && (edge < high.value || (edge === high.value && !inside))) high = { value: edge, inside };
   }
   return low.value > high.value || (low.value === high.value && !(low.inside && high.inside));
+}
+
+/** Whether no text has what is asked of it: two beginnings, say, or a beginning whose own beginning it must not have. */
+function disagree(conditions: readonly (Condition & { readonly kind: 'text' })[]): boolean {
+  return conditions.some(
+    (one) =>
+      (one.text === '' && one.not) ||
+      (!one.not &&
+        conditions.some((other) => {
+          if (other.not) return other.test === 'contains' ? one.text.includes(other.text) : other.test === one.test && has(one, other.text);
+          return one.test !== 'contains' && other.test === one.test && !has(one, other.text) && !has(other, one.text);
+        })),
+  );
+}
+
+function has({ test, text }: Condition & { readonly kind: 'text' }, part: string): boolean {
+  return test === 'startsWith' ? text.startsWith(part) : test === 'endsWith' ? text.endsWith(part) : text.includes(part);
 }
 
 function meets(value: Literal, condition: Condition): boolean {

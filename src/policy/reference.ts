@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { apiNames } from '../apis/names.ts';
 import { domains, taskTypes } from '../classify/types.ts';
 import { ruleVariables } from './rules.ts';
 import { policySchema } from './schema.ts';
@@ -20,8 +21,7 @@ interface JsonNode {
 
 /** The meaning of each rule variable; the types are in `ruleVariables`. */
 const variableMeanings: Readonly<Record<string, string>> = {
-  'request.api':
-    'openai-chat, openai-completions, openai-responses, openai-embeddings, anthropic-messages, anthropic-count-tokens or gemini-generate',
+  'request.api': `${apiNames.slice(0, -1).join(', ')} or ${apiNames.at(-1)!}`,
   'request.operation': 'generate, embed, count or other',
   'request.model': 'The model that the app asked for',
   'request.stream': 'Whether the answer is to be streamed',

@@ -1,3 +1,4 @@
+import { apiNames } from '../apis/names.ts';
 import { domains, signalNames, taskTypes, taughtSignal, tiers } from '../classify/types.ts';
 import { textTasks } from '../classify/text/heads.ts';
 import { meantLabel } from './labels.ts';
@@ -8,6 +9,7 @@ const closed: Readonly<Record<string, readonly string[]>> = {
   'verdict.tier': tiers,
   'verdict.task': taskTypes,
   'verdict.domain': domains,
+  'request.api': apiNames,
   'request.operation': ['generate', 'embed', 'count', 'other'],
   'request.jsonOutput': ['none', 'object', 'schema'],
 };

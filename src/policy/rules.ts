@@ -2,7 +2,7 @@ import { Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 import { limits } from '../lib/limits.ts';
 import { expressionCost } from './cel-cost.ts';
-import { neverTrue } from './never.ts';
+import { alwaysTrue, neverTrue } from './never.ts';
 import { valueFault } from './rule-values.ts';
 import { domains, taskTypes } from '../classify/types.ts';
 import type { RuleInput } from './types.ts';
@@ -139,12 +139,13 @@ function wordsOf(text: string): number {
 }
 
 export type CompiledExpression =
-  /** `never`: why no request matches; null if some may. */
+  /** `never`: why no request matches; null if some may. `always`: whether every request is known to match. */
   | {
       readonly ok: true;
       readonly matches: (input: RuleInput) => boolean;
       readonly constant: boolean | null;
       readonly never: string | null;
+      readonly always: boolean;
       readonly hinted: boolean;
       readonly readsTask: boolean;
     }
@@ -264,6 +265,7 @@ export function compileExpression(
     ok: true,
     constant: constantOf(run),
     never: neverTrue(source, tree),
+    always: alwaysTrue(source, tree),
     readsTask: /\bverdict\s*(?:\.\s*\??\s*task\b|\[)/.test(source),
     hinted: /\bcaller\s*(?:\.\s*\??\s*(?:quality|task|session)\b|\[)/.test(source),
     matches(input) {

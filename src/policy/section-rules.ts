@@ -19,6 +19,9 @@ export interface RuleContext {
   readonly onRuleError: (rule: string, error: unknown) => void;
 }
 
+/** In an expression that says which traffic it is for. */
+const namesTraffic = /\bprovider\b|\brequest\s*\.\s*(?:model|api)\b/;
+
 /** Compiles the overrides and rules of sections. */
 export class RuleCompiler {
   readonly #context: RuleContext;
@@ -115,14 +118,17 @@ export class RuleCompiler {
 
   rules(settings: SettingsDocument, place: Place, reach: Reach): CompiledRule[] {
     const seen = new Map<string, string>();
-    let always: string | null = null;
+    // `sure`: the expression has no variable; otherwise its parts leave no request out.
+    let always: { readonly name: string; readonly sure: boolean } | null = null;
     return (settings.rules ?? []).flatMap((document, at) => {
       if (always !== null)
-        this.#unreachable(
+        this.#reporter.say(
+          always.sure ? 'error' : 'warning',
+          'unreachable',
           place,
           [at],
-          `rule ${document.name} is never reached: rule ${always} before it is always true`,
-          `Move it before ${always}, or remove it.`,
+          `rule ${document.name} is never reached: rule ${always.name} before it is always true`,
+          `Move it before ${always.name}, or remove it.`,
         );
       checkName(this.#reporter, settings.rules ?? [], document.name, place, at);
       if (!onlyShapes(document.then)) this.#checkRepeated(seen, document.when.replace(/\s+/g, ' ').trim(), document.name, place, at);
@@ -140,8 +146,14 @@ export class RuleCompiler {
         return [];
       }
       this.#checkCondition(document, expression, place, at);
-      if (expression.constant === true && !onlyShapes(document.then)) always ??= document.name;
-      const then = this.#targets.directive(document.then, place, [at, 'then'], reach);
+      if ((expression.constant === true || expression.always) && !onlyShapes(document.then))
+        always ??= { name: document.name, sure: expression.constant === true };
+      const then = this.#targets.directive(
+        document.then,
+        place,
+        [at, 'then'],
+        namesTraffic.test(document.when) ? { ...reach, idle: false } : reach,
+      );
       return then === null
         ? []
         : [

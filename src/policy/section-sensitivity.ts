@@ -1,6 +1,6 @@
 import { sensitiveExpression, type SensitivePattern } from '../apis/inspect/patterns.ts';
 import { labelOf, Tokens, type MaskRule } from '../apis/mask/tokens.ts';
-import { breadthOf, type Breadth } from './broad-patterns.ts';
+import { breadthOf, doubledBackslash, type Breadth } from './broad-patterns.ts';
 import type { Place, Reporter } from './reporter.ts';
 import { patternFault } from './rules.ts';
 import type { SettingsDocument } from './options/section.ts';
@@ -52,6 +52,16 @@ export class SensitivityCompiler {
           [at, 'pattern'],
           `${breadth === 'usual' ? 'nearly every' : 'every'} prompt matches ${document.name}`,
           breadth === 'empty' ? 'Correct the pattern: a part that may be empty is found everywhere.' : 'Write a narrower pattern.',
+        );
+      const doubled = doubledBackslash(document.pattern);
+      if (doubled !== null)
+        this.#reporter.say(
+          'warning',
+          'regex',
+          place,
+          [at, 'pattern'],
+          `${document.name} looks for a backslash and a letter: ${doubled} is not ${doubled.slice(1)}`,
+          'In YAML, a backslash is doubled only within double quotes.',
         );
       const pattern: SensitivePattern = {
         source: document.pattern,

@@ -91,10 +91,11 @@ export class SectionCompiler {
     this.#warn(settings, candidates, place);
     for (const [at, model] of (settings.pinned ?? []).entries()) this.#targets.checkNamed(model, place('pinned'), [at]);
     this.#checkPrompts(settings, place('prompts'));
-    const overrides = this.#rules.overrides(settings, place('overrides'), reach);
-    const rules = this.#rules.rules(settings, place('rules'), reach);
+    const directed: Reach = { ...reach, idle: !mine };
+    const overrides = this.#rules.overrides(settings, place('overrides'), directed);
+    const rules = this.#rules.rules(settings, place('rules'), directed);
     const sensitivity = this.#sensitivity.compile(settings, place('sensitivity'), reach);
-    const target = settings.default === undefined ? null : this.#targets.all.resolve(settings.default, place('default'), [], reach);
+    const target = settings.default === undefined ? null : this.#targets.all.resolve(settings.default, place('default'), [], directed);
     return {
       name: document.name,
       mode: settings.mode ?? 'enabled',
@@ -131,7 +132,7 @@ export class SectionCompiler {
               allow: new Set(this.#context.providers.keys()),
             }),
       fallback: compileFallback(settings.fallback, (text, path, asked) =>
-        this.#targets.chained(text, place('fallback'), path, { ...reach, asked }),
+        this.#targets.chained(text, place('fallback'), path, { ...(path[0] === 'tiers' ? directed : reach), asked }),
       ),
       credentials: settings.credentials ?? 'app',
       keys: this.#keys(settings, document.match?.provider === undefined ? null : provider, place),

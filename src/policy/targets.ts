@@ -8,6 +8,9 @@ import type { Provider, TargetRef } from './types.ts';
 
 const mostNamed = 5;
 
+const anyTraffic = 'no traffic of this section';
+const routedTraffic = 'no traffic that has candidates here';
+
 /** The provider whose traffic is compiled, and the others that it may reach. */
 export interface Reach {
   readonly provider: Provider;
@@ -16,6 +19,8 @@ export interface Reach {
   readonly translate?: boolean;
   /** Providers for which the section has keys of its own. */
   readonly keys?: ReadonlySet<string>;
+  /** Whether the section has no candidate for this traffic: where it has some for other traffic, this one is not who is meant. */
+  readonly idle?: boolean;
   /** The requested models that the target is meant for; all if absent. */
   readonly asked?: readonly string[] | undefined;
 }
@@ -28,6 +33,8 @@ interface Unused {
   readonly fix: string;
   /** Whether only traffic that does not ask for the target has been seen. */
   readonly aside: boolean;
+  /** Whether only traffic without candidates has been seen. */
+  readonly idle: boolean;
 }
 
 /** Which ability of a model each kind of content needs; null: none that the catalog states. */
@@ -47,6 +54,8 @@ export class Targets {
   readonly #used = new Set<string>();
   /** Used, but only by traffic that does not ask for the models that the target is meant for. */
   readonly #usedAside = new Set<string>();
+  /** Used, but only by traffic that the section has no candidates for. */
+  readonly #usedIdle = new Set<string>();
   readonly #unused = new Map<string, Unused>();
 
   constructor(providers: ReadonlyMap<string, Provider>, catalog: Catalog, reporter: Reporter) {
@@ -59,7 +68,8 @@ export class Targets {
   resolve(text: string, place: Place, path: readonly PropertyKey[], reach: Reach): TargetRef | null {
     const { provider, allow, translate } = reach;
     const aside = this.isAside(reach);
-    const who = reach.asked === undefined || aside ? 'no traffic of this section' : `no traffic that asks for ${reach.asked.join(', ')}`;
+    const idle = reach.idle === true && reach.asked === undefined;
+    const who = reach.asked === undefined || aside ? anyTraffic : `no traffic that asks for ${reach.asked.join(', ')}`;
     const target = this.#find(text, provider);
     if (target === null) {
       const slash = text.indexOf('/');
@@ -104,6 +114,7 @@ export class Targets {
         place,
         path,
         aside,
+        idle,
         code: 'dialect',
         message: `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated here`,
         fix: `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.${instead}`,
@@ -115,13 +126,14 @@ export class Targets {
         place,
         path,
         aside,
+        idle,
         code: 'cross-provider',
         message: `${text} is a model of ${owner.name}, and ${who} may go there`,
         fix: `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`,
       });
       return null;
     }
-    (aside ? this.#usedAside : this.#used).add(key);
+    (aside ? this.#usedAside : idle ? this.#usedIdle : this.#used).add(key);
     return target;
   }
 
@@ -258,9 +270,17 @@ export class Targets {
 
   /** Call after all sections are compiled: reports models that no traffic can use, or none that asks for what they are meant for. */
   finish(): void {
-    for (const [key, { place, path, code, message, fix, aside }] of this.#unused) {
-      if (this.#used.has(key) || (aside && this.#usedAside.has(key))) continue;
-      this.#reporter.say(this.#usedAside.has(key) ? 'warning' : 'error', code, place, path, message, fix);
+    for (const [key, { place, path, code, message, fix, aside, idle }] of this.#unused) {
+      if (this.#used.has(key) || (aside && this.#usedAside.has(key)) || (idle && this.#usedIdle.has(key))) continue;
+      const some = this.#usedAside.has(key) || this.#usedIdle.has(key);
+      this.#reporter.say(
+        some ? 'warning' : 'error',
+        code,
+        place,
+        path,
+        this.#usedIdle.has(key) ? message.replace(anyTraffic, routedTraffic) : message,
+        fix,
+      );
     }
   }
 
@@ -282,7 +302,8 @@ export class Targets {
     if (
       before === undefined ||
       (before.aside && !unused.aside) ||
-      (before.aside === unused.aside && unused.code === 'cross-provider' && before.code === 'dialect')
+      (before.idle && !unused.idle) ||
+      (before.aside === unused.aside && before.idle === unused.idle && unused.code === 'cross-provider' && before.code === 'dialect')
     )
       this.#unused.set(key, unused);
   }

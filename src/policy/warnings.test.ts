@@ -53,6 +53,50 @@ describe('validate warns of what harms or does nothing', () => {
       /^warning 4 unreachable: rule a is never true: request\.promptTokens cannot be all that is asked of it/,
     ],
     [
+      'more than three and fewer than four',
+      rule('request.words > 3 && request.words < 4'),
+      /^warning 4 unreachable: rule a is never true: request\.words cannot be all that is asked of it/,
+    ],
+    ['a length below zero', rule('size(request.lastUser) < 0'), /^warning 4 unreachable: rule a is never true/],
+    [
+      'two beginnings',
+      rule("request.model.startsWith('gpt-') && request.model.startsWith('claude-')"),
+      /^warning 4 unreachable: rule a is never true: request\.model/,
+    ],
+    [
+      'an exception that is the rule itself',
+      rule("request.model.startsWith('gpt-5') && !request.model.startsWith('gpt')"),
+      /^warning 4 unreachable: rule a is never true: request\.model/,
+    ],
+    ['an API that there is not', rule("request.api == 'openai'"), /^error 4 cel: request\.api is never 'openai' .*/],
+    ...[
+      "request.lastUser.contains('')",
+      'request.words >= 0',
+      'request.tools > 0 || request.tools <= 0',
+      'request.stream || !request.stream',
+    ].map((when): [string, string, RegExp] => [
+      `what comes after ${when}`,
+      policy(
+        `rules: [{ name: a, when: ${JSON.stringify(when)}, then: { tier: complex } }, { name: b, when: request.stream, then: { tier: simple } }]`,
+      ),
+      /^warning 4 unreachable: rule b is never reached: rule a before it is always true/,
+    ]),
+    [
+      'a backslash too many',
+      policy("sensitivity: [{ name: s, pattern: '\\\\d{3}-\\\\d{2}', then: { block: no } }]"),
+      /^warning 4 regex: s looks for a backslash and a letter: \\\\d is not \\d/,
+    ],
+    [
+      'an override to a provider that only traffic without candidates reaches',
+      policy('overrides: [{ name: o, when: { task: [code] }, then: { model: mistral/mistral-large-latest } }]'),
+      /^warning 4 cross-provider: mistral\/mistral-large-latest is a model of mistral, and no traffic that has candidates here may go there/,
+    ],
+    [
+      'a chain of a tier to a provider that only traffic without candidates reaches',
+      policy('fallback: { tiers: { complex: [claude-sonnet-4-6] } }'),
+      /^warning 4 cross-provider: claude-sonnet-4-6 is a model of anthropic, and no traffic that has candidates here may go there\. Add anthropic to allowProviders/,
+    ],
+    [
       'two values at once',
       rule("verdict.tier == 'simple' && 'complex' == verdict.tier"),
       /^warning 4 unreachable: rule a is never true: verdict\.tier/,
@@ -256,6 +300,14 @@ providers: { openai: { credentialFile: /k } }
   it.each<readonly [string, string]>([
     ['bounds that meet', rule('request.promptTokens >= 5 && request.promptTokens <= 5')],
     ['one way of an or', rule('request.promptTokens < 0 || request.stream')],
+    ['one count that is left', rule('request.words > 3 && request.words < 5')],
+    ['a score between whole numbers', rule('verdict.score > 0 && verdict.score < 1')],
+    ['a longer and a shorter beginning', rule("request.model.startsWith('gpt') && request.model.startsWith('gpt-5')")],
+    ['a folder in a pattern', policy("sensitivity: [{ name: s, pattern: 'C:\\\\data', then: { block: no } }]")],
+    [
+      'a rule that says whose traffic it is for',
+      policy('rules: [{ name: a, when: "provider == \'mistral\'", then: { model: mistral/mistral-large-latest } }]'),
+    ],
     ['what is not said', rule('!(request.promptTokens > 10 && request.promptTokens < 5)')],
     ['other things', rule('request.tools > 10 && request.images < 5')],
     ['a value among some', rule("request.model in ['a', 'b'] && request.model == 'a' && !request.stream")],
