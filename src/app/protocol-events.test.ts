@@ -49,6 +49,7 @@ describe('what goes wrong between Envoy and Sluice', () => {
       { level: 'warn', event: 'connection-lost', reason: 'read ECONNRESET' },
       { level: 'warn', event: 'decode-error', reason: 'truncated varint' },
     ]);
+    expect(lines.map((line) => 'err' in line)).toEqual([true, false, true]);
     for (const kind of ['connection-cut', 'connection-lost', 'decode-error'])
       expect(await count('llm_proxy_protocol_events_total', `kind="${kind}"`)).toBe(1);
     expect(await count('llm_proxy_fail_open_total', 'reason="session-error"')).toBe(0);

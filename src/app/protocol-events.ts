@@ -21,7 +21,10 @@ export function protocolEvents(metrics: Pick<Metrics, 'protocolEvent' | 'failOpe
       return;
     }
     const message = messages[event];
-    if (error !== undefined && message !== undefined) logger.warn({ event, reason: reasonOf(error), err: error }, message);
+    if (error === undefined || message === undefined) return;
+    // Where in Node's code a socket broke helps nobody.
+    const cause = event === 'connection-lost' ? {} : { err: error };
+    logger.warn({ event, reason: reasonOf(error), ...cause }, message);
   };
 }
 

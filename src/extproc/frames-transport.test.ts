@@ -1,5 +1,6 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { ScriptedEnvoy } from '../../test/support/ext-proc.ts';
 import { FramesTransport, type FramesOptions } from './frames-transport.ts';
@@ -74,4 +75,24 @@ it('asks a silent connection for a sign of life, and cuts it when none comes', a
   silent.resume();
   await new Promise((resolve) => silent.once('close', resolve));
   expect(told).toEqual([{ event: 'connection-lost', reason: 'no answer to a ping' }]);
+});
+
+/** Connects, says `bytes`, leaves what comes unread, and cuts. */
+async function cut(port: number, bytes: Buffer): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.once('connect', resolve));
+  socket.write(bytes);
+  await sleep(50);
+  socket.resetAndDestroy();
+  await new Promise((resolve) => socket.once('close', resolve));
+  await sleep(50);
+}
+
+it('says nothing of a probe that only looks whether somebody listens, and tells of a connection that broke', async () => {
+  const port = await listen({});
+  await cut(port, Buffer.alloc(0));
+  expect(told).toEqual([]);
+  await cut(port, Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])]));
+  expect(told).toEqual([{ event: 'connection-lost', reason: 'read ECONNRESET' }]);
 });

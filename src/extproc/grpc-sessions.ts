@@ -34,7 +34,12 @@ export function watchSessions(
       const peer = session.socket.remoteAddress ?? 'unknown';
       peers.connected(peer);
       onSession(session);
-      session.on('error', onError);
+      let spoke = false;
+      session.once('remoteSettings', () => (spoke = true));
+      // Whoever never spoke HTTP/2 is no Envoy that lost its connection: a probe looks whether somebody listens.
+      session.on('error', (error: NodeJS.ErrnoException) => {
+        if (spoke || !(error.code === 'ECONNRESET' || error.code === 'EPIPE')) onError(error);
+      });
       session.on('close', () => peers.disconnected(peer));
     });
     return made;

@@ -100,7 +100,8 @@ export class Http2Connection implements FrameSink, Unsent {
     options.memory.add(this);
     socket.setNoDelay(true);
     socket.on('error', (error) => {
-      if (!this.#closed) options.failed?.(error, false);
+      // Whoever never spoke HTTP/2 is no Envoy that lost its connection: a probe looks whether somebody listens.
+      if (!this.#closed && this.#sawSettings) options.failed?.(error, false);
       socket.destroy();
     });
     socket.on('close', () => this.#gone());
