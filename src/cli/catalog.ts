@@ -37,7 +37,7 @@ export function registerCatalog(program: Command): void {
     .command('import')
     .argument('<source>', "LiteLLM's price list: a file or a URL; - for stdin")
     .description('read a price list, report what changed, hold prices that moved more than 10×')
-    .option('--base <file>', 'catalog to compare with (default: --out if it exists, else the embedded one)')
+    .option('--base <file>', 'catalog to compare with; - for stdin (default: --out if it exists, else the embedded one)', fileOf)
     .option('--out <file>', 'write the new catalog here; without it nothing is written')
     .option('--source <text>', "what the new catalog says about its source (default: the list's address)")
     .option('--accept <provider/model...>', 'take over the held prices of a model', [])
@@ -48,7 +48,7 @@ export function registerCatalog(program: Command): void {
   catalog
     .command('diff')
     .argument('<old>', 'a catalog file; - for stdin')
-    .argument('[new]', 'another one (default: the embedded one)')
+    .argument('[new]', 'another one; - for stdin (default: the embedded one)')
     .description('compare two catalogs: models and prices')
     .addOption(format())
     .option(...shared.json)

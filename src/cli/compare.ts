@@ -6,7 +6,6 @@ import { loadCatalog } from '../catalog/index.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { backendOf } from '../ledger/backends.ts';
 import { parseWindow } from '../ledger/query.ts';
-import { readPolicyFiles } from '../policy/source.ts';
 import type { PolicyFile } from '../policy/types.ts';
 import { PolicyRun, type PolicyFigures } from '../replay/comparison.ts';
 import { holdsPrompts, promptsOf } from '../replay/prompts.ts';
@@ -16,7 +15,9 @@ import { defaultModelFile, readModel } from '../router/model/file.ts';
 import { alignColumns } from '../record/columns.ts';
 import { shared } from './flags/shared.ts';
 import { ledgerTarget, withRows } from './open-ledger.ts';
-import { compiledPolicy } from './read-policy.ts';
+import { Progress } from './progress.ts';
+import { compiledPolicy, policyFilesAt } from './read-policy.ts';
+import { fileOf } from './stdin.ts';
 import { whole } from './train.ts';
 
 interface CompareFlags {
@@ -35,11 +36,12 @@ interface CompareFlags {
 export function registerCompare(program: Command): void {
   program
     .command('compare')
-    .argument('[policies...]', 'policies: files, or folders')
+    .argument('[policies...]', 'policies: files, or folders; - for stdin')
     .description('one table over the same traffic: models, cost, savings, expected loss, cache hits and fallbacks of several policies')
     .requiredOption(
       '--on <source>',
-      'ledger, postgres://…, a ledger, a log or an export; or prompts: JSON lines with prompt or messages, or a folder such as data/prompts',
+      'ledger, postgres://…, a ledger, a log or an export; or prompts: JSON lines with prompt or messages, or a folder such as data/prompts; - for stdin',
+      fileOf,
     )
     .option('--strategies', 'the classic ladder too: naive, token-based, tiers, learned, with fallback, segmented with cache')
     .option('--requested <model>', 'what prompts ask for that name no model; the large model of the ladder', 'gpt-5.1')
@@ -54,8 +56,8 @@ export function registerCompare(program: Command): void {
 
 async function compareCommand(policies: readonly string[], flags: CompareFlags): Promise<void> {
   const named: { readonly name: string; readonly files: readonly PolicyFile[] }[] = policies.map((path) => ({
-    name: basename(path),
-    files: readPolicyFiles(path),
+    name: path === '-' ? 'stdin' : basename(path),
+    files: policyFilesAt(path),
   }));
   if (flags.strategies === true)
     for (const { name, policy } of strategies({ small: flags.small, middle: flags.middle, large: flags.requested }))
@@ -69,14 +71,35 @@ async function compareCommand(policies: readonly string[], flags: CompareFlags):
   process.stdout.write(flags.json === true ? `${JSON.stringify({ estimated, policies: figures }, null, 2)}\n` : render(figures, estimated));
 }
 
+interface Traffic {
+  readonly file: string;
+  readonly requested: string;
+  readonly most: number;
+  readonly window: string | undefined;
+}
+
 /** Feeds the same traffic to every run. Returns true if its costs are estimates because nobody answered it. */
 async function feed(runs: readonly PolicyRun[], { on, requested, window, limit }: CompareFlags): Promise<boolean> {
   const most = whole(limit, '--limit', 1, 100_000_000);
   const file = on === 'ledger' && !existsSync('ledger') ? ledgerTarget(undefined).place : on;
+  const progress = new Progress('request');
+  const each = (add: (run: PolicyRun) => void): void => {
+    runs.forEach(add);
+    progress.tick();
+  };
+  try {
+    return await fed({ file, requested, most, window }, each);
+  } finally {
+    progress.done();
+  }
+}
+
+/** `each`: calls what it is given with every run. */
+async function fed({ file, requested, most, window }: Traffic, each: (add: (run: PolicyRun) => void) => void): Promise<boolean> {
   const chosen = { from: window === undefined ? null : Date.now() - parseWindow(window), where: [], limit: most };
   if (backendOf(file).shared) {
     await withRows(file, chosen.from ?? 0, (db) => {
-      for (const record of recordsIn(db, chosen)) for (const run of runs) run.addRecord(record);
+      for (const record of recordsIn(db, chosen)) each((run) => run.addRecord(record));
     });
     return false;
   }
@@ -84,10 +107,10 @@ async function feed(runs: readonly PolicyRun[], { on, requested, window, limit }
     const prompts = await promptsOf(file, requested);
     // Sampled evenly over the whole: folders contain one kind of prompt after the other.
     const count = Math.min(most, prompts.length);
-    for (let at = 0; at < count; at++) for (const run of runs) run.addPrompt(prompts[Math.floor((at * prompts.length) / count)]!, 0);
+    for (let at = 0; at < count; at++) each((run) => run.addPrompt(prompts[Math.floor((at * prompts.length) / count)]!, 0));
     return true;
   }
-  for await (const record of recordsOf({ file, ...chosen })) for (const run of runs) run.addRecord(record);
+  for await (const record of recordsOf({ file, ...chosen })) each((run) => run.addRecord(record));
   return false;
 }
 

@@ -29,12 +29,12 @@ const scoreSchema = z.object({ id: z.union([z.string(), z.number()]), gain: z.nu
 export function registerEvaluate(program: Command): void {
   program
     .command('evaluate')
-    .argument('<labels>', 'labelled rows: JSON lines with id, prompt, weak_score, strong_score; plain or gzipped')
+    .argument('<labels>', 'labelled rows: JSON lines with id, prompt, weak_score, strong_score; plain or gzipped; - for stdin')
     .description('how well a model, or a file of scores, routes labelled rows')
     .option(...shared.model)
-    .option('--scores <file>', 'scores instead of a model: JSON lines with id and gain, as `sluice score` writes them')
+    .option('--scores <file>', 'scores instead of a model: JSON lines with id and gain, as `sluice score` writes them; - for stdin')
     .option('--threshold <gain>', 'also say what this threshold does')
-    .option('--threshold-from <labels>', 'take the threshold that these rows would take for --loss with the same model')
+    .option('--threshold-from <labels>', 'take the threshold that these rows would take for --loss with the same model; - for stdin')
     .option('--loss <share>', 'loss for --threshold-from', '0.02')
     .option(...shared.html)
     .option(...shared.json)
@@ -62,7 +62,7 @@ async function thresholdOf(flags: EvaluateFlags): Promise<number | null> {
   if (flags.threshold !== undefined) return number(flags.threshold, '--threshold');
   if (flags.thresholdFrom === undefined) return null;
   const loss = number(flags.loss, '--loss');
-  const rows = scoreRows(await readModel(flags.model ?? defaultModelFile), (await readLabelled(flags.thresholdFrom)).rows);
+  const rows = scoreRows(await readModel(flags.model ?? defaultModelFile), (await readLabelled(fileOf(flags.thresholdFrom))).rows);
   return atLoss(rows, loss).threshold;
 }
 

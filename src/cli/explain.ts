@@ -45,7 +45,8 @@ export function registerExplain(program: Command): void {
     .option(...shared.catalog)
     .option(
       '--model <file>',
-      "with --request: learned router's model (default: the one that comes with Sluice)",
+      "with --request: learned router's model; - for stdin (default: the one that comes with Sluice)",
+      fileOf,
       process.env['SLUICE_MODEL'],
     )
     .option('--api <api>', `with --request: the API that is called: ${[...pathByApi.keys()].join(', ')}`)

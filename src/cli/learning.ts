@@ -34,8 +34,7 @@ export function registerLearning(program: Command): void {
     .option(...shared.admin)
     .action(async (flags: AdminFlags & { readonly out?: string }) => {
       const text = `${JSON.stringify(await askAdmin(flags.admin, '/learning/state'))}\n`;
-      if (flags.out === undefined) process.stdout.write(text);
-      else await writeText(flags.out, text, 0o600);
+      await writeText(flags.out ?? '-', text, 0o600);
     });
   for (const [name, frozen, what] of [
     ['freeze', true, 'grades change nothing any more; what was learnt stays in use'],

@@ -28,7 +28,8 @@ export function registerLedger(program: Command): void {
     .option(...shared.ledger)
     .option(
       '--public-key <file>',
-      'PEM of the Ed25519 public key that checkpoints are signed with: rows that no signature covers are faults',
+      'PEM of the Ed25519 public key that checkpoints are signed with: rows that no signature covers are faults; - for stdin',
+      fileOf,
     )
     .option('--log <file>', 'a log of the server: its checkpoints also find an end that was cut off; - for stdin', fileOf)
     .option(...shared.json)
@@ -96,7 +97,8 @@ export function registerLedger(program: Command): void {
     .option(...shared.ledger)
     .option(
       '--ledger-key <file>',
-      'PEM of the Ed25519 private key that signs what this adds (default: the running server signs it within the hour)',
+      'PEM of the Ed25519 private key that signs what this adds; - for stdin (default: the running server signs it within the hour)',
+      fileOf,
     )
     .option(...shared.json)
     .action(async (flags: EraseFlags) => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { sentenceOf } from '../lib/errors.ts';
+import { namingStdin } from './stdin.ts';
 import { exitCodeOf } from './exit-code.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -74,6 +75,6 @@ export async function runCommand(args: readonly string[]): Promise<void> {
 /** Prints an error and returns its exit code. */
 function failed(error: unknown): number {
   // commander has already printed its own message.
-  if (!(error instanceof CommanderError)) process.stderr.write(`${sentenceOf(error)}\n`);
+  if (!(error instanceof CommanderError)) process.stderr.write(`${namingStdin(sentenceOf(error))}\n`);
   return exitCodeOf(error);
 }

@@ -8,7 +8,7 @@ import { renderIstio, type IstioOptions } from '../attach/istio.ts';
 import { manifestsYaml, type AttachOptions } from '../attach/manifests.ts';
 import { defaultEnvoyMemory } from '../attach/overload.ts';
 import { renderEnvoy } from '../attach/render.ts';
-import { snippetYaml } from '../attach/snippet.ts';
+import { snippetOf, snippetYaml } from '../attach/snippet.ts';
 import { usageChoices, usageModeOf, type UsageChoice } from '../attach/usage.ts';
 import { abilitiesOf, chainWarning } from '../attach/abilities.ts';
 import { defaultEnvoyVersion, envoyVersions } from '../attach/versions.ts';
@@ -173,6 +173,8 @@ async function renderForEnvoy(flags: EnvoyFlags): Promise<void> {
     usage: usageModeOf(flags.usage, flags.envoyVersion, flags.sluice),
   };
   if (flags.check !== undefined) checkEnvoyFile(flags.check, options, flags.json === true);
+  else if (flags.json === true)
+    await print(flags, `${JSON.stringify(flags.snippet === true ? snippetOf(options) : renderEnvoy(options), null, 2)}\n`);
   else if (flags.snippet === true) await print(flags, snippetYaml(options, generation.hash));
   else
     await print(
@@ -215,6 +217,5 @@ function labelsOf(text: string): Record<string, string> {
 }
 
 async function print({ out }: { readonly out?: string | undefined }, text: string): Promise<void> {
-  if (out === undefined) process.stdout.write(text);
-  else await writeText(out, text);
+  await writeText(out ?? '-', text);
 }

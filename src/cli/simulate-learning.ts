@@ -44,7 +44,7 @@ export function registerSimulateLearning(program: Command): void {
     .command('simulate-learning')
     .argument(
       '<rows>',
-      'labelled rows: JSON lines with prompt, weak_score, strong_score, task, or with prompt, scores {model: 0..1}, output_chars {model: n}, dataset; plain or gzipped',
+      'labelled rows: JSON lines with prompt, weak_score, strong_score, task, or with prompt, scores {model: 0..1}, output_chars {model: n}, dataset; plain or gzipped; - for stdin',
     )
     .description('streams labelled rows as traffic, each task a template, through learning and through the router alone')
     .option(...shared.model)
@@ -68,13 +68,14 @@ export function registerSimulateLearning(program: Command): void {
     .option('--shift', 'in the middle of the stream other templates take the place of all')
     .option(
       '--quality <file>',
-      'rows of several models: quality model (default: the one that comes with Sluice); --leave-out group: of the other half of the rows',
+      'rows of several models: quality model; - for stdin (default: the one that comes with Sluice); --leave-out group: of the other half of the rows',
+      fileOf,
     )
     .option('--requested <model>', 'rows of several models: what apps ask for', 'gpt-4o')
     .option('--models <list>', 'rows of several models: which are compared, the requested one among them (default: all that have a price)')
     .option(
       '--prices <file>',
-      'rows of several models: JSON {model: {input, output}} in US dollars per million tokens (default: list prices)',
+      'rows of several models: JSON {model: {input, output}} in US dollars per million tokens; - for stdin (default: list prices)',
     )
     .option(...shared.json)
     .action(simulateCommand);

@@ -23,6 +23,11 @@ export function isStdin(path: string): boolean {
   return path === kept;
 }
 
+/** A text with stdin's name in place of the file that it is copied to. */
+export function namingStdin(text: string): string {
+  return kept === null ? text : text.replaceAll(kept, 'stdin');
+}
+
 function keepStdin(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));

@@ -90,6 +90,23 @@ describe('every command', () => {
   });
 });
 
+/** Files that a command reads in place, writes, or that Envoy reads; and questions that stdin answers. */
+const noStdin = /^(?:serve |doctor |label FILE|label --out|.* --ledger|.* --out|.* --java|.* --html|train --rows|render \S+ --ca)/;
+
+it('says of each file that it reads that - is stdin', () => {
+  const files = all.flatMap(({ path, command }) => [
+    ...command.options
+      .filter(({ flags }) => /<(?:file|path|source|labels)>/.test(flags))
+      .map(({ long, description }) => ({ name: `${path.join(' ')} ${long!}`, description })),
+    ...command.registeredArguments
+      .filter((argument) => /^(?:file|path|source|labels|rows|data|old|new|policies)$/.test(argument.name()))
+      .map((argument) => ({ name: `${path.join(' ')} ${argument.name().toUpperCase()}`, description: argument.description })),
+  ]);
+  expect(files.length).toBeGreaterThan(60);
+  const silent = files.filter(({ name, description }) => !noStdin.test(name) && !/\bstdin\b/.test(description));
+  expect(silent.map(({ name }) => name)).toEqual(['explain --path', 'render istio --selector']);
+});
+
 /** What a command line comes to before anything is printed: the exit code, as src/cli/index.ts makes it. */
 async function exitOf(args: readonly string[]): Promise<number> {
   const program = await sluiceProgram(args[0]);
@@ -147,18 +164,43 @@ describe('- is stdin', () => {
     ['explain --policy', ['explain', '--policy', '-', '--request', 'REQUEST', '--json'], policy, 0],
     ['catalog diff', ['catalog', 'diff', '-', '--json'], readFileSync(embeddedCatalog, 'utf8'), 0],
     ['classify', ['classify', '-', '--json'], row, 0],
+    ['compare', ['compare', '-', '--on', 'ROWS', '--json'], policy, 0],
+    ['compare --on', ['compare', 'POLICY', '--on', '-', '--json'], row, 0],
+    ['catalog diff, the second', ['catalog', 'diff', 'CATALOG', '-', '--json'], readFileSync(embeddedCatalog, 'utf8'), 0],
+    ['render envoy --policy', ['render', 'envoy', '--policy', '-', '--json'], policy, 0],
+    ['render envoy --snippet', ['render', 'envoy', '--policy', '-', '--snippet', '--json'], policy, 0],
     ['replay --from', ['replay', '--policy', 'POLICY', '--from', '-', '--json'], '', 0],
   ])('%s', (_name, args, input, code) => {
     writeFileSync(join(folder, 'request.json'), request);
     writeFileSync(join(folder, 'policy.yaml'), policy);
+    writeFileSync(join(folder, 'rows.jsonl'), row);
+    const named: Readonly<Record<string, string>> = {
+      REQUEST: join(folder, 'request.json'),
+      POLICY: join(folder, 'policy.yaml'),
+      ROWS: join(folder, 'rows.jsonl'),
+      CATALOG: fileURLToPath(embeddedCatalog),
+    };
     const { status, stdout, stderr } = sluice(
-      args.map((arg) => (arg === 'REQUEST' ? join(folder, 'request.json') : arg === 'POLICY' ? join(folder, 'policy.yaml') : arg)),
+      args.map((arg) => named[arg] ?? arg),
       input,
     );
     expect({ status, stderr }).toEqual({ status: code, stderr: '' });
     for (const line of stdout.includes('\n{') ? stdout.trim().split('\n') : [stdout])
       expect(() => JSON.parse(line) as unknown).not.toThrow();
   });
+});
+
+it('calls stdin by its name where something is wrong with it', () => {
+  const { status, stderr } = sluice(['explain', '--log', '-', 'none'], '{}\n');
+  expect({ status, stderr }).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^SLUICE_EXPLAIN_UNKNOWN stdin: no decision none\./) as string,
+  });
+});
+
+it('writes no file that is called -', () => {
+  const { status, stdout } = sluice(['render', 'alerts', '--out', '-']);
+  expect({ status, alerts: stdout.includes('SluiceBypassed') }).toEqual({ status: 0, alerts: true });
 });
 
 it('render alerts writes rules with the runbooks of a place of your own', () => {

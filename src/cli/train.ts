@@ -64,7 +64,7 @@ export function registerTrain(program: Command): void {
     .option('--seed <number>', 'the same seed and rows give the same file', '1')
     .option('--folds <number>', 'folds of the cross-validation by group', '5')
     .option('--name <name>', 'name on the model card (default: the output file)')
-    .option('--test <file>', 'more labelled rows, which the model never sees, to report on')
+    .option('--test <file>', 'more labelled rows, which the model never sees, to report on; - for stdin')
     .option(...shared.html)
     .option('--quiet', 'no progress')
     .option(...shared.json)

@@ -8,7 +8,7 @@ export const defaultAdmin = 'http://127.0.0.1:9901';
 export const shared = {
   admin: ['--admin <url>', "a running server's admin address", defaultAdmin],
   adminInstead: ['--admin <url>', 'ask a running server instead'],
-  adminToken: ['--admin-token <file>', 'file with the admin token, where the server has one'],
+  adminToken: ['--admin-token <file>', 'file with the admin token, where the server has one; - for stdin', fileOf],
   context: ['--context <name>', 'of the kubeconfig (default: the current one)'],
   ledger: ['--ledger <file>', 'the ledger: a file, postgres://… or clickhouse://… (default: $SLUICE_LEDGER, or where serve keeps it)'],
   catalog: [
@@ -28,7 +28,7 @@ export const shared = {
   from: ['--from <time>', 'from this day or time on, UTC: 2026-10-01, 2026-10-01T12:00Z'],
   to: ['--to <time>', 'up to this day or time, which is not in it (default: now)'],
   ofWorkspace: ['--workspace <name>', 'of this workspace'],
-  model: ['--model <file>', 'model file (default: the one that comes with Sluice)'],
+  model: ['--model <file>', 'model file; - for stdin (default: the one that comes with Sluice)', fileOf],
   html: ['--html <file>', 'write the report with plots here'],
   out: ['--out <file>', 'write here instead of to stdout'],
   json: ['--json', 'print JSON'],
