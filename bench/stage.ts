@@ -176,6 +176,7 @@ export class Stage {
       listen,
       admin,
       failClosed: true,
+      withholds: false,
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       otlp: null,
       memoryBytes: null,

@@ -53,7 +53,7 @@ function aboutOf(of: Stack): string[] {
 }
 
 /** What the check says of a config. The command line has a test of its own. */
-function check(config: Any, version = '1.40'): string[] {
+function check(config: Any, version = '1.40', withholds = false): string[] {
   const { generation } = compilePolicy(readPolicyFiles(stack.policyFolder), { catalog });
   const options = {
     providers: [...generation!.providers.values()],
@@ -61,6 +61,7 @@ function check(config: Any, version = '1.40'): string[] {
     listen: '127.0.0.1:1',
     admin: null,
     failClosed: false,
+    withholds,
     caFile: '/etc/ssl/certs/ca-certificates.crt',
     otlp: null,
     memoryBytes: null,
@@ -119,6 +120,8 @@ describe("an Envoy of one's own with the snippet", () => {
 
   it('is found whole by the check, and so is what is rendered as a whole', () => {
     expect(check(whole)).toEqual([]);
+    // The same would do for a policy that blocks nothing.
+    expect(check(whole, '1.40', true)).toEqual([expect.stringMatching(/^warning: the policy blocks requests by what they hold/)]);
     const rendered = sluice(['render', 'envoy', ...aboutOf(stack)]).out;
     expect(sluice(['render', 'envoy', '--check', '-', ...aboutOf(stack)], rendered)).toMatchObject({
       code: 0,

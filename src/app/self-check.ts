@@ -57,6 +57,7 @@ export async function selfFacts({
       refused: policy.lastRefusal()?.problems ?? [],
       modes: Object.fromEntries([...generation.providers.keys()].map((name) => [name, generation.section('', name).mode])),
       failClosed: generation.section('', [...generation.providers.keys()][0] ?? '').failClosed,
+      withholds: generation.withholds,
       providers: [...generation.providers.values()].map((provider) => ({ ...provider, deployments: undefined })),
     },
     keys: credentials.files(),

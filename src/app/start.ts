@@ -3,6 +3,7 @@ import type { Admin } from '../admin/listen.ts';
 import { createMetricsServer } from '../admin/metrics-server.ts';
 import { createAdmin } from '../admin/server.ts';
 import { chainWarning } from '../attach/abilities.ts';
+import { messageMs } from '../attach/ext-proc.ts';
 import { BodyReader } from '../exchange/body-reader.ts';
 import { Pipeline } from '../exchange/gateway.ts';
 import { Grader } from '../exchange/grading.ts';
@@ -14,6 +15,7 @@ import { newestBySource } from '../grades/book.ts';
 import { takeFeedback, type FeedbackReply } from '../grades/request.ts';
 import { checkListen, hostAndPort } from '../lib/address.ts';
 import { collectWhenUnused } from '../lib/collect.ts';
+import { limits } from '../lib/limits.ts';
 import { samplesByParent } from '../record/otel-settings.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
 import { Pools } from '../route/pools.ts';
@@ -27,6 +29,7 @@ import { openRecords, type RecordParts } from './records.ts';
 import { selfFacts } from './self-check.ts';
 import { openServices, type ServiceParts } from './services.ts';
 import { openTransport } from './transport.ts';
+import { warmUp } from './warm-up.ts';
 import { openWebhooks } from './webhooks.ts';
 
 export interface Sluice {
@@ -103,6 +106,7 @@ async function start(ground: Ground): Promise<Omit<Sluice, 'close'> & { readonly
   const transport = await openTransport(options, stack, () => state.graceMs ?? 0);
   const adminUrl = await urlOf(admin, options.admin, '--admin');
   const metricsUrl = scraped === null || options.metrics === null ? null : await urlOf(scraped, options.metrics, '--metrics');
+  await warmUp(parts);
   const address = await transport.listen(pipeline, protocolEvents(metrics, logger));
   state.listensAt = address;
   await followFiles(parts);
@@ -135,7 +139,7 @@ function openPipeline(parts: Parts): Pipeline {
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
   stack.defer(() => shadows.close());
   const pipeline = new Pipeline({
-    admission: new LoadGate(options.maxDelayMs),
+    admission: new LoadGate(options.maxDelayMs, undefined, () => messageMs(policy.current().withholds) / limits.messageMs),
     memory: new MemoryGate(options.envoyMemoryBytes === null ? null : bodyRoom(options.envoyMemoryBytes)),
     bodies: new BodyReader(),
     cache: parts.cache,

@@ -20,6 +20,7 @@ export async function deployFiles(): Promise<ReadonlyMap<string, string>> {
     sluice: defaultSluiceService,
     usage: 'observe' as const,
     failClosed: false,
+    withholds: false,
     caFile: '/etc/ssl/certs/ca-certificates.crt',
   };
   return new Map([

@@ -254,7 +254,7 @@ function patchPolicy(options: EnvoyGatewayOptions): Manifest {
         .flatMap((provider) => decidedClusters(provider, options.caFile, cluster))
         .map((value) => typed('cluster.v3.Cluster', String(value['name']), { op: 'add', path: '', value })),
       onListener({ op: 'replace', jsonPath: config(0), value: responseFilter(options.usage, cluster) }),
-      onListener({ op: 'replace', jsonPath: config(1), value: requestFilter(options.failClosed, cluster) }),
+      onListener({ op: 'replace', jsonPath: config(1), value: requestFilter(options, cluster) }),
       ...answerFilters(options.usage, cluster)
         .slice(0, -1)
         .map((value) => onListener({ op: 'add', jsonPath: httpFilter('envoy.filters.http.router'), value })),

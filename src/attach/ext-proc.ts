@@ -17,15 +17,28 @@ export function grpcService(role: FilterRole = 'listener', cluster = sluiceClust
   };
 }
 
+/** What the request filter must know of the policy. */
+export interface RequestPolicy {
+  /** Answer 503 instead of passing requests when Sluice cannot be reached. */
+  readonly failClosed: boolean;
+  /** It may refuse a request because of what it holds: Envoy waits longer before it lets one pass undecided. */
+  readonly withholds: boolean;
+}
+
+/** How long Envoy waits for Sluice's answer to one message of a request, in ms. */
+export function messageMs(withholds: boolean): number {
+  return withholds ? limits.withheldMessageMs : limits.messageMs;
+}
+
 /** Headers first; Sluice asks for the body of requests that it can use. Envoy sends nothing more after its answer. */
-export function requestFilter(failClosed: boolean, cluster = sluiceClusterName): Json {
+export function requestFilter({ failClosed, withholds }: RequestPolicy, cluster = sluiceClusterName): Json {
   return {
     '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
     stat_prefix: 'sluice_request',
     grpc_service: grpcService('listener', cluster),
     failure_mode_allow: !failClosed,
     ...(failClosed ? { status_on_error: { code: 'ServiceUnavailable' } } : {}),
-    message_timeout: seconds(limits.messageMs),
+    message_timeout: seconds(messageMs(withholds)),
     // A request that waits for an identical one in flight asks for more time, up to this.
     max_message_timeout: seconds(limits.bodyWaitMs),
     allow_mode_override: true,

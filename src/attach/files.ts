@@ -8,7 +8,7 @@ import { renderEnvoy, type EnvoyOptions } from './render.ts';
 import { Rollout } from './rollout.ts';
 import { socketAddress } from './socket-address.ts';
 
-export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'retired' | 'failClosed' | 'admin'> {
+export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'retired' | 'failClosed' | 'withholds' | 'admin'> {
   /** Folder shared with Envoy. */
   readonly folder: string;
   /** Envoy's own admin: `host:port`. */
@@ -128,6 +128,7 @@ function renderEnvoyFiles(
     providers,
     retired,
     failClosed: generation.section('', providers[0]?.name ?? '').failClosed,
+    withholds: generation.withholds,
   }) as unknown as Rendered;
   const { listeners, clusters } = config.static_resources;
   const routes = listeners[0].filter_chains[0].filters[0].typed_config.route_config;

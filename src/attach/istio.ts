@@ -115,8 +115,8 @@ function numbered(provider: string, index: number): string {
 }
 
 /** The listener's filters, disabled for other hosts, in order. */
-function filtersOf({ usage, failClosed }: IstioOptions): readonly { readonly name: string; readonly typed_config: Json }[] {
-  return [...answerFilters(usage), { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(failClosed) }];
+function filtersOf(options: IstioOptions): readonly { readonly name: string; readonly typed_config: Json }[] {
+  return [...answerFilters(options.usage), { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(options) }];
 }
 
 /**

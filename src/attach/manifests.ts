@@ -1,4 +1,5 @@
 import { Document, isMap, isPair, isScalar, visit } from 'yaml';
+import type { RequestPolicy } from './ext-proc.ts';
 import type { UsageMode } from './names.ts';
 import type { Provider } from '../policy/types.ts';
 
@@ -13,7 +14,7 @@ export interface Manifest {
 }
 
 /** Options for attaching Sluice to the proxies of another control plane. */
-export interface AttachOptions {
+export interface AttachOptions extends RequestPolicy {
   readonly providers: readonly Provider[];
   /** Address of Sluice for the proxies: `host:port` of its Service. */
   readonly sluice: string;
@@ -21,8 +22,6 @@ export interface AttachOptions {
   readonly namespace: string;
   /** How Sluice receives answers; see usageModeOf. */
   readonly usage: UsageMode;
-  /** Answer 503 instead of passing requests when Sluice cannot be reached. */
-  readonly failClosed: boolean;
   /** In the proxies: file with the CAs that verify providers' certificates. */
   readonly caFile: string;
 }

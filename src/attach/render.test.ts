@@ -53,5 +53,9 @@ describe('the rendered bootstrap', () => {
   it('waits for Sluice longer than Sluice lets its event loop be late', () => {
     expect(JSON.stringify(renderEnvoy(options))).toContain(`"message_timeout":"${limits.messageMs / 1_000}s"`);
     expect(limits.eventLoopLateMs).toBeLessThan(limits.messageMs);
+    const withheld = JSON.stringify(renderEnvoy({ ...options, withholds: true }));
+    expect(withheld).toContain(`"stat_prefix":"sluice_request"`);
+    expect(withheld).toContain(`"message_timeout":"${limits.withheldMessageMs / 1_000}s"`);
+    expect(limits.withheldMessageMs).toBeGreaterThan(limits.messageMs);
   });
 });

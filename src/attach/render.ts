@@ -18,7 +18,7 @@ import {
 import { answerFilters, answerLog } from './usage.ts';
 import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
 import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
-import { grpcService, requestFilter } from './ext-proc.ts';
+import { grpcService, requestFilter, type RequestPolicy } from './ext-proc.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
 import { localReplies } from './local-replies.ts';
 import { overloadManager, readBytes, wholeBodyBytes } from './overload.ts';
@@ -26,7 +26,7 @@ import { signedOnly, signingFilters } from './signing.ts';
 import { socketAddress } from './socket-address.ts';
 import { allAbilities, type EnvoyAbilities } from './abilities.ts';
 
-export interface EnvoyOptions {
+export interface EnvoyOptions extends RequestPolicy {
   readonly providers: readonly Provider[];
   /** Providers no longer in the policy, kept for requests in flight: clusters without routes. */
   readonly retired?: readonly Provider[];
@@ -36,8 +36,6 @@ export interface EnvoyOptions {
   readonly listen: string;
   /** Envoy's own admin: `host:port`; null for none. */
   readonly admin: string | null;
-  /** Answer 503 instead of passing requests when Sluice cannot be reached. */
-  readonly failClosed: boolean;
   /** File with the CAs that verify providers' certificates. */
   readonly caFile: string;
   /** OTLP collector (gRPC) for Envoy's own spans: `host:port`; null for none. */
@@ -119,7 +117,7 @@ function connectionManager(options: EnvoyOptions): Json {
     early_header_mutation_extensions: [earlyMutation(options)],
     http_filters: [
       ...answerFilters(options.usage),
-      { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(options.failClosed) },
+      { name: 'envoy.filters.http.ext_proc.sluice_request', typed_config: requestFilter(options) },
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${http}.filters.http.router.v3.Router` } },
     ],
     route_config: { name: 'llm_egress', virtual_hosts: virtualHosts(options) },

@@ -201,6 +201,7 @@ function attachOptions(flags: RenderFlags, generation: PolicySnapshot): Omit<Att
     providers: [...generation.providers.values()],
     sluice: flags.sluice,
     failClosed: flags.failClosed ?? generation.section('', [...generation.providers.keys()][0]!).failClosed,
+    withholds: generation.withholds,
     caFile: flags.ca,
   };
 }

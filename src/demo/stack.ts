@@ -177,6 +177,7 @@ export class Stack {
       listen,
       admin,
       failClosed: this.#options.failClosed ?? false,
+      withholds: generation.withholds,
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       otlp: this.#options.otlp ?? null,
       memoryBytes: this.#options.envoyMemoryBytes ?? null,
@@ -186,7 +187,10 @@ export class Stack {
     const file = join(this.folder, 'envoy.json');
     const patience = this.#options.messageTimeout ?? process.env['SLUICE_STACK_MESSAGE_TIMEOUT'];
     const text = JSON.stringify(this.#options.envoyConfig?.(config) ?? config);
-    writeFileSync(file, patience === undefined ? text : text.replaceAll('"message_timeout":"0.5s"', `"message_timeout":"${patience}"`));
+    writeFileSync(
+      file,
+      patience === undefined ? text : text.replaceAll(/"message_timeout":"(0\.5|3)s"/g, `"message_timeout":"${patience}"`),
+    );
     const log = openSync(join(this.folder, 'envoy.log'), 'a');
     this.#envoy = spawn(binary, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'warning'], {
       stdio: ['ignore', log, log],

@@ -20,6 +20,8 @@ export interface SelfFacts {
     /** The mode of requests without a workspace, by provider. */
     readonly modes: Readonly<Record<string, Mode>>;
     readonly failClosed: boolean;
+    /** Absent in facts of older versions. */
+    readonly withholds?: boolean;
     readonly providers: readonly Omit<Provider, 'deployments'>[];
   };
   readonly keys: readonly { readonly file: string; readonly providers: readonly string[]; readonly problem: 'none' | 'resting' | null }[];

@@ -45,6 +45,20 @@ it('bounds the requests whose body is awaited', () => {
   expect(admission.admits()).toBe(true);
 });
 
+it('sheds later where Envoy waits longer, by the policy of the moment', () => {
+  let patience = 6;
+  admission = new LoadGate(
+    limits.eventLoopLateMs,
+    () => now,
+    () => patience,
+  );
+  turn(6 * limits.eventLoopLateMs - 1);
+  expect(admission.admits()).toBe(true);
+  patience = 1;
+  turn(limits.eventLoopLateMs + 1);
+  expect(admission.admits()).toBe(false);
+});
+
 it('does not look at the loop where it shall not', () => {
   admission = new LoadGate(0, () => now);
   turn(60_000);

@@ -18,11 +18,16 @@ export class LoadGate {
   #open = 0;
 
   readonly #lateMs: number;
+  readonly #patience: () => number;
 
-  /** `lateMs`: allowed delay of an event-loop turn; 0: no limit. `now`: milliseconds, monotonic. */
-  constructor(lateMs: number = limits.eventLoopLateMs, now: () => number = () => performance.now()) {
+  /**
+   * `lateMs`: allowed delay of an event-loop turn; 0: no limit. `now`: milliseconds, monotonic. `patience`: how many times longer than usual
+   * Envoy waits, by the policy in force.
+   */
+  constructor(lateMs: number = limits.eventLoopLateMs, now: () => number = () => performance.now(), patience: () => number = () => 1) {
     this.#lateMs = lateMs === 0 ? Infinity : lateMs;
     this.#now = now;
+    this.#patience = patience;
     this.#due = now() + everyMs;
     this.#timer = setInterval(() => this.tick(), everyMs);
     this.#timer.unref();
@@ -56,7 +61,7 @@ export class LoadGate {
 
   /** Checks whether the timer is late. */
   #look(now: number): number {
-    if (now - this.#due > this.#lateMs) this.#lateUntil = now + calmMs;
+    if (now - this.#due > this.#lateMs * this.#patience()) this.#lateUntil = now + calmMs;
     return now;
   }
 

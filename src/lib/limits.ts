@@ -23,6 +23,8 @@ export const limits = {
   grpcStreams: 200_000,
   /** Envoy's time-out for Sluice's answer to one message, after which the request passes undecided, in ms; a decision takes well under 1 ms. */
   messageMs: 500,
+  /** The same where the policy may refuse a request because of what it holds: it is better late than let through. */
+  withheldMessageMs: 3_000,
   /** The same for later attempts of a chain, which fail without Sluice's answer. */
   attemptMessageMs: 5_000,
   /** How long a client may take to send a request, including its body, in ms; then it gets 408. */

@@ -28,6 +28,17 @@ describe('a policy is compiled', () => {
     for (const provider of ['openai', 'anthropic', 'google']) expect(generation!.section('any', provider).routedTiers.size).toBe(3);
   });
 
+  test.each([
+    ['a rule that blocks', "defaults: {rules: [{name: no, when: 'true', then: {block: No.}}]}", true],
+    ['an override that blocks', 'defaults: {overrides: [{name: no, when: {model: [gpt-*]}, then: {block: No.}}]}', true],
+    ['a pattern', 'defaults: {sensitivity: [{name: zeus, pattern: zeus, then: {block: No.}}]}', true],
+    ['one section of two', "sections: [{name: a, match: {workspace: [a]}, rules: [{name: no, when: 'true', then: {block: No.}}]}]", true],
+    ['a shadow of a block', "defaults: {mode: shadow, rules: [{name: no, when: 'true', then: {block: No.}}]}", false],
+    ['rules that route', "defaults: {rules: [{name: up, when: 'true', then: {tier: complex}}]}", false],
+  ])('%s: whether it refuses requests because of what they hold', (_, policy, withholds) => {
+    expect(compiled(`version: 1\n${policy}\n`).withholds).toBe(withholds);
+  });
+
   test('files are joined by name, sections in that order', () => {
     const { number, hash, ...generation } = compiled({
       'b.yaml': 'version: 1\nsections: [{name: shadowed, match: {workspace: [red]}, mode: shadow}]\n',

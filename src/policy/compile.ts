@@ -301,6 +301,10 @@ function* build(
       ({ failClosed, sensitivity, mode, credentials }) =>
         mode === 'enabled' && (failClosed || sensitivity.length > 0 || credentials === 'gateway'),
     ),
+    withholds: [...compiled.values()].some(
+      ({ mode, sensitivity, overrides, rules }) =>
+        mode === 'enabled' && (sensitivity.length > 0 || [...overrides, ...rules].some(({ then }) => then.kind === 'block')),
+    ),
     tierTables: new Map(
       [...compiled.values()]
         .filter(({ mode, routedTiers }) => mode !== 'off' && routedTiers.size > 0)

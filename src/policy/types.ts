@@ -68,6 +68,8 @@ export interface PolicySnapshot {
   readonly keyFiles: readonly string[];
   /** Whether any section forbids requests to pass unread, undecided or with the app's own key. */
   readonly hasClosedSections: boolean;
+  /** Whether any section refuses requests because of what they hold: by a rule, an override or a pattern. Envoy then waits longer for a decision. */
+  readonly withholds: boolean;
   /** The decision table of each section that routes by tier, by the section's name. */
   readonly tierTables: ReadonlyMap<string, TierThresholds>;
   /** Finds a request's provider from its authority, path and headers, and its path without the provider's prefix. */

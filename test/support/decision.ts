@@ -157,6 +157,7 @@ export function generation(facts: Partial<PolicySnapshot> & { readonly models?: 
     workspaces: ['red'],
     hasChains: false,
     hasClosedSections: false,
+    withholds: false,
     tierTables: new Map(),
     keyFiles: [],
     hasMasks: false,

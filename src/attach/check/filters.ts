@@ -1,6 +1,7 @@
 import { abilitiesHeader, usageHeader, type UsageMode } from '../names.ts';
 import { limits } from '../../lib/limits.ts';
 import { seconds } from '../breakers.ts';
+import { messageMs } from '../ext-proc.ts';
 import { at, listOf, msOf, objectOf, textOf, type Json, type Path } from './config.ts';
 import type { Findings } from './findings.ts';
 
@@ -156,17 +157,24 @@ function checkRequest(findings: Findings, config: Json, path: Path): void {
 
 function checkTimes(findings: Findings, config: Json, path: Path): void {
   const patience = msOf(config['message_timeout']);
+  const wanted = messageMs(findings.options.withholds);
   if (patience === null)
     findings.error(
       path,
       `Envoy waits 0.2 s for Sluice, which may take ${seconds(limits.messageMs)} (message_timeout is not set).`,
-      `Set message_timeout: ${seconds(limits.messageMs)}.`,
+      `Set message_timeout: ${seconds(wanted)}.`,
     );
   else if (patience < limits.messageMs)
     findings.error(
       [...path, 'message_timeout'],
       `Envoy waits ${seconds(patience)} for Sluice, which may take ${seconds(limits.messageMs)}.`,
-      `Set message_timeout: ${seconds(limits.messageMs)}.`,
+      `Set message_timeout: ${seconds(wanted)}.`,
+    );
+  else if (patience < wanted)
+    findings.warning(
+      [...path, 'message_timeout'],
+      `the policy blocks requests by what they hold, and one that waits longer than ${seconds(patience)} passes undecided.`,
+      `Set message_timeout: ${seconds(wanted)}.`,
     );
   if ((msOf(config['max_message_timeout']) ?? 0) < limits.bodyWaitMs)
     findings.warning(

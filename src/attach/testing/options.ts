@@ -9,6 +9,7 @@ export const envoyOptions: EnvoyOptions = {
   listen: '127.0.0.1:10000',
   admin: '127.0.0.1:9902',
   failClosed: false,
+  withholds: false,
   caFile: '/etc/ssl/certs/ca-certificates.crt',
   otlp: null,
   memoryBytes: null,

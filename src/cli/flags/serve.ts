@@ -308,7 +308,8 @@ const running = {
   },
   maxDelay: {
     value: '<ms>',
-    about: 'how late the event loop may be before new requests pass undecided; 0: never mind',
+    about:
+      'how late the event loop may be before new requests pass undecided, six times as much where the policy has blocks or patterns; 0: never mind',
     fallback: String(limits.eventLoopLateMs),
     read: number('the delay is no number of ms.', (ms) => ms >= 0),
   },
