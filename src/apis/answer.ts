@@ -5,6 +5,7 @@ import type { Billed } from './common/usage.ts';
 import { apis } from './registry.ts';
 import { seenOf } from './seen.ts';
 import { JsonArraySplitter } from './scan/json-stream.ts';
+import { EventStreamSplitter, eventStreamType } from './scan/event-stream.ts';
 import { SseSplitter } from './scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader, UsageUnknown } from './types.ts';
 import { readUsage } from './usage.ts';
@@ -18,6 +19,7 @@ export function readAnswer(head: AnswerHead): AnswerReader {
 }
 
 function plainReader(head: AnswerHead): AnswerReader {
+  if (head.contentType.startsWith(eventStreamType)) return new EventStreamReader(head);
   if (head.contentType !== 'application/json' && head.contentType.toLowerCase().startsWith('text/event-stream')) return new SseReader(head);
   return new JsonReader(head);
 }
@@ -87,6 +89,30 @@ class SseReader implements AnswerReader {
 
   end(whole: boolean): Answer {
     if (whole) this.#splitter.end();
+    const { terminal, usage } = this.#facts;
+    return answerOf(this.#head, this.#facts, terminal, terminal && usage === null && this.#splitter.skipped > 0 ? 'too-large' : null, true);
+  }
+}
+
+/** A binary event stream of AWS. */
+class EventStreamReader implements AnswerReader {
+  readonly #head: AnswerHead;
+  readonly #facts = new AnswerFacts();
+  readonly #splitter: EventStreamSplitter;
+
+  constructor(head: AnswerHead) {
+    this.#head = head;
+    const { events } = apis[head.api].answer;
+    this.#splitter = new EventStreamSplitter((headers, payload) => readEvent(events, payload, this.#facts, headers));
+  }
+
+  push(chunk: Uint8Array): boolean {
+    const before = this.#facts.token;
+    this.#splitter.push(asBuffer(chunk));
+    return !before && this.#facts.token;
+  }
+
+  end(): Answer {
     const { terminal, usage } = this.#facts;
     return answerOf(this.#head, this.#facts, terminal, terminal && usage === null && this.#splitter.skipped > 0 ? 'too-large' : null, true);
   }

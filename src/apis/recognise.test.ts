@@ -40,6 +40,32 @@ describe('paths', () => {
     }
   });
 
+  it.each([
+    [
+      'gemini',
+      '/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict',
+      'claude-sonnet-4-5@20250929',
+    ],
+    ['gemini', '/v1/projects/p/locations/l/endpoints/1234567890:predict', '1234567890'],
+    ['gemini', '/v1beta1/projects/p/locations/l/endpoints/openapi/chat/completions', null],
+    ['gemini', '/v1/publishers/anthropic/models/count-tokens:rawPredict', null],
+    ['gemini', '/v1beta/models/veo-3.0-generate-001:predictLongRunning', 'veo-3.0-generate-001'],
+    ['gemini', '/v1beta/tunedModels/my-tune:generateContent', 'my-tune'],
+    [
+      'bedrock',
+      '/model/arn:aws:bedrock:us-east-1:1:inference-profile%2Fus.claude-v1:0/converse',
+      'arn:aws:bedrock:us-east-1:1:inference-profile/us.claude-v1:0',
+    ],
+    ['bedrock', '/model/anthropic.claude-3-haiku/count-tokens', 'anthropic.claude-3-haiku'],
+    ['openai', '/v1/agents/completions', null],
+    ['openai', '/v1/batch/jobs', null],
+    ['openai', '/api/v1/credits', null],
+    ['openai', '/api/chat', null],
+    ['cohere', '/compatibility/v1/chat/completions', null],
+  ] as const)('%s observes %s', (family, path, model) =>
+    expect(recognise(head(path), family)).toMatchObject({ kind: 'observed', model, reason: 'not-rewritable' }),
+  );
+
   it('of Bedrock and of other LLM APIs are observed', () => {
     expect(recognise(head('/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke'), 'bedrock')).toEqual({
       kind: 'observed',

@@ -3,7 +3,7 @@ import { limits } from '../lib/limits.ts';
 /**
  * Runs in Envoy's Lua filter, on answers that Sluice reads from the access log. It neither changes nor delays
  * them: it copies a bounded part into the metadata namespace `sluice.answer`:
- * - `body`: a whole answer that is not an event stream; `encoded`: the same in base64, if compressed; `large`: it exceeds the bound
+ * - `body`: a whole answer that is not an event stream; `encoded`: the same in base64, if compressed or binary; `large`: it exceeds the bound
  * - `head`, `times`: the first chunks of a stream, and `bytes:milliseconds since 1970` for each
  * - `tail`: the last chunks; `gap`: chunks in between were omitted; `whole`: the stream ended properly in HTTP
  *
@@ -91,15 +91,21 @@ local function stream(handle, tail_bytes)
   put(handle, "whole", true)
 end
 
+-- Sound, pictures and files say nothing of their price.
+local function media(kind)
+  return string.find(kind, "^audio/") or string.find(kind, "^image/") or string.find(kind, "^video/") or string.find(kind, "^application/octet%-stream")
+end
+
 function envoy_on_response(handle)
   local sluice = handle:streamInfo():dynamicMetadata():get("sluice")
   if sluice == nil or sluice["answer"] ~= "log" then return end
   local headers = handle:headers()
   local encoding = headers:get("content-encoding")
   local encoded = encoding ~= nil and encoding ~= "" and string.lower(encoding) ~= "identity"
-  local kind = headers:get("content-type")
-  if encoded or kind == nil or string.find(string.lower(kind), "text/event-stream", 1, true) ~= 1 then
-    whole_answer(handle, encoded)
+  local kind = string.lower(headers:get("content-type") or "")
+  if media(kind) then return end
+  if encoded or string.find(kind, "text/event-stream", 1, true) ~= 1 then
+    whole_answer(handle, encoded or string.find(kind, "application/vnd.amazon.eventstream", 1, true) == 1)
   else
     stream(handle, tonumber(sluice["answer_tail"]) or 0)
   end

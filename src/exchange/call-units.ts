@@ -3,13 +3,8 @@ import type { PassReason } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { ObservedCall } from './call.ts';
 
-/** Kinds of calls that no provider charges for: what is stored is billed when a model reads it. */
-const freeKinds: ReadonlySet<string> = new Set(['files', 'conversations', 'count-tokens']);
-const freeActions = /[/:](?:cancel|countTokens|count_tokens|input_tokens)$/;
-
 /** What budgets and rate limits count an observed call as. `body`: null if it was not read. */
-export function unitsOf({ about, path }: ObservedCall, reason: PassReason, body: Buffer | null): ObservedUnits {
-  const free = freeActions.test(path) || (about !== null && freeKinds.has(about));
+export function unitsOf({ about, free }: ObservedCall, reason: PassReason, body: Buffer | null): ObservedUnits {
   return { free, contains: about === 'batches' && !free && body !== null ? requestsIn(body) : 1, endless: reason === 'upgrade' };
 }
 

@@ -176,7 +176,7 @@ describe('the pipeline', () => {
       api: 'bedrock',
       requestedModel: 'anthropic.claude-3-haiku',
       passReason: 'not-rewritable',
-      usageUnknown: 'dialect',
+      usageUnknown: 'unreadable',
       status: 200,
     });
   });

@@ -182,12 +182,16 @@ export class Intake {
     const { section, generation } = request;
     const call = callOf(head.method, request.path, known.reason);
     const bans = mayBan(section) && known.model === null;
-    const named = known.model === null && namesModel(call) && head.contentLength !== null && head.contentLength <= limits.namedCallBytes;
+    const names = known.model === null ? namesModel(call) : null;
+    const named = names !== null && head.contentLength !== null && head.contentLength <= limits.namedCallBytes;
     if (!bans && !named && !(countsBodies(generation, call) && !call.reads)) return undecided.permit(request, known, null);
     const large = head.contentLength !== null && head.contentLength > limits.requestBodyBytes;
     if (large && bans && call.about !== 'files') return undecided.refuse(request, known, 'too-large');
     if (large || !admission.admits()) return undecided.permit(request, known, null);
-    return { kind: 'read-body', handler: new NamedBody(request, known, head.contentEncoding, undecided) };
+    return {
+      kind: 'read-body',
+      handler: new NamedBody(request, known, { encoding: head.contentEncoding, inside: names === 'inside' }, undecided),
+    };
   }
 
   /** If Envoy traces, its span for this stream is the parent; otherwise the app's span is. */

@@ -10,13 +10,20 @@ export class NamedBody implements BodyHandler {
   readonly #request: Arrived;
   readonly #recognition: Observed;
   readonly #encoding: string;
+  readonly #inside: boolean;
   readonly #undecided: Undecided;
 
-  /** `encoding`: the body's content-encoding. */
-  constructor(request: Arrived, recognition: Observed, encoding: string, undecided: Undecided) {
+  /** `encoding`: the body's content-encoding; `inside`: whether the model may be named below the body's top. */
+  constructor(
+    request: Arrived,
+    recognition: Observed,
+    body: { readonly encoding: string; readonly inside: boolean },
+    undecided: Undecided,
+  ) {
     this.#request = request;
     this.#recognition = recognition;
-    this.#encoding = encoding;
+    this.#encoding = body.encoding;
+    this.#inside = body.inside;
     this.#undecided = undecided;
   }
 
@@ -27,7 +34,7 @@ export class NamedBody implements BodyHandler {
         return this.#undecided.refuse(this.#request, this.#recognition, 'encoded-body');
       const banned = this.#undecided.banned(this.#request, this.#recognition, decoded);
       if (banned !== null) return banned;
-      const model = this.#recognition.model ?? (decoded === null ? null : modelNamed(decoded));
+      const model = this.#recognition.model ?? (decoded === null ? null : modelNamed(decoded, this.#inside));
       const plan = this.#undecided.permit(this.#request, { ...this.#recognition, model }, decoded);
       if (plan.kind === 'respond') return plan;
       const { metadata, headers } = plan;

@@ -36,7 +36,7 @@ function collect(value: unknown, found: Set<string>, depth: number): void {
   if (typeof value !== 'object' || value === null || depth > deepest) return;
   for (const [key, inner] of Object.entries(value)) {
     const name = key.toLowerCase();
-    if (name === 'model' && typeof inner === 'string') found.add(inner.replace(/^models\//, '').trim());
+    if (name === 'model' && typeof inner === 'string') found.add(inner.replace(resourceName, '').trim());
     else if ((name === 'models' || name === 'fallbacks') && Array.isArray(inner))
       for (const one of inner as readonly unknown[]) collect({ model: one }, found, depth);
     else collect(inner, found, depth + 1);
@@ -55,15 +55,25 @@ const formName = Buffer.from('name="model"');
 const bareFormName = Buffer.from('name=model');
 const blankLine = Buffer.from('\r\n\r\n');
 
-/** The model that a body names at its top: a member of a JSON object, or a field of a form; null if none. */
-export function modelNamed(body: Buffer): string | null {
+/**
+ * The model that a body names: at its top, as a member of a JSON object or a field of a form, or else, if `inside`, the only one named
+ * below the top; null if none.
+ */
+export function modelNamed(body: Buffer, inside: boolean): string | null {
+  const top = modelAtTop(body);
+  if (top !== null || !inside || body.length > limits.namedInsideBytes) return top;
+  const models = modelsIn(body);
+  return models.length === 1 ? named(models[0]!) : null;
+}
+
+function modelAtTop(body: Buffer): string | null {
   if (body[0] === 0x2d) return named(formField(body, formName) ?? formField(body, bareFormName));
   const cursor = new JsonCursor(body);
   let model: string | null = null;
   try {
     if (!cursor.isObject()) return null;
     cursor.object((key) => {
-      if (key === 'model') model = cursor.stringOrNull();
+      if (key === 'model' || key === 'modelId') model = cursor.stringOrNull();
       else cursor.skip();
     });
   } catch (error) {
@@ -72,8 +82,12 @@ export function modelNamed(body: Buffer): string | null {
   return named(model);
 }
 
+/** Google's names of models as resources. */
+const resourceName = /^(?:publishers\/[^/]+\/)?models\//;
+
 function named(name: string | null): string | null {
-  return name === null || name === '' || Buffer.byteLength(name) > limits.modelBytes ? null : name;
+  const bare = name?.replace(resourceName, '') ?? '';
+  return bare === '' || Buffer.byteLength(bare) > limits.modelBytes ? null : bare;
 }
 
 function formField(body: Buffer, name: Buffer): string | null {

@@ -4,6 +4,7 @@ import type { Recognition } from '../apis/types.ts';
 import { answerSource } from './answer/logged.ts';
 import { callOf } from './call.ts';
 import type { Arrived } from './context.ts';
+import { modelInQuery } from './observed-rules.ts';
 import { uncached, type OpenExchange } from './open.ts';
 
 export type Observed = Recognition & { readonly kind: 'observed' };
@@ -15,6 +16,7 @@ export function observedExchange(
   { masked, counted }: { readonly masked?: OpenExchange['masked']; readonly counted?: CallAdmission | null } = {},
 ): OpenExchange {
   const { caller, startedAt } = request;
+  const call = callOf(request.method ?? 'POST', request.path, recognition.reason);
   return {
     kind: 'observed',
     id: request.id,
@@ -35,8 +37,9 @@ export function observedExchange(
     operation: 'other',
     stream: false,
     passReason: recognition.reason,
-    call: callOf(request.method ?? 'POST', request.path, recognition.reason),
-    requestedModel: recognition.model,
+    call,
+    // What only reads asks no model, even if its path names one.
+    requestedModel: call.reads ? null : (recognition.model ?? modelInQuery(request.path)),
     verdict: null,
     decision: null,
     section: request.section.name,

@@ -193,7 +193,7 @@ type Refusal = BodyPlan & { readonly kind: 'respond' };
 /** The models that an observed call names. */
 function modelsOf({ path }: Arrived, { model }: Observed, body: Buffer | null): readonly string[] {
   const named = model ?? modelInQuery(path);
-  return body === null ? (named === null ? [] : [named]) : modelsIn(body);
+  return [...(named === null ? [] : [named]), ...(body === null ? [] : modelsIn(body))];
 }
 
 /** Tells the provider the span of its call. */

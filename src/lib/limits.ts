@@ -77,6 +77,8 @@ export const limits = {
   callPathUnits: 256,
   /** Bytes of the longest body of an observed call that is read for its model alone. */
   namedCallBytes: 4 * 1024 * 1024,
+  /** The same for bodies that name it below their top, as batches do: they are parsed as a whole. */
+  namedInsideBytes: 256 * 1024,
   /** Error bodies read to find the parameter that a model refuses, in bytes. */
   refusalBytes: 64 * 1024,
   /** Models whose refused parameters this process remembers, and parameters of each. */

@@ -79,7 +79,7 @@ export interface ChainEnding {
 
 const free: Cost = { known: true, usd: 0 };
 
-/** A call that only lists or fetches: no cost and no savings. */
+/** A call that no provider charges for: no cost and no savings. */
 const reading: Savings = { cost: free, baseline: free, savings: free };
 
 /** Closes an exchange: prices its usage and combines everything that explains it in one object. Called once per exchange. */
@@ -175,8 +175,15 @@ function wasRefused({ outcome }: AnswerEnding): boolean {
 
 /** The cost of the answer that went to the app. */
 function answeredFor(request: RequestFacts, ending: AnswerEnding, served: TargetRef | null, seen: Usage | null): Priced {
-  if (request.call?.reads === true) return reading;
+  if (request.operation === 'count') return reading;
+  // A conversation that only stores is free; one that also answers says what that used.
+  if (request.call?.free === true && (request.call.reads || answerIsSilent(ending))) return reading;
   return withError(atLeast(price(request, ending, served), request.generation, served, seen), ending);
+}
+
+/** The answer arrived, or failed, without saying that something was used. */
+function answerIsSilent({ answer }: AnswerEnding): boolean {
+  return answer === null || (answer.usage === null && answer.usageUnknown !== 'cut');
 }
 
 /** What the shape saved: known only for answers that arrived, null otherwise. */

@@ -125,7 +125,13 @@ export interface ExchangeRecord {
   /** Set for kinds observed and pass. */
   readonly passReason: PassReason | null;
   /** The purpose of the call; only for kinds observed and pass. */
-  readonly call?: { readonly method: string; readonly path: string; readonly about: string | null; readonly reads: boolean };
+  readonly call?: {
+    readonly method: string;
+    readonly path: string;
+    readonly about: string | null;
+    readonly reads: boolean;
+    readonly free: boolean;
+  };
   readonly requestedModel: string | null;
   readonly servedModel: string | null;
   /** Model name in the provider's answer. */

@@ -2,7 +2,7 @@ import { cachedAfter } from '../anthropic/dialect.ts';
 import type { Dialect } from '../api.ts';
 import { decoded, known } from '../common/recognition.ts';
 
-const call = /^\/model\/([^/]+)\/(?:invoke|invoke-with-response-stream|converse|converse-stream)$/i;
+const call = /^\/model\/([^/]+)\/(?:invoke|invoke-with-response-stream|converse|converse-stream|count-tokens)$/i;
 
 /** Bedrock's runtime, observed only. */
 export const bedrockDialect: Dialect = {

@@ -126,8 +126,16 @@ export function wordsIn(...words: readonly string[]): readonly Buffer[] {
 
 const done = Buffer.from('[DONE]');
 
-/** Takes one event of a stream. Most events are text only and are skipped without parsing. `reading` null: the API has no streams. */
-export function readEvent(reading: EventReading | null, data: Buffer, facts: AnswerFacts): void {
+/**
+ * Takes one event of a stream. Most events are text only and are skipped without parsing. `reading` null: the API has no streams.
+ * `headers`: those of its message, added as members; null if it has none.
+ */
+export function readEvent(
+  reading: EventReading | null,
+  data: Buffer,
+  facts: AnswerFacts,
+  headers: ReadonlyMap<string, string> | null = null,
+): void {
   if (data.equals(done)) {
     facts.terminal = true;
     return;
@@ -144,7 +152,7 @@ export function readEvent(reading: EventReading | null, data: Buffer, facts: Ans
   } catch {
     return;
   }
-  if (isObject(event)) reading.event(event, facts);
+  if (isObject(event)) reading.event(headers === null ? event : { ...event, ...Object.fromEntries(headers) }, facts);
 }
 
 /** Response items of tools that OpenAI bills per call. */
@@ -187,6 +195,13 @@ function answerMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void
     case 'usageMetadata': {
       const json = cursor.json();
       facts.addUsage(JSON.parse(json), json);
+      return;
+    }
+    case 'inputTextTokenCount':
+    case 'prompt_token_count':
+    case 'generation_token_count': {
+      const json = cursor.json();
+      facts.addUsage({ [key]: JSON.parse(json) as unknown }, `"${key}":${json}`);
       return;
     }
     case 'id':

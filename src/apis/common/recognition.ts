@@ -7,9 +7,21 @@ export interface ApiCall {
   readonly operation: Operation;
 }
 
-/** Known LLM APIs that are never rewritten: their calls are not prompts to an LLM, or their body is not JSON. */
-const observedPaths =
-  /\/(?:images|audio|batches|files|models|fine_tuning|moderations|realtime|assistants|threads|vector_stores|uploads|videos|containers|evals|conversations|responses\/[^/]+|chat\/completions\/[^/]+|messages\/batches|complete|chat\/completions|skills|organizations?|chatkit|cachedContents|corpora|fileSearchStores|generatedFiles|auth_tokens|operations|openai|agents|sessions|environments|memory_stores|vaults|tunedModels|interactions|projects|async-invoke|guardrail|re-?rank|rankings?|score|pooling|classify|classifications|(?:multimodal|contextualized)-?embeddings|embed|ocr|segment|tokenize|detokenize)(?:[/:]|$)/i;
+/** Path segments of known LLM APIs that are never rewritten: their calls are not prompts to an LLM, or their body is not JSON. */
+const observedNames = [
+  'images|audio|videos?|batches|batch/jobs|batchPredictionJobs|embed-jobs|async-invoke',
+  'files|uploads|generatedFiles|fileSearchStores|datasets|libraries|vector_stores|containers|skills',
+  'models?|tunedModels|endpoints|publishers|(?:language|embedding|image-generation|video-generation)-models',
+  'fine[-_]?tuning|fine-tunes?|evals',
+  'moderations|guardrail|re-?rank|rankings?|rankingConfigs|score|pooling|classify|classifications|ocr|segment',
+  '(?:multimodal|contextualized)-?embeddings|embed|(?:de)?tokenize(?:-text)?',
+  'realtime|assistants|threads|conversations|chatkit|agents|sessions|environments|memory_stores|vaults|interactions',
+  'responses/[^/]+|chat/completions|chat/deferred-completion|messages/batches|complete',
+  'cachedContents|corpora|auth_tokens|operations|projects|openai',
+  'organizations?|credits|api-key|v1/(?:keys?|generation)',
+  'api/(?:chat|generate|embed|embeddings|tags|show|ps)',
+];
+const observedPaths = new RegExp(`/(?:${observedNames.join('|')})(?:[/:]|$)`, 'i');
 
 /**
  * Classifies a call of an API by its method and headers. `modelSpan`: the model's position in the head's path; `stream`: whether the path
@@ -38,9 +50,21 @@ export function readable(
   return { kind: 'readable', api, operation, pathModel: { model, span: modelSpan }, stream };
 }
 
-/** A call that is not rewritten, if its path is known. */
+/** A call that is not rewritten, if its path is known. `model`: the one that its dialect finds in the path. */
 export function known(path: string, model: string | null): Recognition {
-  return observedPaths.test(path) ? { kind: 'observed', api: 'other-llm', model, reason: 'not-rewritable' } : pass('unknown-path');
+  return observedPaths.test(path)
+    ? { kind: 'observed', api: 'other-llm', model: model ?? modelIn(path), reason: 'not-rewritable' }
+    : pass('unknown-path');
+}
+
+/** Google's calls of a model, and what such a call began; Vertex AI's endpoints serve one model each. */
+const modelCall = /\/(?:models|tunedModels|endpoints)\/([^/:]+)(?::[A-Za-z]+$|\/operations(?:\/|$))/;
+/** Vertex AI counts with a name in the model's place; its endpoint for OpenAI's API serves any model. */
+const noModel = /^(?:count-tokens(?:@.*)?|openapi)$/;
+
+function modelIn(path: string): string | null {
+  const model = decoded(modelCall.exec(path)?.[1] ?? '') ?? '';
+  return model === '' || noModel.test(model) || Buffer.byteLength(model) > limits.modelBytes ? null : model;
 }
 
 export function pass(reason: PassReason): Recognition {

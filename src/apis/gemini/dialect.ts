@@ -1,21 +1,18 @@
 import type { Dialect } from '../api.ts';
 import { shortMs } from '../common/prompt-cache.ts';
-import { decoded, known, readable } from '../common/recognition.ts';
+import { known, readable } from '../common/recognition.ts';
 import type { Recognition, RequestHead } from '../types.ts';
 import { geminiParameters } from './parameters.ts';
 
-const call = /\/models\/([^/:]+):(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict)$/i;
+const call = /\/models\/([^/:]+):(generateContent|streamGenerateContent)$/i;
 
 function recognise(head: RequestHead, path: string, lenient: boolean): Recognition {
   const found = call.exec(path);
   if (found === null) return known(path, null);
   const start = path.length - found[2]!.length - 1 - found[1]!.length;
   const span = { start, end: start + found[1]!.length };
-  const verb = found[2]!.toLowerCase();
-  if (verb === 'generatecontent' || verb === 'streamgeneratecontent') {
-    return readable(head, { api: 'gemini-generate', operation: 'generate' }, span, verb === 'streamgeneratecontent', lenient);
-  }
-  return { kind: 'observed', api: 'other-llm', model: decoded(found[1]!), reason: 'not-rewritable' };
+  const stream = found[2]!.toLowerCase() === 'streamgeneratecontent';
+  return readable(head, { api: 'gemini-generate', operation: 'generate' }, span, stream, lenient);
 }
 
 /** Google's API of Gemini. */

@@ -69,6 +69,50 @@ function modality(details: unknown, wanted: string): number {
 /** How Gemini counts. */
 export const geminiUsage: UsageReading = { convention, read };
 
+const interactionFields: ReadonlySet<string> = new Set([
+  'total_input_tokens',
+  'total_output_tokens',
+  'total_thought_tokens',
+  'total_cached_tokens',
+  'total_tool_use_tokens',
+  'total_tokens',
+  'total_reasoning_tokens',
+  'input_tokens_by_modality',
+  'output_tokens_by_modality',
+  'cached_tokens_by_modality',
+  'tool_use_tokens_by_modality',
+]);
+
+/** The same counts in the names of its interactions. */
+function readInteraction(usage: UsageFields): UsageParts | null {
+  const beyond: string[] = [];
+  unknownFields(usage, interactionFields, beyond);
+  const parts = read({
+    promptTokenCount: usage['total_input_tokens'],
+    candidatesTokenCount: usage['total_output_tokens'],
+    thoughtsTokenCount: usage['total_thought_tokens'] ?? usage['total_reasoning_tokens'],
+    cachedContentTokenCount: usage['total_cached_tokens'],
+    toolUsePromptTokenCount: usage['total_tool_use_tokens'],
+    totalTokenCount: usage['total_tokens'],
+    promptTokensDetails: modalities(usage['input_tokens_by_modality']),
+    candidatesTokensDetails: modalities(usage['output_tokens_by_modality']),
+    cacheTokensDetails: modalities(usage['cached_tokens_by_modality']),
+    toolUsePromptTokensDetails: modalities(usage['tool_use_tokens_by_modality']),
+  });
+  return parts === null ? null : { ...parts, beyond: [...parts.beyond, ...beyond] };
+}
+
+function modalities(counts: unknown): unknown {
+  if (!Array.isArray(counts)) return undefined;
+  return counts.map((entry) => {
+    const { modality: name, tokens } = fields(entry);
+    return { modality: named(name).toUpperCase(), tokenCount: tokens };
+  });
+}
+
+/** How Gemini's interactions count. */
+export const interactionUsage: UsageReading = { convention, read: readInteraction };
+
 /** Gemini: cached tokens are inside the prompt, thinking tokens are on top of the candidates. */
 export function writeGeminiUsage(usage: Usage): JsonObject {
   return {

@@ -15,6 +15,8 @@ const calls: readonly (readonly [string, ApiCall])[] = [
 /** Classifies a call of OpenAI's API. `modelSpan`: position of the model in the head's path, as in Azure's paths. */
 export function recogniseOpenAi(head: RequestHead, path: string, modelSpan: Span | null, lenient: boolean): Recognition {
   const lower = path.toLowerCase();
+  // A call of an agent names no model.
+  if (lower.endsWith('/agents/completions')) return known(path, null);
   for (let at = 0; at < calls.length; at++) {
     const call = calls[at]!;
     if (lower.endsWith(call[0])) return readable(head, call[1], modelSpan, null, lenient);

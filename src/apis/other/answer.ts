@@ -1,30 +1,56 @@
+import { messageEvents } from '../anthropic/events.ts';
+import { anthropicUsage } from '../anthropic/usage.ts';
 import { cohereUsage } from '../cohere/answer.ts';
 import { isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
-import { fields, type UsageReading } from '../common/usage.ts';
-import { geminiUsage } from '../gemini/usage.ts';
+import { fields, type UsageFields, type UsageReading } from '../common/usage.ts';
+import { contentEvents } from '../gemini/events.ts';
+import { geminiUsage, interactionUsage } from '../gemini/usage.ts';
 import { openaiInputUsage } from '../openai/usage.ts';
+
+/** The provider whose words a usage object has. */
+function wordsOf(usage: UsageFields): UsageReading {
+  if (usage['billed_units'] !== undefined) return cohereUsage;
+  if (usage['promptTokenCount'] !== undefined) return geminiUsage;
+  if (usage['total_input_tokens'] !== undefined) return interactionUsage;
+  return anthropicFields.some((name) => usage[name] !== undefined) ? anthropicUsage : openaiInputUsage;
+}
+
+/** What only Anthropic's usage has. */
+const anthropicFields = ['cache_read_input_tokens', 'cache_creation_input_tokens', 'cache_creation', 'server_tool_use'];
 
 /** How calls that are only observed count: whichever provider's words they use. */
 export const otherUsage: UsageReading = {
   convention: openaiInputUsage.convention,
   read: (usage) => {
-    if (usage['billed_units'] !== undefined) return cohereUsage.read(usage);
-    return (usage['promptTokenCount'] === undefined ? openaiInputUsage : geminiUsage).read(usage);
+    return wordsOf(usage).read(usage);
   },
 };
 
-/** Images, transcriptions and speech that come as streams: their last event has the usage. */
+/**
+ * Images, transcriptions, speech, runs and interactions that come as streams: their last event has the usage. Vertex AI streams the events
+ * of its publishers.
+ */
 function event(said: Fields, facts: AnswerFacts): void {
-  const type = text(said['type']) ?? '';
+  const type = text(said['type']) ?? text(said['event_type']) ?? '';
+  if (messageTypes.test(type)) return messageEvents.event(said, facts);
+  if (Array.isArray(said['candidates']) || said['usageMetadata'] !== undefined) return contentEvents.event(said, facts);
   if (type === 'error') facts.addError(said['error'] ?? said);
   facts.model = text(said['model']) ?? facts.model;
+  if (isObject(said['interaction'])) event(said['interaction'], facts);
   if (isObject(said['usage'])) facts.addUsage(type.startsWith('speech.') ? spoken(said['usage']) : said['usage']);
-  if (/\.(?:completed|done)$/.test(type)) facts.terminal = true;
+  if (/\.(?:completed?|done)$/.test(type)) facts.terminal = true;
 }
+
+/** Anthropic's events. */
+const messageTypes = /^(?:message|content_block)_/;
 
 /** What a model says aloud are tokens of sound, which are not named. */
 function spoken(usage: Fields): Fields {
   return { output_token_details: { audio_tokens: fields(usage)['output_tokens'] }, ...usage };
 }
 
-export const otherEvents: EventReading = { event, saysModel: false, words: wordsIn('"usage"', '.completed', '.done', '"error"') };
+export const otherEvents: EventReading = {
+  event,
+  saysModel: false,
+  words: wordsIn('"usage', '.complete', '.done', '"error', 'message_', '"finishReason"'),
+};
