@@ -337,12 +337,12 @@ it('each attempt of a chain has a span, and each provider hears of its own', asy
     const text = await open.text();
     const exemplar = (model: string, error: string): RegExp =>
       new RegExp(
-        `^gen_ai_client_operation_duration_seconds_bucket\\{le="[^"]+",gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="${model}",error_type="${error}"\\} 1 # \\{trace_id="${traceId}",span_id="([0-9a-f]{16})"\\} `,
+        `^gen_ai_client_inference_duration_seconds_bucket\\{le="[^"]+",gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="${model}",error_type="${error}"\\} 1 # \\{trace_id="${traceId}",span_id="([0-9a-f]{16})"\\} `,
         'm',
       );
     expect(exemplar('gpt-5-nano', 'provider-error').exec(text)?.[1]).toBe(failed.id);
     expect(exemplar('gpt-5-mini', '').exec(text)?.[1]).toBe(answered.id);
-    expect(text).toMatch(/^gen_ai_client_token_usage_count\{.*gen_ai_request_model="gpt-5-mini",gen_ai_token_type="output"\} 1$/m);
+    expect(text).toMatch(/^gen_ai_client_inference_operation_output_tokens_count\{.*gen_ai_request_model="gpt-5-mini"\} 1$/m);
     expect(text).toMatch(/^# TYPE llm_proxy_fallback counter\n(?:.*\n)?llm_proxy_fallback_total\{/m);
     expect(text.endsWith('# EOF\n')).toBe(true);
     // The other format is as it was.

@@ -15,9 +15,11 @@ export interface AttemptLabels {
 
 /** OpenTelemetry's metrics for generative AI under their Prometheus names, with exemplars of sampled traces. */
 export class GenAiMetrics {
-  readonly #duration: Histogram;
+  readonly #durations: Readonly<Record<'inference' | 'embeddings' | 'other', Histogram>>;
   readonly #firstChunk: Histogram;
-  readonly #tokens: Histogram;
+  readonly #inputTokens: Histogram;
+  readonly #outputTokens: Histogram;
+  readonly #embeddingsTokens: Histogram;
   /** Series by metric and label values: prom-client would check and join the labels each time. */
   readonly #series = new Map<Histogram, Map<string, Map<string, Map<string, Map<string, Distribution>>>>>();
 
@@ -37,15 +39,22 @@ export class GenAiMetrics {
       registry.registerMetric(metric);
       return metric;
     };
-    this.#duration = histogram(metricTable.genAiDuration);
+    this.#durations = {
+      inference: histogram(metricTable.genAiInferenceDuration),
+      embeddings: histogram(metricTable.genAiEmbeddingsDuration),
+      other: histogram(metricTable.genAiOperationDuration),
+    };
     this.#firstChunk = histogram(metricTable.genAiFirstChunk);
-    this.#tokens = histogram(metricTable.genAiTokens);
+    this.#inputTokens = histogram(metricTable.genAiInputTokens);
+    this.#outputTokens = histogram(metricTable.genAiOutputTokens);
+    this.#embeddingsTokens = histogram(metricTable.genAiEmbeddingsTokens);
   }
 
   /** `labelsOf` bounds the label values of an attempt's target. */
   record(record: ExchangeRecord, labelsOf: (record: ExchangeRecord, attempt: number) => AttemptLabels): void {
     const { attempts, trace, usage, timing } = record;
     const operation = operationOf(record);
+    const kind = record.operation === 'generate' ? 'inference' : record.operation === 'embed' ? 'embeddings' : 'other';
     const last = attempts.length - 1;
     for (let at = 0; at <= last; at++) {
       const attempt = attempts[at]!;
@@ -53,7 +62,7 @@ export class GenAiMetrics {
       const exemplar = trace?.sampled === true ? { trace_id: trace.traceId, span_id: trace.attemptIds[at] ?? trace.spanId } : null;
       if (attempt.ms !== null)
         this.#observe(
-          this.#duration,
+          this.#durations[kind],
           operation,
           labels,
           'error_type',
@@ -63,9 +72,10 @@ export class GenAiMetrics {
         );
       if (at < last) continue;
       if (timing.firstTokenMs !== null) this.#observe(this.#firstChunk, operation, labels, null, '', timing.firstTokenMs / 1000, exemplar);
-      if (usage === null) continue;
-      this.#observe(this.#tokens, operation, labels, 'gen_ai_token_type', 'input', usage.totalInput, exemplar);
-      this.#observe(this.#tokens, operation, labels, 'gen_ai_token_type', 'output', usage.totalOutput, exemplar);
+      if (usage === null || kind === 'other') continue;
+      const input = kind === 'embeddings' ? this.#embeddingsTokens : this.#inputTokens;
+      this.#observe(input, operation, labels, null, '', usage.totalInput, exemplar);
+      if (kind === 'inference') this.#observe(this.#outputTokens, operation, labels, null, '', usage.totalOutput, exemplar);
     }
   }
 

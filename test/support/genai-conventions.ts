@@ -100,3 +100,30 @@ export function conventionProblems(span: Readonly<Record<string, unknown>>): str
   if (span['gen_ai.request.stream'] === false) problems.push('gen_ai.request.stream is of streams only');
   return problems;
 }
+
+const operationSeconds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const tokens = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864];
+const call = ['gen_ai.operation.name', 'gen_ai.provider.name', 'gen_ai.request.model'];
+
+/** The conventions' histograms of clients that Sluice has: unit, buckets and attributes (docs/gen-ai/client-inference.md, client-embeddings.md). */
+const histograms: Readonly<
+  Record<string, { readonly unit: 's' | '{token}'; readonly buckets: readonly number[]; readonly attributes: readonly string[] }>
+> = {
+  'gen_ai.client.inference.duration': { unit: 's', buckets: operationSeconds, attributes: [...call, 'error.type'] },
+  'gen_ai.client.inference.time_to_first_chunk': { unit: 's', buckets: operationSeconds, attributes: call },
+  'gen_ai.client.inference.operation.input_tokens': { unit: '{token}', buckets: tokens, attributes: call },
+  'gen_ai.client.inference.operation.output_tokens': { unit: '{token}', buckets: tokens, attributes: call },
+  'gen_ai.client.embeddings.duration': { unit: 's', buckets: operationSeconds, attributes: [...call, 'error.type'] },
+  'gen_ai.client.embeddings.operation.input_tokens': { unit: '{token}', buckets: tokens, attributes: call },
+  'gen_ai.client.operation.duration': { unit: 's', buckets: operationSeconds, attributes: [...call, 'error.type'] },
+};
+
+/** The conventions' histograms as Prometheus names them: dots are underscores, and the unit of seconds ends the name. */
+export function conventionHistograms(): { readonly name: string; readonly labels: string[]; readonly buckets: readonly number[] }[] {
+  const prometheus = (name: string): string => name.replaceAll('.', '_');
+  return Object.entries(histograms).map(([name, { unit, buckets, attributes: labels }]) => ({
+    name: `${prometheus(name)}${unit === 's' ? '_seconds' : ''}`,
+    labels: labels.map(prometheus),
+    buckets,
+  }));
+}
