@@ -2,6 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { loadCatalog } from '../src/catalog/index.ts';
+import { compilePolicy } from '../src/policy/compile.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -21,7 +23,29 @@ const linksOf = (page: string): string[] =>
     .map(([, target]) => target!)
     .filter((target) => !/^[a-z]+:/.test(target));
 
+/** Policies that the pages show: those that name their version, and parts that begin with one of a policy's own keys. */
+const policiesOf = (page: string): { readonly place: string; readonly policy: string }[] => {
+  const text = readFileSync(join(root, page), 'utf8');
+  return [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].flatMap(({ 1: block, index }) => {
+    const place = `${page}:${text.slice(0, index).split('\n').length}`;
+    if (/^version: 1$/m.test(block!)) return [{ place, policy: block! }];
+    return /^(defaults|providers):/.test(block!) ? [{ place, policy: `version: 1\n${block!}` }] : [];
+  });
+};
+
 describe('the documentation', () => {
+  it('shows policies that the server takes', async () => {
+    const catalog = await loadCatalog();
+    const policies = all.flatMap(policiesOf);
+    const refused = policies.flatMap(({ place, policy }) =>
+      compilePolicy([{ name: place, text: policy }], { catalog })
+        .problems.filter(({ level }) => level === 'error')
+        .map(({ path, message }) => `${place} ${path}: ${message}`),
+    );
+    expect(refused).toEqual([]);
+    expect(policies.length).toBeGreaterThan(20);
+  });
+
   it('links to pages and headings that exist', () => {
     const broken: string[] = [];
     for (const page of all) {

@@ -198,9 +198,11 @@ it('mirrors requests to another model, whose answers are graded and go to nobody
     outcome: 'complete',
     status: 200,
     quality: { score: 1, depth: 'whole' },
-    savings: { known: true, usd: 0 },
+    // Nobody would have paid for it without Sluice.
+    baseline: { known: true, usd: 0 },
   });
   expect(record.cost.known && record.cost.usd > 0).toBe(true);
+  expect(record.savings).toEqual({ known: true, usd: record.cost.known ? -record.cost.usd : null });
 
   // A stream is copied as one; the client hears nothing of it.
   provider.got.length = 0;

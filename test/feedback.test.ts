@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { Stack } from '../src/demo/stack.ts';
 import { compilePolicy } from '../src/policy/compile.ts';
+import { explainRecord } from '../src/route/explain.ts';
 import type { Grade } from '../src/grades/types.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { says, ScriptedProvider, well } from './support/scripted-provider.ts';
@@ -138,6 +139,22 @@ it('asks the judge beside the traffic, with the gateway’s key', async () => {
   expect(judge.got).toHaveLength(1);
   expect(judge.got[0]?.headers.authorization).toBe('Bearer judge-key');
   expect(judge.got[0]?.body).toContain('What is a CDN?');
+  // 200 tokens read and 8 written of deepseek-chat: a cost that no app asked for.
+  const paid = (await stack.decisions(20)).find(({ judgeOf }) => judgeOf === decision)!;
+  expect(paid).toMatchObject({
+    kind: 'judge',
+    workspace: 'judged',
+    section: 'judged',
+    provider: 'deepseek',
+    servedModel: 'deepseek-chat',
+    outcome: 'complete',
+    status: 200,
+    usage: { totalInput: 200, totalOutput: 8 },
+    baseline: { known: true, usd: 0 },
+  });
+  expect(paid.cost.known && paid.cost.usd > 0).toBe(true);
+  expect(paid.savings).toEqual({ known: true, usd: paid.cost.known ? -paid.cost.usd : null });
+  expect(explainRecord(paid)).toContain(`graded      the answer of ${decision}`);
 });
 
 it('docs/feedback.md shows policies that are good', async () => {

@@ -4,6 +4,7 @@ import { limitFigures } from '../budgets/rate-view.ts';
 import { budgetFigures } from '../budgets/view.ts';
 import { ResponseCache } from '../cache/cache.ts';
 import { Credentials } from '../exchange/credentials.ts';
+import { judgeRecord } from '../exchange/judge-record.ts';
 import { Judge } from '../grades/judge.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { openModel, type LiveModel } from '../router/model/live.ts';
@@ -31,7 +32,7 @@ export interface ServiceParts {
 const credentialRefreshMs = 5_000;
 
 /** Opens the services that decide requests. */
-export async function openServices(ground: Ground, policyParts: PolicyParts, { book }: RecordParts): Promise<ServiceParts> {
+export async function openServices(ground: Ground, policyParts: PolicyParts, { book, sink }: RecordParts): Promise<ServiceParts> {
   const { options, logger, stack } = ground;
   const { metrics } = policyParts;
   const credentials = await openCredentials(ground, policyParts);
@@ -49,6 +50,7 @@ export async function openServices(ground: Ground, policyParts: PolicyParts, { b
     credentials,
     onGrade: (decision, score) => book.own(decision, score, 'judge'),
     onResult: (result, usd) => metrics.judged(result, usd),
+    onCall: (call) => sink.record(judgeRecord(call)),
   });
   stack.defer(() => judge.close());
   const files =

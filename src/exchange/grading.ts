@@ -51,23 +51,20 @@ export class Grader {
     return {
       maxOutputTokens,
       copy: wanted ? new AnswerCopy(exchange, body) : null,
-      judge: judged && grading.judge !== null ? { policy: grading.judge, prompt: Judge.prompt(exchange) } : null,
+      judge: judged && grading.judge !== null ? { policy: grading.judge, judged: Judge.request(context, exchange) } : null,
       verify,
     };
   }
 
   /** What to keep of a mirrored request: its answer is always inspected. It is drawn for the judge when the original is. */
-  shadow(
-    { context: { id, section }, exchange, body }: ReadRequest,
-    verify: VerifiedSide | null = null,
-  ): OpenGrading & { readonly copy: AnswerCopy } {
-    const policy = section.grading?.judge ?? null;
+  shadow({ context, exchange, body }: ReadRequest, verify: VerifiedSide | null = null): OpenGrading & { readonly copy: AnswerCopy } {
+    const policy = context.section.grading?.judge ?? null;
     // The two answers of a verified request are judged together or not at all.
-    const judged = verify === null && policy !== null && Judge.draws(id, policy.share);
+    const judged = verify === null && policy !== null && Judge.draws(context.id, policy.share);
     return {
       maxOutputTokens: exchange.maxOutputTokens,
       copy: new AnswerCopy(exchange, body),
-      judge: judged && policy !== null ? { policy, prompt: Judge.prompt(exchange) } : null,
+      judge: judged && policy !== null ? { policy, judged: Judge.request(context, exchange) } : null,
       verify,
     };
   }
@@ -89,7 +86,8 @@ export class Grader {
     }
     const whole = open.copy?.take(answer.usage) ?? null;
     const view = whole === null || (open.judge === null && open.verify === null) ? null : viewOf(whole);
-    if (view !== null && open.judge !== null) this.#grading.judge.offer(id, open.judge.policy, generation, open.judge.prompt, view);
+    // A copy's grade is the copy's, not that of the request it was made of.
+    if (view !== null && open.judge !== null) this.#grading.judge.offer(open.judge.policy, generation, { ...open.judge.judged, id }, view);
     this.#verify(open, generation, view);
     return (whole === null ? null : checkWhole(whole)) ?? checkEnding(answer.finishReason, open.maxOutputTokens);
   }
@@ -101,16 +99,14 @@ export class Grader {
   }
 
   /** The served side of a request to verify; null if it was not drawn or the requested model answers it. */
-  verifies(
-    { context: { id, section, masked }, exchange }: ReadRequest,
-    { requested, served, reason, action }: Decision,
-  ): VerifiedSide | null {
+  verifies({ context, exchange }: ReadRequest, { requested, served, reason, action }: Decision): VerifiedSide | null {
+    const { id, section, masked } = context;
     const { verify, grading } = section;
     if (verify === null || action !== 'route' || exchange.operation !== 'generate') return null;
     if (served.provider === requested.provider && served.model === requested.model) return null;
     // Text that matches a sensitive-data pattern is sent to no other model, and an answer with unmasked originals is never kept.
     if (reason === 'sensitivity' || (masked !== null && masked.restored.size > 0) || position('verify', id) >= verify.share) return null;
-    const judge = grading?.judge == null ? null : { policy: grading.judge, prompt: Judge.prompt(exchange) };
+    const judge = grading?.judge == null ? null : { policy: grading.judge, judged: Judge.request(context, exchange) };
     return { decision: id, side: 'served', judge };
   }
 
@@ -126,7 +122,7 @@ export class Grader {
       judge === null
         ? null
         : (served, stronger, done) =>
-            this.#grading.judge.offerPair(judge.policy, generation, judge.prompt, [served, stronger], (scores) =>
+            this.#grading.judge.offerPair(judge.policy, generation, judge.judged, [served, stronger], (scores) =>
               done(scores === null ? null : { served: scores[0], stronger: scores[1] }),
             ),
     );

@@ -2,7 +2,7 @@ import type { BudgetAdmission, Reservation } from '../budgets/budgets.ts';
 import type { CacheHit } from '../cache/cache.ts';
 import type { Fill } from '../cache/fill.ts';
 import type { AnswerCopy } from '../grades/checks.ts';
-import type { JudgedPrompt } from '../grades/judge.ts';
+import type { Judged } from '../grades/judge.ts';
 import type { JudgePolicy } from '../policy/types.ts';
 import type { RequestFacts } from '../record/record.ts';
 import type { AnswerSource } from '../record/types.ts';
@@ -57,7 +57,7 @@ export interface OpenGrading {
   /** Null if only the answer's ending is graded. */
   readonly copy: AnswerCopy | null;
   /** Set when this answer was drawn for the judge. */
-  readonly judge: { readonly policy: JudgePolicy; readonly prompt: JudgedPrompt } | null;
+  readonly judge: { readonly policy: JudgePolicy; readonly judged: Judged } | null;
   /** Set when this answer is compared with another model's. */
   readonly verify: VerifiedSide | null;
 }
@@ -70,7 +70,7 @@ export interface VerifiedSide {
   readonly decision: string;
   readonly side: Side;
   /** The judge that grades them when they cannot be compared directly; null if none. */
-  readonly judge: { readonly policy: JudgePolicy; readonly prompt: JudgedPrompt } | null;
+  readonly judge: { readonly policy: JudgePolicy; readonly judged: Judged } | null;
 }
 
 /** The cache's result for a request. */

@@ -6,7 +6,7 @@ import type { JudgePolicy } from '../policy/types.ts';
 import type { AttemptRecord, ExchangeRecord } from '../record/types.ts';
 import { GradeBook, newestBySource } from './book.ts';
 import { AnswerCopy, checkEnding, checkWhole } from './checks.ts';
-import { Judge, type JudgeResult } from './judge.ts';
+import { Judge, type JudgeCall, type JudgeResult } from './judge.ts';
 import { questionKey, RegenerateWatch } from './regenerate.ts';
 import { takeFeedback } from './request.ts';
 import type { Grade, GradedDecision } from './types.ts';
@@ -200,6 +200,7 @@ describe('the judge', () => {
   ): Promise<{
     readonly results: (readonly [JudgeResult, number | null])[];
     readonly scores: number[];
+    readonly paid: JudgeCall[];
     readonly sent: { readonly auth: string | undefined; readonly body: string }[];
   }> {
     const sent: { auth: string | undefined; body: string }[] = [];
@@ -217,23 +218,30 @@ describe('the judge', () => {
     const own = generation({ providers: new Map([['openai', provider('openai', { endpoint })]]) });
     const results: (readonly [JudgeResult, number | null])[] = [];
     const scores: number[] = [];
+    const paid: JudgeCall[] = [];
     const judge = new Judge({
       credentials: { swap: () => ({ set: [['authorization', 'Bearer k']], remove: [], file: null }) },
       onGrade: (_id, score) => scores.push(score),
       onResult: (result, usd) => results.push([result, usd]),
+      onCall: (call) => paid.push(call),
     });
     for (let i = 0; i < calls; i++) {
       judge.offer(
-        id,
         { target: ref('large'), share: 1, maxUsdPerDay: 1, timeoutMs: 2_000, ...policy },
         own,
-        { system: 's', context: '', lastUser: 'What is 1 + 1?' },
+        {
+          id,
+          workspace: 'support',
+          section: 'defaults',
+          mode: 'enabled',
+          prompt: { system: 's', context: '', lastUser: 'What is 1 + 1?' },
+        },
         { text: '2', toolArguments: [], refused: false, filtered: false, cutOff: false },
       );
     }
     await expect.poll(() => results.length, { timeout: 5_000 }).toBe(calls);
     judge.close();
-    return { results, scores, sent };
+    return { results, scores, sent, paid };
   }
   const says = (content: string): object => ({
     choices: [{ message: { content } }],

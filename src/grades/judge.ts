@@ -1,20 +1,40 @@
 import { regionOf } from '../policy/region.ts';
 import type { Catalog } from '../catalog/types.ts';
-import type { ParsedRequest } from '../apis/types.ts';
+import type { Answer, ParsedRequest } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { HeaderMutation } from '../lib/headers.ts';
 import type { JudgePolicy, PolicySnapshot, Provider } from '../policy/types.ts';
-import { readUsage } from '../apis/usage.ts';
+import type { Mode, PolicySection, TargetRef } from '../policy/section-types.ts';
+import { readAnswer } from '../apis/answer.ts';
 import type { AnswerView } from '../apis/common/answer-view.ts';
 
 /** The result for an answer sampled for the judge. Closed list: a metric label. */
 export type JudgeResult = 'graded' | 'busy' | 'budget' | 'unknown-price' | 'no-credential' | 'failed' | 'unreadable';
 
-/** A prompt for the judge: its texts, bounded. */
-export interface JudgedPrompt {
-  readonly system: string;
-  readonly context: string;
-  readonly lastUser: string;
+/** A request whose answer is to be judged. */
+export interface Judged {
+  /** The decision's id. */
+  readonly id: string;
+  /** Who pays for the call. */
+  readonly workspace: string;
+  readonly section: string;
+  readonly mode: Mode;
+  /** Its texts, bounded. */
+  readonly prompt: { readonly system: string; readonly context: string; readonly lastUser: string };
+}
+
+/** A call that was sent to the judge's provider. */
+export interface JudgeCall {
+  readonly judged: Judged;
+  readonly target: TargetRef;
+  readonly generation: PolicySnapshot;
+  readonly requestBytes: number;
+  /** Epoch, ms. */
+  readonly startedAt: number;
+  readonly tookMs: number;
+  /** Null if there was no answer. */
+  readonly status: number | null;
+  readonly answer: Answer | null;
 }
 
 /** Header changes with the gateway's key of a provider; null if there is none. */
@@ -28,10 +48,13 @@ export interface JudgeOptions {
   readonly onGrade: (decision: string, score: number) => void;
   /** `usd`: cost of the call; null if it is zero or unknown. */
   readonly onResult: (result: JudgeResult, usd: number | null) => void;
+  /** A call has ended, and must be paid. */
+  readonly onCall: (call: JudgeCall) => void;
   readonly now?: () => number;
 }
 
 interface Job {
+  readonly judged: Judged;
   readonly policy: JudgePolicy;
   readonly generation: PolicySnapshot;
   readonly provider: Provider;
@@ -42,6 +65,8 @@ interface Job {
   readonly failed: () => void;
 }
 
+/** What a judge speaks. */
+export const judgeApi = 'openai-chat';
 /** Most concurrent calls. */
 const concurrent = 2;
 /** Output tokens assumed in a call's cost estimate: a model that reasons first uses some. */
@@ -83,31 +108,36 @@ export class Judge {
     return Number.parseInt(id.slice(-12), 16) / 2 ** 48 < share;
   }
 
-  static prompt(exchange: ParsedRequest): JudgedPrompt {
-    const { system, context, lastUser } = exchange;
+  /** The request with this id, of this section, and what it says. */
+  static request(
+    { id, section, caller }: { readonly id: string; readonly section: PolicySection; readonly caller: { readonly workspace: string } },
+    { system, context, lastUser }: ParsedRequest,
+  ): Judged {
     // The ends are most informative: of a conversation the last turns, of a question its last lines; a system prompt begins with what
     // matters.
-    return {
+    const prompt = {
       system: system.slice(0, limits.judgedUnits),
       context: context.slice(-limits.judgedUnits),
       lastUser: lastUser.slice(-limits.judgedUnits),
     };
+    return { id, workspace: caller.workspace, section: section.name, mode: section.mode, prompt };
   }
 
-  offer(decision: string, policy: JudgePolicy, generation: PolicySnapshot, prompt: JudgedPrompt, answer: AnswerView): void {
+  offer(policy: JudgePolicy, generation: PolicySnapshot, judged: Judged, answer: AnswerView): void {
     const read = (said: string): boolean => {
       const score = scoreIn(said, 'score');
-      if (score !== null) this.#options.onGrade(decision, score);
+      if (score !== null) this.#options.onGrade(judged.id, score);
       return score !== null;
     };
-    this.#add(policy, generation, instructions, { ...prompt, answer: spokenOf(answer) }, { read, failed: () => undefined });
+    const messages = messagesOf(instructions, { ...judged.prompt, answer: spokenOf(answer) });
+    this.#add({ judged, policy, generation, messages, read, failed: () => undefined });
   }
 
   /** Grades two answers to one request, 0..1, and calls `done`; null if there are no grades. False if the queue is full. */
   offerPair(
     policy: JudgePolicy,
     generation: PolicySnapshot,
-    prompt: JudgedPrompt,
+    judged: Judged,
     [one, other]: readonly [AnswerView, AnswerView],
     done: (scores: readonly [number, number] | null) => void,
   ): boolean {
@@ -120,31 +150,17 @@ export class Judge {
       done(turned ? [scores[1], scores[0]] : [scores[0], scores[1]]);
       return true;
     };
-    return this.#add(
-      policy,
-      generation,
-      pairInstructions,
-      { ...prompt, a: spokenOf(a), b: spokenOf(b) },
-      { read, failed: () => done(null) },
-    );
+    const messages = messagesOf(pairInstructions, { ...judged.prompt, a: spokenOf(a), b: spokenOf(b) });
+    return this.#add({ judged, policy, generation, messages, read, failed: () => done(null) });
   }
 
-  #add(policy: JudgePolicy, generation: PolicySnapshot, system: string, material: object, outcome: Pick<Job, 'read' | 'failed'>): boolean {
-    const provider = generation.providers.get(policy.target.provider);
+  #add(job: Omit<Job, 'provider'>): boolean {
+    const provider = job.generation.providers.get(job.policy.target.provider);
     if (provider === undefined || this.#waiting.length >= limits.judgeWaiting) {
       this.#options.onResult('busy', null);
       return false;
     }
-    this.#waiting.push({
-      policy,
-      generation,
-      provider,
-      messages: [
-        { role: 'system', content: system },
-        { role: 'user', content: JSON.stringify(material) },
-      ],
-      ...outcome,
-    });
+    this.#waiting.push({ ...job, provider });
     this.#next();
     return true;
   }
@@ -184,38 +200,52 @@ export class Judge {
     if (keys === null) return { result: 'no-credential', usd: null };
     // Reserved before and settled after the call, so that two concurrent calls cannot both use the last cent.
     this.#spend(key, estimate.usd);
-    const answer = await this.#ask(job, new Map(keys.set));
-    const usd = answer === null ? null : costOf(generation.catalog, provider, model, answer);
+    const { body, call } = await this.#ask(job, new Map(keys.set));
+    this.#options.onCall(call);
+    const usd = costOf(generation.catalog, provider, model, call.answer);
     if (usd !== null) this.#spend(key, usd - estimate.usd);
-    if (answer === null) return { result: 'failed', usd };
-    const said = answer.choices?.[0]?.message?.content;
+    if (body === null) return { result: 'failed', usd };
+    const said = (body as ChatAnswer).choices?.[0]?.message?.content;
     return { result: typeof said === 'string' && job.read(said) ? 'graded' : 'unreadable', usd };
   }
 
-  /** The JSON of the judge's reply; null if there was none. */
-  async #ask({ provider, policy, messages }: Job, keys: ReadonlyMap<string, string>): Promise<ChatAnswer | null> {
-    const base = provider.endpoint.replace(/\/$/, '');
+  /** The JSON of the judge's reply, null if there was none, and what is to be paid. */
+  async #ask(
+    { judged, generation, provider, policy, messages }: Job,
+    keys: ReadonlyMap<string, string>,
+  ): Promise<{ readonly body: unknown; readonly call: JudgeCall }> {
+    const body = JSON.stringify({ model: policy.target.model, messages });
+    const startedAt = this.#now();
+    const began = performance.now();
+    let status: number | null = null;
+    const ended = (read: { readonly body: unknown; readonly answer: Answer } | null): { body: unknown; call: JudgeCall } => ({
+      body: read?.body ?? null,
+      call: {
+        judged,
+        target: policy.target,
+        generation,
+        requestBytes: Buffer.byteLength(body),
+        startedAt,
+        tookMs: performance.now() - began,
+        status,
+        answer: read?.answer ?? null,
+      },
+    });
     try {
-      const response = await fetch(`${base}/v1/chat/completions`, {
+      const response = await fetch(`${provider.endpoint.replace(/\/$/, '')}/v1/chat/completions`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...Object.fromEntries(keys) },
-        body: JSON.stringify({ model: policy.target.model, messages }),
+        body,
         signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(policy.timeoutMs)]),
       });
+      status = response.status;
       if (!response.ok || response.body === null) {
         await response.body?.cancel();
-        return null;
+        return ended(null);
       }
-      const chunks: Uint8Array[] = [];
-      let bytes = 0;
-      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-        bytes += chunk.length;
-        if (bytes > limits.gradedAnswerBytes) return null;
-        chunks.push(chunk);
-      }
-      return JSON.parse(Buffer.concat(chunks).toString('utf8')) as ChatAnswer;
+      return ended(await readReply(response.body as AsyncIterable<Uint8Array>, status));
     } catch {
-      return null;
+      return ended(null);
     }
   }
 
@@ -235,15 +265,35 @@ export class Judge {
 
 interface ChatAnswer {
   readonly choices?: readonly { readonly message?: { readonly content?: unknown } }[];
-  readonly usage?: unknown;
 }
 
-function costOf(catalog: Catalog, provider: Provider, model: string, { usage }: ChatAnswer): number | null {
-  if (typeof usage !== 'object' || usage === null) return null;
-  const read = readUsage('openai-chat', usage, '');
-  const cost = read === null ? null : catalog.cost(provider.catalogProvider, model, read, regionOf(provider));
+/** Reads a whole reply. Null if it is too large; rejects if it is cut or no JSON. */
+async function readReply(
+  body: AsyncIterable<Uint8Array>,
+  status: number,
+): Promise<{ readonly body: unknown; readonly answer: Answer } | null> {
+  const reader = readAnswer({ api: judgeApi, status, contentType: 'application/json', contentEncoding: '', usageNotAsked: false });
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > limits.gradedAnswerBytes) return null;
+    chunks.push(chunk);
+    reader.push(chunk);
+  }
+  return { answer: reader.end(true), body: JSON.parse(Buffer.concat(chunks).toString('utf8')) };
+}
+
+function costOf(catalog: Catalog, provider: Provider, model: string, answer: Answer | null): number | null {
+  const usage = answer?.usage ?? null;
+  const cost = usage === null ? null : catalog.cost(provider.catalogProvider, model, usage, regionOf(provider));
   return cost?.known === true ? cost.usd : null;
 }
+
+const messagesOf = (system: string, material: object): Job['messages'] => [
+  { role: 'system', content: system },
+  { role: 'user', content: JSON.stringify(material) },
+];
 
 /** The part of an answer that is judged: its text and tool calls, bounded. */
 function spokenOf({ text, toolArguments }: AnswerView): string {

@@ -369,6 +369,12 @@ export class Metrics implements RecordSink, GradeSink {
   }
 
   record(record: ExchangeRecord): void {
+    // No app's request, and it does not pass Envoy: only what it costs.
+    if (record.kind === 'judge') this.#paid(record);
+    else this.#request(record);
+  }
+
+  #request(record: ExchangeRecord): void {
     const { decision, timing } = record;
     if (record.masked !== undefined) for (const { rule, matches } of record.masked) this.#add(metricTable.masked, matches, rule);
     // No provider answered a request that Sluice refused: no provider, model or latency is recorded.
@@ -378,7 +384,6 @@ export class Metrics implements RecordSink, GradeSink {
       : (record.cacheEntry?.target.provider ?? record.attempts.at(-1)?.target.provider ?? decision?.served.provider ?? record.provider);
     const servedBy = this.#labels.provider(answeredBy);
     const model = this.#labels.model(answeredBy, record.servedModel, record.servedModel !== record.requestedModel);
-    const requested = this.#labels.model(record.provider, record.requestedModel, false);
     const tier = decision?.tier ?? record.cacheEntry?.tier ?? none;
     const reason = decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : none);
 
@@ -392,7 +397,8 @@ export class Metrics implements RecordSink, GradeSink {
       record.cacheEntry === null ? 'false' : 'true',
       record.outcome,
     );
-    if (decision !== null) this.#inc(metricTable.routes, tier, reason, requested, model);
+    if (decision !== null)
+      this.#inc(metricTable.routes, tier, reason, this.#labels.model(record.provider, record.requestedModel, false), model);
     this.#chain(record, tier);
     if (record.arm !== null)
       for (const label of record.arm.split(','))
@@ -409,18 +415,33 @@ export class Metrics implements RecordSink, GradeSink {
     if (record.cacheEntry !== null) this.#cached(record, record.cacheEntry);
     else if (!refused) this.#answered(record, series);
     this.#genAi.record(record, this.#labelsOf);
-    if (record.cost.known) {
-      count(series.cost, record.cost.usd);
-      count(series.priced, 1);
-      this.#add(metricTable.workspaceCost, record.cost.usd, workspace);
-    } else {
-      this.#inc(metricTable.costUnknown, record.cost.reason);
-    }
+    this.#cost(record, series);
     if (decision?.shape !== undefined && record.mode === 'enabled') this.#shaped(record, decision.shape, model, servedBy);
     if (record.shadowSavings?.known === true && decision?.wouldServe != null)
       this.#wouldSave(record.shadowSavings.usd, decision.wouldServe);
+  }
+
+  #paid(record: ExchangeRecord): void {
+    this.#cost(
+      record,
+      this.#seriesOf(this.#labels.model(record.provider, record.servedModel, true), this.#labels.provider(record.provider)),
+    );
+  }
+
+  /** What an exchange costs, and what it saves. */
+  #cost(record: ExchangeRecord, series: ModelSeries): void {
+    if (record.cost.known) {
+      count(series.cost, record.cost.usd);
+      count(series.priced, 1);
+      this.#add(metricTable.workspaceCost, record.cost.usd, this.#labels.workspace(record.workspace));
+    } else {
+      this.#inc(metricTable.costUnknown, record.cost.reason);
+    }
     if (record.savings.known && record.baseline.known) {
-      const baseline = this.#baselineOf(requested, this.#labels.provider(record.provider));
+      const baseline = this.#baselineOf(
+        this.#labels.model(record.provider, record.requestedModel, false),
+        this.#labels.provider(record.provider),
+      );
       count(baseline.baseline, record.baseline.usd);
       if (record.savings.usd > 0) count(baseline.savings, record.savings.usd);
       if (record.savings.usd < 0) count(baseline.extra, -record.savings.usd);

@@ -298,6 +298,11 @@ function price(request: RequestFacts, ending: AnswerEnding, served: TargetRef | 
     return { cost: unknown, baseline: unknown, savings: unknown };
   }
   const answers = request.request.asks?.answers ?? 1;
+  // No app asked for it: without Sluice it would have cost nothing.
+  if (request.kind === 'shadow' || request.kind === 'judge') {
+    const { cost } = estimateSavings(generation, against, served, usage, answers);
+    return { cost, baseline: free, savings: difference(free, cost) };
+  }
   const savings: Priced = estimateSavings(generation, against, served, usage, answers);
   if (decision?.baseline !== undefined) savings.basis = baselineBasis(generation, against, usage, answers);
   // A cached answer costs nothing, and saves what the requested model would have cost.

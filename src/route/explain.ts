@@ -110,6 +110,7 @@ function heading(record: ExchangeRecord): string[] {
     `  asked for   ${record.requestedModel ?? 'no model'}${record.provider === null ? '' : ` at ${record.provider}`}`,
   ];
   if (record.shadowOf !== undefined) return [...lines, `  a copy of   ${record.shadowOf}: its answer was graded and thrown away`];
+  if (record.judgeOf !== undefined) return [...lines, `  graded      the answer of ${record.judgeOf}: a call of the gateway's own`];
   if (record.passReason !== null)
     return [
       ...lines,

@@ -6,6 +6,8 @@ import { ask } from '/page/server.js';
 import { change, conditions, current, onChange, period } from '/page/view.js';
 
 const shown = 20;
+/** Reasons of records that were not decided, by their kind. */
+const ownKinds = { cached: 'cache', shadow: 'copy', judge: 'judge' };
 /** Of one export: what the server gives at once. */
 const exported = 2_000;
 let paused = false;
@@ -138,7 +140,7 @@ function row(record, fresh) {
     element('td', { class: 'workspace' }, record.workspace),
     element('td', { class: 'way' }, ...way(record)),
     element('td', {}, tier === null ? '–' : pill(tier, known.includes(tier) ? tier : '')),
-    element('td', { class: 'why' }, reasonText(decision?.reason ?? record.passReason ?? (record.kind === 'cached' ? 'cache' : '–'))),
+    element('td', { class: 'why' }, reasonText(decision?.reason ?? record.passReason ?? ownKinds[record.kind] ?? '–')),
     element('td', { class: 'ended' }, ended(record)),
     element(
       'td',

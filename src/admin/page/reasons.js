@@ -27,6 +27,8 @@ export const reasonNames = {
   shadow: 'shadow mode',
   blocked: 'refused by policy',
   cache: 'from the cache',
+  copy: 'a copy: its answer was graded, not served',
+  judge: 'a call that graded an answer',
   none: 'from the cache, or not decided',
   'unknown-path': 'untouched: no call that is known',
   'unknown-provider': 'untouched: provider is unknown',
