@@ -12,6 +12,7 @@ import type { LimitHeaders } from './common/limit-headers.ts';
 import type { Losses } from './common/losses.ts';
 import type { ParameterTable } from './common/parameter-types.ts';
 import type { Fields } from './common/replay-json.ts';
+import type { Simulation } from './common/simulation.ts';
 import type { NameRule } from './common/tool-names.ts';
 import type { AnswerContext, AnswerSink, WholeAnswer } from './common/translate-answer-types.ts';
 import type { UsageReading } from './common/usage.ts';
@@ -180,4 +181,8 @@ export interface Dialect {
   readonly signs: readonly Sign[];
   /** Whole paths without query that only this dialect has, RE2; Envoy refuses expressions of more than 100 steps. */
   readonly paths: readonly string[];
+  /** How calls that are only observed count, if their usage has one of these members; otherwise as OpenAI's. */
+  readonly observedUsage: readonly { readonly members: readonly string[]; readonly reading: UsageReading }[];
+  /** The simulator's answers for its providers; null if not simulated. */
+  readonly simulation: Simulation | null;
 }

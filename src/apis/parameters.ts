@@ -1,7 +1,7 @@
 import { askedModel, limitNameIn, refusedIn, type AskedParameters } from './common/parameters.ts';
 import type { ParameterTable } from './common/parameter-types.ts';
-import { dialectNames, type DialectFamily } from './names.ts';
-import { apis, dialects } from './registry.ts';
+import type { DialectFamily } from './names.ts';
+import { apis, dialectNames, dialects } from './registry.ts';
 import type { ParsedRequest } from './types.ts';
 
 export { adaptedLimit, askedModel, differences, LearntRefusals } from './common/parameters.ts';

@@ -1,33 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AnswerTranslator, translateAnswer, translateRequest } from './translate.ts';
-import type { CallerApi, TargetApi } from './testing/fixtures.ts';
+import type { ApiName } from './names.ts';
 import { chatBody, responsesBody, spoil } from './testing/arbitrary.ts';
-import { answerOf } from './testing/fixtures.ts';
+import { about, answerOf, callerApis, targetApis } from './testing/fixtures.ts';
 import { runs } from '../../test/support/fuzz.ts';
 
-const models: Readonly<Record<TargetApi, string>> = {
-  'openai-chat': 'gpt-4.1',
-  'anthropic-messages': 'claude-haiku-4-5',
-  // Takes a format of the answer beside tools.
-  'gemini-generate': 'gemini-3-flash-preview',
-  'cohere-chat': 'command-a-03-2025',
-};
-const apis = Object.keys(models) as TargetApi[];
-const callers: readonly CallerApi[] = [...apis, 'openai-responses'];
 /** Who asks, and who answers. */
-const pairs = callers.flatMap((from) => apis.flatMap((to) => (from === to ? [] : [[from, to] as const])));
+const pairs = callerApis.flatMap((from) => targetApis.flatMap((to) => (from === to ? [] : [[from, to] as const])));
 const answerOptions = { model: 'm', id: 'decision-1', created: 1, includeUsage: true } as const;
 
-function cross(from: CallerApi, to: TargetApi, body: Buffer): Buffer {
-  const result = translateRequest(from, to, body, { model: models[to], stream: false, drop: [] });
+function cross(from: ApiName, to: ApiName, body: Buffer): Buffer {
+  const result = translateRequest(from, to, body, { model: about(to).model, stream: false, drop: [] });
   if (!result.ok) throw new Error(`${from} to ${to}: ${JSON.stringify(result.unsupported)}`);
   return result.body;
 }
 
 describe('a request there and back', () => {
-  // Cohere says some of it in fewer words; see cohere.test.ts.
-  it.each(apis.filter((api) => api !== 'openai-chat' && api !== 'cohere-chat'))('by way of %s says what it said', (api) => {
+  it.each(targetApis.filter((api) => api !== 'openai-chat' && about(api).exact !== false))('by way of %s says what it said', (api) => {
     fc.assert(
       fc.property(chatBody, (body) => {
         const bytes = Buffer.from(JSON.stringify(body));
@@ -71,10 +61,10 @@ describe('bodies that are spoiled', () => {
               : cross(
                   'openai-chat',
                   from,
-                  Buffer.from(JSON.stringify(from === 'cohere-chat' ? { ...chat, response_format: undefined } : chat)),
+                  Buffer.from(JSON.stringify(about(from).exact === false ? { ...chat, response_format: undefined } : chat)),
                 );
         const spoiled = Buffer.from(JSON.stringify(spoil(JSON.parse(valid.toString('utf8')), seed, by)));
-        const result = translateRequest(from, to, spoiled, { model: models[to], stream, drop: [] });
+        const result = translateRequest(from, to, spoiled, { model: about(to).model, stream, drop: [] });
         if (result.ok) JSON.parse(result.body.toString('utf8'));
         else expect(result.unsupported.length).toBeGreaterThan(0);
       }),

@@ -1,6 +1,5 @@
 import { decoded, pass } from './common/recognition.ts';
-import { dialectNames } from './names.ts';
-import { dialects } from './registry.ts';
+import { dialectNames, dialects } from './registry.ts';
 import type { DialectFamily, Recognition, RequestHead } from './types.ts';
 
 /** The segment after one of these names a model: escapes in it belong to the model's name. */

@@ -4,8 +4,7 @@ import type { Api, Dialect } from './api.ts';
 import { azureOpenAiDialect } from './azure-openai/dialect.ts';
 import { bedrockApi } from './bedrock/api.ts';
 import { bedrockDialect } from './bedrock/dialect.ts';
-import { cohereChatApi } from './cohere/api.ts';
-import { cohereDialect } from './cohere/dialect.ts';
+import { cohereChatApi, cohereDialect } from './cohere/api.ts';
 import { geminiGenerateApi } from './gemini/api.ts';
 import { geminiDialect } from './gemini/dialect.ts';
 import type { ApiName, DialectFamily } from './names.ts';
@@ -15,6 +14,16 @@ import { openaiCompletionsApi } from './openai-completions/api.ts';
 import { openaiEmbeddingsApi } from './openai-embeddings/api.ts';
 import { openaiResponsesApi } from './openai-responses/api.ts';
 import { otherApi } from './other/api.ts';
+
+/** All wire formats that a provider can speak: first the one that is assumed where nothing else is known, then in the order of matching. */
+export const dialects: Readonly<Record<DialectFamily, Dialect>> = {
+  openai: openaiDialect,
+  anthropic: anthropicDialect,
+  gemini: geminiDialect,
+  cohere: cohereDialect,
+  'azure-openai': azureOpenAiDialect,
+  bedrock: bedrockDialect,
+};
 
 /** All known APIs. */
 export const apis: Readonly<Record<ApiName, Api>> = {
@@ -27,15 +36,8 @@ export const apis: Readonly<Record<ApiName, Api>> = {
   'gemini-generate': geminiGenerateApi,
   'cohere-chat': cohereChatApi,
   bedrock: bedrockApi,
-  'other-llm': otherApi,
+  'other-llm': otherApi(Object.values(dialects)),
 };
 
-/** All wire formats that a provider can speak. Paths are matched in this order: the most specific first. */
-export const dialects: Readonly<Record<DialectFamily, Dialect>> = {
-  anthropic: anthropicDialect,
-  gemini: geminiDialect,
-  cohere: cohereDialect,
-  'azure-openai': azureOpenAiDialect,
-  bedrock: bedrockDialect,
-  openai: openaiDialect,
-};
+export const apiNames = Object.keys(apis) as readonly ApiName[];
+export const dialectNames = Object.keys(dialects) as readonly DialectFamily[];

@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { limits } from '../lib/limits.ts';
 import { AnswerTranslator, renderStreamError, translateAnswer } from './translate.ts';
-import type { CallerApi, TargetApi } from './testing/fixtures.ts';
+import type { ApiName } from './names.ts';
 import { foreignSignature } from './common/models.ts';
-import { answerOf, bigArgs, targetApis } from './testing/fixtures.ts';
+import { answerOf, bigArgs, callerApis, targetApis } from './testing/fixtures.ts';
 
-const callers: readonly CallerApi[] = [...targetApis, 'openai-responses'];
-const pairs = targetApis.flatMap((from) => callers.flatMap((to) => (from === to ? [] : [{ from, to }])));
+const pairs = targetApis.flatMap((from) => callerApis.flatMap((to) => (from === to ? [] : [{ from, to }])));
 const options = { model: 'm', id: 'decision-1', created: 1_770_000_001, includeUsage: true } as const;
 
-function translate(from: TargetApi, to: CallerApi, text: string, whole = true): string {
+function translate(from: ApiName, to: ApiName, text: string, whole = true): string {
   const translator = new AnswerTranslator(from, to, options);
   return Buffer.concat([translator.push(Buffer.from(text)), translator.end(whole)]).toString('utf8');
 }

@@ -1,9 +1,6 @@
-import { anthropicSimulation } from '../apis/anthropic/simulator.ts';
-import { json, type Fields, type SimulatedAnswer, type SimulatedCall, type Simulation } from '../apis/common/simulation.ts';
-import { cohereSimulation } from '../apis/cohere/simulator.ts';
-import { geminiSimulation } from '../apis/gemini/simulator.ts';
-import type { DialectFamily } from '../apis/names.ts';
+import { json, type Fields, type SimulatedAnswer, type SimulatedCall } from '../apis/common/simulation.ts';
 import { openaiSimulation } from '../apis/openai/simulator.ts';
+import { dialects } from '../apis/registry.ts';
 
 export type { SimulatedAnswer } from '../apis/common/simulation.ts';
 
@@ -15,22 +12,12 @@ interface Received {
   readonly body: Buffer;
 }
 
-/** The simulation of each wire format; null if not simulated. */
-const simulations: Readonly<Record<DialectFamily, Simulation | null>> = {
-  anthropic: anthropicSimulation,
-  gemini: geminiSimulation,
-  cohere: cohereSimulation,
-  openai: openaiSimulation,
-  'azure-openai': null,
-  bedrock: null,
-};
-
 /** Answers in the format of the provider whose path was called. */
 export function answerTo(request: Received): SimulatedAnswer {
   const url = new URL(request.path, 'http://simulator');
   const call: SimulatedCall = { path: url.pathname, query: url.searchParams, body: request.body, parsed: parse(request.body) };
   const status = Number(request.headers['x-sim-status'] ?? 200);
-  for (const simulation of Object.values(simulations)) {
+  for (const { simulation } of Object.values(dialects)) {
     const answer = simulation?.answer(call) ?? null;
     if (answer !== null) return status < 400 ? answer : json(status, simulation!.error(status, wanted(status)));
   }

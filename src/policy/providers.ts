@@ -1,5 +1,5 @@
-import { dialectNames, type DialectFamily } from '../apis/names.ts';
-import { dialects } from '../apis/registry.ts';
+import type { DialectFamily } from '../apis/names.ts';
+import { dialectNames, dialects } from '../apis/registry.ts';
 import { familyOf, type HeadView } from './provider-paths.ts';
 import type { ProviderDocument } from './options/providers.ts';
 import type { AwsSigning, Provider, Resolved } from './types.ts';

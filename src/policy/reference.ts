@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { apiNames } from '../apis/names.ts';
+import { apiNames } from '../apis/registry.ts';
 import { domains, taskTypes } from '../classify/types.ts';
 import { ruleVariables } from './rules.ts';
 import { policySchema } from './schema.ts';

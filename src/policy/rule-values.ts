@@ -1,4 +1,4 @@
-import { apiNames } from '../apis/names.ts';
+import { apiNames } from '../apis/registry.ts';
 import { domains, signalNames, taskTypes, taughtSignal, tiers } from '../classify/types.ts';
 import { textTasks } from '../classify/text/heads.ts';
 import { meantLabel } from './labels.ts';

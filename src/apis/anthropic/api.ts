@@ -18,6 +18,13 @@ import { anthropicUsage, unclearWrites } from './usage.ts';
 import { viewMessage } from './view.ts';
 import { shapeAnthropic } from './shape.ts';
 
+declare module '../names.ts' {
+  interface ApiNames {
+    'anthropic-messages': unknown;
+    'anthropic-count-tokens': unknown;
+  }
+}
+
 /** The longer lifetime of the prompt cache, as in requests: the AI Protocol Manager does not report its tokens separately. */
 const oneHour: Buffer = Buffer.from('"1h"');
 

@@ -3,6 +3,14 @@ import { hourMs, shortMs } from '../common/prompt-cache.ts';
 import { known, readable } from '../common/recognition.ts';
 import type { Usage } from '../types.ts';
 import { anthropicParameters } from './parameters.ts';
+import { anthropicSimulation } from './simulator.ts';
+import { anthropicUsage } from './usage.ts';
+
+declare module '../names.ts' {
+  interface DialectNames {
+    anthropic: unknown;
+  }
+}
 
 /** Only the parts that the app marks are cached; a read restarts their lifetime. */
 export function cachedAfter({ cachedRead, cacheWrite5m, cacheWrite1h }: Usage): { readonly tokens: number; readonly ms: number } {
@@ -31,4 +39,8 @@ export const anthropicDialect: Dialect = {
   deployments: false,
   signs: [{ header: 'anthropic-version' }, { header: 'authorization', regex: '(?i:bearer) +sk-ant-.*' }],
   paths: ['/v1/(messages|complete|organizations)(/.*)?'],
+  observedUsage: [
+    { members: ['cache_read_input_tokens', 'cache_creation_input_tokens', 'cache_creation', 'server_tool_use'], reading: anthropicUsage },
+  ],
+  simulation: anthropicSimulation,
 };

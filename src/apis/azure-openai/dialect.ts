@@ -1,6 +1,12 @@
 import type { Dialect } from '../api.ts';
 import { openaiDialect, recogniseOpenAi } from '../openai/dialect.ts';
 
+declare module '../names.ts' {
+  interface DialectNames {
+    'azure-openai': unknown;
+  }
+}
+
 const deployment = /^\/openai\/deployments\/([^/]+)(\/.*)$/i;
 const before = '/openai/deployments/'.length;
 
@@ -23,4 +29,6 @@ export const azureOpenAiDialect: Dialect = {
   deployments: true,
   signs: [{ header: 'api-key' }],
   paths: ['/openai/.*'],
+  observedUsage: [],
+  simulation: null,
 };

@@ -4,6 +4,12 @@ import { unreadAnswer, unreadRequest } from '../common/opaque.ts';
 import { bedrockEvents } from './events.ts';
 import { bedrockUsage } from './usage.ts';
 
+declare module '../names.ts' {
+  interface ApiNames {
+    bedrock: unknown;
+  }
+}
+
 /** Bedrock's runtime: requests are signed over their bytes, so they are never rewritten. */
 export const bedrockApi: Api = {
   name: 'bedrock',

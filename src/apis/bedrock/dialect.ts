@@ -2,6 +2,12 @@ import { cachedAfter } from '../anthropic/dialect.ts';
 import type { Dialect } from '../api.ts';
 import { decoded, known } from '../common/recognition.ts';
 
+declare module '../names.ts' {
+  interface DialectNames {
+    bedrock: unknown;
+  }
+}
+
 const call = /^\/model\/([^/]+)\/(?:invoke|invoke-with-response-stream|converse|converse-stream|count-tokens)$/i;
 
 /** Bedrock's runtime, observed only. */
@@ -25,4 +31,6 @@ export const bedrockDialect: Dialect = {
   deployments: false,
   signs: [],
   paths: ['/model/.*'],
+  observedUsage: [],
+  simulation: null,
 };

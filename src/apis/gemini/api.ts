@@ -16,6 +16,12 @@ import { geminiUsage } from './usage.ts';
 import { viewContent } from './view.ts';
 import { shapeGemini } from './shape.ts';
 
+declare module '../names.ts' {
+  interface ApiNames {
+    'gemini-generate': unknown;
+  }
+}
+
 /** Gemini's generateContent and streamGenerateContent. */
 export const geminiGenerateApi: Api = {
   name: 'gemini-generate',

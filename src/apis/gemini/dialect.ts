@@ -3,6 +3,14 @@ import { shortMs } from '../common/prompt-cache.ts';
 import { known, readable } from '../common/recognition.ts';
 import type { Recognition, RequestHead } from '../types.ts';
 import { geminiParameters } from './parameters.ts';
+import { geminiSimulation } from './simulator.ts';
+import { geminiUsage, interactionUsage } from './usage.ts';
+
+declare module '../names.ts' {
+  interface DialectNames {
+    gemini: unknown;
+  }
+}
 
 const call = /\/models\/([^/:]+):(generateContent|streamGenerateContent)$/i;
 
@@ -47,4 +55,9 @@ export const geminiDialect: Dialect = {
     '/v1/projects/[^/]+/locations(/.*)?',
     '/v1/(publishers|tunedModels)(/.*)?',
   ],
+  observedUsage: [
+    { members: ['promptTokenCount'], reading: geminiUsage },
+    { members: ['total_input_tokens'], reading: interactionUsage },
+  ],
+  simulation: geminiSimulation,
 };

@@ -18,6 +18,12 @@ import { writeOpenAiChat } from './translate-write.ts';
 import { viewChat } from './view.ts';
 import { shapeOpenai } from '../openai/shape.ts';
 
+declare module '../names.ts' {
+  interface ApiNames {
+    'openai-chat': unknown;
+  }
+}
+
 /** Whether the app asks the provider to store the answer, for evaluations or training: a state change if explicitly requested. */
 function storedOnPurpose(members: readonly BodyMember[], body: Buffer): boolean {
   return members.some(({ key, start, end }) => key === 'store' && body.toString('latin1', start, end) === 'true');

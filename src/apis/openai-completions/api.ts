@@ -11,6 +11,12 @@ import { completionFromStream, completionToStream } from './replay.ts';
 import { viewCompletion } from './view.ts';
 import { shapeOpenai } from '../openai/shape.ts';
 
+declare module '../names.ts' {
+  interface ApiNames {
+    'openai-completions': unknown;
+  }
+}
+
 /** OpenAI's legacy completions: a prompt is text to continue exactly, not a question, so it is never matched by meaning. */
 export const openaiCompletionsApi: Api = {
   name: 'openai-completions',

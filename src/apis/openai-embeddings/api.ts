@@ -4,6 +4,12 @@ import { openaiErrors } from '../openai/errors.ts';
 import { openaiPrompt as member } from '../openai/read.ts';
 import { openaiInputUsage } from '../openai/usage.ts';
 
+declare module '../names.ts' {
+  interface ApiNames {
+    'openai-embeddings': unknown;
+  }
+}
+
 /** OpenAI's embeddings. */
 export const openaiEmbeddingsApi: Api = {
   name: 'openai-embeddings',

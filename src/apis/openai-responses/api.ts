@@ -15,6 +15,12 @@ import { readOpenAiResponses } from './translate-read.ts';
 import { viewResponse } from './view.ts';
 import { shapeOpenai } from '../openai/shape.ts';
 
+declare module '../names.ts' {
+  interface ApiNames {
+    'openai-responses': unknown;
+  }
+}
+
 /** A stored prompt may have tools of its own, and without a version it can be changed by its owner at any time. */
 function tied(members: readonly BodyMember[], body: Buffer): boolean {
   return members.some(({ key, start, end }) => key === 'prompt' && body.toString('latin1', start, end) !== 'null');

@@ -3,6 +3,13 @@ import { decoded, known, readable, type ApiCall } from '../common/recognition.ts
 import { shortMs } from '../common/prompt-cache.ts';
 import type { Recognition, RequestHead, Span, Usage } from '../types.ts';
 import { openaiParameters } from './parameters.ts';
+import { openaiSimulation } from './simulator.ts';
+
+declare module '../names.ts' {
+  interface DialectNames {
+    openai: unknown;
+  }
+}
 
 /** OpenAI's own paths, after any base such as /v1, /openai/v1 or /api/v3. */
 const calls: readonly (readonly [string, ApiCall])[] = [
@@ -57,4 +64,6 @@ export const openaiDialect: Dialect = {
   ],
   // OpenAI has no path of its own: every other provider's /v1 looks the same.
   paths: [],
+  observedUsage: [],
+  simulation: openaiSimulation,
 };

@@ -1,30 +1,17 @@
+import type { Dialect } from '../api.ts';
 import { messageEvents } from '../anthropic/events.ts';
-import { anthropicUsage } from '../anthropic/usage.ts';
-import { cohereUsage } from '../cohere/answer.ts';
 import { isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
 import { fields, type UsageFields, type UsageReading } from '../common/usage.ts';
 import { contentEvents } from '../gemini/events.ts';
-import { geminiUsage, interactionUsage } from '../gemini/usage.ts';
 import { openaiInputUsage } from '../openai/usage.ts';
 
-/** The provider whose words a usage object has. */
-function wordsOf(usage: UsageFields): UsageReading {
-  if (usage['billed_units'] !== undefined) return cohereUsage;
-  if (usage['promptTokenCount'] !== undefined) return geminiUsage;
-  if (usage['total_input_tokens'] !== undefined) return interactionUsage;
-  return anthropicFields.some((name) => usage[name] !== undefined) ? anthropicUsage : openaiInputUsage;
+/** How calls that are only observed count: by the dialect whose member the usage has. */
+export function otherUsage(dialects: readonly Dialect[]): UsageReading {
+  const known = dialects.flatMap(({ observedUsage }) => observedUsage);
+  const readingOf = (usage: UsageFields): UsageReading =>
+    known.find(({ members }) => members.some((name) => usage[name] !== undefined))?.reading ?? openaiInputUsage;
+  return { convention: openaiInputUsage.convention, read: (usage) => readingOf(usage).read(usage) };
 }
-
-/** What only Anthropic's usage has. */
-const anthropicFields = ['cache_read_input_tokens', 'cache_creation_input_tokens', 'cache_creation', 'server_tool_use'];
-
-/** How calls that are only observed count: whichever provider's words they use. */
-export const otherUsage: UsageReading = {
-  convention: openaiInputUsage.convention,
-  read: (usage) => {
-    return wordsOf(usage).read(usage);
-  },
-};
 
 /**
  * Images, transcriptions, speech, runs and interactions that come as streams: their last event has the usage. Vertex AI streams the events

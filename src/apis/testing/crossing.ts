@@ -5,10 +5,10 @@ import { recognise } from '../index.ts';
 import type { ApiName } from '../types.ts';
 import { AnswerTranslator, translateAnswer, translateRequest } from '../translate.ts';
 import type { TranslatedRequest } from '../translate.ts';
-import type { ProviderAnswer, TargetApi } from './fixtures.ts';
+import type { ProviderAnswer } from './fixtures.ts';
 
 export interface CrossingOptions {
-  readonly to: TargetApi;
+  readonly to: ApiName;
   readonly model: string;
   readonly drop?: readonly string[];
   /** The provider's answer to a translated request. */

@@ -1,12 +1,33 @@
 import { existsSync, readFileSync } from 'node:fs';
+import type { ApiName } from '../names.ts';
+import { apiNames, apis, dialects } from '../registry.ts';
 
-/** The APIs that are translation targets, and those that are translation sources. */
-export const targetApis = ['openai-chat', 'anthropic-messages', 'gemini-generate', 'cohere-chat'] as const;
-export type TargetApi = (typeof targetApis)[number];
-export type CallerApi = TargetApi | 'openai-responses';
+const recordings = new URL('../../../test/recorded/', import.meta.url);
+
+/** The APIs that others are translated to. */
+export const targetApis: readonly ApiName[] = [...new Set(Object.values(dialects).flatMap(({ chatApi }) => chatApi ?? []))];
+/** The APIs whose requests are translated to others. */
+export const callerApis: readonly ApiName[] = apiNames.filter((name) => apis[name].translation.caller !== null);
 /** All APIs whose answers are recorded: those that others are translated to, and those that are only called. */
-export const recordedApis = [...targetApis, 'openai-responses', 'openai-completions', 'openai-embeddings'] as const;
-export type RecordedApi = (typeof recordedApis)[number];
+export const recordedApis: readonly ApiName[] = apiNames.filter((name) => existsSync(new URL(`${name}/about.json`, recordings)));
+
+/** What tests have to know of an API whose answers are recorded. */
+interface About {
+  /** A model that takes what the tests ask. */
+  readonly model: string;
+  /** The path of a call. */
+  readonly path: string;
+  /** The status of each error. */
+  readonly statuses: Readonly<Partial<Record<Scenario, number>>>;
+  /** Whether tokens of the prompt cache are billed as a class of their own; absent: they are. */
+  readonly countsCached?: boolean;
+  /** Whether a chat request that is translated to it and back is the same; absent: it is. */
+  readonly exact?: boolean;
+}
+
+export function about(api: ApiName): About {
+  return JSON.parse(readFileSync(new URL(`${api}/about.json`, recordings), 'utf8')) as About;
+}
 
 /** One provider's answer in its wire format: JSON, or a stream's text. */
 export interface ProviderAnswer {
@@ -31,27 +52,22 @@ export const messages: Readonly<Record<string, string>> = {
  */
 export const counted = { input: 100, cached: 30, output: 50 } as const;
 
-const recordings = new URL('../../../test/recorded/', import.meta.url);
-
 /** The file of a recorded answer: JSON, or a stream. */
-function fileOf(api: RecordedApi, scenario: Scenario, stream: boolean): URL {
+function fileOf(api: ApiName, scenario: Scenario, stream: boolean): URL {
   return new URL(`${api}/${scenario}.${stream ? 'sse' : 'json'}`, recordings);
 }
 
-function statusOf(api: RecordedApi, scenario: Scenario): number {
-  const statuses = JSON.parse(readFileSync(new URL(`${api}/statuses.json`, recordings), 'utf8')) as Readonly<
-    Partial<Record<Scenario, number>>
-  >;
-  return statuses[scenario] ?? 200;
+function statusOf(api: ApiName, scenario: Scenario): number {
+  return about(api).statuses[scenario] ?? 200;
 }
 
 /** Whether this answer of an API was recorded. `stream`: in its streamed form; absent: in the form that the scenario has everywhere. */
-export function isRecorded(api: RecordedApi, scenario: Scenario, stream = scenario === 'error-inside'): boolean {
+export function isRecorded(api: ApiName, scenario: Scenario, stream = scenario === 'error-inside'): boolean {
   return existsSync(fileOf(api, scenario, stream));
 }
 
 /** A provider's recorded answer. An error is JSON, even if a stream was requested. */
-export function answerOf(api: RecordedApi, scenario: Scenario, stream: boolean): ProviderAnswer {
+export function answerOf(api: ApiName, scenario: Scenario, stream: boolean): ProviderAnswer {
   const status = statusOf(api, scenario);
   return { status, body: readFileSync(fileOf(api, scenario, stream && status === 200), 'utf8') };
 }

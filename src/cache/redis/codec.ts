@@ -1,8 +1,7 @@
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
-import { apiNames } from '../../apis/names.ts';
-import { apis } from '../../apis/registry.ts';
+import { apiNames, apis } from '../../apis/registry.ts';
 import { limits } from '../../lib/limits.ts';
 import type { CacheEntry } from '../types.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dialectNames } from '../../apis/names.ts';
+import { dialectNames } from '../../apis/registry.ts';
 
 export const provider = z.strictObject({
   dialect: z.enum(dialectNames).optional().describe('Its API'),
