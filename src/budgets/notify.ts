@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { limits } from '../lib/limits.ts';
 import type { BudgetEvent } from './budgets.ts';
+import { cents } from '../record/columns.ts';
 import { valuesOf } from './facts.ts';
 import { nano, type Webhook } from '../policy/budget-types.ts';
 
@@ -100,7 +101,7 @@ export function slack(event: BudgetEvent): object {
   const { budget, counter, percent, state } = event;
   const of = Object.entries(valuesOf(budget, counter)).map(([key, value]) => `${key} ${value}`);
   const name = escape(`${budget.name}${of.length === 0 ? '' : ` (${of.join(', ')})`}`);
-  const usd = (amount: number): string => `$${(amount / nano).toFixed(2)}`;
+  const usd = (amount: number): string => cents(amount / nano);
   const until = `Its ${budget.period} ends <!date^${Math.floor(counter.end / 1000)}^{date_short_pretty} {time}|${new Date(counter.end).toISOString()}>.`;
   const what = {
     threshold: `:warning: Budget *${name}* has passed ${percent ?? 0}%: ${usd(state.spent)} of ${usd(budget.limit)}. ${until}`,

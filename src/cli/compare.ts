@@ -12,7 +12,7 @@ import { holdsPrompts, promptsOf } from '../replay/prompts.ts';
 import { recordsIn, recordsOf } from '../replay/sources.ts';
 import { strategies } from '../replay/strategies.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
-import { alignColumns } from '../record/columns.ts';
+import { alignColumns, cents } from '../record/columns.ts';
 import { shared } from './flags/shared.ts';
 import { ledgerTarget, withRows } from './open-ledger.ts';
 import { Progress } from './progress.ts';
@@ -137,7 +137,7 @@ function render(figures: readonly PolicyFigures[], estimated: boolean): string {
         .slice(0, mostNamed)
         .map(([model, count]) => `${model.slice(model.indexOf('/') + 1)} ${share(count, requests)}`)
         .join(', ') || '–',
-      `$${one.costUsd.toFixed(2)}`,
+      cents(one.costUsd),
       interval,
       share(one.moved, requests),
       loss,

@@ -24,7 +24,12 @@ export function dollars(usd: number): string {
   return `${usd < 0 ? '-' : ''}$${size.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
 
-/** The same for a cost that may be unknown. */
+/** In whole cents, as bills are; an amount below one keeps the digits that it has. */
+export function cents(usd: number): string {
+  return usd !== 0 && Math.abs(usd) < 0.01 ? dollars(usd) : `${usd < 0 ? '-' : ''}$${Math.abs(usd).toFixed(2)}`;
+}
+
+/** `dollars` of a cost that may be unknown. */
 export function costText(cost: Cost): string {
   return cost.known ? dollars(cost.usd) : `? (${cost.reason})`;
 }
