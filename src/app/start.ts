@@ -28,6 +28,7 @@ import { recallLengths } from './recall-lengths.ts';
 import { openRecords, type RecordParts } from './records.ts';
 import { selfFacts } from './self-check.ts';
 import { openServices, type ServiceParts } from './services.ts';
+import type { Supervised } from './supervised.ts';
 import { openTransport } from './transport.ts';
 import { warmUp } from './warm-up.ts';
 import { openWebhooks } from './webhooks.ts';
@@ -38,6 +39,8 @@ export interface Sluice {
   /** Envoy's connections, and how to have it open one again, so that another worker gets it. */
   connections(): number;
   renew(): void;
+  /** How connections that have waited for this process reach it; absent where they cannot. */
+  readonly waits?: Pick<Supervised, 'socket' | 'adopt'>;
   /** Drains for up to `graceMs`, then writes the open records and stops. */
   close(graceMs: number): Promise<void>;
 }
@@ -73,6 +76,7 @@ export async function startSluice(options: SluiceOptions): Promise<Sluice> {
     adminUrl: sluice.adminUrl,
     connections: sluice.connections,
     renew: sluice.renew,
+    ...(sluice.waits === undefined ? {} : { waits: sluice.waits }),
     async close(graceMs) {
       sluice.state.ready = false;
       sluice.state.graceMs = graceMs;
@@ -109,6 +113,7 @@ async function start(ground: Ground): Promise<Omit<Sluice, 'close'> & { readonly
   await warmUp(parts);
   const address = await transport.listen(pipeline, protocolEvents(metrics, logger));
   state.listensAt = address;
+  const waits = transport.waits();
   await followFiles(parts);
   state.ready = true;
   void recallLengths(parts.ledger, parts.outputs, logger);
@@ -126,7 +131,14 @@ async function start(ground: Ground): Promise<Omit<Sluice, 'close'> & { readonly
     },
     options.worker === undefined ? 'ready' : `worker ${options.worker} ready`,
   );
-  return { address, adminUrl, connections: () => transport.connections(), renew: () => transport.renew(), state };
+  return {
+    address,
+    adminUrl,
+    connections: () => transport.connections(),
+    renew: () => transport.renew(),
+    ...(waits === null ? {} : { waits }),
+    state,
+  };
 }
 
 function openPipeline(parts: Parts): Pipeline {

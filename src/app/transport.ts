@@ -2,8 +2,10 @@ import type { Pipeline } from '../exchange/gateway.ts';
 import { AttemptStream } from '../extproc/attempt-stream.ts';
 import type { TellEvent } from '../extproc/events.ts';
 import { RequestStream } from '../extproc/request-stream.ts';
+import { socketPath } from '../extproc/socket.ts';
 import { makeTransport } from '../extproc/transports.ts';
 import type { SluiceOptions } from './options.ts';
+import { isStartedAgain, type Supervised } from './supervised.ts';
 
 /** The transport to which Envoys connect. */
 export interface OpenTransport {
@@ -13,6 +15,8 @@ export interface OpenTransport {
   used(): boolean;
   /** Connections on which requests may come. */
   connections(): number;
+  /** How connections that have waited for this process reach it; null where they cannot. */
+  waits(): Pick<Supervised, 'socket' | 'adopt'> | null;
   /** Has Envoy open one of them again. */
   renew(): void;
 }
@@ -28,13 +32,23 @@ export async function openTransport(
   stack: AsyncDisposableStack,
   graceMs: () => number,
 ): Promise<OpenTransport> {
-  const transport = await makeTransport(name, { memoryBytes: transportMemoryBytes, shared: worker !== undefined });
+  const transport = await makeTransport(name, {
+    memoryBytes: transportMemoryBytes,
+    shared: worker !== undefined,
+    replaces: isStartedAgain(),
+  });
   stack.defer(() => transport.drain(graceMs()));
   let used = false;
   return {
     used: () => used,
     connections: () => transport.connections ?? 0,
     renew: () => transport.renew?.(),
+    waits: () => {
+      const socket = socketPath(listen);
+      return socket === null || worker !== undefined || transport.adopt === undefined
+        ? null
+        : { socket, adopt: (connection) => transport.adopt!(connection) };
+    },
     listen: (pipeline, told) =>
       transport.listen(listen, {
         process: (stream, role, traceparent, peer) => {

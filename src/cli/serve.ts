@@ -25,13 +25,14 @@ export function registerServe(program: Command): void {
       };
       process.on('SIGTERM', stop);
       process.on('SIGINT', stop);
-      if (process.env[workerVariable] === undefined) tellSupervisor(stop);
+      if (process.env[workerVariable] === undefined)
+        tellSupervisor({ socket: null, adopt: (connection) => connection.destroy(), ...sluice.waits, lost: stop });
     },
   );
 }
 
 /** One process, or the parent of several, or one of these. Each loads only its own part. */
-async function started(options: SluiceOptions, workers: number): Promise<Pick<Sluice, 'close'>> {
+async function started(options: SluiceOptions, workers: number): Promise<Pick<Sluice, 'close'> & Partial<Pick<Sluice, 'waits'>>> {
   const number = process.env[workerVariable];
   if (number === undefined && workers > 1) {
     const { superviseWorkers } = await import('../app/workers/supervise.ts');

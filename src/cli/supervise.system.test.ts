@@ -1,9 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { roomSocket } from '../lib/room-socket.ts';
 import { restartsVariable } from '../app/supervised.ts';
 import { freePorts } from '../demo/stack.ts';
 
@@ -125,6 +129,19 @@ async function started(
   return { ...run, admin: url, pid: childOf(run.process) };
 }
 
+/** The status of a health check by gRPC over a connection of its own. */
+async function healthAt(path: string): Promise<string> {
+  const client = connect('http://sluice', { createConnection: () => createConnection(path) });
+  try {
+    const call = client.request({ ':method': 'POST', ':path': '/grpc.health.v1.Health/Check', 'content-type': 'application/grpc' });
+    call.end(Buffer.alloc(5));
+    const [headers] = (await once(call, 'response')) as [{ readonly ':status'?: number }];
+    return String(headers[':status']);
+  } finally {
+    client.destroy();
+  }
+}
+
 const restarts = async (admin: string): Promise<number> =>
   Number(/^llm_proxy_process_restart_total (\d+)$/m.exec(await get(`${admin}/metrics`))?.[1]);
 
@@ -146,6 +163,27 @@ describe('the supervisor of a container', { timeout: 60_000 }, () => {
     supervisor.kill('SIGTERM');
     expect(await ended).toBe(0);
     expect(said()).toContain('"msg":"stopped"');
+  });
+
+  it('has connections wait for the next process, after every kill', async () => {
+    const { admin, process: supervisor } = await started();
+    const socket = join(folder, `${new URL(admin).port}.sock`);
+    const next = roomSocket(socket);
+    expect(await healthAt(socket)).toBe('200');
+    for (let kills = 1; kills <= 3; kills++) {
+      // The place for those that wait is made a second after a start.
+      await expect.poll(() => existsSync(next), { timeout: 30_000 }).toBe(true);
+      const pid = childOf(supervisor);
+      process.kill(pid, 'SIGKILL');
+      await expect.poll(() => existsSync(next), { timeout: 30_000, interval: 1 }).toBe(false);
+      // Sluice is not there yet: its admin server refuses.
+      await expect(get(`${admin}/healthz`)).rejects.toThrow();
+      expect(await Promise.all([healthAt(socket), healthAt(socket)])).toEqual(['200', '200']);
+      expect(await restarts(admin)).toBe(kills);
+    }
+    supervisor.kill('SIGTERM');
+    await expect.poll(() => existsSync(socket), { timeout: 10_000 }).toBe(false);
+    expect(existsSync(next)).toBe(false);
   });
 
   it('kills and replaces one that gives no sign of life', async () => {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { WaitingRoom } from './waiting-room.ts';
 import { restartsVariable, supervisedVariable, type SupervisedMessage } from '../app/supervised.ts';
 
 interface Settings {
@@ -18,6 +19,8 @@ interface Settings {
   readonly memoryMs: number;
   /** The share of the limit at which a process is killed: before the kernel ends the whole container. */
   readonly memoryShare: number;
+  /** How long connections wait for the next process, in ms. */
+  readonly waitingMs: number;
 }
 
 const silentMs = Number(process.env['SLUICE_SILENT_SECONDS'] ?? 40) * 1_000;
@@ -29,6 +32,7 @@ const settings: Settings = {
   soonMs: 60_000,
   memoryMs: 200,
   memoryShare: 0.93,
+  waitingMs: 10_000,
 };
 
 /**
@@ -43,6 +47,7 @@ class Supervisor {
   #retryMs = settings.firstRetryMs;
   #restarts = 0;
   #wasReady = false;
+  #room: WaitingRoom | null = null;
   #stopping = false;
 
   constructor(args: readonly string[]) {
@@ -63,17 +68,46 @@ class Supervisor {
     const alive = new Alive(child);
     child.on('message', (message: SupervisedMessage) => {
       alive.heard();
-      if (message === 'ready') this.#wasReady = true;
+      if (message !== 'alive') this.#ready(child, message.socket);
     });
+    // Its end is seen here before it is over.
+    child.once('disconnect', () => this.#gone());
     child.once('exit', (code, signal) => {
       alive.end();
       this.#ended(alive, code, signal);
     });
   }
 
+  #ready(child: ChildProcess, socket: string | null): void {
+    this.#wasReady = true;
+    const before = this.#room;
+    this.#room = null;
+    const next = (): void => {
+      if (socket !== null && !this.#stopping) this.#room = new WaitingRoom(socket);
+    };
+    if (before === null) next();
+    else before.passTo(child, next);
+  }
+
+  /** Has connections wait for the next process. */
+  #gone(): void {
+    const room = this.#room;
+    if (room === null || this.#stopping) return;
+    room.open();
+    setTimeout(() => {
+      if (room === this.#room) this.#close();
+    }, settings.waitingMs).unref();
+  }
+
+  #close(): void {
+    this.#room?.close();
+    this.#room = null;
+  }
+
   /** Passes the order to stop on, and ends with the process. */
   stop(signal: NodeJS.Signals): void {
     this.#stopping = true;
+    this.#close();
     if (this.#retry !== null) process.exit(0);
     this.#child?.kill(signal);
   }
@@ -85,6 +119,7 @@ class Supervisor {
     this.#restarts++;
     const waits = alive.endsAtOnce;
     const waitMs = waits ? this.#retryMs : 0;
+    if (waits) this.#close();
     this.#retryMs = waits ? Math.min(settings.longestRetryMs, 2 * this.#retryMs) : settings.firstRetryMs;
     const why = alive.killed ?? 'it ended';
     const line = { level: 'error', time: new Date().toISOString(), msg: 'sluice is started again', why, code, signal };

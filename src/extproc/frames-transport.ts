@@ -1,8 +1,9 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
+import { roomSocket } from '../lib/room-socket.ts';
 import { accessLogPath } from './access-log.ts';
 import { AccessLogCall, answerBlock, endBlock, healthReply, ProcessCall, trailerBlock, type CallContext } from './frames-calls.ts';
 import { Http2Connection } from './h2/connection.ts';
@@ -38,6 +39,8 @@ export interface FramesOptions {
   readonly keepaliveMs?: number;
   /** Several processes serve the address, and their parent looks after the socket's file. */
   readonly shared?: boolean;
+  /** Another process may listen at its Unix socket until this one takes its place. */
+  readonly replaces?: boolean;
 }
 
 /**
@@ -79,15 +82,18 @@ export class FramesTransport implements Transport {
     this.#services = services;
     this.#peers = new Peers((peer) => services.gone?.(peer));
     const path = socketPath(address);
-    if (path !== null && this.#options.shared !== true) await clearStaleSocket(path);
+    const replaces = this.#options.replaces === true && this.#options.shared !== true;
+    if (path !== null && this.#options.shared !== true && !replaces) await clearStaleSocket(path);
+    const own = path !== null && replaces ? roomSocket(path) : path;
+    if (own !== null && own !== path) rmSync(own, { force: true });
     const server = createServer({ allowHalfOpen: false }, (socket) =>
       this.#connected(socket, services, path === null ? (socket.remoteAddress ?? 'unknown') : socketPeer),
     );
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: Error) => reject(new SluiceError('SLUICE_LISTEN', error.message, { where: address, cause: error })));
-      if (path !== null) {
-        server.listen(path, resolve);
+      if (own !== null) {
+        server.listen(own, resolve);
       } else {
         const colon = address.lastIndexOf(':');
         server.listen(Number(address.slice(colon + 1)), address.slice(0, colon), resolve);
@@ -95,7 +101,8 @@ export class FramesTransport implements Transport {
     });
     if (path !== null) {
       // In most pods, Envoy runs as another user of the same group.
-      chmodSync(path, 0o770);
+      chmodSync(own!, 0o770);
+      if (own !== path) renameSync(own!, path);
       if (this.#options.shared !== true) this.#socket = path;
     } else {
       // A process at the other end of a Unix socket cannot vanish without its end.
@@ -106,6 +113,11 @@ export class FramesTransport implements Transport {
     this.#serving = true;
     const bound = server.address();
     return path === null && bound !== null && typeof bound === 'object' ? address.replace(/:\d+$/, `:${bound.port}`) : address;
+  }
+
+  adopt(connection: Socket): void {
+    if (this.#services === null || !this.#serving) connection.destroy();
+    else this.#connected(connection, this.#services, socketPeer);
   }
 
   async drain(graceMs: number): Promise<void> {
@@ -120,20 +132,28 @@ export class FramesTransport implements Transport {
     if (server !== null) {
       let looks: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
+        let closed = false;
         const cut = setTimeout(
           () => {
             for (const connection of this.#connections) connection.destroy();
           },
           Math.max(0, graceMs - (performance.now() - begun)),
         );
-        server.close(() => {
+        const look = (): void => {
+          this.#endLogs();
+          // The server does not count those that it has not accepted itself.
+          if (!closed || this.#connections.size > 0) return;
           clearTimeout(cut);
           resolve();
+        };
+        server.close(() => {
+          closed = true;
+          look();
         });
         for (const connection of this.#connections) connection.drain();
         this.#draining = true;
         this.#endLogs();
-        looks = setInterval(() => this.#endLogs(), lookMs);
+        looks = setInterval(look, lookMs);
       });
       clearInterval(looks);
     }

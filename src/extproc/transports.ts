@@ -5,10 +5,10 @@ import type { Transport } from './types.ts';
 export const transportNames = ['frames', 'grpc'] as const;
 export type TransportName = (typeof transportNames)[number];
 
-/** `memoryBytes`: bound of what all connections hold together. `shared` is for `frames` alone. */
+/** `memoryBytes`: bound of what all connections hold together. `shared` and `replaces` are for `frames` alone. */
 export async function makeTransport(
   name: TransportName,
-  options: { readonly memoryBytes: number; readonly shared?: boolean },
+  options: { readonly memoryBytes: number; readonly shared?: boolean; readonly replaces?: boolean },
 ): Promise<Transport> {
   // Loaded only where it is asked for: it takes a good part of a start.
   return name === 'grpc'

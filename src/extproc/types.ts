@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FilterRole } from '../attach/names.ts';
 import type { KnownOfCaller, LoggedExchange, SluiceMetadata } from '../exchange/plans.ts';
 import type { Body, HeaderMap, HeaderMutation } from '../lib/headers.ts';
@@ -94,6 +95,8 @@ export interface Transport {
   drain(graceMs: number): Promise<void>;
   /** Connections on which requests may come. */
   readonly connections?: number;
+  /** Serves a connection that another process has accepted and not read. */
+  adopt?(connection: Socket): void;
   /** Has Envoy open one of them again, which another worker may then get. Requests in progress end where they are. */
   renew?(): void;
 }
