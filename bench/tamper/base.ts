@@ -13,6 +13,8 @@ export const later = start + 60 * dayMs;
 export interface Base {
   readonly file: string;
   readonly publicKey: KeyObject;
+  /** Whoever tampers has it in one case alone: where the same key signs another ledger too. */
+  readonly key: KeyObject;
   /** What the server's log has of checkpoints. */
   readonly log: readonly Checkpoint[];
   /** A copy of the file from before its last writer. */
@@ -68,7 +70,7 @@ function made(folder: string): Base {
   log.push(last.checkpoint(key));
   db.pragma('wal_checkpoint(TRUNCATE)');
   db.close();
-  return { file, publicKey, log, old };
+  return { file, publicKey, key, log, old };
 }
 
 function fill(writer: LedgerWriter, at: number): void {

@@ -1,5 +1,5 @@
-import { copyFileSync } from 'node:fs';
-import { generateKeyPairSync } from 'node:crypto';
+import { copyFileSync, rmSync } from 'node:fs';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { openDatabase, type Db } from '../../src/ledger/sqlite/database.ts';
 import { LedgerWriter } from '../../src/ledger/sqlite/store.ts';
 import { dayMs, exchanges, start, type Base } from './base.ts';
@@ -193,6 +193,110 @@ export const tamperings: readonly Tampering[] = [
     `CREATE TRIGGER quiet AFTER INSERT ON by_day BEGIN UPDATE by_day SET cost = 0 WHERE at = new.at; END`,
   ),
   sql('a view stands in the place of the sums', `ALTER TABLE by_day RENAME TO real_days; CREATE VIEW by_day AS SELECT * FROM real_days`),
+  sql(
+    'two rows that cost the same change their contents',
+    `UPDATE entries SET seq = -1 WHERE writer = 2 AND seq = 2; UPDATE entries SET seq = 2, at = at - ${dayMs} WHERE writer = 2 AND seq = 7; UPDATE entries SET seq = 7, at = at + ${dayMs} WHERE writer = 2 AND seq = -1`,
+  ),
+  {
+    name: "a team's day is removed, and its chain is numbered and hashed anew, with sums right",
+    work: (db) => {
+      db.exec(
+        `DELETE FROM entries WHERE writer = 2 AND workspace = 'blue' AND at < ${start + 7 * dayMs}; CREATE TEMP TABLE o AS SELECT seq, row_number() OVER (ORDER BY seq) AS now FROM entries WHERE writer = 2; UPDATE entries SET seq = (SELECT -now FROM o WHERE o.seq = entries.seq) WHERE writer = 2; UPDATE entries SET seq = -seq WHERE writer = 2; DROP TABLE o`,
+      );
+      rehash(db, 2);
+      resum(db);
+    },
+  },
+  sql(
+    'a part of a record that no column shows is changed',
+    `UPDATE entries SET body = json_set(body, '$.request.promptTokens', 1, '$.decision.reason', 'pinned') WHERE writer = 2 AND seq = ${row}`,
+  ),
+  sql(
+    'a second cost is written into a record before the first',
+    `UPDATE entries SET body = '{"cost":{"known":true,"usd":0},' || substr(body, 2) WHERE writer = 2 AND seq = ${row}`,
+  ),
+  {
+    name: 'the times of the rows that no checkpoint covers are moved by a month, with hashes and sums right',
+    work: (db) => {
+      const unsigned = db
+        .prepare<[], number>("SELECT seq FROM entries WHERE writer = 2 AND kind = 'exchange' AND seq > 6 AND body IS NOT NULL")
+        .pluck()
+        .all();
+      for (const seq of unsigned) {
+        rewrite(db, 2, seq, (record) => ({ ...record, time: new Date(Date.parse(record.time) + 31 * dayMs).toISOString() }));
+        db.prepare(`UPDATE entries SET at = at + ${31 * dayMs} WHERE writer = 2 AND seq = ?`).run(seq);
+      }
+      rehash(db, 2, 7);
+      resum(db);
+    },
+  },
+  {
+    name: 'the rows that no checkpoint covers cost nothing, with hashes and sums right',
+    work: (db) => {
+      for (const seq of [7, 8, 10]) rewrite(db, 2, seq, (record) => ({ ...record, cost: free, savings: record.baseline }));
+      rehash(db, 2, 7);
+      resum(db);
+    },
+  },
+  sql(
+    'a signed checkpoint is said to be of a later row',
+    `UPDATE checkpoints SET seq = seq + 1 WHERE rowid = (SELECT min(c.rowid) FROM checkpoints c JOIN writers w ON w.id = c.writer WHERE w.n = 2)`,
+  ),
+  {
+    name: 'checkpoints without a signature are added for a forged end, with hashes and sums right',
+    work: (db) => {
+      addRow(db, 3, { kind: 'exchange', at: start + 9 * dayMs, body: exchanges(start + 9 * dayMs)[1]! });
+      new LedgerWriter(db, { version: 'drill' }).checkpoint(null);
+      resum(db);
+    },
+  },
+  {
+    name: 'a ledger of another deployment is merged in, with its own signed checkpoints and with sums right',
+    work: (db) => {
+      const writer = new LedgerWriter(db, { version: 'drill' });
+      writer.append(exchanges(start + 9 * dayMs));
+      writer.checkpoint(generateKeyPairSync('ed25519').privateKey);
+      writer.close();
+      resum(db);
+    },
+  },
+  {
+    name: 'a ledger that the same key signs is merged in, with sums right',
+    work: (db, { file, key }) => {
+      merge(db, `${file}.other`, key);
+      resum(db);
+    },
+  },
+  {
+    name: "a team is erased by Sluice's own code, without the key",
+    work: (db) => {
+      const writer = new LedgerWriter(db, { version: 'drill' });
+      writer.erase({ workspace: 'red' }, 'asked for');
+      writer.close();
+    },
+  },
+  {
+    name: "older rows are removed by Sluice's own code, without the key",
+    work: (db) => {
+      const writer = new LedgerWriter(db, { version: 'drill' });
+      writer.prune({ rowsMs: dayMs, rollupsMs: 400 * dayMs }, start + 10 * dayMs);
+      writer.close();
+    },
+  },
+  sql(
+    'two teams change places in the sums of a day',
+    `UPDATE by_day SET workspace = 'x' WHERE workspace = 'blue' AND at = (SELECT max(at) FROM by_day); UPDATE by_day SET workspace = 'blue' WHERE workspace = 'red' AND at = (SELECT max(at) FROM by_day); UPDATE by_day SET workspace = 'red' WHERE workspace = 'x'`,
+  ),
+  sql(
+    'the settled sums are said to begin later, and earlier ones are removed',
+    `UPDATE settled_head SET since = since + ${dayMs}; DELETE FROM settled WHERE at = (SELECT min(at) FROM settled)`,
+  ),
+  sql('a writer is shown to have closed on another day', `UPDATE writers SET closed = closed + ${dayMs} WHERE closed IS NOT NULL`),
+  sql('costs are texts that begin with a number', `UPDATE by_day SET cost = CAST(cost AS TEXT) || 'x'`),
+  sql(
+    'the table of rows is made again without its key, and has a row twice',
+    `ALTER TABLE entries RENAME TO e; CREATE TABLE entries AS SELECT * FROM e; INSERT INTO entries SELECT * FROM e WHERE writer = 2 AND seq = ${row}; DROP TABLE e`,
+  ),
   { name: 'the whole ledger is written anew, with all hashes and sums right', work: (db) => forge(db, null) },
   {
     name: 'the whole ledger is written anew, and signed by another key',
@@ -202,8 +306,46 @@ export const tamperings: readonly Tampering[] = [
 
 /** Puts a file in the place of the ledger; it is not changed by SQL. */
 export const replaced: readonly { readonly name: string; readonly work: (file: string, base: Base) => void }[] = [
+  {
+    name: 'an older copy of the file is put in its place, with the newer checkpoints',
+    work: (file, { file: present, old }) => {
+      copyFileSync(old, file);
+      withOther(file, present, 'INSERT OR REPLACE INTO checkpoints SELECT * FROM other.checkpoints');
+    },
+  },
+  {
+    name: 'erased rows get their contents back from an older copy',
+    work: (file, { old }) =>
+      withOther(file, old, 'DELETE FROM entries WHERE writer = 2; INSERT INTO entries SELECT * FROM other.entries WHERE writer = 2'),
+  },
+  {
+    name: 'rows that grew old are put back from an older copy',
+    work: (file, { old }) =>
+      withOther(file, old, 'INSERT OR IGNORE INTO entries SELECT * FROM other.entries WHERE writer = 1; DELETE FROM pruned'),
+  },
   { name: 'an older copy of the file is put in its place', work: (file, { old }) => copyFileSync(old, file) },
 ];
+
+function withOther(file: string, other: string, text: string): void {
+  const db = opened(file);
+  db.exec(`ATTACH '${other}' AS other; ${text}; DETACH other`);
+  db.close();
+}
+
+/** Makes another ledger as its server would, and puts its rows among those of this one. */
+function merge(db: Db, file: string, key: KeyObject): void {
+  const other = openDatabase(file, 'write');
+  const writer = new LedgerWriter(other, { version: 'drill' });
+  writer.append(exchanges(start + 9 * dayMs));
+  writer.close();
+  writer.checkpoint(key);
+  other.close();
+  const columns = (db.pragma('table_info(entries)') as { name: string }[]).map(({ name }) => `"${name}"`).slice(1);
+  db.exec(
+    `ATTACH '${file}' AS other; INSERT INTO writers SELECT 9, id, host, pid, started, closed FROM other.writers; INSERT INTO entries SELECT 9, ${columns.join(', ')} FROM other.entries; INSERT INTO checkpoints SELECT * FROM other.checkpoints; DETACH other`,
+  );
+  for (const left of [file, `${file}-wal`, `${file}-shm`]) rmSync(left, { force: true });
+}
 
 function forge(db: Db, key: Parameters<LedgerWriter['checkpoint']>[0]): void {
   db.exec(

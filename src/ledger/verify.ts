@@ -18,6 +18,7 @@ import {
   type PruneEntry,
 } from './types.ts';
 import type { DoubledRow } from './backend.ts';
+import { dayMs } from './rollup.ts';
 import { verifyCoverage, type ChainRead } from './verify-coverage.ts';
 import { verifySums, type SettledSaid } from './verify-sums.ts';
 
@@ -67,6 +68,7 @@ interface WriterRow {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
+  readonly started: number;
   readonly closed: number | null;
 }
 
@@ -124,23 +126,26 @@ class Verifier {
     const pruned = this.#prunedHeads();
     this.#prunedTable(pruned);
     this.#keptCheckpoints(pruned, held);
-    const writers = this.#db.prepare<[], WriterRow>('SELECT n, id, host, pid, closed FROM writers ORDER BY n').all();
+    const writers = this.#db.prepare<[], WriterRow>('SELECT n, id, host, pid, started, closed FROM writers ORDER BY n').all();
     this.#foreignRows(writers);
     for (const { writer, seq } of this.#options.doubled ?? [])
       this.#fault('altered', writers.find(({ n }) => n === writer)?.id ?? '', seq, 'the ledger holds the row more than once');
     // Later writers' rows may refer to chain heads, so these are collected first.
-    for (const { id, seq, kind, body } of this.#db
-      .prepare<[], { id: string; seq: number; kind: EntryKind; body: string | null }>(
-        `SELECT w.id, e.seq, e.kind, e.body FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind IN ('open', 'prune', 'erase')`,
+    const alone: { readonly id: string; readonly at: number }[] = [];
+    for (const { id, seq, kind, at, body } of this.#db
+      .prepare<[], { id: string; seq: number; kind: EntryKind; at: number; body: string | null }>(
+        `SELECT w.id, e.seq, e.kind, e.at, e.body FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind IN ('open', 'prune', 'erase')`,
       )
       .iterate()) {
       const entry = parsed(body) as Partial<OpenEntry & PruneEntry & EraseEntry> | null;
+      if (kind === 'open' && entry?.heads?.length === 0) alone.push({ id, at });
       if (entry?.settled !== undefined) this.#settled.push({ writer: id, seq, settled: entry.settled });
       for (const head of entry?.heads ?? []) {
         this.#passes.push({ ...head, from: kind === 'open' ? "a later writer's first row" : "a row of another writer's chain" });
         add(this.#said, id, { seq, head });
       }
     }
+    this.#firsts(alone);
     for (const writer of writers) this.#chain(writer, pruned.get(writer.id) ?? null);
     this.#passThrough(pruned);
     this.#erasures();
@@ -191,6 +196,40 @@ class Verifier {
       if (!known.has(n)) this.#fault('writer', '', null, `there are rows of writer number ${n}, whom the ledger does not know`);
   }
 
+  /**
+   * Only a ledger's first writer finds no other. A second such chain was begun in another ledger, whatever key signed it; so was one that
+   * found none although a writer whose own first row grew old has rows from before it. A record may be written long after its exchange
+   * began, but not a day.
+   */
+  #firsts(alone: readonly { readonly id: string; readonly at: number }[]): void {
+    const began = Math.min(...alone.map(({ at }) => at));
+    const earlier = this.#db
+      .prepare<[string, number, number], number>(
+        'SELECT 1 FROM writers w JOIN pruned p ON p.writer = w.id JOIN entries e ON e.writer = w.n WHERE w.id <> ? AND w.started < ? AND e.at < ? LIMIT 1',
+      )
+      .pluck();
+    for (const { id, at } of alone)
+      if (at > began + sameMomentMs || earlier.get(id, at - sameMomentMs, at - dayMs) !== undefined)
+        this.#fault(
+          'writer',
+          id,
+          1,
+          "the writer's first row names no other writer, and the ledger had one: the chain is of another ledger",
+        );
+  }
+
+  /** The register's times are those of the rows in which a writer began and ended. */
+  #times({ id, started, closed }: WriterRow, row: Row): void {
+    const said = row.kind === 'open' ? started : row.kind === 'close' ? closed : null;
+    if (said !== null && Math.abs(said - row.at) > sameMomentMs)
+      this.#fault(
+        'writer',
+        id,
+        row.seq,
+        `the writer is registered with another ${row.kind === 'open' ? 'beginning' : 'end'} than its row says`,
+      );
+  }
+
   #chain(writer: WriterRow, pruned: ChainHead | null): void {
     const { n, id, closed } = writer;
     let previous = pruned === null ? genesis(id) : Buffer.from(pruned.hash, 'hex');
@@ -213,6 +252,7 @@ class Verifier {
         this.#fault('broken-chain', id, row.seq, 'the row does not follow from the row before it: one of them was altered or moved');
       if (row.kind === 'open' && (row.seq !== 1 || !opens(row.body, writer)))
         this.#fault('writer', id, row.seq, 'the writer is registered with another id, host or process than its first row says');
+      this.#times(writer, row);
       this.#content(id, row);
       if (wanted.has(row.seq)) wanted.set(row.seq, row.hash.toString('hex'));
       previous = row.hash;
@@ -360,6 +400,9 @@ class Verifier {
 function same(name: keyof LedgerColumns, held: string | number | null, said: string | number | null): boolean {
   return held === said || held === stored(name, said);
 }
+
+/** What a writer registers and what it writes in its chain are some milliseconds apart. */
+const sameMomentMs = 60_000;
 
 /** Whether a writer's first row matches its registration. */
 function opens(body: string | null, { id, host, pid }: WriterRow): boolean {
