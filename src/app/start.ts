@@ -13,8 +13,9 @@ import { Shadows } from '../exchange/mirror.ts';
 import { Verifier } from '../exchange/verifier.ts';
 import { newestBySource } from '../grades/book.ts';
 import { takeFeedback, type FeedbackReply } from '../grades/request.ts';
-import { checkListen, hostAndPort } from '../lib/address.ts';
+import { hostAndPort } from '../lib/address.ts';
 import { collectWhenUnused } from '../lib/collect.ts';
+import { checkFree } from '../lib/free-address.ts';
 import { limits } from '../lib/limits.ts';
 import { samplesByParent } from '../record/otel-settings.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
@@ -64,10 +65,10 @@ interface State {
  */
 export async function startSluice(options: SluiceOptions): Promise<Sluice> {
   // Check the listen addresses before anything is opened.
-  checkListen(options.listen, '--listen');
-  hostAndPort(options.admin, '--admin');
-  if (options.metrics !== null) hostAndPort(options.metrics, '--metrics');
-  if (options.webhook !== null) hostAndPort(options.webhook.listen, '--webhook');
+  await checkFree(options.listen, '--listen');
+  await checkFree(options.admin, '--admin');
+  if (options.metrics !== null) await checkFree(options.metrics, '--metrics');
+  if (options.webhook !== null) await checkFree(options.webhook.listen, '--webhook');
   await using stack = new AsyncDisposableStack();
   const sluice = await start(openGround(options, stack));
   const opened = stack.move();

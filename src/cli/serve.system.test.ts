@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -19,6 +19,8 @@ const serve = (...flags: string[]) =>
 it('ends with code 1 and one sentence when it cannot listen', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
+  const file = join(folder, 'file');
+  writeFileSync(file, 'mine');
   const port = (taken.address() as AddressInfo).port;
   for (const flags of [
     ['--listen', `unix:${folder}/none/s.sock`],
@@ -26,12 +28,19 @@ it('ends with code 1 and one sentence when it cannot listen', async () => {
     ['--listen', '127.0.0.1:99999'],
     ['--listen', `127.0.0.1:${port}`],
     ['--admin', `127.0.0.1:${port}`],
+    ['--metrics', `127.0.0.1:${port}`],
+    ['--listen', 'no..name:1'],
+    ['--listen', `unix:${folder}`],
+    ['--listen', `unix:${file}`],
     ['--log', folder],
   ]) {
-    const { status, stderr } = serve(...flags);
+    const { status, stdout, stderr } = serve(...flags);
     expect([status, stderr.trim().split('\n').length], `${flags.join(' ')}: ${stderr}`).toEqual([1, 1]);
     expect(stderr).toMatch(/^SLUICE_(LISTEN|FILE_UNWRITABLE) /);
+    // Nothing was opened that would have said something.
+    expect(stdout, flags.join(' ')).toBe('');
   }
+  expect(readFileSync(file, 'utf8')).toBe('mine');
   taken.close();
 }, 120_000);
 

@@ -80,8 +80,8 @@ const heldBy = (pid: number): number => 1024 * Number(/^RssAnon:\s+(\d+) kB$/m.e
  * Makes what processes hold 95.5% of their cgroup's memory, and the files that they have read can be forgotten. Called again and again: what
  * they hold moves by tens of megabytes in the first seconds.
  */
-function limitTo({ folder: into, limit }: MemoryCgroup, ...pids: readonly number[]): void {
-  const held = pids.reduce((sum, pid) => sum + heldBy(pid), 0);
+function limitTo({ folder: into, limit }: MemoryCgroup, more: number, ...pids: readonly number[]): void {
+  const held = pids.reduce((sum, pid) => sum + heldBy(pid), more);
   // One that is just ending has no such number any more.
   if (!Number.isNaN(held)) writeFileSync(join(into, limit), String(Math.ceil(held / 0.955)));
 }
@@ -95,6 +95,15 @@ writeFileSync(
   ballast,
   `const { isMainThread } = require('node:worker_threads');
 if (isMainThread && process.env.${restartsVariable} === '0') globalThis.ballast = Buffer.alloc(${256 * 1024 ** 2}, 1);`,
+);
+/** The same in a file that lies in memory: the container's, and no process's. */
+const inMemory = `/dev/shm/sluice-supervise-${process.pid}`;
+const sharedBallast = join(folder, 'shared-ballast.cjs');
+const sharedBytes = 256 * 1024 ** 2;
+writeFileSync(
+  sharedBallast,
+  `const { isMainThread } = require('node:worker_threads');
+if (isMainThread && process.env.${restartsVariable} === '0') require('node:fs').writeFileSync('${inMemory}', Buffer.alloc(${sharedBytes}, 1));`,
 );
 
 /** Kills a process, and waits until it has left its cgroup with its children. */
@@ -193,16 +202,19 @@ describe('the supervisor of a container', { timeout: 60_000 }, () => {
     expect(said()).toContain('"why":"it gave no sign of life"');
   });
 
-  it.skipIf(memory === null)(
-    `replaces one that has almost used up the container's memory, before the kernel ends both${memory === null ? ' (skipped: no cgroup for memory here)' : ''}`,
-    async () => {
+  it.skipIf(memory === null).each([
+    ['of its own', ballast, 0],
+    ['in files that lie in it', sharedBallast, sharedBytes],
+  ])(
+    `replaces one that has almost used up the container's memory, before the kernel ends both, %s${memory === null ? ' (skipped: no cgroup for memory here)' : ''}`,
+    async (_, ballastFile, more) => {
       const cgroup = memory!;
       mkdirSync(cgroup.folder);
       try {
-        const { admin, pid, process: supervisor, said } = await started({ NODE_OPTIONS: `--require ${ballast}` }, cgroup);
+        const { admin, pid, process: supervisor, said } = await started({ NODE_OPTIONS: `--require ${ballastFile}` }, cgroup);
         expect(await restarts(admin)).toBe(0);
         const limitAndSaid = (): string => {
-          if (childOf(supervisor) === pid) limitTo(cgroup, supervisor.pid!, pid);
+          if (childOf(supervisor) === pid) limitTo(cgroup, more, supervisor.pid!, pid);
           return said();
         };
         await expect.poll(limitAndSaid, { timeout: 30_000 }).toMatch(/"why":"it used \d+ bytes of the container's \d+"/);
@@ -211,6 +223,7 @@ describe('the supervisor of a container', { timeout: 60_000 }, () => {
         expect(supervisor.exitCode).toBeNull();
       } finally {
         for (const child of running) await killed(child);
+        rmSync(inMemory, { force: true });
         await expect.poll(() => isRemoved(cgroup.folder), { timeout: 10_000 }).toBe(true);
       }
     },

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { memoryInUse } from './container-memory.ts';
 import { WaitingRoom } from './waiting-room.ts';
 import { restartsVariable, supervisedVariable, type SupervisedMessage } from '../app/supervised.ts';
 
@@ -171,13 +172,13 @@ class Alive {
     return !this.ready || (this.#usedMemory && performance.now() - this.#since < settings.soonMs);
   }
 
-  /** Kills the largest of its processes when all together have almost used up the container's memory. */
+  /** Kills the largest of its processes when the container's memory is almost used up. */
   #weigh(): void {
     const limit = process.constrainedMemory();
     // Without a limit it is 0, or more than any machine has.
     if (limit === 0 || limit > totalmem()) return;
     const processes = treeOf(process.pid).map((pid) => ({ pid, bytes: anonymousBytes(pid) }));
-    const used = processes.reduce((sum, { bytes }) => sum + bytes, 0);
+    const used = memoryInUse() ?? processes.reduce((sum, { bytes }) => sum + bytes, 0);
     if (used < settings.memoryShare * limit) return;
     const [largest] = processes.filter(({ pid }) => pid !== process.pid).sort((a, b) => b.bytes - a.bytes);
     if (largest === undefined) return;

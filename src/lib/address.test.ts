@@ -21,6 +21,8 @@ it('says what is wrong with an address before anything is started', () => {
     'unix:',
     `unix:/${'x'.repeat(120)}`,
     'unix:/no/such/folder/s.sock',
+    `unix:${tmpdir()}`,
+    `unix:${import.meta.filename}`,
   ])
     expect(() => checkListen(wrong, '--listen')).toThrow(code);
   for (const right of ['127.0.0.1:0', '[::]:80', `unix:${join(tmpdir(), 's.sock')}`])

@@ -40,4 +40,9 @@ export function checkListen(text: string, where: string): void {
   const folder = dirname(path);
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new SluiceError('SLUICE_LISTEN', `there is no folder ${folder}.`, { where, fix: 'Make the folder, or choose another path.' });
+  if (existsSync(path) && !statSync(path).isSocket())
+    throw new SluiceError('SLUICE_LISTEN', `${path} is there, and it is no socket.`, {
+      where,
+      fix: 'Choose another path, or remove what is there.',
+    });
 }

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { randomBytes } from 'node:crypto';
-import { checkListen, hostAndPort } from '../../lib/address.ts';
+import { hostAndPort } from '../../lib/address.ts';
+import { checkFree } from '../../lib/free-address.ts';
 import { SluiceError } from '../../lib/errors.ts';
 import { clearStaleSocket, socketPath } from '../../extproc/socket.ts';
 import type { SluiceOptions } from '../options.ts';
@@ -28,7 +29,9 @@ export interface Supervised {
  * do not start.
  */
 export async function superviseWorkers(options: SluiceOptions, count: number, tell: (line: object) => void): Promise<Supervised> {
-  checkListen(options.listen, '--listen');
+  await checkFree(options.listen, '--listen');
+  await checkFree(options.admin, '--admin');
+  if (options.metrics !== null) await checkFree(options.metrics, '--metrics');
   const path = socketPath(options.listen);
   if (path === null || options.transport !== 'frames')
     throw new SluiceError('SLUICE_CLI_USAGE', 'several workers share a Unix socket by --transport frames; elsewhere run more replicas.', {
