@@ -379,6 +379,23 @@ describe.skipIf(chromiumPath === null)('what is shown', () => {
     await until(page, `document.getElementById('exchanges').textContent === '${within.length}'`);
     expect(new URL(page.url()).searchParams.get('to')).toBe(to);
     expect(await textOf(page, 'saved-note')).toContain(`${from} to ${to}`);
+    const shown = async (id: string): Promise<number> => Number((await textOf(page, id)).replace('−', '-').replace(/[$,]/g, ''));
+    const compared = within.filter(({ savings }) => savings.known);
+    const total = (of: (record: ExchangeRecord) => ExchangeRecord['cost']): number =>
+      compared.reduce((usd, record) => usd + ((cost) => (cost.known ? cost.usd : 0))(of(record)), 0);
+    expect(compared.length).toBeGreaterThan(0);
+    expect(await shown('saved')).toBeCloseTo(
+      total(({ savings }) => savings),
+      2,
+    );
+    expect(await shown('cost')).toBeCloseTo(
+      total(({ cost }) => cost),
+      2,
+    );
+    expect(total(({ baseline }) => baseline) - total(({ cost }) => cost)).toBeCloseTo(
+      total(({ savings }) => savings),
+      9,
+    );
     await page.locator('#decisions button').first().click();
     await until(page, `document.querySelectorAll('#explain[open] .signals li').length > 0`);
     const link = page.url();
