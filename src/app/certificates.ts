@@ -6,8 +6,8 @@ import type { Metrics } from '../record/metrics.ts';
 import type { Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
 
-/** Validity of a CA that is made, in ms: 20 years, since pods that run go on trusting it. */
-const authorityMs = 20 * 365 * 86_400_000;
+/** Validity of a CA that is made, in ms: five years, of which its successor is trusted for two before it signs. */
+const authorityMs = 5 * 365 * 86_400_000;
 
 /** Makes and renews the certificates of webhooks and of Envoy's names where that is for Sluice to do, and measures when they end. */
 export async function openCertificates({ options, logger, stack }: Ground, metrics: Pick<Metrics, 'watchCertificates'>): Promise<void> {

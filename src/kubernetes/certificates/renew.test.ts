@@ -50,18 +50,32 @@ describe('the certificates of a release', () => {
 
   it('change to the next CA only after years in which every new pod trusted both', async () => {
     let data = made;
-    // What a pod that starts in each half year trusts, for as long as such a pod may run: two years.
+    // What a pod that starts in each half year trusts, for as long as such a pod may run: two fifths of a CA's life.
     const pods: { readonly born: number; readonly trusts: readonly X509Certificate[] }[] = [];
     const authorities = new Set<string>();
     for (let now = start; now < start + 25 * year; now += year / 3) {
       data = await renewed(data, wanted, null, now);
       authorities.add(data['ca.crt']!);
       pods.push({ born: now, trusts: trusted(data) });
-      const running = pods.filter(({ born }) => now - born < 1.4 * year);
+      const running = pods.filter(({ born }) => now - born < 3.9 * year);
       for (const { trusts } of running) for (const name of ['webhook', 'egress']) expect(signedBy(data, name, trusts)).toBe(true);
       expect(trusted(data).length).toBeLessThanOrEqual(3);
     }
-    expect(authorities.size).toBe(3);
+    expect(authorities.size).toBe(5);
+  });
+
+  it('give a pod that was never restarted two years of a CA of five', async () => {
+    const five = { ...wanted, authorityMs: 5 * year };
+    let data = await renewed({}, five, null, start);
+    const first = trusted(data);
+    let served = 0;
+    for (let now = start; now < start + 5 * year; now += 30 * day) {
+      data = await renewed(data, five, null, now);
+      for (const name of ['ca', 'webhook', 'egress']) expect(validityOf(data[`${name}.crt`]!).to).toBeGreaterThan(now + 20 * day);
+      if (signedBy(data, 'egress', first)) served = now - start;
+    }
+    expect(served / year).toBeGreaterThan(4.4);
+    expect(served / year).toBeLessThan(5);
   });
 
   it('are made again where the Secret holds what cannot be read', async () => {

@@ -22,8 +22,8 @@ export interface Wanted {
 export type CertificateData = Readonly<Record<string, string>>;
 
 /** Of a CA's life: when its successor is made, and when that begins to sign. Pods that start between them trust both. */
-const nextAt = 0.8;
-const promoteAt = 0.95;
+const nextAt = 0.5;
+const promoteAt = 0.9;
 /** Of a certificate's life: when it is renewed. */
 const renewAt = 2 / 3;
 
