@@ -9,6 +9,11 @@ export function viewAnswer(api: ApiName, answer: unknown): AnswerView | null {
   return body === null || view === null ? null : view(body);
 }
 
+/** Whether the API's streams may be JSON arrays. */
+export function hasArrayStreams(api: ApiName): boolean {
+  return apis[api].answer.arrayStreams;
+}
+
 /** Whether the API's whole answers can be viewed at all. */
 export function hasView(api: ApiName): boolean {
   return apis[api].answer.view !== null;

@@ -10,7 +10,8 @@ import { MemoryGate } from './memory-gate.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { OutputTokens } from '../router/output/tokens.ts';
 import { openModel, type LiveModel } from '../router/model/live.ts';
-import type { Attempt, BodyPlan, RequestPlan } from './plans.ts';
+import type { FilterRole } from '../attach/names.ts';
+import type { AnswerPass, AnswerRetry, Attempt, BodyPlan, RequestPlan } from './plans.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
@@ -760,11 +761,14 @@ describe('every attempt counts', () => {
   const policy = `version: 1\ndefaults: {${candidates}, tiers: [], fallback: {models: {gpt-5.1: [openai/gpt-4.1]}, on: [reset, timeout, server-error, stream-error, empty]}}\n`;
   const streamed = chatBody('"stream":true,');
 
-  async function begun(body: string, role: 'gate' | 'stream') {
+  async function begun(body: string, roles: 'gate' | 'stream') {
     const bench = await pipelineOf(policy);
     const plan = bodyOf(bench.pipeline.requestHeaders(headersOf({ ...chatHeaders, [abilitiesHeader]: 'groups' }), false), body);
+    let role: FilterRole = roles;
     const next = (): Attempt => {
       const attempt = bench.pipeline.attempt(role, plan.metadata ?? null, null);
+      // The filter of the first attempt begins none.
+      if (role === 'gate') role = 'next';
       if (attempt === null) throw new Error('unknown');
       return attempt;
     };
@@ -799,6 +803,43 @@ describe('every attempt counts', () => {
       { status: 400, outcome: 'provider-error', reason: null },
     ]);
     expect(bench.records[0]!.cost).toEqual({ known: false, reason: 'attempt' });
+  });
+
+  const pageHeaders = { ':status': '200', 'content-type': 'text/html' };
+  const page = Buffer.from('<html>sign in</html>');
+
+  it.each([
+    ['nothing', { ':status': '200', 'content-type': 'application/json', 'content-length': '0' }, true],
+    ['nothing, as a redirect', { ':status': '302', location: '/login' }, true],
+    ['events that were not asked for', { ':status': '200', 'content-type': 'text/event-stream' }, false],
+  ])('also one that sent %s', async (_what, headers, endOfStream) => {
+    const { next } = await begun(chatBody(), 'gate');
+    const first = next();
+    first.request(Buffer.from(chatBody()));
+    expect(first.answer(headersOf(headers), endOfStream)).toEqual({ kind: 'retry', reason: 'server-error' });
+  });
+
+  it.each([
+    ['a page', pageHeaders, page],
+    ['half an answer', { ':status': '200', 'content-type': 'application/json' }, Buffer.from('{"id":"a","choi')],
+    ['nothing', { ':status': '200', 'content-type': 'application/json' }, null],
+  ])('where the last one sent %s, the app gets an error of its API', async (_what, headers, body) => {
+    const { bench, next, answered } = await begun(chatBody(), 'gate');
+    const judged = (sent: Readonly<Record<string, string>>, bytes: Buffer | null): AnswerPass | AnswerRetry => {
+      const attempt = next();
+      attempt.request(Buffer.from(chatBody()));
+      const plan = attempt.answer(headersOf(sent), bytes === null);
+      if (plan.kind === 'relay') throw new Error('relayed');
+      return plan.kind === 'whole' ? plan.judge(bytes ?? Buffer.alloc(0)) : plan;
+    };
+    expect(judged(pageHeaders, page)).toMatchObject({ kind: 'retry' });
+    const last = judged(headers, body);
+    if (last.kind !== 'pass') throw new Error(last.kind);
+    expect(last.headers?.set).toContainEqual([':status', '502']);
+    expect(JSON.parse(last.body!.toString())).toMatchObject({ error: { message: 'openai sent no answer that can be read.' } });
+    answered('502');
+    expect(bench.records[0]!.attempts.map(({ reason }) => reason)).toEqual(['server-error', 'server-error']);
+    expect(bench.records[0]).toMatchObject({ outcome: 'provider-error', cost: { known: false } });
   });
 
   it('holds no comments of the last one, whose answer nobody else could give', async () => {

@@ -2,7 +2,7 @@ import type { ApiName, JsonOutput } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger } from '../policy/types.ts';
 import { errorInAnswer, failedChoice, mayBlameModel, meaningOf, readSaid } from '../apis/common/error-words.ts';
-import { hasView, viewAnswer } from '../apis/view.ts';
+import { hasArrayStreams, hasView, viewAnswer } from '../apis/view.ts';
 import { matchesSchema } from '../apis/common/json-schema.ts';
 
 /** The form of the answer that the request asked for. */
@@ -96,6 +96,8 @@ export function judgeAnswer(
   }
   const error = errorInAnswer(parsed);
   if (error !== null) return watched.has(error) ? error : watched.has('server-error') ? 'server-error' : null;
+  // A stream that is a JSON array: its elements are the events.
+  if (Array.isArray(parsed) && parsed.length > 0 && hasArrayStreams(api)) return null;
   const view = viewAnswer(api, parsed);
   // JSON that is not a model's answer: from a proxy, or a provider's error in an unknown format.
   if (view === null) return hasView(api) && watched.has('server-error') ? 'server-error' : null;
@@ -154,7 +156,8 @@ function isError(event: EventFields): boolean {
   if (isSet(event['error']) || type === 'error' || type === 'response.failed' || object === 'error') return true;
   if (Array.isArray(choices)) return choices.some(failedChoice);
   // Servers built on FastAPI say `detail`; OpenAI's `event: error` has its members at the top.
-  return type === undefined && candidates === undefined && (isSet(event['detail']) || typeof message === 'string');
+  const named = type === undefined || (typeof type === 'string' && type.endsWith('_error'));
+  return named && candidates === undefined && (isSet(event['detail']) || typeof message === 'string');
 }
 
 function isSet(value: unknown): boolean {

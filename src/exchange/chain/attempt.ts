@@ -1,3 +1,4 @@
+import { apis } from '../../apis/registry.ts';
 import { readExchange, rewritePath, spliceRequest } from '../../apis/index.ts';
 import type { AnswerHead } from '../../apis/types.ts';
 import type { AnswerPass, AnswerPlan, AnswerRetry, Attempt, AttemptRequest } from '../plans.ts';
@@ -16,6 +17,9 @@ import { crossingPath, ownKeys, strangeKeys, withoutKeys } from '../crossing-hea
 import type { Credentials } from '../credentials.ts';
 import { OwnStream, RestoredStream, withoutLength } from './relays.ts';
 import { DecodedStream, isEncoded } from './decoded-stream.ts';
+
+/** What is looked for in the answer of a chain's last target. */
+const notAnAnswer: ReadonlySet<FallbackTrigger> = new Set<FallbackTrigger>(['server-error']);
 
 /** One attempt of a chain at a target that speaks the app's own API. */
 export class TargetAttempt implements Attempt {
@@ -74,6 +78,8 @@ export class TargetAttempt implements Attempt {
     };
     if (status >= 400) return this.#error(head, endOfStream, retryAfterMs);
     const events = head.contentType.toLowerCase().startsWith('text/event-stream');
+    // Nothing, or events that were not asked for, are no answer.
+    if (endOfStream || (events && !stream)) return this.#noAnswer(status, endOfStream, retryAfterMs);
     const watches = fallback.triggers.has('stream-error');
     const { restoring } = run.facts;
     if (events && this.#role === 'stream' && (watches || run.facts.stripUsage || restoring !== null)) {
@@ -86,17 +92,40 @@ export class TargetAttempt implements Attempt {
       return { kind: 'relay', relay: restoring === null ? relay : new RestoredStream(relay, restoring, true) };
     }
     if (restoring !== null && !events && !endOfStream) return this.#restored(restoring, head, headers, retryAfterMs);
-    if (events || endOfStream || !run.hasNext || !this.#looksInto(headers)) {
-      return this.#verdicts.of(null, status, retryAfterMs, null);
-    }
+    if (events || !this.#looksInto(headers)) return this.#verdicts.of(null, status, retryAfterMs, null);
+    if (!run.hasNext) return this.#last(head, retryAfterMs);
     return {
       kind: 'whole',
-      maxBytes: fallback.inspectBytes,
+      maxBytes: this.#mostLooked(),
       judge: (body) =>
         this.#verdicts.of(judgeAnswer(head.api, plainOf(head, body), run.facts.expects, fallback.triggers), status, retryAfterMs, () =>
           answerOf(head, body),
         ),
     };
+  }
+
+  #noAnswer(status: number, empty: boolean, retryAfterMs: number | null): AnswerPlan {
+    const run = this.#run;
+    const watched = run.facts.fallback.triggers.has('server-error');
+    if (watched && empty && !run.hasNext && run.current > 0) return this.#verdicts.noAnswer(status, retryAfterMs);
+    return this.#verdicts.of(watched ? 'server-error' : null, status, retryAfterMs, null);
+  }
+
+  /** Of a stream that is a JSON array only the beginning is held: an error is short. */
+  #mostLooked(): number {
+    const { stream, recognition, fallback } = this.#run.facts;
+    return stream && apis[recognition.api].answer.arrayStreams ? limits.errorAnswerBytes : fallback.inspectBytes;
+  }
+
+  /** The last target's answer passes whatever it says, but a page or half an answer becomes an error of the app's API. */
+  #last(head: AnswerHead, retryAfterMs: number | null): AnswerPlan {
+    const run = this.#run;
+    if (run.current === 0) return this.#verdicts.of(null, head.status, retryAfterMs, null);
+    const judge = (body: Buffer): AnswerPass | AnswerRetry =>
+      judgeAnswer(head.api, plainOf(head, body), run.facts.expects, notAnAnswer) === null
+        ? this.#verdicts.of(null, head.status, retryAfterMs, null)
+        : this.#verdicts.noAnswer(head.status, retryAfterMs);
+    return { kind: 'whole', maxBytes: this.#mostLooked(), judge };
   }
 
   /** A whole answer whose mask tokens are replaced by their originals. */

@@ -34,15 +34,21 @@ export class AttemptVerdicts {
     return { kind: 'pass' };
   }
 
+  /** Replaces what the last target sent instead of an answer. */
+  noAnswer(status: number, retryAfterMs: number | null): AnswerPass {
+    const run = this.#run;
+    run.failed({ outcome: 'provider-error', status, reason: 'server-error', cost: { known: false, reason: 'usage' }, retryAfterMs });
+    return this.#replaced(`${this.#target.provider} sent no answer that can be read.`);
+  }
+
   /** Replaces the refusal of a gateway key, which the app would take for its own key's; null if the key was the app's. */
   keyRefused(): AnswerPass | null {
-    const { provider, recognition } = this.#run.facts;
-    if (this.#target.provider === provider.name && !this.#run.gatewayKeys) return null;
-    const { status, contentType, body } = renderFailure(recognition.api, {
-      kind: 'server',
-      status: 502,
-      message: `The gateway's own access to ${this.#target.provider} was refused; the operator has to look at its key.`,
-    });
+    if (this.#target.provider === this.#run.facts.provider.name && !this.#run.gatewayKeys) return null;
+    return this.#replaced(`The gateway's own access to ${this.#target.provider} was refused; the operator has to look at its key.`);
+  }
+
+  #replaced(message: string): AnswerPass {
+    const { status, contentType, body } = renderFailure(this.#run.facts.recognition.api, { kind: 'server', status: 502, message });
     return { kind: 'pass', headers: answerHeaders(status, contentType), body };
   }
 
