@@ -1,6 +1,7 @@
 import type { AnswerForm, CachedUsage, WantedForm, StoredAnswer } from './answer-forms.ts';
 import type { AnswerSide } from './api.ts';
-import { CannotConvert, dataEvent, fields, list, parsed, type Fields } from './common/replay-json.ts';
+import { CannotConvert, fields, list, parsed, type Fields } from './common/replay-json.ts';
+import { dataEvent } from './common/event-text.ts';
 import { withZeroUsage } from './common/replay-zero-usage.ts';
 import { apis } from './registry.ts';
 import { SseSplitter } from './scan/sse.ts';

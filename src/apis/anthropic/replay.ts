@@ -5,13 +5,13 @@ import {
   inOrder,
   isFields,
   list,
-  namedEvent,
   parsed,
   text,
   without,
   type Fields,
   type Mutable,
 } from '../common/replay-json.ts';
+import { namedEvent } from '../common/event-text.ts';
 
 /** Converts a message to the stream that would have carried it. */
 export function messageToStream(message: Fields): string[] {

@@ -1,32 +1,6 @@
-import { anySchema, type SchemaRules } from '../common/target-schema.ts';
+import { anySchema, neverKept, type SchemaRules } from '../common/target-schema.ts';
 
-const unknown: ReadonlySet<string> = new Set([
-  'minimum',
-  'maximum',
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'multipleOf',
-  'minLength',
-  'maxLength',
-  'maxItems',
-  'uniqueItems',
-  'contains',
-  'minContains',
-  'maxContains',
-  'minProperties',
-  'maxProperties',
-  'patternProperties',
-  'propertyNames',
-  'not',
-  'if',
-  'then',
-  'else',
-  'dependentRequired',
-  'dependentSchemas',
-  'prefixItems',
-  'unevaluatedProperties',
-  'unevaluatedItems',
-]);
+const unknown: ReadonlySet<string> = new Set([...neverKept, 'minimum', 'maximum', 'maxItems', 'minContains', 'maxContains', 'prefixItems']);
 
 /** The schemas that Anthropic accepts for a tool's arguments. */
 export const anthropicToolSchema: SchemaRules = anySchema('Anthropic');

@@ -1,7 +1,6 @@
 import {
   count,
   json,
-  named,
   pieces,
   sse,
   toolName,
@@ -10,6 +9,7 @@ import {
   type SimulatedCall,
   type Simulation,
 } from '../common/simulation.ts';
+import { namedEvent } from '../common/event-text.ts';
 
 function messages(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
   const counted = count(body, model);
@@ -38,7 +38,7 @@ function messages(model: string, body: Buffer, parsed: Fields): SimulatedAnswer 
     usage,
   };
   if (parsed['stream'] !== true) return json(200, message);
-  const event = (value: object): string => named(value as { readonly type: string });
+  const event = (value: object): string => namedEvent(value as { readonly type: string });
   return sse([
     event({ type: 'message_start', message: { ...message, content: [], stop_reason: null, usage: { ...usage, output_tokens: 1 } } }),
     event({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }),

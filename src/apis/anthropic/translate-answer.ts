@@ -196,7 +196,7 @@ export class AnthropicEncoder extends StreamEncoder {
       // Replaced by the usage in the last event, the first one that knows it.
       usage: anthropicNoUsage,
     };
-    this.#event({ type: 'message_start', message });
+    this.named({ type: 'message_start', message });
   }
 
   open(block: BlockStart): void {
@@ -206,35 +206,31 @@ export class AnthropicEncoder extends StreamEncoder {
       block.kind === 'call'
         ? { type: 'tool_use', id: block.id, name: block.name, input: {}, caller: { type: 'direct' } }
         : { type: 'text', text: '' };
-    this.#event({ type: 'content_block_start', index: this.#index, content_block: content });
+    this.named({ type: 'content_block_start', index: this.#index, content_block: content });
   }
 
   delta(piece: string): void {
     if (this.#block.kind === 'refusal') this.#refusal = (this.#refusal + piece).slice(0, limits.textUnits);
     const delta: JsonObject =
       this.#block.kind === 'call' ? { type: 'input_json_delta', partial_json: piece } : { type: 'text_delta', text: piece };
-    this.#event({ type: 'content_block_delta', index: this.#index, delta });
+    this.named({ type: 'content_block_delta', index: this.#index, delta });
   }
 
   close(): null {
-    this.#event({ type: 'content_block_stop', index: this.#index });
+    this.named({ type: 'content_block_stop', index: this.#index });
     return null;
   }
 
   finish(end: AnswerEnd): void {
-    this.#event({
+    this.named({
       type: 'message_delta',
       delta: stopOf(end, this.#refusal),
       usage: end.usage === null ? anthropicNoUsage : writeAnthropicUsage(end.usage),
     });
-    this.#event({ type: 'message_stop' });
+    this.named({ type: 'message_stop' });
   }
 
   fail(failure: Failure): void {
     this.write(streamFailure(anthropicErrors, failure).toString('utf8'));
-  }
-
-  #event(value: JsonObject & { readonly type: string }): void {
-    this.write(`event: ${value.type}\ndata: ${writeJson(value)}\n\n`);
   }
 }

@@ -9,11 +9,11 @@ import {
   indexOf,
   inOrder,
   isFields,
-  namedEvent,
   text as string,
   type Fields as JsonFields,
   type Mutable,
 } from '../common/replay-json.ts';
+import { doneEvent, namedEvent } from '../common/event-text.ts';
 import { count, fields, unknownFields, type UsageFields, type UsageParts, type UsageReading } from '../common/usage.ts';
 import type { Replay } from '../api.ts';
 import type { Usage, UsageConvention } from '../types.ts';
@@ -196,10 +196,7 @@ function toStream(answer: JsonFields): string[] {
     emit('citation-start', { citations: json(citation) }, index);
     emit('citation-end', undefined, index);
   }
-  events.push(
-    namedEvent({ type: 'message-end', delta: { finish_reason: answer['finish_reason'], usage: answer['usage'] } }),
-    'data: [DONE]\n\n',
-  );
+  events.push(namedEvent({ type: 'message-end', delta: { finish_reason: answer['finish_reason'], usage: answer['usage'] } }), doneEvent);
   return events;
 }
 

@@ -1,7 +1,6 @@
 import {
   count,
   json,
-  named,
   pieces,
   sse,
   toolName,
@@ -10,6 +9,7 @@ import {
   type SimulatedCall,
   type Simulation,
 } from '../common/simulation.ts';
+import { namedEvent, doneEvent } from '../common/event-text.ts';
 
 function usageOf({ input, output, cached }: Counted): object {
   return {
@@ -34,7 +34,7 @@ function answer({ path, body, parsed }: SimulatedCall): SimulatedAnswer | null {
         : { role: 'assistant', tool_plan: 'I will look it up.', tool_calls: [call] };
     return json(200, { id, message, finish_reason: reason, usage });
   }
-  const event = (type: string, members: object): string => named({ type, ...members });
+  const event = (type: string, members: object): string => namedEvent({ type, ...members });
   const content = [
     event('content-start', { index: 0, delta: { message: { content: { type: 'text', text: '' } } } }),
     ...pieces(counted.text).map((text) => event('content-delta', { index: 0, delta: { message: { content: { text } } } })),
@@ -49,7 +49,7 @@ function answer({ path, body, parsed }: SimulatedCall): SimulatedAnswer | null {
     event('message-start', { id, delta: { message: { role: 'assistant', content: [], tool_plan: '', tool_calls: [], citations: [] } } }),
     ...(tool === null ? content : calls),
     event('message-end', { delta: { finish_reason: reason, usage } }),
-    'data: [DONE]\n\n',
+    doneEvent,
   ]);
 }
 

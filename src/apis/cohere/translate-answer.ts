@@ -1,6 +1,6 @@
 import { StreamEncoder } from '../common/encoder.ts';
 import { failureOf, streamFailure, type Failure } from '../common/failure.ts';
-import { isObject, list, member, numberOf, text, writeJson, type Json, type JsonObject } from '../common/json.ts';
+import { isObject, list, member, numberOf, text, type Json, type JsonObject } from '../common/json.ts';
 import type {
   AnswerContext,
   AnswerEnd,
@@ -12,6 +12,8 @@ import type {
 } from '../common/translate-answer-types.ts';
 import { usageOf } from '../common/translate-usage.ts';
 import { cohereErrors, cohereUsage, writeCohereUsage } from './answer.ts';
+import { callOf, callStart } from '../common/chat-messages.ts';
+import { doneEvent } from '../common/event-text.ts';
 
 const finishes: Readonly<Record<string, Finish>> = {
   COMPLETE: 'stop',
@@ -123,8 +125,7 @@ export function writeCohereAnswer(answer: WholeAnswer, context: AnswerContext): 
   const content: JsonObject[] = [];
   const calls: JsonObject[] = [];
   for (const block of answer.blocks) {
-    if (block.kind === 'call')
-      calls.push({ id: block.id, type: 'function', function: { name: block.name, arguments: block.args === '' ? '{}' : block.args } });
+    if (block.kind === 'call') calls.push(callOf(block));
     else content.push({ type: 'text', text: block.text });
   }
   const message = { role: 'assistant', ...(content.length === 0 ? {} : { content }), ...(calls.length === 0 ? {} : { tool_calls: calls }) };
@@ -145,7 +146,7 @@ export class CohereEncoder extends StreamEncoder {
   }
 
   start(start: AnswerStart): void {
-    this.#event({
+    this.named({
       type: 'message-start',
       id: idOf(start, this.#context),
       delta: { message: { role: 'assistant', content: [], tool_plan: '', tool_calls: [], citations: [] } },
@@ -155,8 +156,7 @@ export class CohereEncoder extends StreamEncoder {
   open(block: BlockStart): void {
     this.#block = block;
     this.#empty = true;
-    if (block.kind === 'call')
-      this.#part('tool-call-start', { tool_calls: { id: block.id, type: 'function', function: { name: block.name, arguments: '' } } });
+    if (block.kind === 'call') this.#part('tool-call-start', { tool_calls: callStart(block) });
     else this.#part('content-start', { content: { type: 'text', text: '' } });
   }
 
@@ -168,17 +168,17 @@ export class CohereEncoder extends StreamEncoder {
 
   close(): null {
     if (this.#block.kind !== 'call') {
-      this.#event({ type: 'content-end', index: this.#contents++ });
+      this.named({ type: 'content-end', index: this.#contents++ });
       return null;
     }
     if (this.#empty) this.delta('{}');
-    this.#event({ type: 'tool-call-end', index: this.#calls++ });
+    this.named({ type: 'tool-call-end', index: this.#calls++ });
     return null;
   }
 
   finish(end: AnswerEnd): void {
-    this.#event({ type: 'message-end', delta: endOf(end) });
-    this.write('data: [DONE]\n\n');
+    this.named({ type: 'message-end', delta: endOf(end) });
+    this.write(doneEvent);
   }
 
   fail(failure: Failure): void {
@@ -186,10 +186,6 @@ export class CohereEncoder extends StreamEncoder {
   }
 
   #part(type: string, message: JsonObject): void {
-    this.#event({ type, index: this.#block.kind === 'call' ? this.#calls : this.#contents, delta: { message } });
-  }
-
-  #event(value: JsonObject & { readonly type: string }): void {
-    this.write(`event: ${value.type}\ndata: ${writeJson(value)}\n\n`);
+    this.named({ type, index: this.#block.kind === 'call' ? this.#calls : this.#contents, delta: { message } });
   }
 }

@@ -4,7 +4,6 @@ import {
   type Output,
   type Part,
   type Reasoning,
-  type ResultPart,
   type TextPart,
   type ToolChoice,
   type ToolDefinition,
@@ -14,6 +13,7 @@ import { isObject, parseJson, writeJson, type Json } from '../common/json.ts';
 import { Malformed, type Losses } from '../common/losses.ts';
 import { sourceOfUrl } from '../common/media.ts';
 import { Members } from '../common/members.ts';
+import { HeldResults } from '../common/chat-messages.ts';
 
 const own = 'only Cohere has it';
 
@@ -94,25 +94,16 @@ function readMessages(messages: readonly Json[] | null, losses: Losses): Pick<Co
   if (messages === null || messages.length === 0) throw new Malformed('messages', 'is missing or empty');
   const system: TextPart[] = [];
   const turns: Turn[] = [];
-  let results: ResultPart[] = [];
-  const flush = (): void => {
-    if (results.length > 0) turns.push({ role: 'user', parts: results, at: results[0]!.at });
-    results = [];
-  };
+  const results = new HeldResults();
   for (const [index, value] of messages.entries()) {
     const at = `messages[${index}]`;
     const message = new Members(value, at, losses);
     const role = message.string('role');
     const parts = readContent(message, losses);
-    if (role === 'tool') {
-      const id = message.string('tool_call_id');
-      if (id === null) throw new Malformed(`${at}.tool_call_id`, 'is missing');
-      results.push({ kind: 'result', id, parts, isError: false, at });
-    } else if (role === 'user') {
-      turns.push({ role, parts: [...results, ...parts], at });
-      results = [];
-    } else {
-      flush();
+    if (role === 'tool') results.add(message, parts);
+    else if (role === 'user') turns.push({ role, parts: [...results.take(), ...parts], at });
+    else {
+      results.flush(turns);
       const words = parts.filter((part) => part.kind === 'text');
       if (role === 'system' && turns.length === 0) system.push(...words);
       else if (role === 'system') turns.push({ role, parts: words, at });
@@ -121,7 +112,7 @@ function readMessages(messages: readonly Json[] | null, losses: Losses): Pick<Co
     }
     message.done();
   }
-  flush();
+  results.flush(turns);
   return { system, turns };
 }
 

@@ -1,39 +1,13 @@
 import { effortBudgets } from '../anthropic/translate-thinking.ts';
-import type { Conversation, Part, ResultPart, Setting, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
-import { fitId, openaiIds } from '../common/ids.ts';
-import type { Json, JsonObject } from '../common/json.ts';
+import type { Conversation, Part, Setting, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
+import type { JsonObject } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
-import { urlOfSource } from '../common/media.ts';
-import { anySchema, outputSchema, toolSchema, type SchemaRules } from '../common/target-schema.ts';
+import { anySchema, neverKept, outputSchema, toolSchema, type SchemaRules } from '../common/target-schema.ts';
 import { thinks } from './parameters.ts';
+import { earlierCall, imagePart, resultMessage } from '../common/chat-messages.ts';
 
 /** From the documentation of structured outputs: constraints that Cohere does not enforce. */
-const unknown: ReadonlySet<string> = new Set([
-  'minimum',
-  'maximum',
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'multipleOf',
-  'minLength',
-  'maxLength',
-  'minItems',
-  'maxItems',
-  'uniqueItems',
-  'contains',
-  'minProperties',
-  'maxProperties',
-  'patternProperties',
-  'propertyNames',
-  'not',
-  'if',
-  'then',
-  'else',
-  'dependentRequired',
-  'dependentSchemas',
-  'unevaluatedProperties',
-  'unevaluatedItems',
-  'prefixItems',
-]);
+const unknown: ReadonlySet<string> = new Set([...neverKept, 'minimum', 'maximum', 'minItems', 'maxItems', 'prefixItems']);
 const toolRules: SchemaRules = anySchema('Cohere');
 const outputRules: SchemaRules = { ...toolRules, unknown };
 
@@ -134,7 +108,7 @@ function writeMessages({ system, turns }: Conversation, losses: Losses): readonl
 }
 
 function writeTurn(turn: Turn, losses: Losses): readonly JsonObject[] {
-  const results = turn.parts.filter((part) => part.kind === 'result').map((part) => writeResult(part, losses));
+  const results = turn.parts.filter((part) => part.kind === 'result').map((part) => resultMessage(part, 'Cohere', losses));
   const content = turn.parts.filter((part) => part.kind !== 'result').flatMap((part) => writePart(part, losses));
   if (content.length === 0) return results.length > 0 ? results : [{ role: turn.role, content: '' }];
   return [
@@ -147,8 +121,7 @@ function writeAssistant(turn: Turn, losses: Losses): JsonObject {
   const calls: JsonObject[] = [];
   const words: string[] = [];
   for (const part of turn.parts) {
-    if (part.kind === 'call')
-      calls.push({ id: fitId(part.id, openaiIds), type: 'function', function: { name: part.name, arguments: part.args } });
+    if (part.kind === 'call') calls.push(earlierCall(part));
     else if (part.kind === 'text' || part.kind === 'refusal') words.push(part.text);
     else if (part.kind !== 'result') losses.lose(part.at, 'Cohere takes nothing but words in messages of the assistant');
   }
@@ -157,27 +130,13 @@ function writeAssistant(turn: Turn, losses: Losses): JsonObject {
   return { role: 'assistant', ...(words.length === 0 ? {} : { tool_plan: words.join('\n\n') }), tool_calls: calls };
 }
 
-function writeResult(part: ResultPart, losses: Losses): JsonObject {
-  const words: string[] = [];
-  for (const inner of part.parts) {
-    if (inner.kind === 'text') words.push(inner.text);
-    else if (inner.kind === 'document' && inner.source.kind === 'text') words.push(inner.source.text);
-    else losses.lose('at' in inner ? inner.at : part.at, "Cohere takes nothing but words as a tool's result");
-  }
-  if (part.isError) losses.lose(`${part.at}.is_error`, "Cohere has no mark for a tool's failure; dropped, its text is sent as a result");
-  const content: Json = words.length === 1 ? words[0]! : words.map((text) => ({ type: 'text', text }));
-  return { role: 'tool', tool_call_id: fitId(part.id, openaiIds), content };
-}
-
 function writePart(part: Part, losses: Losses): readonly JsonObject[] {
   switch (part.kind) {
     case 'text':
     case 'refusal':
       return [{ type: 'text', text: part.text }];
     case 'image':
-      return [
-        { type: 'image_url', image_url: { url: urlOfSource(part.source), ...(part.detail === null ? {} : { detail: part.detail }) } },
-      ];
+      return [imagePart(part)];
     case 'document':
       if (part.source.kind === 'text')
         return [{ type: 'text', text: part.title === null ? part.source.text : `${part.title}\n\n${part.source.text}` }];

@@ -1,5 +1,7 @@
+import { namedEvent } from './event-text.ts';
 import type { AnswerEncoder, AnswerEnd, AnswerStart, BlockStart } from './translate-answer-types.ts';
 import type { Failure } from './failure.ts';
+import type { JsonObject } from './json.ts';
 
 const nothing: Buffer = Buffer.alloc(0);
 
@@ -16,6 +18,11 @@ export abstract class StreamEncoder implements AnswerEncoder {
 
   protected write(piece: string): void {
     this.#pieces.push(piece);
+  }
+
+  /** Writes an event that is named after its type. */
+  protected named(value: JsonObject & { readonly type: string }): void {
+    this.write(namedEvent(value));
   }
 
   /** Takes the bytes that are ready to send. */

@@ -1,4 +1,5 @@
 import { isObject, parseJson } from './json.ts';
+import { dataEvent, doneEvent } from './event-text.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 export type Mutable = Record<string, unknown>;
@@ -39,15 +40,11 @@ export function without(value: Fields, ...names: readonly string[]): Mutable {
   return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
 }
 
-export const dataEvent = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
-export const namedEvent = (value: { readonly type: string; readonly [name: string]: unknown }): string =>
-  `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
-
 /** The events of a stream of OpenAI's completions: these choices, one each, and the usage if the client asked for it. */
 export function completionEvents(base: Fields, choices: readonly unknown[], usage: { readonly is: unknown } | null): string[] {
   const events = choices.map((choice) => dataEvent({ ...base, choices: [choice], ...(usage === null ? {} : { usage: null }) }));
   if (usage !== null) events.push(dataEvent({ ...base, choices: [], usage: usage.is }));
-  events.push('data: [DONE]\n\n');
+  events.push(doneEvent);
   return events;
 }
 

@@ -68,9 +68,6 @@ export function sse(events: readonly string[]): SimulatedAnswer {
   return { status: 200, contentType: 'text/event-stream; charset=utf-8', events, body: empty };
 }
 
-export const data = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
-export const named = (value: { readonly type: string }): string => `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
-
 /** Splits a text into stream pieces. */
 export function pieces(text: string): string[] {
   return text.match(/\S+\s*/g) ?? [text];

@@ -20,6 +20,29 @@ export interface SchemaRules {
   readonly constAsEnum: boolean;
 }
 
+/** Keywords that no provider keeps to in an enforced answer. */
+export const neverKept: readonly string[] = [
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'minLength',
+  'maxLength',
+  'uniqueItems',
+  'contains',
+  'minProperties',
+  'maxProperties',
+  'patternProperties',
+  'propertyNames',
+  'not',
+  'if',
+  'then',
+  'else',
+  'dependentRequired',
+  'dependentSchemas',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+];
+
 /** Rules that allow everything. */
 export function anySchema(name: string): SchemaRules {
   return { name, unknown: new Set(), closed: false, flat: false, minItems: Infinity, rootUnions: false, constAsEnum: false };

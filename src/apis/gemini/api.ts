@@ -2,7 +2,7 @@ import type { Api } from '../api.ts';
 import { commonFinishes } from '../common/finishes.ts';
 import { plainLimitHeaders } from '../common/limit-headers.ts';
 import { geminiIds } from '../common/ids.ts';
-import { dataEvent } from '../common/replay-json.ts';
+import { dataEvent } from '../common/event-text.ts';
 import { contentDeltas } from './deltas.ts';
 import { geminiErrors } from './errors.ts';
 import { contentEvents } from './events.ts';

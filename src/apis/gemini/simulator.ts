@@ -1,4 +1,5 @@
-import { count, data, empty, json, pieces, sse, type SimulatedAnswer, type SimulatedCall, type Simulation } from '../common/simulation.ts';
+import { count, empty, json, pieces, sse, type SimulatedAnswer, type SimulatedCall, type Simulation } from '../common/simulation.ts';
+import { dataEvent } from '../common/event-text.ts';
 
 function content(model: string, method: string, asSse: boolean, body: Buffer): SimulatedAnswer {
   const counted = count(body, model);
@@ -20,7 +21,7 @@ function content(model: string, method: string, asSse: boolean, body: Buffer): S
   if (method !== 'streamGenerateContent') return json(200, chunk(counted.text, true));
   const parts = pieces(counted.text);
   const chunks = parts.map((part, index) => chunk(part, index === parts.length - 1));
-  if (asSse) return sse(chunks.map(data));
+  if (asSse) return sse(chunks.map(dataEvent));
   return {
     status: 200,
     contentType: 'application/json',

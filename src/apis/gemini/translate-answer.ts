@@ -18,6 +18,7 @@ import { foreignSignature } from '../common/models.ts';
 import { usageOf } from '../common/translate-usage.ts';
 import { geminiErrors } from './errors.ts';
 import { geminiUsage, writeGeminiUsage } from './usage.ts';
+import { readWhole } from '../common/read-whole.ts';
 
 const finishes: Readonly<Record<string, Finish>> = {
   STOP: 'stop',
@@ -82,13 +83,7 @@ export class GeminiDecoder {
 
 /** Reads a whole answer. */
 export function readGeminiAnswer(value: Json, sink: AnswerSink): void {
-  if (!isObject(value)) {
-    sink.fail(failureOf('server', "The provider's answer is no object."));
-    return;
-  }
-  const decoder = new GeminiDecoder(sink);
-  decoder.event(value);
-  decoder.done();
+  readWhole(value, new GeminiDecoder(sink), sink, 'no object');
 }
 
 function finishName(finish: Finish): string {

@@ -9,13 +9,16 @@ import type {
 } from '../common/translate-answer-types.ts';
 import { wordsOf } from '../common/collector.ts';
 import { StreamEncoder } from '../common/encoder.ts';
-import { failureOf, readError, streamFailure } from '../common/failure.ts';
+import { readError, streamFailure } from '../common/failure.ts';
 import type { Failure } from '../common/failure.ts';
 import { isObject, list, member, numberOf, text, writeJson } from '../common/json.ts';
 import type { Json, JsonObject } from '../common/json.ts';
 import { usageOf } from '../common/translate-usage.ts';
 import { openaiChatUsage, openaiUsage } from '../openai/usage.ts';
 import { openaiErrors } from '../openai/errors.ts';
+import { dataEvent, doneEvent } from '../common/event-text.ts';
+import { readWhole } from '../common/read-whole.ts';
+import { callOf, callStart } from '../common/chat-messages.ts';
 
 const finishes: Readonly<Record<string, Finish>> = {
   stop: 'stop',
@@ -130,15 +133,7 @@ export function writeOpenAiChatAnswer(answer: WholeAnswer, context: AnswerContex
     role: 'assistant',
     content: wordsOf(answer, 'text'),
     refusal,
-    ...(calls.length === 0
-      ? {}
-      : {
-          tool_calls: calls.map(({ id, name, args }) => ({
-            id,
-            type: 'function',
-            function: { name, arguments: args === '' ? '{}' : args },
-          })),
-        }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls.map(callOf) }),
   };
   return {
     id: idOf(answer.start, context),
@@ -178,10 +173,7 @@ export class OpenAiChatEncoder extends StreamEncoder {
     this.#block = block;
     this.#empty = true;
     if (block.kind !== 'call') return;
-    this.#chunk(
-      { tool_calls: [{ index: this.#calls, id: block.id, type: 'function', function: { name: block.name, arguments: '' } }] },
-      null,
-    );
+    this.#chunk({ tool_calls: [{ index: this.#calls, ...callStart(block) }] }, null);
   }
 
   delta(piece: string): void {
@@ -204,7 +196,7 @@ export class OpenAiChatEncoder extends StreamEncoder {
   finish(end: AnswerEnd): void {
     this.#chunk({}, finishName(end, this.#refused));
     if (this.#context.includeUsage && end.usage !== null) this.#write({ ...this.#base, choices: [], usage: openaiChatUsage(end.usage) });
-    this.write('data: [DONE]\n\n');
+    this.write(doneEvent);
   }
 
   fail(failure: Failure): void {
@@ -220,17 +212,11 @@ export class OpenAiChatEncoder extends StreamEncoder {
   }
 
   #write(value: JsonObject): void {
-    this.write(`data: ${writeJson(value)}\n\n`);
+    this.write(dataEvent(value));
   }
 }
 
 /** Reads a whole chat completion; fails if it is not an object. */
 export function readOpenAiChatAnswer(value: Json, sink: AnswerSink): void {
-  if (!isObject(value)) {
-    sink.fail(failureOf('server', "The provider's answer is no chat completion."));
-    return;
-  }
-  const decoder = new OpenAiChatDecoder(sink);
-  decoder.event(value);
-  decoder.done();
+  readWhole(value, new OpenAiChatDecoder(sink), sink, 'no chat completion');
 }

@@ -1,5 +1,5 @@
 import { emptyConversation } from '../common/conversation.ts';
-import type { CallPart, Conversation, Part, ResultPart, TextPart, ToolDefinition, Turn } from '../common/conversation.ts';
+import type { CallPart, Conversation, Part, TextPart, ToolDefinition, Turn } from '../common/conversation.ts';
 import { isObject, parseJson } from '../common/json.ts';
 import type { Json } from '../common/json.ts';
 import { Malformed } from '../common/losses.ts';
@@ -7,6 +7,7 @@ import type { Losses } from '../common/losses.ts';
 import { sourceOfUrl } from '../common/media.ts';
 import { Members } from '../common/members.ts';
 import { effortOf, functionsOf, outputOf, toolChoiceOf, userOf } from '../openai/translate-read.ts';
+import { HeldResults } from '../common/chat-messages.ts';
 
 const own = 'only OpenAI has it';
 
@@ -103,13 +104,7 @@ function readMessages(messages: readonly Json[] | null, losses: Losses): Pick<Co
   if (messages === null || messages.length === 0) throw new Malformed('messages', 'is missing or empty');
   const system: TextPart[] = [];
   const turns: Turn[] = [];
-  /** Results for the start of the next user turn. */
-  let results: ResultPart[] = [];
-  let resultsAt = '';
-  const flush = (): void => {
-    if (results.length > 0) turns.push({ role: 'user', parts: results, at: resultsAt });
-    results = [];
-  };
+  const results = new HeldResults();
   for (const [index, value] of messages.entries()) {
     const at = `messages[${index}]`;
     const message = new Members(value, at, losses);
@@ -123,34 +118,29 @@ function readMessages(messages: readonly Json[] | null, losses: Losses): Pick<Co
           if (part.kind === 'text') parts.push(part);
           else losses.lose(`${at}.content`, 'a system prompt is words alone');
         }
-        flush();
+        results.flush(turns);
         if (turns.length === 0) system.push(...parts);
         else turns.push({ role: 'system', parts, at });
         break;
       }
       case 'user': {
         const parts = readContent(message, losses);
-        turns.push({ role: 'user', parts: [...results, ...parts], at });
-        results = [];
+        turns.push({ role: 'user', parts: [...results.take(), ...parts], at });
         break;
       }
       case 'assistant':
-        flush();
+        results.flush(turns);
         turns.push({ role: 'assistant', parts: readAssistant(message, losses), at });
         break;
-      case 'tool': {
-        const id = message.string('tool_call_id');
-        if (id === null) throw new Malformed(`${at}.tool_call_id`, 'is missing');
-        if (results.length === 0) resultsAt = at;
-        results.push({ kind: 'result', id, parts: readContent(message, losses), isError: false, at });
+      case 'tool':
+        results.add(message, readContent(message, losses));
         break;
-      }
       default:
         throw new Malformed(`${at}.role`, 'is no role that OpenAI knows');
     }
     message.done();
   }
-  flush();
+  results.flush(turns);
   return { system, turns };
 }
 

@@ -1,5 +1,4 @@
-import type { Conversation, Effort, Part, ResultPart, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
-import { fitId, openaiIds } from '../common/ids.ts';
+import type { Conversation, Effort, Part, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
 import type { Json, JsonObject } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
 import { urlOfSource } from '../common/media.ts';
@@ -11,6 +10,7 @@ import { fitsStrict } from '../common/schema.ts';
 import { outputSchema, toolSchema } from '../common/target-schema.ts';
 import { openaiSchema } from '../openai/schema.ts';
 import { effortOfBudget } from '../anthropic/translate-thinking.ts';
+import { earlierCall, imagePart, resultMessage } from '../common/chat-messages.ts';
 
 const none = 'OpenAI has no such parameter';
 /** OpenAI's limit. */
@@ -182,7 +182,7 @@ function writeTurn(turn: Turn, losses: Losses): readonly JsonObject[] {
   const messages: JsonObject[] = [];
   const rest: Part[] = [];
   for (const part of turn.parts) {
-    if (part.kind === 'result') messages.push(writeResult(part, losses));
+    if (part.kind === 'result') messages.push(resultMessage(part, 'OpenAI', losses));
     else rest.push(part);
   }
   const content = writeContent(rest, losses);
@@ -196,8 +196,7 @@ function writeAssistant(turn: Turn, losses: Losses): JsonObject {
   const words: string[] = [];
   let refusal: string | null = null;
   for (const part of turn.parts) {
-    if (part.kind === 'call')
-      calls.push({ id: fitId(part.id, openaiIds), type: 'function', function: { name: part.name, arguments: part.args } });
+    if (part.kind === 'call') calls.push(earlierCall(part));
     else if (part.kind === 'text') words.push(part.text);
     else if (part.kind === 'refusal') refusal = (refusal ?? '') + part.text;
     else if (part.kind !== 'result') losses.lose(part.at, 'OpenAI takes nothing but words in messages of the assistant');
@@ -208,21 +207,6 @@ function writeAssistant(turn: Turn, losses: Losses): JsonObject {
     content: content ?? (calls.length > 0 || refusal !== null ? null : ''),
     ...(refusal === null ? {} : { refusal }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
-  };
-}
-
-function writeResult(part: ResultPart, losses: Losses): JsonObject {
-  const words: string[] = [];
-  for (const inner of part.parts) {
-    if (inner.kind === 'text') words.push(inner.text);
-    else if (inner.kind === 'document' && inner.source.kind === 'text') words.push(inner.source.text);
-    else losses.lose('at' in inner ? inner.at : part.at, "OpenAI takes nothing but words as a tool's result");
-  }
-  if (part.isError) losses.lose(`${part.at}.is_error`, "OpenAI has no mark for a tool's failure; dropped, its text is sent as a result");
-  return {
-    role: 'tool',
-    tool_call_id: fitId(part.id, openaiIds),
-    content: words.length === 1 ? words[0]! : words.map((text) => ({ type: 'text', text })),
   };
 }
 
@@ -239,9 +223,7 @@ function writePart(part: Part, losses: Losses): readonly JsonObject[] {
     case 'refusal':
       return [{ type: 'text', text: part.text }];
     case 'image':
-      return [
-        { type: 'image_url', image_url: { url: urlOfSource(part.source), ...(part.detail === null ? {} : { detail: part.detail }) } },
-      ];
+      return [imagePart(part)];
     case 'audio': {
       const format = part.source.kind === 'base64' ? /^audio\/(?:x-)?(wav|mp3|mpeg)$/.exec(part.source.mime)?.[1] : undefined;
       if (part.source.kind !== 'base64' || format === undefined) {

@@ -1,5 +1,6 @@
 import { codeOf, type ApiErrors, type Failure } from '../common/failure.ts';
 import { openaiErrors } from '../openai/errors.ts';
+import { namedEvent } from '../common/event-text.ts';
 
 /** OpenAI ends a failed stream with both events: its SDKs raise on `error`, Codex reads `response.failed` alone. */
 function eventsOf(data: string, failure: Failure, sequence: number): string {
@@ -8,7 +9,7 @@ function eventsOf(data: string, failure: Failure, sequence: number): string {
     sequence_number: sequence + 1,
     response: { object: 'response', status: 'failed', error: { code: codeOf(failure), message: failure.message }, output: [] },
   };
-  return [eventOf(data, failure, sequence), failed].map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('');
+  return [eventOf(data, failure, sequence), failed].map(namedEvent).join('');
 }
 
 /** In OpenAI's type definitions the members are at the top, its servers send them under `error`, and its SDKs raise on the latter. */

@@ -1,4 +1,5 @@
-import { CannotConvert, fields, isFields, list, namedEvent, text, without, type Fields } from '../common/replay-json.ts';
+import { CannotConvert, fields, isFields, list, text, without, type Fields } from '../common/replay-json.ts';
+import { namedEvent } from '../common/event-text.ts';
 
 /** Converts a Responses object to the stream that would have carried it. */
 export function responseToStream(answer: Fields): string[] {

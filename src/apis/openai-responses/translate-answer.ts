@@ -4,7 +4,6 @@ import { wordsOf } from '../common/collector.ts';
 import { StreamEncoder } from '../common/encoder.ts';
 import { failureOf, streamFailure } from '../common/failure.ts';
 import type { Failure } from '../common/failure.ts';
-import { writeJson } from '../common/json.ts';
 import type { JsonObject } from '../common/json.ts';
 import { namesOf } from '../openai/translate-read.ts';
 import { openaiResponsesUsage } from '../openai/usage.ts';
@@ -177,6 +176,6 @@ export class OpenAiResponsesEncoder extends StreamEncoder {
   }
 
   #event(type: string, members: JsonObject): void {
-    this.write(`event: ${type}\ndata: ${writeJson({ type, sequence_number: this.#sequence++, ...members })}\n\n`);
+    this.named({ type, sequence_number: this.#sequence++, ...members });
   }
 }

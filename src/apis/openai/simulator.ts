@@ -1,8 +1,6 @@
 import {
   count,
-  data,
   json,
-  named,
   pieces,
   sse,
   toolName,
@@ -12,6 +10,7 @@ import {
   type SimulatedCall,
   type Simulation,
 } from '../common/simulation.ts';
+import { dataEvent, namedEvent, doneEvent } from '../common/event-text.ts';
 
 function openaiUsage({ input, cached, output, reasoning }: Counted): object {
   return {
@@ -50,14 +49,14 @@ function chat(model: string, body: Buffer, parsed: Fields): SimulatedAnswer {
     });
   }
   const chunk = (delta: object, finish: string | null): string =>
-    data({ ...base, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] });
+    dataEvent({ ...base, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] });
   const withUsage = (parsed['stream_options'] as Fields | undefined)?.['include_usage'] === true;
   return sse([
     chunk({ role: 'assistant', content: '' }, null),
     ...pieces(counted.text).map((content) => chunk({ content }, null)),
     chunk({}, 'stop'),
-    ...(withUsage ? [data({ ...base, object: 'chat.completion.chunk', choices: [], usage: openaiUsage(counted) })] : []),
-    'data: [DONE]\n\n',
+    ...(withUsage ? [dataEvent({ ...base, object: 'chat.completion.chunk', choices: [], usage: openaiUsage(counted) })] : []),
+    doneEvent,
   ]);
 }
 
@@ -107,7 +106,8 @@ function responses(model: string, body: Buffer, parsed: Fields): SimulatedAnswer
   const [part] = item.content;
   const at = { item_id: item.id, output_index: 0, content_index: 0 };
   let sequence = 0;
-  const event = (type: string, more: object): string => named({ ...more, sequence_number: sequence++, type } as { readonly type: string });
+  const event = (type: string, more: object): string =>
+    namedEvent({ ...more, sequence_number: sequence++, type });
   return sse([
     event('response.created', { response: begun }),
     event('response.in_progress', { response: begun }),
