@@ -212,7 +212,8 @@ export class Run extends RunLife implements ReadRequest {
     let open: OpenExchange;
     let plan: BodyPlan;
     try {
-      const chain = planChain(this, decision, this.services, context.routeOff ? null : (this.cacheFacts.rescue ?? null));
+      const old = context.routeOff ? null : (this.cacheFacts.rescue ?? null);
+      const chain = planChain(this, decision, this.services, { old, whenSilent: this.unseen() });
       if (chain?.mostMs != null) this.cacheFacts.fill?.within(chain.mostMs);
       const shadow = decision.action === 'block' ? null : this.#shadow(decision);
       const mirrored = shadow === null ? null : (shadows?.begin(this, shadow, question, decision) ?? null);
@@ -273,7 +274,6 @@ export class Run extends RunLife implements ReadRequest {
   /** Keeps the record open for the answer, or closes it immediately if Sluice answers itself. */
   #leaves(plan: BodyPlan, open: OpenExchange): BodyPlan {
     const { trace, usage } = this.context;
-    if (open.fill !== null && open.chain !== null) doubtWhenSilent(open.fill, open.chain);
     if (plan.kind === 'respond') this.services.closing.now(open, blocked(plan.status, performance.now() - open.startedAt));
     else {
       this.forwards(open);
@@ -281,11 +281,6 @@ export class Run extends RunLife implements ReadRequest {
     }
     return trace === null || plan.kind !== 'forward' ? plan : { ...plan, headers: withTrace(plan.headers, trace) };
   }
-}
-
-/** A chain that is silent casts doubt on the cached answer that others wait for. */
-function doubtWhenSilent(fill: NonNullable<OpenExchange['fill']>, chain: NonNullable<OpenExchange['chain']>): void {
-  chain.whenSilent = () => fill.doubt();
 }
 
 /** Releases a lookup whose client has left, so that no other request waits for an answer that will not be fetched. */

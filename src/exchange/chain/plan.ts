@@ -34,11 +34,18 @@ const silentEnds: readonly (readonly [FallbackTrigger, string])[] = [
   ['timeout', 'reset'],
 ];
 
+/** What the cache means to a chain: a stale answer, and who waits for its answer (`whenSilent` of the facts). */
+interface Cached {
+  readonly old: CacheHit | null;
+  readonly whenSilent: ChainFacts['whenSilent'];
+}
+
 /**
- * The plan of a decision with several targets, with a stale answer (`old`) as the last resort, or with a target that speaks another API;
+ * The plan of a decision with several targets, with a stale answer as the last resort, or with a target that speaks another API;
  * null if there is only one attempt in the app's own API.
  */
-export function planChain(request: ReadRequest, decision: Decision, services: ChainServices, old: CacheHit | null): ChainPlan | null {
+export function planChain(request: ReadRequest, decision: Decision, services: ChainServices, cached: Cached): ChainPlan | null {
+  const { old, whenSilent } = cached;
   const { context, exchange } = request;
   const [first] = decision.chain;
   if (first === undefined) return null;
@@ -56,7 +63,7 @@ export function planChain(request: ReadRequest, decision: Decision, services: Ch
   return planOf(
     request,
     tried,
-    factsOf(request, decision.requested, { fallback, targets, spare, rescue, stripUsage, restoring, tells }),
+    factsOf(request, decision.requested, { fallback, targets, spare, rescue, whenSilent, stripUsage, restoring, tells }),
     services,
   );
 }
@@ -86,7 +93,7 @@ function planOf({ context, exchange }: ReadRequest, tried: readonly TargetRef[],
 function factsOf(
   { context, exchange, body }: ReadRequest,
   requested: TargetRef,
-  plan: Pick<ChainFacts, 'fallback' | 'targets' | 'spare' | 'rescue' | 'stripUsage' | 'restoring' | 'tells'>,
+  plan: Pick<ChainFacts, 'fallback' | 'targets' | 'spare' | 'rescue' | 'whenSilent' | 'stripUsage' | 'restoring' | 'tells'>,
 ): ChainFacts {
   const { fallback } = plan;
   const looksAtSchema = exchange.jsonOutput === 'schema' && fallback.triggers.has('invalid-json') && body.length <= fallback.inspectBytes;

@@ -28,6 +28,8 @@ export interface ChainFacts {
   readonly spare: boolean;
   /** A stale answer from the cache, for which the last target is a placeholder; null if the last target is a real one. */
   readonly rescue: CacheHit | null;
+  /** Called if an attempt ended without an answer and no other one follows, since the app may have left; null if nobody needs to know. */
+  readonly whenSilent: (() => void) | null;
   readonly recognition: Recognition & { readonly kind: 'readable' };
   /** The app's own path at its provider. */
   readonly path: string;
@@ -77,8 +79,6 @@ export class ChainRun {
   translated: Answer | null = null;
   /** The file of the gateway key in the current attempt; null if it carries the app's key or a signature. */
   keyFile: string | null = null;
-  /** Called if an attempt ended without an answer and no other one follows: the app may have left. */
-  whenSilent: (() => void) | null = null;
   readonly #cooldowns: Cooldowns;
   readonly #pools: Pools;
   readonly #refusals: LearntRefusals | undefined;
@@ -162,7 +162,7 @@ export class ChainRun {
 
   /** The stream of an attempt closed before its answer ended; an attempt without an answer is recorded when the next one begins. */
   closed(): void {
-    const { whenSilent } = this;
+    const { whenSilent } = this.facts;
     if (this.#status !== null || whenSilent === null) return;
     const attempt = this.#current;
     setTimeout(() => {
