@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Ledger } from '../ledger/ledger.ts';
 import { shownPlace } from '../ledger/backends.ts';
-import { unreadable } from '../lib/errors.ts';
 import type { Ground } from './ground.ts';
+import { readText } from '../lib/read-file.ts';
 
 const dayMs = 86_400_000;
 
@@ -19,7 +18,7 @@ export async function openLedger({ options: { ledger: settings }, version, logge
       passwordFile: settings.passwordFile,
       version,
       retention: { rowsMs: settings.retentionDays * dayMs, rollupsMs: Math.max(settings.retentionDays, rollupDays) * dayMs },
-      signingKey: settings.keyFile === null ? null : readSigningKey(settings.keyFile),
+      signingKey: settings.keyFile === null ? null : readText(settings.keyFile),
       onCheckpoint: (checkpoint) => logger.info({ checkpoint }, 'ledger checkpoint'),
       onError: (message) => logger.error({ err: message, file: shownPlace(file) }, 'the ledger could not be written; it is tried again'),
       onBack: () => logger.info({ file: shownPlace(file) }, 'the ledger is there; what waited is being written'),
@@ -36,13 +35,5 @@ export async function openLedger({ options: { ledger: settings }, version, logge
     if (settings.required) throw error;
     logger.warn({ err: error, file: shownPlace(file) }, 'no ledger is kept: its default place cannot be written');
     return null;
-  }
-}
-
-function readSigningKey(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw unreadable(file, error);
   }
 }

@@ -2,7 +2,7 @@ import { counted } from '../lib/counted.ts';
 import { readFileSync } from 'node:fs';
 import { checkEnvoy, configOfFile, type EnvoyFinding } from '../attach/check/index.ts';
 import type { EnvoyOptions } from '../attach/render.ts';
-import { unreadable } from '../lib/errors.ts';
+import { withFile } from '../lib/read-file.ts';
 
 /**
  * `render envoy --check FILE`: prints what is missing or wrong in the file; exit 1 if there is an error. `-`: stdin. Throws SluiceError.
@@ -39,9 +39,5 @@ function grouped(findings: readonly EnvoyFinding[]): (EnvoyFinding & { readonly 
 
 /** Reads a whole file; `-`: stdin. Throws SLUICE_FILE_UNREADABLE. */
 function readAll(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  return withFile(file, () => readFileSync(file === '-' ? 0 : file, 'utf8'));
 }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { loadCatalog } from '../catalog/index.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
-import { SluiceError, unreadable } from '../lib/errors.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { readBytesLater } from '../lib/read-file.ts';
 import type { HeaderMap } from '../lib/headers.ts';
 import { Credentials } from '../exchange/credentials.ts';
 import { dryRun } from '../exchange/dry-run.ts';
@@ -28,7 +28,7 @@ export interface RequestToDecide {
  * providers count as present if their files can be read here. Throws SluiceError, also if the request would pass undecided.
  */
 export async function decideRequest(options: RequestToDecide): Promise<ExchangeRecord> {
-  const body = await readBody(options.request);
+  const body = await readBytesLater(options.request);
   const headers = headersOf(options, body.length);
   const policy = new FilePolicyStore({
     path: options.policy ?? fileURLToPath(defaultPolicyFile),
@@ -45,14 +45,6 @@ export async function decideRequest(options: RequestToDecide): Promise<ExchangeR
     where: options.request,
     fix: 'Check --path, --host and that the file holds a JSON request body.',
   });
-}
-
-async function readBody(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw unreadable(file, error);
-  }
 }
 
 function headersOf(options: RequestToDecide, length: number): HeaderMap {

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
-import { SluiceError, unreadable } from '../lib/errors.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { withFileLater } from '../lib/read-file.ts';
 import { atLoss } from '../router/training/metrics.ts';
 import { report, type ReportRow } from '../router/training/report.ts';
 import { reportHtml } from '../router/training/report-html.ts';
@@ -75,12 +76,7 @@ function number(text: string, flag: string): number {
 
 /** Labelled rows joined with the scores by id. Throws if a row has no score. */
 async function joined(rows: readonly LabelledRow[], file: string): Promise<ReportRow[]> {
-  let text: string;
-  try {
-    text = await readFile(fileOf(file), 'utf8');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  const text = await withFileLater(file, () => readFile(fileOf(file), 'utf8'));
   const scores = new Map<string, { gain: number; abstain: boolean }>();
   for (const [at, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;

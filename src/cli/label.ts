@@ -1,9 +1,10 @@
 import { counted } from '../lib/counted.ts';
-import { appendFile, readFile, rename, stat } from 'node:fs/promises';
+import { appendFile, rename, stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { classifyRequest } from '../classify/index.ts';
 import { domains, taskTypes, tiers, type Verdict } from '../classify/types.ts';
-import { SluiceError, unreadable } from '../lib/errors.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { readTextLater } from '../lib/read-file.ts';
 import { linesOf } from '../lib/lines.ts';
 import { meantLabel } from '../policy/labels.ts';
 import { nearest } from '../policy/nearest.ts';
@@ -244,12 +245,7 @@ class LabelledFile {
   static async open(file: string): Promise<LabelledFile> {
     const found = new LabelledFile(file, new Map());
     if (!(await exists(file))) return found;
-    let text: string;
-    try {
-      text = await readFile(file, 'utf8');
-    } catch (error) {
-      throw unreadable(file, error);
-    }
+    const text = await readTextLater(file);
     found.#open = text !== '' && !text.endsWith('\n');
     for (const [at, line] of text.split('\n').entries()) {
       if (line.trim() === '') continue;

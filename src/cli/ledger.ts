@@ -5,6 +5,7 @@ import { Option, type Command } from 'commander';
 import { linesOf } from '../lib/lines.ts';
 import { userHash } from '../budgets/user.ts';
 import { SluiceError, unreadable } from '../lib/errors.ts';
+import { withFile } from '../lib/read-file.ts';
 import type { ExportFormat } from '../ledger/export.ts';
 import { parsePeriod } from '../ledger/query.ts';
 import type { Whose } from '../ledger/sqlite/store.ts';
@@ -161,11 +162,7 @@ function whoseOf({ workspace, user, userHash: hash }: EraseFlags): Whose {
 }
 
 function keyIn(file: string, read: (pem: Buffer) => KeyObject): KeyObject {
-  try {
-    return read(readFileSync(file));
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  return withFile(file, () => read(readFileSync(file)));
 }
 
 /** The checkpoints that a server wrote to its log. */

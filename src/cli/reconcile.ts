@@ -2,7 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
 import { counted } from '../lib/counted.ts';
-import { SluiceError, unreadable } from '../lib/errors.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { withFile } from '../lib/read-file.ts';
 import { limits } from '../lib/limits.ts';
 import type { SavingsLine } from '../ledger/query.ts';
 import { alignColumns, dollars } from '../record/columns.ts';
@@ -158,7 +159,7 @@ function table({ what }: Bill, rows: readonly (readonly [Compared, string])[]): 
 
 function bytesOf(name: string): Buffer {
   const file = fileOf(name);
-  try {
+  return withFile(name, () => {
     const { size } = statSync(file);
     if (size > limits.billBytes)
       throw new SluiceError('SLUICE_BILL', `it has ${size} bytes, more than ${limits.billBytes}.`, {
@@ -166,7 +167,5 @@ function bytesOf(name: string): Buffer {
         fix: 'Give a shorter period.',
       });
     return readFileSync(file);
-  } catch (error) {
-    throw error instanceof SluiceError ? error : unreadable(name, error);
-  }
+  });
 }

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { loadCatalog } from '../catalog/index.ts';
-import { SluiceError, unreadable } from '../lib/errors.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { withFileLater } from '../lib/read-file.ts';
 import { assumedTokens, simulateCompare, type CompareOptions, type CompareResult, type ModelPrice } from '../router/candidates/simulate.ts';
 import { measureLengths, type LengthFigures } from '../router/output/measure.ts';
 import { decodeQuality, readQuality } from '../router/quality/file.ts';
@@ -131,11 +132,7 @@ async function pricesOf(data: OutcomeData, { prices: file, models }: CompareFlag
 }
 
 async function readPrices(file: string): Promise<Readonly<Record<string, ModelPrice>>> {
-  try {
-    return pricesSchema.parse(JSON.parse(await readFile(fileOf(file), 'utf8')));
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  return withFileLater(file, async () => pricesSchema.parse(JSON.parse(await readFile(fileOf(file), 'utf8'))));
 }
 
 /** Finds one of the rows' models by its name, with or without its date; the newest if several match. Throws SLUICE_CLI_USAGE. */

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import { SluiceError, unreadable } from '../lib/errors.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { readText } from '../lib/read-file.ts';
 import { limits } from '../lib/limits.ts';
 import { certificateBlocks } from '../lib/pem.ts';
 
@@ -52,14 +52,6 @@ export class ExtraCas {
         { where: '--egress-extra-ca' },
       );
     [this.#text, this.#good] = [text, good];
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw unreadable(file, error);
   }
 }
 

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
-import { SluiceError, unreadable } from './errors.ts';
+import { SluiceError } from './errors.ts';
+import { readBytes } from './read-file.ts';
 import { limits } from './limits.ts';
 
 /**
@@ -24,12 +24,7 @@ export function modelHeader<T>(text: string, schema: (() => z.ZodType<T>) | null
 
 /** Reads a model file. Throws SLUICE_FILE_UNREADABLE, or SLUICE_MODEL_INVALID if it is too large. */
 export function modelBytes(file: string): Buffer {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  const bytes = readBytes(file);
   if (bytes.length > limits.modelFileBytes)
     throw new SluiceError(
       'SLUICE_MODEL_INVALID',

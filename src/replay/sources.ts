@@ -1,6 +1,7 @@
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { linesOf } from '../lib/lines.ts';
 import { SluiceError, unreadable } from '../lib/errors.ts';
+import { withFile } from '../lib/read-file.ts';
 import { decisionsSql } from '../ledger/query.ts';
 import { openDatabase, type Db } from '../ledger/sqlite/database.ts';
 import type { ExchangeRecord } from '../record/types.ts';
@@ -82,12 +83,7 @@ function recordIn(line: string): ExchangeRecord | null {
 }
 
 function beginsAsSqlite(file: string): boolean {
-  let handle: number;
-  try {
-    handle = openSync(file, 'r');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  const handle = withFile(file, () => openSync(file, 'r'));
   try {
     const head = Buffer.alloc(sqlite.length);
     readSync(handle, head, 0, sqlite.length, 0);

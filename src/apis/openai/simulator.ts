@@ -106,8 +106,7 @@ function responses(model: string, body: Buffer, parsed: Fields): SimulatedAnswer
   const [part] = item.content;
   const at = { item_id: item.id, output_index: 0, content_index: 0 };
   let sequence = 0;
-  const event = (type: string, more: object): string =>
-    namedEvent({ ...more, sequence_number: sequence++, type });
+  const event = (type: string, more: object): string => namedEvent({ ...more, sequence_number: sequence++, type });
   return sse([
     event('response.created', { response: begun }),
     event('response.in_progress', { response: begun }),

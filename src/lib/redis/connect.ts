@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { SluiceError, unreadable } from '../errors.ts';
+import { SluiceError } from '../errors.ts';
+import { readText } from '../read-file.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -28,8 +28,8 @@ export function redisClient(target: RedisTarget, hasty = false): RedisClient {
   if (found === null) throw usage('this is no Redis URL');
   const [, tls = '', kind = 'single', user = '', secret = '', hosts = '', rest = ''] = found;
   const nodes = hosts.split(',').map((host) => nodeOf(host, kind === 'sentinel' ? 26_379 : 6_379));
-  const password = target.passwordFile === null ? decodeURIComponent(secret) : read(target.passwordFile).trim();
-  const tlsOptions = target.caFile === null ? {} : { ca: read(target.caFile) };
+  const password = target.passwordFile === null ? decodeURIComponent(secret) : readText(target.passwordFile).trim();
+  const tlsOptions = target.caFile === null ? {} : { ca: readText(target.caFile) };
   const options = {
     ...(user === '' ? {} : { username: decodeURIComponent(user) }),
     ...(password === '' ? {} : { password }),
@@ -75,14 +75,6 @@ function nodeOf(text: string, defaultPort: number): { host: string; port: number
   const found = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(text);
   if (found === null) throw usage(`${text} is no host`);
   return { host: found[1]!.replace(/^\[|\]$/g, ''), port: found[2] === undefined ? defaultPort : Number(found[2]) };
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
 }
 
 /** Never quotes the URL: it may hold a password. */

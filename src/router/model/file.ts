@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
-import { SluiceError, unreadable } from '../../lib/errors.ts';
+import { SluiceError } from '../../lib/errors.ts';
+import { readBytesLater, withFileLater } from '../../lib/read-file.ts';
 import { limits } from '../../lib/limits.ts';
 import { modelHeader } from '../../lib/model-file.ts';
 import { treeFeatures } from './features.ts';
@@ -157,12 +158,7 @@ function unpack(packed: Buffer, most: number): Buffer | null {
 
 /** Reads a model from a file. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */
 export async function readModel(file: string): Promise<RouterModel> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  const bytes = await readBytesLater(file);
   if (bytes.length > limits.modelFileBytes)
     throw new SluiceError(
       'SLUICE_MODEL_INVALID',
@@ -175,10 +171,8 @@ export async function readModel(file: string): Promise<RouterModel> {
 /** Writes a model file atomically. */
 export async function writeModel(file: string, bytes: Buffer): Promise<void> {
   const next = `${file}.${process.pid}.tmp`;
-  try {
+  await withFileLater(file, async () => {
     await writeFile(next, bytes);
     await rename(next, file);
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  });
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { unreadable } from '../../lib/errors.ts';
 import type { RawScore } from './fit.ts';
 import type { FoldStore } from './train.ts';
+import { withFile } from '../../lib/read-file.ts';
 
 const row = z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()]);
 const foldSchema = z.strictObject({ fold: z.string(), scores: z.array(row) });
@@ -23,12 +23,12 @@ export function openCheckpoint(file: string, run: string): Checkpoint {
   const name = createHash('sha256').update(run).digest('hex').slice(0, 32);
   const folds = readFolds(file, name);
   const whole = [JSON.stringify({ checkpoint: name }), ...[...folds].map(([fold, scores]) => lineOf(fold, scores))];
-  attempt(file, () => writeFileSync(file, `${whole.join('\n')}\n`));
+  withFile(file, () => writeFileSync(file, `${whole.join('\n')}\n`));
   return {
     get: (fold) => folds.get(fold) ?? null,
     put(fold, scores) {
       folds.set(fold, scores);
-      attempt(file, () => appendFileSync(file, `${lineOf(fold, scores)}\n`));
+      withFile(file, () => appendFileSync(file, `${lineOf(fold, scores)}\n`));
     },
     remove: () => rmSync(file, { force: true }),
   };
@@ -67,13 +67,5 @@ function parsed(line: string): unknown {
     return JSON.parse(line);
   } catch {
     return null;
-  }
-}
-
-function attempt(file: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    throw unreadable(file, error);
   }
 }

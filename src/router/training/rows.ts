@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
-import { SluiceError, unreadable } from '../../lib/errors.ts';
+import { SluiceError } from '../../lib/errors.ts';
+import { readBytesLater, withFile } from '../../lib/read-file.ts';
 
 const outcome = z.number().min(0).max(1);
 const rowSchema = z.object({
@@ -98,11 +98,9 @@ export function parseLine(line: string, where: string): unknown {
 
 /** A file as text, gunzipped if gzipped, and the SHA-256 of its bytes. Throws SLUICE_FILE_UNREADABLE. */
 export async function readMaybeGzip(file: string): Promise<{ readonly text: string; readonly sha256: string }> {
-  try {
-    const bytes = await readFile(file);
+  const bytes = await readBytesLater(file);
+  return withFile(file, () => {
     const gzipped = bytes.length > 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
     return { text: (gzipped ? gunzipSync(bytes) : bytes).toString('utf8'), sha256: createHash('sha256').update(bytes).digest('hex') };
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  });
 }
