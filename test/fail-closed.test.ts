@@ -35,3 +35,35 @@ describe('a fail-closed gateway', () => {
     await expect.poll(ask, { timeout: 2_000 }).toBe(200);
   });
 });
+
+describe('a gateway that is fail-closed for one provider', () => {
+  const other = new ProviderSimulator();
+  let part: Stack;
+
+  beforeAll(async () => {
+    const policy = 'version: 1\nsections: [{name: closed, match: {provider: [anthropic]}, failClosed: true}]\n';
+    part = new Stack({ policy, endpoint: await other.listen() });
+    await part.start();
+  });
+
+  afterAll(async () => {
+    await part.stop();
+    await other.close();
+  });
+
+  it('answers 503 to its requests alone while Sluice is gone', async () => {
+    const ask = async (path: string): Promise<number> => {
+      const response = await fetch(`${part.url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(path.endsWith('/messages') ? { 'anthropic-version': '2023-06-01' } : {}) },
+        body: '{"model":"claude-haiku-4-5","max_tokens":9,"messages":[{"role":"user","content":"What is DNS?"}]}',
+      });
+      await response.arrayBuffer();
+      return response.status;
+    };
+    const both = (): Promise<number[]> => Promise.all(['/v1/messages', '/v1/chat/completions'].map(ask));
+    expect(await both()).toEqual([200, 200]);
+    await part.stopSluice('SIGKILL');
+    expect(await both()).toEqual([503, 200]);
+  });
+});

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { requestPolicyOf } from '../attach/ext-proc.ts';
 import type { BudgetStore } from '../budgets/types.ts';
 import type { ResponseCache } from '../cache/cache.ts';
 import type { SelfFacts } from '../doctor/types.ts';
@@ -56,8 +57,7 @@ export async function selfFacts({
       keptSince: keptSince(),
       refused: policy.lastRefusal()?.problems ?? [],
       modes: Object.fromEntries([...generation.providers.keys()].map((name) => [name, generation.section('', name).mode])),
-      failClosed: generation.section('', [...generation.providers.keys()][0] ?? '').failClosed,
-      withholds: generation.withholds,
+      ...requestPolicyOf(generation),
       providers: [...generation.providers.values()].map((provider) => ({ ...provider, deployments: undefined })),
     },
     keys: credentials.files(),

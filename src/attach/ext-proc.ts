@@ -1,4 +1,5 @@
 import { type FilterRole, roleHeader, claimNamespaces, sluiceClusterName, type UsageMode } from './names.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { limits } from '../lib/limits.ts';
 import { seconds } from './breakers.ts';
 
@@ -21,8 +22,29 @@ export function grpcService(role: FilterRole = 'listener', cluster = sluiceClust
 export interface RequestPolicy {
   /** Answer 503 instead of passing requests when Sluice cannot be reached. */
   readonly failClosed: boolean;
+  /** The same for requests to these providers alone, by name. */
+  readonly closedProviders?: readonly string[];
   /** It may refuse a request because of what it holds: Envoy waits longer before it lets one pass undecided. */
   readonly withholds: boolean;
+}
+
+/** By the sections of the policy that requests without a workspace get: Envoy knows a request's provider, and not its workspace. */
+export function requestPolicyOf(generation: Pick<PolicySnapshot, 'providers' | 'section' | 'withholds'>): RequestPolicy {
+  const names = [...generation.providers.keys()];
+  const closedProviders = names.filter((name) => generation.section('', name).failClosed);
+  const failClosed = closedProviders.length === names.length;
+  return { failClosed, closedProviders: failClosed ? [] : closedProviders, withholds: generation.withholds };
+}
+
+/** Settings of a provider's routes; undefined: none. */
+export function providerFilters({ closedProviders = [] }: Pick<RequestPolicy, 'closedProviders'>, provider: string): Json | undefined {
+  if (!closedProviders.includes(provider)) return undefined;
+  return {
+    'envoy.filters.http.ext_proc.sluice_request': {
+      '@type': `${http}.filters.http.ext_proc.v3.ExtProcPerRoute`,
+      overrides: { failure_mode_allow: false },
+    },
+  };
 }
 
 /** How long Envoy waits for Sluice's answer to one message of a request, in ms. */
@@ -31,13 +53,13 @@ export function messageMs(withholds: boolean): number {
 }
 
 /** Headers first; Sluice asks for the body of requests that it can use. Envoy sends nothing more after its answer. */
-export function requestFilter({ failClosed, withholds }: RequestPolicy, cluster = sluiceClusterName): Json {
+export function requestFilter({ failClosed, closedProviders = [], withholds }: RequestPolicy, cluster = sluiceClusterName): Json {
   return {
     '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
     stat_prefix: 'sluice_request',
     grpc_service: grpcService('listener', cluster),
     failure_mode_allow: !failClosed,
-    ...(failClosed ? { status_on_error: { code: 'ServiceUnavailable' } } : {}),
+    ...(failClosed || closedProviders.length > 0 ? { status_on_error: { code: 'ServiceUnavailable' } } : {}),
     message_timeout: seconds(messageMs(withholds)),
     // A request that waits for an identical one in flight asks for more time, up to this.
     max_message_timeout: seconds(limits.bodyWaitMs),

@@ -1,6 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
+import { requestPolicyOf } from './ext-proc.ts';
 import type { PolicySnapshot, Provider } from '../policy/types.ts';
 import { internalListeners } from './host-chains.ts';
 import { overloadManager } from './overload.ts';
@@ -8,7 +9,10 @@ import { renderEnvoy, type EnvoyOptions } from './render.ts';
 import { Rollout } from './rollout.ts';
 import { socketAddress } from './socket-address.ts';
 
-export interface EnvoyFilesOptions extends Omit<EnvoyOptions, 'providers' | 'retired' | 'failClosed' | 'withholds' | 'admin'> {
+export interface EnvoyFilesOptions extends Omit<
+  EnvoyOptions,
+  'providers' | 'retired' | 'failClosed' | 'closedProviders' | 'withholds' | 'admin'
+> {
   /** Folder shared with Envoy. */
   readonly folder: string;
   /** Envoy's own admin: `host:port`. */
@@ -123,13 +127,7 @@ function renderEnvoyFiles(
   retired: readonly Provider[] = [],
 ): Readonly<Record<string, Json>> {
   const providers = [...generation.providers.values()];
-  const config = renderEnvoy({
-    ...options,
-    providers,
-    retired,
-    failClosed: generation.section('', providers[0]?.name ?? '').failClosed,
-    withholds: generation.withholds,
-  }) as unknown as Rendered;
+  const config = renderEnvoy({ ...options, providers, retired, ...requestPolicyOf(generation) }) as unknown as Rendered;
   const { listeners, clusters } = config.static_resources;
   const routes = listeners[0].filter_chains[0].filters[0].typed_config.route_config;
   const [gateway, ...inner] = listeners;

@@ -193,7 +193,7 @@ function sharedPatches(context: string, options: IstioOptions): Json[] {
 
 function hostPatches(provider: Provider, host: string, context: string, options: IstioOptions): Json[] {
   const match = { context, routeConfiguration: { portNumber: port, vhost: { name: `${host}:${port}` } } };
-  const routes = [...decidedRoutes(options.providers), ...both(provider, { prefix: '/' }, '')];
+  const routes = [...decidedRoutes(options.providers), ...both(provider, { prefix: '/' }, '', options)];
   return [
     patch('VIRTUAL_HOST', match, 'MERGE', {
       ...hostSettings(options.usage),

@@ -25,6 +25,7 @@ describe('the rendered bootstrap', () => {
         })),
       },
     ],
+    ['fail-closed for one provider', { ...options, closedProviders: ['anthropic'] }],
     ['TCP, fail-closed, no admin', { ...options, sluice: '127.0.0.1:9000', failClosed: true, admin: null }],
     ['answers collected', { ...options, usage: 'collect' as const }],
     ['answers read by the AI Protocol Manager', { ...options, usage: 'protocol-manager' as const }],

@@ -2,6 +2,8 @@ import { abilitiesOf } from './abilities.ts';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../lib/limits.ts';
 import { streamsOfRequest } from './breakers.ts';
+import { compiled } from '../../test/support/policy.ts';
+import { requestPolicyOf } from './ext-proc.ts';
 import { renderEnvoy } from './render.ts';
 import { envoyOptions as options } from './testing/options.ts';
 
@@ -18,6 +20,25 @@ describe('the rendered bootstrap', () => {
       '"stat_prefix":"sluice_request","grpc_service":{"envoy_grpc":{"cluster_name":"sluice"},"timeout":"0s"},"failure_mode_allow":true',
     );
     expect(text(true)).toContain('"failure_mode_allow":false,"status_on_error":{"code":"ServiceUnavailable"}');
+  });
+
+  it('closes the routes of the providers whose sections are closed', () => {
+    const generation = compiled('version: 1\nsections: [{name: a, match: {provider: [anthropic]}, failClosed: true}]\n');
+    expect(requestPolicyOf(generation)).toMatchObject({ failClosed: false, closedProviders: ['anthropic'] });
+    expect(requestPolicyOf(compiled('version: 1\ndefaults: {failClosed: true}\n'))).toMatchObject({
+      failClosed: true,
+      closedProviders: [],
+    });
+    const open = '"overrides":{"failure_mode_allow":false}';
+    expect(JSON.stringify(renderEnvoy(options))).not.toContain(open);
+    const closed = JSON.stringify(renderEnvoy({ ...options, closedProviders: ['anthropic'] }));
+    // Where a request arrives, not where Sluice has chosen the provider.
+    const routes = [...closed.matchAll(/\{"match":\{(?:(?!\{"match":).)*"cluster":"provider_(\w+)"(?:(?!\{"match":).)*/g)];
+    const arriving = routes.filter(([text]) => !text.includes('x-sluice-cluster'));
+    expect(new Set(arriving.filter(([text]) => text.includes(open)).map(([, provider]) => provider))).toEqual(new Set(['anthropic']));
+    expect(new Set(arriving.filter(([text]) => !text.includes(open)).map(([, provider]) => provider))).not.toContain('anthropic');
+    expect(arriving.length).toBeGreaterThan(10);
+    expect(closed).toContain('"failure_mode_allow":true,"status_on_error":{"code":"ServiceUnavailable"}');
   });
 
   it("keeps an endpoint's own path", () => {

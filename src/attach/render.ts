@@ -18,7 +18,7 @@ import {
 import { answerFilters, answerLog } from './usage.ts';
 import { providerBreakers, seconds, sluiceBreakers } from './breakers.ts';
 import { attemptFilter, chainRoute, mirrorPolicies } from './chains.ts';
-import { grpcService, requestFilter, type RequestPolicy } from './ext-proc.ts';
+import { grpcService, providerFilters, requestFilter, type RequestPolicy } from './ext-proc.ts';
 import { hostChainClusters, hostChainRoutes, hostListeners, internalListeners } from './host-chains.ts';
 import { localReplies } from './local-replies.ts';
 import { overloadManager, readBytes, wholeBodyBytes } from './overload.ts';
@@ -199,7 +199,8 @@ export function provenanceHeaders(): Json[] {
   ];
 }
 
-function virtualHosts({ providers, abilities, usage, memoryBytes }: EnvoyOptions): Json[] {
+function virtualHosts(options: EnvoyOptions): Json[] {
+  const { providers, abilities, usage, memoryBytes } = options;
   const bodies = readBytes(memoryBytes) < wholeBodyBytes ? { request_body_buffer_limit: wholeBodyBytes } : {};
   const onlyOurs = [
     ...privateHeaders,
@@ -220,7 +221,7 @@ function virtualHosts({ providers, abilities, usage, memoryBytes }: EnvoyOptions
       response_headers_to_remove: [retryHeader],
       ...mirrors,
       ...bodies,
-      routes: [...chained, ...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '')],
+      routes: [...chained, ...chosenByHeader(providers), ...both(provider, { prefix: '/' }, '', options)],
     }));
   return [
     ...hosts,
@@ -232,20 +233,21 @@ function virtualHosts({ providers, abilities, usage, memoryBytes }: EnvoyOptions
       response_headers_to_remove: [retryHeader],
       ...mirrors,
       ...bodies,
-      routes: [...chained, ...gatewayRoutes(providers)],
+      routes: [...chained, ...gatewayRoutes(options)],
     },
   ];
 }
 
-function gatewayRoutes(providers: readonly Provider[]): Json[] {
+function gatewayRoutes(options: EnvoyOptions): Json[] {
+  const { providers } = options;
   const routes: Json[] = [...chosenByHeader(providers)];
   for (const provider of providers) {
-    if (provider.pathPrefix !== null) routes.push(...both(provider, { prefix: `${provider.pathPrefix}/` }, provider.pathPrefix));
+    if (provider.pathPrefix !== null) routes.push(...both(provider, { prefix: `${provider.pathPrefix}/` }, provider.pathPrefix, options));
   }
   for (const { family, regex, sign } of pathShapes) {
     const provider = providers.find((candidate) => candidate.family === family);
     if (provider !== undefined)
-      routes.push(...both(provider, { safe_regex: { regex }, ...(sign === undefined ? {} : signMatch(sign)) }, ''));
+      routes.push(...both(provider, { safe_regex: { regex }, ...(sign === undefined ? {} : signMatch(sign)) }, '', options));
   }
   routes.push({
     match: { prefix: '/' },
@@ -296,15 +298,16 @@ export function chosenByHeader(providers: readonly Provider[]): Json[] {
 }
 
 /** A provider's route, preceded by the same for WebSockets: Sluice sees their headers, and messages are not copied. */
-export function both(provider: Provider, match: Json, prefix: string): Json[] {
+export function both(provider: Provider, match: Json, prefix: string, policy: Pick<RequestPolicy, 'closedProviders'>): Json[] {
+  const filters = providerFilters(policy, provider.name);
   const upgrade = { name: 'upgrade', string_match: { exact: 'websocket', ignore_case: true } };
   return [
     {
       match: { ...match, headers: [upgrade, ...headersOf(match)] },
       route: action(provider, prefix),
-      typed_per_filter_config: withoutCopies,
+      typed_per_filter_config: { ...withoutCopies, ...filters },
     },
-    { match, route: action(provider, prefix) },
+    { match, route: action(provider, prefix), ...(filters === undefined ? {} : { typed_per_filter_config: filters }) },
   ];
 }
 

@@ -20,6 +20,7 @@ import { envoyMemory } from './flags/read.ts';
 import { shared } from './flags/shared.ts';
 import { writeText } from './write-text.ts';
 import { FilePolicyStore } from '../policy/store.ts';
+import { requestPolicyOf } from '../attach/ext-proc.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
 
 interface RenderFlags {
@@ -200,8 +201,8 @@ function attachOptions(flags: RenderFlags, generation: PolicySnapshot): Omit<Att
   return {
     providers: [...generation.providers.values()],
     sluice: flags.sluice,
-    failClosed: flags.failClosed ?? generation.section('', [...generation.providers.keys()][0]!).failClosed,
-    withholds: generation.withholds,
+    ...requestPolicyOf(generation),
+    ...(flags.failClosed === undefined ? {} : { failClosed: flags.failClosed, closedProviders: [] }),
     caFile: flags.ca,
   };
 }

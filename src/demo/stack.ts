@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
 import { dialects } from '../apis/registry.ts';
 import { requireEnvoy } from '../attach/binary.ts';
+import { requestPolicyOf } from '../attach/ext-proc.ts';
 import { renderEnvoy } from '../attach/render.ts';
 import { usageModeOf, type UsageChoice } from '../attach/usage.ts';
 import { abilitiesOf } from '../attach/abilities.ts';
@@ -176,8 +177,8 @@ export class Stack {
       sluice: this.#address,
       listen,
       admin,
-      failClosed: this.#options.failClosed ?? false,
-      withholds: generation.withholds,
+      ...requestPolicyOf(generation),
+      ...(this.#options.failClosed === undefined ? {} : { failClosed: this.#options.failClosed }),
       caFile: '/etc/ssl/certs/ca-certificates.crt',
       otlp: this.#options.otlp ?? null,
       memoryBytes: this.#options.envoyMemoryBytes ?? null,

@@ -80,6 +80,7 @@ function optionsOf(facts: SelfFacts | null, version: string): Parameters<typeof 
     listen: '127.0.0.1:0',
     admin: null,
     failClosed: facts?.policy.failClosed ?? false,
+    closedProviders: facts?.policy.closedProviders ?? [],
     withholds: facts?.policy.withholds ?? false,
     caFile: '',
     otlp: null,

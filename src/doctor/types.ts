@@ -21,6 +21,8 @@ export interface SelfFacts {
     readonly modes: Readonly<Record<string, Mode>>;
     readonly failClosed: boolean;
     /** Absent in facts of older versions. */
+    readonly closedProviders?: readonly string[];
+    /** Absent in facts of older versions. */
     readonly withholds?: boolean;
     readonly providers: readonly Omit<Provider, 'deployments'>[];
   };

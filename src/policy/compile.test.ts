@@ -39,6 +39,19 @@ describe('a policy is compiled', () => {
     expect(compiled(`version: 1\n${policy}\n`).withholds).toBe(withholds);
   });
 
+  test.each([
+    ['a workspace', '{name: a, match: {workspace: [bank]}, failClosed: true}', true],
+    ['a provider', '{name: a, match: {provider: [openai]}, failClosed: true}', false],
+    [
+      'a workspace at a provider that is closed to all',
+      '{name: a, match: {workspace: [bank], provider: [openai]}, failClosed: true}, {name: b, match: {provider: [openai]}, failClosed: true}',
+      false,
+    ],
+  ])('failClosed for %s: whether it holds without Sluice', (_, sections, warned) => {
+    const found = wrong(`version: 1\ncallers: {believe: {workspace: gateway}}\nsections: [${sections}]\n`);
+    expect(found.some((problem) => problem.startsWith('open-without-sluice'))).toBe(warned);
+  });
+
   test('files are joined by name, sections in that order', () => {
     const { number, hash, ...generation } = compiled({
       'b.yaml': 'version: 1\nsections: [{name: shadowed, match: {workspace: [red]}, mode: shadow}]\n',

@@ -12,7 +12,7 @@ import { namingOthers } from './other-file.ts';
 import { compileRateLimits } from './rate-limits.ts';
 import { mergeProviders, providerResolver } from './providers.ts';
 import { checkDelegations, type Trusted } from './delegations.ts';
-import { checkCovered, checkMatch, sectionFinder, type PlacedSection } from './match.ts';
+import { checkClosed, checkCovered, checkMatch, sectionFinder, type PlacedSection } from './match.ts';
 import { checkCatalogOverrides, checkProviders } from './provider-checks.ts';
 import type { PolicyDocument } from './schema.ts';
 import type { ProviderDocument } from './options/providers.ts';
@@ -265,6 +265,12 @@ function* build(
   const rollout = compileRollout(loaded, problems);
   compiler.finish();
   checkCovered(sections, problems);
+  checkClosed(
+    sections,
+    [...providers.keys()],
+    (provider) => compiled.get(`${find('', provider)?.name ?? ''}\n${provider}`)!.failClosed,
+    problems,
+  );
   checkWorkspaceNames(loaded, problems);
   const budgets = compileBudgets(loaded, catalog, problems);
   const callers = compileCallers(loaded, problems);

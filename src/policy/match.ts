@@ -98,3 +98,26 @@ export function checkCovered(sections: readonly PlacedSection[], problems: Probl
     for (const pair of pairs) if (!taken.has(pair)) taken.set(pair, document.name);
   }
 }
+
+/** Warns where `failClosed` holds only while Sluice runs: Envoy, which answers for it then, knows providers and no workspaces. */
+export function checkClosed(
+  sections: readonly PlacedSection[],
+  providers: readonly string[],
+  isClosed: (provider: string) => boolean,
+  problems: Problem[],
+): void {
+  for (const { document, source, index } of sections) {
+    if (document.failClosed !== true || document.match?.workspace === undefined) continue;
+    const open = (document.match.provider ?? providers).filter((provider) => !isClosed(provider));
+    if (open.length === 0) continue;
+    problems.push(
+      source.problem(
+        'warning',
+        'open-without-sluice',
+        ['sections', index, 'failClosed'],
+        `section ${document.name} is failClosed for workspaces, which Envoy does not know: while no Sluice answers, their requests to ${open.join(', ')} pass`,
+        'Set failClosed in the defaults, or in a section of the provider alone; or give these workspaces a gateway of their own.',
+      ),
+    );
+  }
+}
