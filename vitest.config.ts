@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-// How often every property is tried: more in `npm run fuzz`, less in `npm run test:unit`.
+// How often every property is tried: more in `npm run drill -- fuzz`, less in `npm run test:unit`.
 const setupFiles = process.env['SLUICE_FUZZ_FACTOR'] === undefined ? [] : ['test/support/fuzz.ts'];
 
 /** Finds the containers in which servers of tests run. */

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 
 /**
  * All property tests with fresh seeds, again and again, until the time is up or one fails.
- * Usage: npm run fuzz -- [--minutes 60] [--factor 20] [--workers 2]
+ * Usage: npm run drill -- fuzz [--minutes 60] [--factor 20] [--workers 2]
  */
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '60' }, factor: { type: 'string', default: '20' }, workers: { type: 'string' } },

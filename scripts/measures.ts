@@ -51,6 +51,10 @@ export const kinds: Readonly<Record<Kind, Readonly<Record<string, Measure>>>> = 
       file: 'bench/endurance.ts',
       about: 'kills, pauses, full disks, floods and long runs: endurance [NAME…] (docs/endurance.md)',
     },
+    fuzz: {
+      file: 'scripts/fuzz.ts',
+      about: 'all property tests with fresh seeds: fuzz [--minutes 60] [--factor 20] [--workers 2] (docs/dev/testing.md)',
+    },
   },
 };
 

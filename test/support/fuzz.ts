@@ -2,9 +2,9 @@ import { appendFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 
-/** How many times longer than usual properties are tried: `npm run fuzz` raises it, `npm run test:unit` lowers it. */
+/** How many times longer than usual properties are tried: `npm run drill -- fuzz` raises it, `npm run test:unit` lowers it. */
 const factor = Number(process.env['SLUICE_FUZZ_FACTOR'] ?? 1);
-/** Where `npm run fuzz` wants to be told of what was tried: a line `FILE<tab>RUNS` a property. */
+/** Where `npm run drill -- fuzz` wants to be told of what was tried: a line `FILE<tab>RUNS` a property. */
 const report = process.env['SLUICE_FUZZ_REPORT'];
 
 const timesFactor = (usual: number): number => Math.max(1, Math.round(usual * factor));
