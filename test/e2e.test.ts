@@ -347,6 +347,32 @@ describe.each(transportCases)('over $title', ({ transport, tcp }) => {
       expect(simulator.received.length).toBe(before);
     });
 
+    it('reads a body whose length nobody said, and passes one of 40 MB on; where a pattern looks for data, it refuses that', async () => {
+      const large = (workspace: string, bytes: number) =>
+        fetch(`${stack.url}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace },
+          body: new Blob([JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'a'.repeat(bytes) }] })]).stream(),
+          duplex: 'half',
+        });
+      const fits = await large('open', 1_000_000);
+      expect(fits.headers.get('x-sluice-decision')).not.toBeNull();
+      await fits.arrayBuffer();
+      const larger = await large('open', 40_000_000);
+      expect(larger.status).toBe(200);
+      await larger.arrayBuffer();
+      expect(simulator.received.at(-1)!.body.length).toBeGreaterThan(40_000_000);
+      const before = simulator.received.length;
+      // Envoy may close the connection before all of the body was sent.
+      expect(
+        await large('team-a', 40_000_000).then(
+          ({ status }) => status,
+          () => 413,
+        ),
+      ).toBe(413);
+      expect(simulator.received.length).toBe(before);
+    });
+
     it('follows an edit of the policy, and keeps the last good one', async () => {
       const ask = async () => {
         const response = await fetch(`${stack.url}/v1/chat/completions`, {

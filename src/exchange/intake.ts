@@ -108,9 +108,8 @@ export class Intake {
     const encoding = closed ? head.contentEncoding : '';
     const run = new Run(this.#context(arrived, recognition, claims, envoy), { encoding, held }, this.#services);
     // A client that leaves while its request is decided must release its slot: Envoy reports only requests that have an id.
-    return generation.limitsConcurrent
-      ? { kind: 'read-body', metadata: { id: arrived.id }, handler: run }
-      : { kind: 'read-body', handler: run };
+    const plan: RequestPlan = { kind: 'read-body', handler: run, beginning: !closed && head.contentLength === null };
+    return generation.limitsConcurrent ? { ...plan, metadata: { id: arrived.id } } : plan;
   }
 
   #context(arrived: Arrived, recognition: RequestContext['recognition'], claims: Claims, envoy: EnvoyAbilities): RequestContext {

@@ -84,8 +84,11 @@ export type RequestPlan =
   | { readonly kind: 'pass'; readonly headers?: HeaderMutation; readonly metadata?: SluiceMetadata }
   /** Answer immediately, without reading the body. */
   | (BodyPlan & { readonly kind: 'respond' })
-  /** Ask Envoy for the buffered body. `metadata`: for Envoy's log, in case the client leaves before the reply to the body. */
-  | { readonly kind: 'read-body'; readonly handler: BodyHandler; readonly metadata?: SluiceMetadata };
+  /**
+   * Ask Envoy for the buffered body. `metadata`: for Envoy's log, in case the client leaves before the reply to the body; `beginning`: a
+   * body that Envoy cannot hold goes on unread, and the handler gets its beginning. Otherwise Envoy refuses it.
+   */
+  | { readonly kind: 'read-body'; readonly handler: BodyHandler; readonly metadata?: SluiceMetadata; readonly beginning?: boolean };
 
 export interface BodyHandler {
   /**

@@ -341,7 +341,7 @@ const replyField: Record<Phase['kind'], number> = {
 };
 
 const overwriteIfExistsOrAdd = 2;
-const bodyModes = { NONE: 0, BUFFERED: 2 } as const;
+const bodyModes = { NONE: 0, BUFFERED: 2, BUFFERED_PARTIAL: 3 } as const;
 const send = 1;
 const skip = 2;
 

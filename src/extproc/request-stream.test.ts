@@ -187,6 +187,16 @@ describe.each([
       expect(stream.replies[1]).toMatchObject({ request_body: { response: { body_mutation: { body: Buffer.from('changed') } } } });
     });
 
+    it('asks for the beginning of a body that may go on unread', async () => {
+      gateway.request = { kind: 'read-body', beginning: true, handler: { take: () => ({ kind: 'forward' }), aborted: () => undefined } };
+      const stream = envoy.open();
+      stream.send(phases['requestHeaders']!);
+      await stream.until(1);
+      expect(stream.replies[0]).toMatchObject({ mode_override: { request_body_mode: 'BUFFERED_PARTIAL' } });
+      stream.send(phases['requestBody']!);
+      expect(await stream.over()).toBe(0);
+    });
+
     it('tells the gateway when Envoy ended the stream before it saw the plan', async () => {
       const stream = envoy.open();
       stream.send(phases['requestHeaders']!);

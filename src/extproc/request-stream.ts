@@ -1,5 +1,5 @@
 import { limits } from '../lib/limits.ts';
-import type { BodyHandler, BodyPlan, Gateway, ResponseObserver } from '../exchange/plans.ts';
+import type { BodyHandler, BodyPlan, Gateway, RequestPlan, ResponseObserver } from '../exchange/plans.ts';
 import type { Later } from '../lib/later.ts';
 import type { TellEvent } from './events.ts';
 import type { Phase, ProcessingRequest, ProcStream, Reply, StreamHandler } from './types.ts';
@@ -26,6 +26,14 @@ const idle: State = { at: 'idle' };
 
 /** The first reply for every request whose body is read: always the same object, so that a transport can encode it in advance. */
 export const wantsBody: Reply & { readonly kind: 'continue' } = { kind: 'continue', phase: 'request-headers', requestBodyMode: 'BUFFERED' };
+
+/** The same for a body that goes on unread if Envoy cannot hold it. */
+const wantsBeginning: Reply & { readonly kind: 'continue' } = { ...wantsBody, requestBodyMode: 'BUFFERED_PARTIAL' };
+
+function asking({ metadata, beginning }: RequestPlan & { readonly kind: 'read-body' }): Reply {
+  const reply = beginning === true ? wantsBeginning : wantsBody;
+  return metadata === undefined ? reply : { ...reply, metadata };
+}
 
 /**
  * One ext_proc stream. The request filter's stream carries a request's headers and, if requested, its body; Sluice ends it after its last
@@ -124,7 +132,7 @@ export class RequestStream implements StreamHandler {
         return;
       case 'read-body':
         this.#state = { at: 'awaiting-body', handler: plan.handler };
-        this.#stream.send(plan.metadata === undefined ? wantsBody : { ...wantsBody, metadata: plan.metadata });
+        this.#stream.send(asking(plan));
         return;
     }
   }

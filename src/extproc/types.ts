@@ -25,7 +25,7 @@ export interface ProcessingRequest {
 }
 
 /** How much of a body Envoy sends from here on. */
-type BodyMode = 'NONE' | 'BUFFERED';
+type BodyMode = 'NONE' | 'BUFFERED' | 'BUFFERED_PARTIAL';
 
 export type Reply =
   | {
