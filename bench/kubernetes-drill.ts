@@ -8,7 +8,7 @@ const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type
 const only = values.only?.split(',') ?? partNames;
 const unknown = only.filter((name) => !partNames.includes(name));
 if (unknown.length > 0) {
-  process.stderr.write(`--only: ${unknown.join(', ')} is none of ${partNames.join(', ')}\n`);
+  process.stderr.write(`--only: ${unknown.join(', ')} is not one of ${partNames.join(', ')}\n`);
   process.exit(2);
 }
 const missing = missingForNode();

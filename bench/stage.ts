@@ -16,9 +16,9 @@ import { Children, root } from './processes.ts';
  * - `none`: nothing
  * - `noop`: the smallest processor there is, on the same two request phases as Sluice
  * - `noop+copy`: the same, and the copies of the answer are sent to it too
- * - `parse`: a processor in Go that parses the body and writes it anew
- * - `sluice`: Sluice, with its log, its ledger and its metrics, told of answers as it is by default
- * - `sluice, observe` and `sluice, protocol-manager`: the same Sluice, told of answers in these ways
+ * - `parse`: a processor in Go that parses the body and writes it again
+ * - `sluice`: Sluice, with its log, its ledger and its metrics, observing answers as by default
+ * - `sluice, observe` and `sluice, protocol-manager`: the same Sluice, observing answers in these ways
  * - `before`: another checkout's Sluice
  */
 export type Variant = 'none' | 'noop' | 'noop+copy' | 'parse' | 'sluice' | 'sluice, observe' | 'sluice, protocol-manager' | 'before';

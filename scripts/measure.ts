@@ -14,7 +14,7 @@ const measure = name === null ? undefined : measures[name];
 
 if (named === null) process.stderr.write(`${listText(kind)}\n`);
 if (measure === undefined) {
-  if (named !== null) process.stderr.write(`${named} is none of them.\n${listText(kind)}\n`);
+  if (named !== null) process.stderr.write(`${named} is not one of them.\n${listText(kind)}\n`);
   process.exitCode = named === null ? 0 : 2;
 } else {
   const file = fileURLToPath(new URL(`../${measure.file}`, import.meta.url));

@@ -100,7 +100,7 @@ const spentOf = async (budget: string): Promise<Record<string, number>> => {
 };
 
 describe('a budget that is used up', () => {
-  it('is each official SDK’s own rate-limit error, once, with the time until it begins anew', async () => {
+  it('is each official SDK’s own rate-limit error, once, with the time until it starts again', async () => {
     const before = provider.got.length;
     const failure = (work: Promise<unknown>): Promise<unknown> =>
       work.then(

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -87,6 +87,18 @@ describe('the documentation', () => {
     const links = linksOf('docs/README.md');
     expect(links.filter((link, at) => links.indexOf(link) !== at)).toEqual([]);
     expect(lines.filter((line) => line.includes('](') && !/^- \[[a-z-]+\]\([a-zA-Z/-]+\.md\): .{10,110}$/.test(line))).toEqual([]);
+  });
+
+  it('and the texts of the program use plain words', () => {
+    const files = globSync(['*.md', 'docs/**/*.md', 'helm/**/*.{md,yaml,tpl}', '{src,bench,scripts}/**/*.ts'], { cwd: root });
+    expect(files.length).toBeGreaterThan(500);
+    // Each has a plainer form: again; is not one of; reported.
+    const wrong = files.flatMap((file) =>
+      readFileSync(join(root, file), 'utf8')
+        .split('\n')
+        .flatMap((line, at) => (/\banew\b|\bis none of (?!that|this)|\btold of\b/i.test(line) ? [`${file}:${at + 1}`] : [])),
+    );
+    expect(wrong).toEqual([]);
   });
 
   it('quotes in its runbooks what the log does say', () => {

@@ -93,7 +93,7 @@ it('splits conversations between two models, says so in the header, the record a
   expect(await sluice('experiments')).toMatch(/^strong: ab, 50%, running\n +control +of +treatment +of +towards an alarm\n/);
   expect(await sluice('experiments', 'stop', 'strong')).toContain('strong: ab, 50%, stopped');
   expect((await asks(8, 'a')).map(({ arm, model }) => `${arm ?? 'none'} ${model ?? ''}`)).toEqual(Array(8).fill('none gpt-5-nano'));
-  // A stopped experiment stays so when the server starts anew.
+  // A stopped experiment stays so when the server starts again.
   await stack.stopSluice('SIGTERM');
   await stack.startSluice();
   expect((await ask('a0')).arm).toBeNull();

@@ -266,7 +266,7 @@ describe('a chain', () => {
     ['a refusal', says(chat({ content: null, refusal: 'No.' })), {}, 'refusal'],
     ['a filtered answer', says(chat({ content: '' }, 'content_filter')), {}, 'content-filter'],
     ['an answer cut off', says(chat({ content: 'Once' }, 'length')), {}, 'length'],
-    ['JSON that is none', says(chat({ content: 'Sure! {"a":1}' })), { response_format: { type: 'json_object' } }, 'invalid-json'],
+    ['text in place of JSON', says(chat({ content: 'Sure! {"a":1}' })), { response_format: { type: 'json_object' } }, 'invalid-json'],
     [
       'JSON of another shape',
       says(chat({ content: '{"a":1}' })),

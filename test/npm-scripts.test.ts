@@ -36,7 +36,7 @@ it('every `npm run` in docs, sources and scripts names a script and a measure th
   expect(wrong).toEqual([]);
 });
 
-it('without a name drills are listed; a name that is none is refused with the list', () => {
+it('without a name drills are listed; an unknown name is refused with the list', () => {
   const run = (...args: string[]): { status: number; stderr: string } => {
     try {
       execFileSync('sh', ['scripts/measure.sh', ...args], { cwd: root, stdio: 'pipe' });

@@ -1,6 +1,6 @@
 // The smallest external processor: it answers a request's headers and its body with "go on" and reads nothing. The floor
 // that Sluice is measured against. With "parse" it does the least of what a processor that changes bodies does: it parses
-// the JSON, sets the model, and writes it anew. Usage: noop /path/to.sock [parse]
+// the JSON, sets the model, and writes it again. Usage: noop /path/to.sock [parse]
 package main
 
 import (

@@ -198,7 +198,7 @@ export const tamperings: readonly Tampering[] = [
     `UPDATE entries SET seq = -1 WHERE writer = 2 AND seq = 2; UPDATE entries SET seq = 2, at = at - ${dayMs} WHERE writer = 2 AND seq = 7; UPDATE entries SET seq = 7, at = at + ${dayMs} WHERE writer = 2 AND seq = -1`,
   ),
   {
-    name: "a team's day is removed, and its chain is numbered and hashed anew, with sums right",
+    name: "a team's day is removed, and its chain is numbered and hashed again, with sums right",
     work: (db) => {
       db.exec(
         `DELETE FROM entries WHERE writer = 2 AND workspace = 'blue' AND at < ${start + 7 * dayMs}; CREATE TEMP TABLE o AS SELECT seq, row_number() OVER (ORDER BY seq) AS now FROM entries WHERE writer = 2; UPDATE entries SET seq = (SELECT -now FROM o WHERE o.seq = entries.seq) WHERE writer = 2; UPDATE entries SET seq = -seq WHERE writer = 2; DROP TABLE o`,
@@ -297,11 +297,8 @@ export const tamperings: readonly Tampering[] = [
     'the table of rows is made again without its key, and has a row twice',
     `ALTER TABLE entries RENAME TO e; CREATE TABLE entries AS SELECT * FROM e; INSERT INTO entries SELECT * FROM e WHERE writer = 2 AND seq = ${row}; DROP TABLE e`,
   ),
-  { name: 'the whole ledger is written anew, with all hashes and sums right', work: (db) => forge(db, null) },
-  {
-    name: 'the whole ledger is written anew, and signed by another key',
-    work: (db) => forge(db, generateKeyPairSync('ed25519').privateKey),
-  },
+  { name: 'the whole ledger is rewritten, with all hashes and sums right', work: (db) => forge(db, null) },
+  { name: 'the whole ledger is rewritten, and signed by another key', work: (db) => forge(db, generateKeyPairSync('ed25519').privateKey) },
 ];
 
 /** Puts a file in the place of the ledger; it is not changed by SQL. */

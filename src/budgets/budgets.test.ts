@@ -245,7 +245,7 @@ describe.each(stores)('a budget in %s', (kind, open) => {
     await expect.poll(() => left(made.budgets.store, generation)).toEqual([['team', '', 0.03, 0, 'ok']]);
   });
 
-  it('refuses what does not fit, with the caller’s own quota error and the time until it begins anew', async () => {
+  it('refuses what does not fit, with the caller’s own quota error and the time until it starts again', async () => {
     const generation = policyOf('[{name: team, period: day, usd: 0.025, hard: {}, soft: {at: [1000]}}]');
     const first = await admit(made, generation);
     await admit(made, generation);
@@ -446,7 +446,7 @@ describe.each(stores)('a budget in %s', (kind, open) => {
     );
   }, 30_000);
 
-  it('begins anew with its period, and settles a late answer where it was reserved', async () => {
+  it('starts again with its period, and settles a late answer where it was reserved', async () => {
     const generation = policyOf('[{name: team, period: day, usd: 0.015, hard: {}}]');
     const late = held(await admit(made, generation));
     expect((await admit(made, generation)).decision.action).toBe('block');

@@ -202,7 +202,7 @@ describe('reading a price list', () => {
 });
 
 describe('a list that is broken', () => {
-  it('names a price that is none and leaves it unknown', () => {
+  it('names a price that is no number and leaves it unknown', () => {
     const { entry, problems } = one({ input_cost_per_token: '3e-6', output_cost_per_token: -1, cache_read_input_token_cost: 0.5 });
     expect(entry.prices).toMatchObject({ input: null, output: null, cachedRead: null });
     expect(problems.map(({ field, problem }) => [field, problem])).toEqual([

@@ -150,9 +150,9 @@ function render(figures: readonly PolicyFigures[], estimated: boolean): string {
   const notes = [
     estimated
       ? 'Nobody answered these prompts: costs are estimates, by what answers of each task usually take.'
-      : 'Costs are those of the recorded tokens; records hold no prompts, so what only these would tell is not decided anew.',
-    'Savings are against the requested model, with the interval in which they lie with 95% as if the requests were drawn anew. Loss is the mean in points of those requests that moved and whose quality public outcomes, grades or a calibration of the learned router know.',
-    ...(skipped === 0 ? [] : [`${counted(skipped, 'record')} could not be decided anew.`]),
+      : 'Costs are those of the recorded tokens; records hold no prompts, so what only these would tell is not decided again.',
+    'Savings are against the requested model, with the interval in which they lie with 95% as if the requests were drawn again. Loss is the mean in points of those requests that moved and whose quality public outcomes, grades or a calibration of the learned router know.',
+    ...(skipped === 0 ? [] : [`${counted(skipped, 'record')} could not be decided again.`]),
     ...(unpriced === 0 ? [] : [`${counted(unpriced, 'request')} without a known price.`]),
   ];
   return `${alignColumns(['policy', 'requests', 'models', 'cost', 'saved', 'moved', 'expected loss', 'exact repeats', 'with fallback', 'failures with another target'], rows, new Set([1, 3]))}\n\n${notes.join('\n')}\n`;

@@ -60,7 +60,7 @@ export function registerReplay(program: Command): void {
     .option('--max-moved <percent>', 'fail when more of the requests would go elsewhere')
     .option('--max-refused <n>', 'fail when more requests that were answered would be refused')
     .option('--max-unable <n>', 'fail when more requests than before would find nothing in the lists that can take them')
-    .option('--min-replayed <n>', 'fail when fewer records could be decided anew')
+    .option('--min-replayed <n>', 'fail when fewer records could be decided again')
     .action(async (flags: ReplayFlags) => {
       const limits = limitsOf(flags);
       const catalog = await loadCatalog(flags.catalog);
@@ -133,7 +133,7 @@ function limitsOf(flags: ReplayFlags): Check[] {
     flags.minReplayed,
     (limit) =>
       ({ replayed }) =>
-        replayed < limit ? `${counted(replayed, 'record')} could be decided anew; at least ${limit} must be.` : null,
+        replayed < limit ? `${counted(replayed, 'record')} could be decided again; at least ${limit} must be.` : null,
   );
   return checks;
 }

@@ -67,7 +67,7 @@ export function registerExperiments(program: Command): void {
     experiments
       .command(verb)
       .argument('<name>', 'an experiment, or * for all')
-      .description(verb === 'stop' ? 'ends its treatment at once' : 'lets it go on; one that was found to do harm begins anew')
+      .description(verb === 'stop' ? 'ends its treatment at once' : 'lets it go on; one that was found to do harm starts again')
       .option(...shared.admin)
       .option(...shared.adminToken)
       .option(...jsonOption)

@@ -189,11 +189,11 @@ describe('callers in a policy', () => {
   it.each([
     ['a name twice', '{trust: [{name: a, when: {namespace: [x]}}, {name: a, when: {namespace: [y]}}]}', 'twice'],
     ['a star in the middle', "{trust: [{name: a, when: {principal: ['a*b']}}]}", 'unreachable'],
-    ['a placeholder that is none', "{identify: [{name: a, when: {namespace: [x]}, workspace: '{pod}'}]}", 'unknown-placeholder'],
+    ['an unknown placeholder', "{identify: [{name: a, when: {namespace: [x]}, workspace: '{pod}'}]}", 'unknown-placeholder'],
     ['trusted, and nobody is', '{believe: {route: trusted}}', 'no-effect'],
     ['no condition', '{trust: [{name: a, when: {}}]}', 'schema'],
     ['an identity that says nothing', '{identify: [{name: a, when: {namespace: [x]}}]}', 'schema'],
-    ['a belief that is none', '{believe: {route: maybe}}', 'schema'],
+    ['an unknown belief', '{believe: {route: maybe}}', 'schema'],
   ])('is refused or warned of: %s', (_what, callers, code) => {
     expect(compile(`version: 1\ncallers: ${callers}\n`).problems.map((problem) => problem.code)).toEqual([code]);
   });

@@ -37,7 +37,7 @@ describe('the gateway’s own credentials', () => {
       expect([...changes(name)!.set.map(([header]) => header), ...changes(name)!.remove].sort()).toEqual([...appKeyHeaders].sort());
   });
 
-  it('are told of once where their file holds none, from the start or later, until it holds one', async () => {
+  it('are reported once where their file holds none, from the start or later, until it holds one', async () => {
     const later = join(folder, 'later');
     const told: string[] = [];
     const credentials = new Credentials((_file, problem) => told.push(problem));

@@ -10,7 +10,7 @@ export interface TrialsAdmin {
   rollback(): boolean;
   /** False if no policy is rolling out. */
   promote(): boolean;
-  /** `name`: an experiment, or `*`. False if there is none of that name. */
+  /** `name`: an experiment, or `*`. False if no experiment has that name. */
   order(name: string, verb: 'stop' | 'start'): boolean;
 }
 

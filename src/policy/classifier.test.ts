@@ -93,7 +93,7 @@ describe('a policy that teaches the classifier', () => {
       /^error twice .*templates\[1\]: template x is the same/,
     ],
     ['a template without a system prompt', '{ templates: [{ name: x, tier: simple }] }', /say exactly one of system, template/],
-    ['an id that is none', '{ templates: [{ name: x, template: abc, tier: simple }] }', /16 hexadecimal digits/],
+    ['an id that cannot be one', '{ templates: [{ name: x, template: abc, tier: simple }] }', /16 hexadecimal digits/],
     [
       'a name twice',
       '{ examples: [{ name: x, prompt: a b, task: code }, { name: x, prompt: c d, task: maths }] }',

@@ -74,7 +74,7 @@ export function schemaProblems(source: SourceFile, issue: z.core.$ZodIssue, valu
     const wanted = about === '' ? 'docs/policy.md says what is allowed here.' : about.trim();
     if (value === undefined && issue.path.length > 0)
       return [at('missing', `${String(issue.path.at(-1))} is missing`, `Add it. ${wanted}`)];
-    return [at('schema', `${found(value)} is none of what may stand here`, wanted)];
+    return [at('schema', `${found(value)} is not allowed here`, wanted)];
   }
   return [at('schema', message, 'docs/policy.md says what is allowed here.')];
 }

@@ -188,7 +188,7 @@ describe('validate warns of what harms or does nothing', () => {
       "(request.model == 'a' || request.model == 'b') && request.model == 'c'",
       "!(request.model != 'a' || request.stream) && request.stream",
     ].map((when): [string, string, RegExp] => [when, rule(when), /^warning 4 unreachable: rule a is never true/]),
-    ['a provider that is none', rule("provider == 'opennai'"), /^error 4 cel: provider is never 'opennai'.* Did you mean openai\?/],
+    ['an unknown provider', rule("provider == 'opennai'"), /^error 4 cel: provider is never 'opennai'.* Did you mean openai\?/],
     ...['[a-z]', '\\\\s', '\\\\w', '\\\\b', '(?i)[aeiou]'].map((pattern): [string, string, RegExp] => [
       `the pattern ${pattern}`,
       policy(`sensitivity: [{ name: s, pattern: "${pattern}", then: { block: no } }]`),

@@ -107,7 +107,7 @@ export const metricTable = {
     name: 'llm_proxy_fallback_exhausted_total',
     type: 'counter',
     labels: ['tier', 'reason'],
-    help: 'Chains of which no target gave an answer, by what ended the last attempt.',
+    help: 'Chains in which no target gave an answer, by what ended the last attempt.',
   },
   retried: {
     name: 'llm_proxy_retried_total',

@@ -40,7 +40,7 @@ export function samplingRatio(env: NodeJS.ProcessEnv): number {
     default:
       throw new SluiceError(
         'SLUICE_OTEL_SETTING',
-        `${sampler} is none of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio.`,
+        `${sampler} is not one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio.`,
         { where: 'OTEL_TRACES_SAMPLER' },
       );
   }

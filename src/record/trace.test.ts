@@ -26,7 +26,7 @@ describe('a trace', () => {
     given.replace('4bf92f3577b34da6a3ce929d0e0e4736', '0'.repeat(32)),
     given.replace('00f067aa0ba902b7', '0'.repeat(16)),
     `${given}x`,
-  ])('begins anew for %s', (header) => {
+  ])('starts a new trace for %s', (header) => {
     expect(beginTrace(header, 1)).toMatchObject({
       parentId: null,
       sampled: true,

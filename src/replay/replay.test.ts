@@ -106,7 +106,7 @@ describe('a replay', () => {
       expect(text).toContain(said);
   });
 
-  it('finds tiers anew by the new thresholds', () => {
+  it('finds tiers again by the new thresholds', () => {
     const high = recorded({}, { score: 0.1, signals: [{ name: 'question', value: true, share: 0.1 }] });
     const { moves } = replay(
       [high],
@@ -170,7 +170,7 @@ describe('a replay', () => {
     ).toMatchObject({ moved: 0, unknownRules: { text: 1 } });
   });
 
-  it('leaves out what cannot be decided anew, and says what hangs on text', () => {
+  it('leaves out what cannot be decided again, and says what hangs on text', () => {
     const older = recorded();
     const { asks, ...request } = older.request;
     expect(asks).not.toBeNull();
@@ -300,7 +300,7 @@ describe('recorded traffic', () => {
     expect(await run('--max-moved', '50', '--min-replayed', '21')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /100\.0% of the requests would move; 50% is allowed\. 20 records could be decided anew; at least 21 must be/,
+        /100\.0% of the requests would move; 50% is allowed\. 20 records could be decided again; at least 21 must be/,
       ) as string,
     });
     expect(await run('--max-moved', 'many')).toMatchObject({ code: 2 });

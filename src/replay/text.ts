@@ -21,7 +21,7 @@ const approximationWords: Readonly<Record<Approximation, string>> = {
 export function replayText(report: ReplayReport): string {
   const { cost } = report;
   const lines = [
-    `${report.replayed} of ${counted(report.read, 'record')} decided anew by policy ${report.policy}, held against ${report.against === 'recorded' ? 'what was recorded' : `policy ${report.against}`}.`,
+    `${report.replayed} of ${counted(report.read, 'record')} decided again by policy ${report.policy}, held against ${report.against === 'recorded' ? 'what was recorded' : `policy ${report.against}`}.`,
     ...Object.entries(report.skipped).map(([why, count]) => `· ${count} left out: they ${skippedWords[why as Unreplayable]}`),
     ...Object.entries(report.approximated).map(([what, count]) => `· ${count} hang on ${approximationWords[what as Approximation]}`),
     ...Object.entries(report.unknownRules).map(

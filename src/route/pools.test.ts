@@ -67,7 +67,7 @@ describe('a pool', () => {
     expect(names(pools.order(pool, targets, false, ''))).toBe('cab');
     now += 61_000;
     pools.measured(targets[2]!, false, 200);
-    // Their times are old: each gets one request to be measured anew, and no more than one at a time.
+    // Their times are old: each gets one request to be measured again, and no more than one at a time.
     expect(['', '', ''].map(() => names(pools.order(pool, targets, false, ''))[0])).toEqual(['a', 'b', 'c']);
     // Of streams nothing is known yet.
     expect(pools.order(pool, targets, true, '').every(({ latencyMs }) => latencyMs === null)).toBe(true);

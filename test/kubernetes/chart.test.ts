@@ -263,7 +263,7 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['an unknown value', { replica: 3 }, /replica.*not allowed/],
     ['a shape that there is not', { shape: 'mesh' }, /shape/],
     ['a port out of range', { service: { port: 70_000 } }, /service/],
-    ['a digest that is none', { image: { digest: 'latest' } }, /digest/],
+    ['a digest that cannot be one', { image: { digest: 'latest' } }, /digest/],
     ['an inline policy that no simple selector finds', { policy: { inline: 'version: 1', selector: 'a in (b)' } }, /label=value/],
     ['egress without a gateway', { shape: 'extension', egress: { baseUrl: true } }, /shape: gateway/],
     ['sidecars for nobody', { shape: 'sidecar' }, /sidecar\.namespaces/],

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 
 /** How many times longer than usual properties are tried: `npm run drill -- fuzz` raises it, `npm run test:unit` lowers it. */
 const factor = Number(process.env['SLUICE_FUZZ_FACTOR'] ?? 1);
-/** Where `npm run drill -- fuzz` wants to be told of what was tried: a line `FILE<tab>RUNS` a property. */
+/** Where `npm run drill -- fuzz` wants to hear what was tried: a line `FILE<tab>RUNS` a property. */
 const report = process.env['SLUICE_FUZZ_REPORT'];
 
 const timesFactor = (usual: number): number => Math.max(1, Math.round(usual * factor));

@@ -6,7 +6,7 @@ export async function ask(path, init = {}) {
   return body;
 }
 
-/** Runs now and then again and again while the page is seen; `failed` hears of an error, `done` of a turn without, and the next turn tries anew. */
+/** Runs now and then again and again while the page is seen; `failed` hears of an error, `done` of a turn without, and the next turn tries again. */
 export function every(ms, work, failed, done = () => undefined) {
   const turn = async () => {
     if (!document.hidden) {

@@ -47,7 +47,7 @@ export const messages: Readonly<Record<string, string>> = {
 };
 
 /**
- * The counts of every scenario: 100 input tokens of which 30 came from a cache, 50 output tokens of which 20 (if the provider reports it)
+ * The counts of every scenario: 100 input tokens, 30 of them from a cache, 50 output tokens of which 20 (if the provider reports it)
  * were for thinking.
  */
 export const counted = { input: 100, cached: 30, output: 50 } as const;

@@ -19,7 +19,7 @@ export function number(says: string, fits: (value: number) => boolean, scale = 1
 export function word<const Word extends string>(words: readonly Word[]): Read<Word> {
   return (value, where) => {
     const found = words.find((one) => one === value);
-    if (found === undefined) throw new SluiceError('SLUICE_CLI_USAGE', `${value} is none of ${words.join(', ')}.`, { where });
+    if (found === undefined) throw new SluiceError('SLUICE_CLI_USAGE', `${value} is not one of ${words.join(', ')}.`, { where });
     return found;
   };
 }

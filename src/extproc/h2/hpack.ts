@@ -38,7 +38,7 @@ export class CompressionError extends Error {
 
 export type Header = readonly [name: string, value: string];
 
-/** The value of a header; undefined if there is none of this name. */
+/** The value of a header; undefined if no header has this name. */
 export function headerOf(headers: readonly Header[], name: string): string | undefined {
   for (const header of headers) if (header[0] === name) return header[1];
   return undefined;
