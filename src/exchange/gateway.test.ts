@@ -721,6 +721,12 @@ describe('a section with a pattern for sensitive data, or that is fail-closed', 
     expect(sent.remove).toContain('content-encoding');
   });
 
+  it('decides a body with a mark where nothing is looked for, too', async () => {
+    const [kind, record, plan] = await answer('', {}, `\ufeff${chatBody()}`);
+    expect([kind, record?.decision?.served.model]).toEqual(['forward', 'gpt-5-nano']);
+    expect(forwarded(plan as BodyPlan).body).toBe(chatBody().replace('gpt-5.1', 'gpt-5-nano'));
+  });
+
   it('decides JSON that calls itself text', async () => {
     const [kind, record] = await answer(block, { 'content-type': 'text/plain' }, chatBody());
     expect([kind, record?.decision?.served.model]).toEqual(['forward', 'gpt-5-nano']);

@@ -62,7 +62,7 @@ export class Run extends RunLife implements ReadRequest {
     const { recognition, section } = this.context;
     const decoded = this.#encoding === '' ? body : decodeBody(body, this.#encoding);
     if (decoded === null) return this.services.undecided.refuse(this.context, recognition, 'encoded-body');
-    this.body = isClosed(section) ? withoutMark(decoded) : decoded;
+    this.body = withoutMark(decoded);
     if (this.body !== body) this.context = { ...this.context, replaced: true };
     const { bodies, maskKeys } = this.services;
     const wish = readWish(this.context, maskKeys);
