@@ -16,6 +16,7 @@ import { Ledger } from '../src/ledger/ledger.ts';
 import { PolicyHistory } from '../src/policy/history.ts';
 import type { PolicySnapshot } from '../src/policy/types.ts';
 import { RecentRecords } from '../src/record/recent.ts';
+import { fallbackTriggers } from '../src/policy/types.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { chromiumPath, launch } from './support/chromium.ts';
 import { adminOf } from './support/admin.ts';
@@ -229,7 +230,9 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(await page.locator('#trend-table tbody tr').count()).toBeGreaterThan(28);
     expect(await page.locator('#by-workspace').textContent()).toContain('<b>mark</b>');
     expect(await page.locator('#by-workspace b').count()).toBe(0);
-    expect(await page.locator('#fallbacks li').first().textContent()).toMatch(/openai\/gpt-5.* → openai\/gpt-5.*(rate-limit|server-error)/);
+    expect(await page.locator('#fallbacks li').first().textContent()).toMatch(
+      /openai\/gpt-5.* → openai\/gpt-5.*(rate limit reached|server error)/,
+    );
     expect(await page.locator('#arms tbody tr').count()).toBe(2);
     expect(await page.locator('#experiments').textContent()).toMatch(/^nano-for-support running 50\.0% .*Evidence of harm/);
     expect(await page.locator('#budgets').textContent()).toMatch(/^research-month: research .*of \$40\.00 a month/);
@@ -484,7 +487,13 @@ describe.skipIf(chromiumPath === null)('what is shown', () => {
     const words = readFileSync(new URL('../src/admin/page/reasons.js', import.meta.url), 'utf8');
     const known = [...words.matchAll(/^ {2}'?([a-z-]+)'?: /gm)].map(([, reason]) => reason);
     expect(
-      [...source('route/types.ts', 'DecisionReason'), ...source('apis/types.ts', 'PassReason')].filter((reason) => !known.includes(reason)),
+      [
+        ...source('route/types.ts', 'DecisionReason'),
+        ...source('apis/types.ts', 'PassReason'),
+        ...source('record/types.ts', 'OutcomeKind'),
+        ...fallbackTriggers,
+        'unsupported-parameter',
+      ].filter((reason) => !known.includes(reason)),
     ).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { explain } from '/page/explain.js';
 import { csv, download } from '/page/export.js';
 import { by, clock, costText, day, duration, element, known, number, percent, pill, say, table } from '/page/format.js';
-import { reasonText } from '/page/reasons.js';
+import { outcomeText, reasonText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
 import { change, conditions, current, onChange, period } from '/page/view.js';
 
@@ -167,7 +167,10 @@ export function way({ requestedModel, servedModel, attempts, cacheEntry }) {
 const fine = ['complete'];
 
 export const ended = ({ outcome, status }) =>
-  pill(status === null || fine.includes(outcome) ? outcome : `${outcome} ${status}`, fine.includes(outcome) ? 'simple' : 'bad');
+  pill(
+    status === null || fine.includes(outcome) ? outcomeText(outcome) : `${outcomeText(outcome)}, ${status}`,
+    fine.includes(outcome) ? 'simple' : 'bad',
+  );
 
 function saved({ savings, baseline }) {
   if (!savings.known) return element('span', { class: 'note' }, 'unknown');

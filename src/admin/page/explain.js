@@ -1,4 +1,5 @@
 import { by, costText, count, duration, element, known, number, pill, table } from '/page/format.js';
+import { outcomeText, triggerText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
 import { change } from '/page/view.js';
 
@@ -57,7 +58,7 @@ function pills({ verdict, decision, cacheEntry, attempts, outcome, status, strea
     'div',
     { class: 'pills' },
     ...(tier === undefined || tier === null ? [] : [pill(tier, known.includes(tier) ? tier : '')]),
-    pill(status === null ? outcome : `${outcome}, ${status}`, outcome === 'complete' ? 'simple' : 'bad'),
+    pill(status === null ? outcomeText(outcome) : `${outcomeText(outcome)}, ${status}`, outcome === 'complete' ? 'simple' : 'bad'),
     ...(cacheEntry === null ? [] : [pill('from the cache')]),
     ...(attempts.length > 1 ? [pill(`${attempts.length} attempts`)] : []),
     ...(stream ? [pill('stream')] : []),
@@ -164,8 +165,8 @@ function attemptTable(attempts) {
       attempts.map(({ target, outcome, status, reason, ms, cost }, at) => [
         String(at + 1),
         `${target.provider}/${target.model}`,
-        status === null ? outcome : `${outcome}, ${status}`,
-        reason ?? '–',
+        status === null ? outcomeText(outcome) : `${outcomeText(outcome)}, ${status}`,
+        reason === null ? '–' : triggerText(reason),
         number(duration(ms)),
         number(costText(cost)),
       ]),

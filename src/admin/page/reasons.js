@@ -55,3 +55,39 @@ export const reasonNames = {
 };
 
 export const reasonText = (reason) => reasonNames[reason] ?? reason;
+
+/** How an exchange or an attempt ended. */
+export const outcomeNames = {
+  complete: 'complete',
+  cut: 'cut off',
+  'client-gone': 'the app left',
+  'provider-error': 'the provider failed',
+  blocked: 'refused',
+  'not-cached': 'not in the cache',
+  unobserved: 'answer not seen',
+};
+
+export const outcomeText = (outcome) => outcomeNames[outcome] ?? outcome;
+
+/** Why a chain went on to its next target. */
+export const triggerNames = {
+  connect: 'no connection',
+  reset: 'connection cut',
+  timeout: 'no answer in time',
+  'server-error': 'server error',
+  'rate-limit': 'rate limit reached',
+  overloaded: 'provider overloaded',
+  'model-gone': 'model not known there',
+  'key-dead': 'key refused',
+  'context-window': 'too long for the model',
+  'content-filter': 'stopped by a content filter',
+  refusal: 'the model refused',
+  empty: 'empty answer',
+  length: 'cut off at the token limit',
+  'invalid-json': 'not the JSON asked for',
+  'bad-tool-call': 'tool call without valid JSON',
+  'stream-error': 'stream began with an error',
+  'unsupported-parameter': 'a parameter was refused',
+};
+
+export const triggerText = (reason) => triggerNames[reason] ?? reason;

@@ -1,11 +1,13 @@
 import { bars } from '/page/charts.js';
-import { by, count, dollars, duration, element, number, percent, say, table } from '/page/format.js';
+import { by, count, dollars, duration, element, exchangesText, number, percent, say, table } from '/page/format.js';
+import { triggerText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
 
 /** What the last exchanges of this process tell: latency, fallbacks, experiments. */
 export async function recent() {
   const { of, since, latency, fallbacks, arms } = await ask('/recent');
-  const from = since === null ? '' : `Of the last ${count(of)} exchanges, since ${since.slice(0, 16).replace('T', ' ')} UTC.`;
+  const from =
+    since === null ? '' : `Of the last ${of === 1 ? 'exchange' : exchangesText(of)}, since ${since.slice(0, 16).replace('T', ' ')} UTC.`;
   say('own-time', duration(latency.overhead.p50));
   say('own-note', `of a request, in the middle; ${duration(latency.overhead.p99)} at p99`);
   say('latency-note', from === '' ? 'No exchange yet.' : `${from} The bar goes from p50 to p99 on a logarithmic scale, the mark is p95.`);
@@ -20,7 +22,7 @@ export async function recent() {
         name: `${first} → ${to}`,
         share: times / most,
         value: count(times),
-        more: reason,
+        more: triggerText(reason),
       })),
     'No chain had to go on.',
   );

@@ -1,6 +1,6 @@
 import { bars, drawTiers, drawTrend } from '/page/charts.js';
 import { by, count, dollars, element, exchangesText, known, percent, say } from '/page/format.js';
-import { reasonText } from '/page/reasons.js';
+import { outcomeText, reasonText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
 import { before, conditions, current, linkTo, period, periodText } from '/page/view.js';
 
@@ -40,7 +40,7 @@ export async function sums() {
   optional('by-key', key);
   drawTiers([...tier.lines].sort((a, b) => rank(a) - rank(b)).map(({ group, exchanges }) => ({ name: group[0], exchanges })));
   numbers('by-reason', reason, reasonText);
-  numbers('by-outcome', outcome, (name) => name);
+  numbers('by-outcome', outcome, outcomeText);
   cacheCard(cache);
   moves(move);
   options('models', move.lines, 0);
