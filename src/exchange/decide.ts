@@ -226,5 +226,6 @@ function learn(
       calibrated: learned.calibration !== null,
     };
   }
-  return learner.assess(caller.workspace, exchange, { tokens: features.tokens, kind }, view, section.learning, wallTime);
+  const asked = { workspace: caller.workspace, exchange, tokens: features.tokens, kind };
+  return learner.assess(asked, view, section.learning, wallTime);
 }

@@ -24,6 +24,14 @@ const magic = Buffer.from('SLUICEROUTER2\n');
 
 const figures = z.strictObject({ apgr: z.number(), ece: z.number(), weakShareAt1: z.number(), weakShareAt3: z.number() });
 const curve = z.array(z.number()).min(2).max(256);
+const pairSchema = () =>
+  z.strictObject({
+    weakModel: z.string(),
+    strongModel: z.string(),
+    rows: z.int(),
+    gap: z.number(),
+    points: z.array(z.strictObject({ threshold: z.number(), weakShare: z.number(), loss: z.number(), upper: z.number() })).max(256),
+  });
 const headerSchema = () =>
   z.strictObject({
     format: z.literal(2),
@@ -60,17 +68,7 @@ const headerSchema = () =>
         'curves of one length over rising raw scores',
       )
       .refine(({ unknownBelow, knownAbove }) => knownAbove > unknownBelow, 'knownAbove lies above unknownBelow'),
-    pairs: z
-      .array(
-        z.strictObject({
-          weakModel: z.string(),
-          strongModel: z.string(),
-          rows: z.int(),
-          gap: z.number(),
-          points: z.array(z.strictObject({ threshold: z.number(), weakShare: z.number(), loss: z.number(), upper: z.number() })).max(256),
-        }),
-      )
-      .max(64),
+    pairs: z.array(pairSchema()).max(64),
     card: z.strictObject({
       name: z.string(),
       trainedWith: z.string(),

@@ -75,211 +75,246 @@ say(multiplied, 'times twice half double triple per each total average remaining
 say(condition, 'if suppose assume');
 for (const [at, word] of asking.entries()) say(firstAsking << at, word);
 
+/** What a text's letters and signs say of its form. Counts, but for the positions. */
+class Signs {
+  digits = 0;
+  numbers = 0;
+  capitals = 0;
+  names = 0;
+  punctuation = 0;
+  operators = 0;
+  latex = 0;
+  code = 0;
+  lines = 1;
+  options = 0;
+  optionUnits = 0;
+  longestOption = 0;
+  numericOptions = 0;
+  stemUnits = -1;
+  questions = 0;
+  sentences = 0;
+  lastSentence = 0;
+  blanks = 0;
+  money = 0;
+  percent = 0;
+  quotes = 0;
+  nonAscii = 0;
+  #optionFrom = -1;
+  #sentenceFrom = 0;
+  #lineStart = true;
+  #ended = true;
+
+  /** Reads the excerpt of a text. Linear in it. */
+  read(part: string): void {
+    const size = part.length;
+    let before = 0x0a;
+    for (let i = 0; i < size; i++) {
+      const unit = part.charCodeAt(i);
+      if (this.#lineStart) this.#line(part, i);
+      if (unit >= 0x61 && unit <= 0x7a) {
+        // Most units are lower-case letters.
+        this.#ended = false;
+      } else if (unit === 0x20) {
+        before = unit;
+        continue;
+      } else if (unit >= 0x41 && unit <= 0x5a) {
+        this.capitals++;
+        if (before === 0x20 && !this.#ended) this.names++;
+        this.#ended = false;
+      } else if (unit >= 0x30 && unit <= 0x39) {
+        this.digits++;
+        if (!isDigit(before)) this.numbers++;
+        this.#ended = false;
+      } else if (unit >= 0x80) this.nonAscii++;
+      else this.#sign(part, i, before);
+      before = unit;
+    }
+    if (this.#optionFrom !== -1) this.#option(size);
+    if (this.stemUnits === -1) this.stemUnits = size;
+    if (this.options === 0 && size - this.#sentenceFrom > 8) this.lastSentence = size - this.#sentenceFrom;
+  }
+
+  /** The start of a line: whether it is an option of a choice. */
+  #line(part: string, at: number): void {
+    this.#lineStart = false;
+    if (!isOption(part, at)) return;
+    if (this.#optionFrom === -1) this.stemUnits = at;
+    else this.#option(at);
+    this.options++;
+    this.#optionFrom = at;
+    if (startsNumber(part, at + 2)) this.numericOptions++;
+  }
+
+  /** The end of an option. */
+  #option(at: number): void {
+    const length = at - this.#optionFrom;
+    this.optionUnits += length;
+    if (length > this.longestOption) this.longestOption = length;
+  }
+
+  /** A sign of ASCII that is no letter, digit or space. */
+  #sign(part: string, at: number, before: number): void {
+    const unit = part.charCodeAt(at);
+    switch (unit) {
+      case 0x0a:
+        this.lines++;
+        this.#lineStart = true;
+        this.#ended = true;
+        break;
+      case 0x3f:
+      case 0x2e:
+      case 0x21:
+        if (unit === 0x3f) this.questions++;
+        if (unit !== 0x2e || !isDigit(before)) this.#sentence(at);
+        this.punctuation++;
+        break;
+      case 0x2b:
+      case 0x2a:
+      case 0x2f:
+      case 0x3d:
+      case 0x5e:
+      case 0x3c:
+      case 0x3e:
+        this.operators++;
+        break;
+      case 0x5c:
+        this.latex++;
+        break;
+      case 0x24:
+        if (isDigit(part.charCodeAt(at + 1)) && before === 0x20) this.money++;
+        else this.latex++;
+        break;
+      case 0x25:
+        this.percent++;
+        break;
+      case 0x22:
+        this.quotes++;
+        break;
+      case 0x5f:
+        if (before === 0x5f) this.blanks++;
+        else this.code++;
+        break;
+      case 0x28:
+      case 0x29:
+      case 0x5b:
+      case 0x5d:
+      case 0x7b:
+      case 0x7d:
+      case 0x3b:
+        this.code++;
+        break;
+      default:
+        this.punctuation++;
+    }
+  }
+
+  /** The end of a sentence. */
+  #sentence(at: number): void {
+    if (!this.#ended) {
+      this.sentences++;
+      if (this.options === 0) this.lastSentence = at - this.#sentenceFrom;
+    }
+    this.#sentenceFrom = at + 1;
+    this.#ended = true;
+  }
+}
+
+/** What a text's words say of its form. */
+class Words {
+  letters = 0;
+  long = 0;
+  usual = 0;
+  negated = 0;
+  people = 0;
+  statements = 0;
+  multiples = 0;
+  conditions = 0;
+  /** The classes of all words, and those of the first. */
+  asked = 0;
+  readonly first: number;
+
+  constructor(tokens: readonly string[]) {
+    this.first = classesOf.get(tokens[0] ?? '') ?? 0;
+    for (const token of tokens) {
+      this.letters += token.length;
+      if (token.length >= 9) this.long++;
+      const bits = classesOf.get(token);
+      if (bits === undefined) continue;
+      if ((bits & common) !== 0) this.usual++;
+      if ((bits & negation) !== 0) this.negated++;
+      if ((bits & person) !== 0) this.people++;
+      if ((bits & stated) !== 0) this.statements++;
+      if ((bits & multiplied) !== 0) this.multiples++;
+      if ((bits & condition) !== 0) this.conditions++;
+      this.asked |= bits;
+    }
+  }
+
+  /** 1: it begins with this question word; 0.5: it has it. */
+  asks(word: number): number {
+    const bit = firstAsking << word;
+    return (this.first & bit) !== 0 ? 1 : (this.asked & bit) !== 0 ? 0.5 : 0;
+  }
+}
+
+function isDigit(unit: number): boolean {
+  return unit >= 0x30 && unit <= 0x39;
+}
+
+function log(value: number, most: number): number {
+  return Math.log2(1 + value) / most;
+}
+
 /**
  * Numbers of about 0 to 1 that describe the form of a text: length, digits, options, signs, opening words. `tokens`: the lower-case words
  * found by textFeatures(); `distinctWords`: how many of them differ. Fills `out`; linear in the excerpt.
  */
 export function shapeFeatures(text: string, tokens: readonly string[], distinctWords: number, out: Float64Array): void {
   const part = excerpt(text);
-  let digits = 0;
-  let numbers = 0;
-  let capitals = 0;
-  let names = 0;
-  let punctuation = 0;
-  let operators = 0;
-  let latex = 0;
-  let code = 0;
-  let lines = 1;
-  let options = 0;
-  let optionUnits = 0;
-  let longestOption = 0;
-  let numericOptions = 0;
-  let optionFrom = -1;
-  let stemUnits = -1;
-  let questions = 0;
-  let sentences = 0;
-  let sentenceFrom = 0;
-  let lastSentence = 0;
-  let blanks = 0;
-  let money = 0;
-  let percent = 0;
-  let quotes = 0;
-  let nonAscii = 0;
-  let lineStart = true;
-  let before = 0x0a;
-  let ended = true;
-  const size = part.length;
-  for (let i = 0; i < size; i++) {
-    const unit = part.charCodeAt(i);
-    if (lineStart) {
-      lineStart = false;
-      if (isOption(part, i)) {
-        if (optionFrom !== -1) {
-          const length = i - optionFrom;
-          optionUnits += length;
-          if (length > longestOption) longestOption = length;
-        } else stemUnits = i;
-        options++;
-        optionFrom = i;
-        if (startsNumber(part, i + 2)) numericOptions++;
-      }
-    }
-    if (unit >= 0x61 && unit <= 0x7a) {
-      // Most units are lower-case letters.
-      ended = false;
-    } else if (unit === 0x20) {
-      before = unit;
-      continue;
-    } else if (unit >= 0x41 && unit <= 0x5a) {
-      capitals++;
-      if (before === 0x20 && !ended) names++;
-      ended = false;
-    } else if (unit >= 0x30 && unit <= 0x39) {
-      digits++;
-      if (before < 0x30 || before > 0x39) numbers++;
-      ended = false;
-    } else if (unit >= 0x80) nonAscii++;
-    else {
-      switch (unit) {
-        case 0x0a:
-          lines++;
-          lineStart = true;
-          ended = true;
-          break;
-        case 0x3f:
-        case 0x2e:
-        case 0x21:
-          if (unit === 0x3f) questions++;
-          if (before < 0x30 || before > 0x39 || unit !== 0x2e) {
-            if (!ended) {
-              sentences++;
-              if (options === 0) lastSentence = i - sentenceFrom;
-            }
-            sentenceFrom = i + 1;
-            ended = true;
-          }
-          punctuation++;
-          break;
-        case 0x2b:
-        case 0x2a:
-        case 0x2f:
-        case 0x3d:
-        case 0x5e:
-        case 0x3c:
-        case 0x3e:
-          operators++;
-          break;
-        case 0x5c:
-          latex++;
-          break;
-        case 0x24:
-          if (part.charCodeAt(i + 1) >= 0x30 && part.charCodeAt(i + 1) <= 0x39 && before === 0x20) money++;
-          else latex++;
-          break;
-        case 0x25:
-          percent++;
-          break;
-        case 0x22:
-          quotes++;
-          break;
-        case 0x5f:
-          if (before === 0x5f) blanks++;
-          else code++;
-          break;
-        case 0x28:
-        case 0x29:
-        case 0x5b:
-        case 0x5d:
-        case 0x7b:
-        case 0x7d:
-        case 0x3b:
-          code++;
-          break;
-        default:
-          punctuation++;
-      }
-    }
-    before = unit;
-  }
-  if (optionFrom !== -1) {
-    const length = size - optionFrom;
-    optionUnits += length;
-    if (length > longestOption) longestOption = length;
-  }
-  if (stemUnits === -1) stemUnits = size;
-  if (options === 0 && size - sentenceFrom > 8) lastSentence = size - sentenceFrom;
-
-  let letters = 0;
-  let long = 0;
-  let usual = 0;
-  let negated = 0;
-  let people = 0;
-  let statements = 0;
-  let multiples = 0;
-  let conditions = 0;
-  let asked = 0;
+  const signs = new Signs();
+  signs.read(part);
+  const said = new Words(tokens);
   const count = tokens.length;
-  for (let i = 0; i < count; i++) {
-    const token = tokens[i]!;
-    letters += token.length;
-    if (token.length >= 9) long++;
-    const bits = classesOf.get(token);
-    if (bits === undefined) continue;
-    if ((bits & common) !== 0) usual++;
-    if ((bits & negation) !== 0) negated++;
-    if ((bits & person) !== 0) people++;
-    if ((bits & stated) !== 0) statements++;
-    if ((bits & multiplied) !== 0) multiples++;
-    if ((bits & condition) !== 0) conditions++;
-    asked |= bits;
-  }
-  const first = classesOf.get(tokens[0] ?? '') ?? 0;
-  const asks = (word: number): number => ((first & (firstAsking << word)) !== 0 ? 1 : (asked & (firstAsking << word)) !== 0 ? 0.5 : 0);
   const words = Math.max(1, count);
-  const units = Math.max(1, size);
-  const log = (value: number, most: number): number => Math.log2(1 + value) / most;
+  const units = Math.max(1, part.length);
+  const { options } = signs;
   let j = 0;
   out[j++] = log(text.length, 12);
   out[j++] = log(count, 10);
-  out[j++] = letters / words / 8;
-  out[j++] = long / words;
+  out[j++] = said.letters / words / 8;
+  out[j++] = said.long / words;
   out[j++] = distinctWords / words;
-  out[j++] = usual / words;
-  out[j++] = digits / units;
-  out[j++] = log(numbers, 5);
-  out[j++] = capitals / units;
-  out[j++] = names / words;
-  out[j++] = punctuation / units;
-  out[j++] = log(operators, 5);
-  out[j++] = log(latex, 5);
-  out[j++] = log(code, 6);
-  out[j++] = log(lines, 5);
+  out[j++] = said.usual / words;
+  out[j++] = signs.digits / units;
+  out[j++] = log(signs.numbers, 5);
+  out[j++] = signs.capitals / units;
+  out[j++] = signs.names / words;
+  out[j++] = signs.punctuation / units;
+  out[j++] = log(signs.operators, 5);
+  out[j++] = log(signs.latex, 5);
+  out[j++] = log(signs.code, 6);
+  out[j++] = log(signs.lines, 5);
   out[j++] = Math.min(10, options) / 10;
-  out[j++] = options === 0 ? 0 : log(optionUnits / options, 8);
-  out[j++] = options === 0 ? 0 : log(longestOption, 9);
-  out[j++] = options === 0 ? 0 : numericOptions / options;
-  out[j++] = log(stemUnits, 11);
-  out[j++] = log(questions, 3);
-  out[j++] = log(sentences, 5);
-  out[j++] = log(lastSentence, 9);
-  out[j++] = blanks > 0 ? 1 : 0;
-  out[j++] = log(negated, 4);
-  out[j++] = people / words;
-  out[j++] = log(money, 4);
-  out[j++] = log(percent, 4);
-  out[j++] = log(quotes, 4);
-  out[j++] = nonAscii / units;
-  out[j++] = asks(0);
-  out[j++] = asks(1);
-  out[j++] = asks(2);
-  out[j++] = asks(3);
-  out[j++] = asks(4);
-  out[j++] = asks(5);
-  out[j++] = (asked & (firstAsking << 5)) !== 0 ? asksHowMany(tokens) : 0;
-  out[j++] = log(conditions, 3);
-  out[j++] = (first & imperative) !== 0 ? 1 : 0;
-  out[j++] = log(statements, 4);
-  out[j++] = log(multiples, 4);
+  out[j++] = options === 0 ? 0 : log(signs.optionUnits / options, 8);
+  out[j++] = options === 0 ? 0 : log(signs.longestOption, 9);
+  out[j++] = options === 0 ? 0 : signs.numericOptions / options;
+  out[j++] = log(signs.stemUnits, 11);
+  out[j++] = log(signs.questions, 3);
+  out[j++] = log(signs.sentences, 5);
+  out[j++] = log(signs.lastSentence, 9);
+  out[j++] = signs.blanks > 0 ? 1 : 0;
+  out[j++] = log(said.negated, 4);
+  out[j++] = said.people / words;
+  out[j++] = log(signs.money, 4);
+  out[j++] = log(signs.percent, 4);
+  out[j++] = log(signs.quotes, 4);
+  out[j++] = signs.nonAscii / units;
+  for (let word = 0; word < asking.length; word++) out[j++] = said.asks(word);
+  out[j++] = (said.asked & (firstAsking << 5)) !== 0 ? asksHowMany(tokens) : 0;
+  out[j++] = log(said.conditions, 3);
+  out[j++] = (said.first & imperative) !== 0 ? 1 : 0;
+  out[j++] = log(said.statements, 4);
+  out[j++] = log(said.multiples, 4);
 }
 
 function asksHowMany(tokens: readonly string[]): number {

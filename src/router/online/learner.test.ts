@@ -136,8 +136,15 @@ test('a router that has not seen the kind, or a pair without calibration, waits 
     };
     const all = { pair, gain: 0.02, uncertainty: 0.02, maxLoss: 0.2, fixed: false, ...view };
     for (let i = 0; i < graded; i++)
-      learner.observe({ ...given, mark: learner.assessTemplate('w', 't', '0'.repeat(16), all, settings, 0), against: 1 });
-    return Array.from({ length: 300 }, () => learner.assessTemplate('w', 't', '0'.repeat(16), all, settings, 0).says).slice(-1);
+      learner.observe({
+        ...given,
+        mark: learner.assessTemplate({ workspace: 'w', template: 't', near: '0'.repeat(16) }, all, settings, 0),
+        against: 1,
+      });
+    return Array.from(
+      { length: 300 },
+      () => learner.assessTemplate({ workspace: 'w', template: 't', near: '0'.repeat(16) }, all, settings, 0).says,
+    ).slice(-1);
   };
   expect(says({ known: true, calibrated: true }, 0)).toEqual(['weak']);
   expect(says({ known: false, calibrated: true }, 4)).toEqual([null]);
@@ -153,9 +160,7 @@ function stream(learner: OnlineLearner, requests: number, seed: number): { easyW
   for (let i = 0; i < requests; i++) {
     const easy = random() < 0.5;
     const mark = learner.assessTemplate(
-      'w',
-      easy ? 'easy' : 'hard',
-      '0'.repeat(16),
+      { workspace: 'w', template: easy ? 'easy' : 'hard', near: '0'.repeat(16) },
       { pair, gain: 0.12, uncertainty: 0.1, maxLoss: 0.03, known: true, fixed: false, calibrated: true },
       { ...settings, probeShare: 0.1 },
       i,
@@ -230,7 +235,7 @@ test('a low grade upgrades near-duplicates within the template at once, until it
   });
   expect(observed).toBe('foreign');
   const says = (what: string, template: string, now: number, workspace = 'w'): string | null =>
-    learner.assessTemplate(workspace, template, nearHash(words(what)), null, settings, now).says;
+    learner.assessTemplate({ workspace, template, near: nearHash(words(what)) }, null, settings, now).says;
   expect(says(text.replace('late', 'slow'), 'a'.repeat(16), 2_000)).toBe('strong');
   expect(says(text, 'b'.repeat(16), 2_000)).toBeNull();
   expect(says(text, 'a'.repeat(16), 2_000, 'other')).toBeNull();

@@ -18,10 +18,19 @@ export interface RouterView extends Omit<RouterFacts, 'kind'> {
   readonly maxLoss: number;
 }
 
-/** Facts derived from the text. `tokens`: lower-case words of the last user turn; `kind`: kind of work. */
-export interface TextFacts {
+/** A request with the facts derived from its text. `tokens`: lower-case words of the last user turn; `kind`: kind of work. */
+export interface AskedText {
+  readonly workspace: string;
+  readonly exchange: Pick<ParsedRequest, 'system' | 'toolNames' | 'tools'>;
   readonly tokens: readonly string[];
   readonly kind: string;
+}
+
+/** What learning knows a request by. `near`: the hash of its words. */
+export interface AskedTemplate {
+  readonly workspace: string;
+  readonly template: string;
+  readonly near: string;
 }
 
 /** Effect of a grade. `frozen` and `foreign` (an answer of neither model, or with zero weight) change no belief about the pair. */
@@ -66,29 +75,14 @@ export class OnlineLearner {
   }
 
   /** Learning's verdict on a request. `view`: null if the section does not route between a pair, or the router was not asked. */
-  assess(
-    workspace: string,
-    exchange: Pick<ParsedRequest, 'system' | 'toolNames' | 'tools'>,
-    { tokens, kind }: TextFacts,
-    view: RouterView | null,
-    settings: LearningSettings,
-    now: number,
-  ): LearningMark {
-    return this.assessTemplate(
-      workspace,
-      templateOf(exchange, kind),
-      nearHash(tokens),
-      view === null ? null : { ...view, kind },
-      settings,
-      now,
-    );
+  assess({ workspace, exchange, tokens, kind }: AskedText, view: RouterView | null, settings: LearningSettings, now: number): LearningMark {
+    const asked = { workspace, template: templateOf(exchange, kind), near: nearHash(tokens) };
+    return this.assessTemplate(asked, view === null ? null : { ...view, kind }, settings, now);
   }
 
   /** The same for a request whose template and hash are already known. */
   assessTemplate(
-    workspace: string,
-    template: string,
-    near: string,
+    { workspace, template, near }: AskedTemplate,
     view: RouterView | null,
     settings: LearningSettings,
     now: number,

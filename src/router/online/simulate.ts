@@ -90,9 +90,7 @@ function one(templates: readonly (readonly SimulatedRow[])[], options: Simulatio
     const row = (shift && i >= requests / 2 ? after : before)();
     const fixedWeak = !row.abstain && row.gain <= threshold;
     const mark = learner.assessTemplate(
-      'simulated',
-      row.template,
-      '0'.repeat(16),
+      { workspace: 'simulated', template: row.template, near: '0'.repeat(16) },
       {
         pair,
         gain: row.gain,
