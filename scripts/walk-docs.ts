@@ -1,14 +1,15 @@
 /**
  * `node scripts/walk-docs.ts [PAGE…]`: goes through README and docs as a newcomer does: every command of every page in order, in one
  * folder, beside a real Envoy and
- * a Sluice that has had traffic. Ends with 1 at the first that does not work. What needs a cluster, root, or somebody's account is looked
- * through instead: its
- * files, scripts and flags must be there.
+ * a Sluice that has had traffic, and every question to the API that a page's text has. Ends with 1 at the first that does not work. What
+ * needs a cluster, root, or somebody's account is looked through instead, and so are commands within text: files, scripts and flags must be
+ * there. A server is started, and stopped when it is ready.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { sluiceProgram } from '../src/cli/program.ts';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
@@ -22,14 +23,13 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/\b(kubectl|helm|kubernetes-tools)\b|^sluice (status --context|egress\b)|--policy-configmaps/, 'needs a cluster'],
   [/\b(podman|docker|pack\.sh|rootfs\.sh)\b|^cd deploy\/compose|policy\.yaml$(?<=^cp .*)|^mkdir -p keys/, 'needs a container engine'],
   [/^(useradd|systemctl|install -[dm]|cp -a|cp deploy\/systemd|cp \.tools|\/opt\/)/, 'needs root'],
-  [/\bserve\b|\bdemo --app\b/, 'goes on until it is stopped: a Sluice runs already'],
   [/postgres:|clickhouse:|rediss:|policies\.example|10\.0\.0\.7|http:\/\/…/, 'needs a server of your own'],
+  [/\bdemo --app\b|--envoy-config/, 'goes on until it is stopped, and has a test of its own'],
   [/\bnpm (run|test|install)\b|^nice|ENVOY_BIN=|setup\.sh/, 'takes minutes, and has a test or a job of its own'],
   [/\.tools\/envoy\/envoy/, 'an Envoy runs already'],
   [/simulate-learning|\btrain\b/, 'takes minutes, and has a test of its own'],
   [/\breconcile\b/, "needs a provider's export"],
   [/^prometheus |^curl .*feedback|^ *-d /, 'needs more than this page says'],
-  [/--min-replayed/, 'its limits are for traffic of your own'],
   [/\bdrain\b/, 'would end the Envoy of the walk'],
 ];
 
@@ -43,16 +43,26 @@ export interface Step {
   readonly page: string;
   readonly line: number;
   readonly text: string;
+  /** Where it stands: a line of its own in a block of commands, or within text. */
+  readonly within?: 'text';
 }
 
-/** The commands in a page's ```sh blocks, without their comments. */
+/** Commands and questions to the admin API within a page's text. */
+const quoted = /`((?:bin\/)?sluice (?!is )[a-z][^`]*|npm run [^`]+|GET \/[^`]*)`/g;
+
+/** The commands in a page's ```sh blocks, without their comments, and those within its text. */
 export function stepsOf(page: string): Step[] {
   const steps: Step[] = [];
   let within = false;
+  let other = false;
   readFileSync(join(root, page), 'utf8')
     .split('\n')
     .forEach((line, at) => {
-      if (line.startsWith('```')) within = line === '```sh';
+      if (line.startsWith('```')) {
+        within = line === '```sh';
+        other = !other;
+      } else if (!other)
+        steps.push(...[...line.matchAll(quoted)].map(([, text]) => ({ page, line: at + 1, text: text!, within: 'text' as const })));
       else if (within) {
         const text = line.replace(/\s+#.*$|^#.*$/, '').trim();
         if (text !== '') steps.push({ page, line: at + 1, text });
@@ -93,6 +103,8 @@ export function lookThrough(text: string): string | null {
 
 function flagsWrong(words: readonly string[], rest: string): string | null {
   let command: Command = program;
+  // Where a page leaves something out, the flags are of what it leaves out.
+  if (rest.includes('…')) rest = '';
   for (const word of words) {
     const next = command.commands.find((each) => each.name() === word);
     if (next === undefined && command.commands.length > 0) return `there is no command ${word}`;
@@ -100,7 +112,7 @@ function flagsWrong(words: readonly string[], rest: string): string | null {
     command = next;
   }
   for (const [flag] of rest.matchAll(/(?<=^|\s)--[\w-]+/g))
-    if (!command.options.some(({ long }) => long === flag)) return `${command.name()} has no ${flag}`;
+    if (flag !== '--help' && !command.options.some(({ long }) => long === flag)) return `${command.name()} has no ${flag}`;
   return null;
 }
 
@@ -116,6 +128,8 @@ limits:
   - { name: each-user, per: [user], requests: { minute: 1000 } }
 `;
 
+const questions = ['What is a CDN?', 'What is a CDN?', 'What is DNS?', 'Prove that the square root of two is irrational.'];
+
 /** Prepares everything that the pages assume to exist. */
 async function prepare(folder: string, stack: Stack): Promise<{ readonly id: string; readonly entry: string }> {
   const ask = (content: string): Promise<Response> =>
@@ -126,7 +140,7 @@ async function prepare(folder: string, stack: Stack): Promise<{ readonly id: str
     });
   let id = '';
   let entry = '';
-  for (const content of ['What is a CDN?', 'What is a CDN?', 'What is DNS?', 'Prove that the square root of two is irrational.']) {
+  for (const content of questions) {
     const response = await ask(content);
     await response.text();
     id = response.headers.get('x-sluice-decision') ?? id;
@@ -153,6 +167,10 @@ async function prepare(folder: string, stack: Stack): Promise<{ readonly id: str
     join(folder, 'prices.json'),
     JSON.stringify({ openai: { 'gpt-4o': { input_cost_per_1k_tokens: 0.0025, output_cost_per_1k_tokens: 0.01 } } }),
   );
+  // What the log has may be replayed elsewhere; it is written a moment after the answer.
+  const log = (): string => readFileSync(stack.logFile, 'utf8');
+  for (let tries = 0; tries < 100 && log().split('"msg":"exchange"').length <= questions.length; tries++) await sleep(100);
+  writeFileSync(join(folder, 'traffic.jsonl'), log());
   return { id, entry };
 }
 
@@ -166,6 +184,7 @@ function here(text: string, folder: string, stack: Stack, { id, entry }: { reado
     .replaceAll(/(?:--from |\/var\/log\/)sluice\.(?:log|jsonl)/g, (found) =>
       found.startsWith('--from') ? `--from ${stack.logFile}` : stack.logFile,
     )
+    .replace('--min-replayed 1000', '--min-replayed 1')
     .replaceAll('018f2c6e-94b1', id.slice(0, 30))
     .replaceAll('3f9a1c04b7d2e8aa', entry);
   const call = /^bin\/sluice ((?:[a-z][\w-]* ?)+)/.exec(said);
@@ -185,6 +204,81 @@ function here(text: string, folder: string, stack: Stack, { id, entry }: { reado
   return `${front} ${more}${back}`.replaceAll('bin/sluice', join(folder, 'bin/sluice'));
 }
 
+/** Asks a question to the admin API as a page has it; null if it is answered. */
+async function asked(text: string, stack: Stack, { id, entry }: { readonly id: string; readonly entry: string }): Promise<string | null> {
+  const path = text
+    .slice('GET '.length)
+    .replace('/cache/entries/{id}', `/cache/entries/${entry}`)
+    .replaceAll(/\{id\}|…/g, id)
+    .replaceAll('NAME', 'each-user')
+    .replaceAll('{alert}', 'SluiceBypassed');
+  const { status } = await fetch(`${stack.adminUrl}${path}`, { headers: { connection: 'close' } });
+  // The page's own commands may have purged the entry.
+  const gone = path.startsWith('/cache/entries/') && status === 404;
+  return status === 200 || gone ? null : `${path} answered ${status}`;
+}
+
+const startMs = 60_000;
+const ready = /"msg":"ready"/;
+
+/** Starts a server as a page says, on addresses that are free, and stops it when it is ready; null if it became ready. */
+async function started(text: string, folder: string): Promise<string | null> {
+  const child = spawn('sh', ['-c', `exec env ${text} --listen unix:${join(folder, 'serve.sock')} --admin 127.0.0.1:0`], {
+    cwd: folder,
+    env: { ...process.env, SLUICE_LEDGER: join(folder, 'serve.db') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said: string[] = [];
+  const over = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  try {
+    return await new Promise<string | null>((resolve) => {
+      const late = setTimeout(() => resolve(`not ready: ${said.join('')}`), startMs);
+      const hear = (chunk: Buffer): void => {
+        said.push(String(chunk));
+        if (!ready.test(said.join(''))) return;
+        clearTimeout(late);
+        resolve(null);
+      };
+      child.stdout.on('data', hear);
+      child.stderr.on('data', hear);
+      child.once('close', (code) => resolve(`ended with ${String(code)}: ${said.join('')}`));
+    });
+  } finally {
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), startMs);
+    await over;
+    clearTimeout(late);
+  }
+}
+
+/** Takes one step; null, or what is wrong. */
+async function take(
+  step: Step,
+  {
+    folder,
+    stack,
+    known,
+  }: { readonly folder: string; readonly stack: Stack; readonly known: { readonly id: string; readonly entry: string } },
+): Promise<string | null> {
+  if (step.text.startsWith('GET ')) return asked(step.text, stack, known);
+  const text = here(step.text.replace(/ &$/, ''), folder, stack, known);
+  if (/\bserve\b/.test(text)) return started(text, folder);
+  const { status, stderr } = spawnSync('sh', ['-c', text], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 120_000,
+    env: { ...process.env, SLUICE_LEDGER: stack.ledgerFile },
+  });
+  const allowed = fine.find(([pattern]) => pattern.test(step.text))?.[1] ?? [0];
+  return status !== null && allowed.includes(status) ? null : `as ${text}\nended with ${String(status)}: ${stderr}`;
+}
+
+/** Why a step is not taken; undefined if it is. */
+function leftOut({ text, within }: Step): string | undefined {
+  if (text.startsWith('GET ')) return undefined;
+  return within === 'text' ? 'within text' : notRun.find(([pattern]) => pattern.test(text))?.[1];
+}
+
 /** Walks the pages; `say` hears of each step. Returns what the first failure was, or null. */
 export async function walk(which: readonly string[], say: (text: string) => void): Promise<string | null> {
   const simulator = new ProviderSimulator();
@@ -197,24 +291,16 @@ export async function walk(which: readonly string[], say: (text: string) => void
     const known = await prepare(folder, stack);
     for (const step of which.flatMap(stepsOf)) {
       const where = `${step.page}:${step.line}`;
-      const why = notRun.find(([pattern]) => pattern.test(step.text))?.[1];
+      const why = leftOut(step);
       if (why !== undefined) {
         const wrong = lookThrough(step.text);
         say(`${wrong === null ? '·' : '✗'} ${where} ${step.text} (${why})`);
         if (wrong !== null) return `${where}: ${step.text}\n${wrong}`;
         continue;
       }
-      const text = here(step.text, folder, stack, known);
-      const { status, stderr } = spawnSync('sh', ['-c', text], {
-        cwd: folder,
-        encoding: 'utf8',
-        timeout: 120_000,
-        env: { ...process.env, SLUICE_LEDGER: stack.ledgerFile },
-      });
-      const allowed = fine.find(([pattern]) => pattern.test(step.text))?.[1] ?? [0];
-      const good = status !== null && allowed.includes(status);
-      say(`${good ? '✓' : '✗'} ${where} ${step.text}`);
-      if (!good) return `${where}: ${step.text}\nas ${text}\nended with ${String(status)}: ${stderr}`;
+      const wrong = await take(step, { folder, stack, known });
+      say(`${wrong === null ? '✓' : '✗'} ${where} ${step.text}`);
+      if (wrong !== null) return `${where}: ${step.text}\n${wrong}`;
     }
     return null;
   } finally {
