@@ -197,6 +197,18 @@ describe.each(transportCases)('over $title', ({ transport, tcp }) => {
       });
     });
 
+    it('renames a limit in the body of a request whose deployment is in the path', async () => {
+      const azure = new AzureOpenAI({ endpoint: stack.url, apiKey: 'test', apiVersion: '2024-10-21', deployment: 'big', maxRetries: 0 });
+      const body = { model: 'big', max_tokens: 50, messages: [{ role: 'user' as const, content: 'What is a CDN?' }] };
+      const { response } = await azure.chat.completions.create(body).withResponse();
+      expect(simulator.received.at(-1)?.path).toContain('/deployments/small/');
+      const sent = JSON.parse(simulator.received.at(-1)!.body.toString()) as object;
+      expect(sent).toMatchObject({ model: 'big', max_completion_tokens: 50 });
+      expect(sent).not.toHaveProperty('max_tokens');
+      const { attempts } = await recordOf(response.headers.get('x-sluice-decision')!);
+      expect(attempts[0]!.adapted).toEqual(['max_tokens → max_completion_tokens']);
+    });
+
     it.each([
       ['What is a CDN?', 200],
       ['My number is 078-05-1120.', 403],

@@ -269,13 +269,11 @@ class ShadowAttempt implements Attempt {
     const sent = provider.name === this.#shadow.own ? own : crossingPath(own);
     return {
       kind: 'forward',
-      body: inPath
-        ? body
-        : spliceRequest(body, exchange, {
-            model: target.model,
-            ...(limitName === null ? {} : { limitName }),
-            askUsage: exchange.includeUsage === null && saysUsageOnRequest(exchange),
-          }),
+      body: spliceRequest(body, exchange, {
+        ...(inPath ? {} : { model: target.model }),
+        ...(limitName === null ? {} : { limitName }),
+        askUsage: exchange.includeUsage === null && saysUsageOnRequest(exchange),
+      }),
       headers: {
         set: [...keys.set, [':path', upstreamPath(provider, sent)], [':authority', new URL(provider.endpoint).hostname]],
         remove: [...keys.remove, shadowHeader, mirrorHeader],

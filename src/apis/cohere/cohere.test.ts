@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { errorInAnswer } from '../common/error-words.ts';
 import { runs } from '../../../test/support/fuzz.ts';
 import { readAnswer, readExchange, recognise, spliceRequest } from '../index.ts';
 import { planShape } from '../shape/plan.ts';
@@ -216,4 +217,9 @@ describe('translated', () => {
     ]);
     expect(canTranslate('openai-chat', 'cohere-chat', { n: 1, audioInputs: 1, audioOutput: false, jsonOutput: 'none' })).toBe(false);
   });
+});
+
+it.each(['ERROR', 'TIMEOUT'])('an answer that ended with %s is none', (reason) => {
+  expect(errorInAnswer({ finish_reason: reason, message: { role: 'assistant', content: [] } })).toBe('server-error');
+  expect(errorInAnswer({ finish_reason: 'MAX_TOKENS', message: { role: 'assistant', content: [] } })).toBeNull();
 });

@@ -223,6 +223,9 @@ export function failedChoice(choice: unknown): boolean {
   return (typeof error === 'object' && error !== null) || finish === 'error';
 }
 
+/** Cohere's finish reasons of an answer that is none. */
+const failedFinishes: ReadonlySet<unknown> = new Set(['ERROR', 'TIMEOUT']);
+
 /** The meaning of an error that came with a 200; null if it contains none. */
 export function errorInAnswer(parsed: unknown): ErrorMeaning | null {
   const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
@@ -232,6 +235,7 @@ export function errorInAnswer(parsed: unknown): ErrorMeaning | null {
     (typeof error === 'string' && error !== '') ||
     outer['type'] === 'error' ||
     outer['object'] === 'error' ||
+    failedFinishes.has(outer['finish_reason']) ||
     (Array.isArray(outer['choices']) && outer['choices'].some(failedChoice));
   if (!failed) return null;
   const said = saidBy(parsed);

@@ -54,9 +54,11 @@ export class TargetAttempt implements Attempt {
     return {
       kind: 'forward',
       // Set even if unchanged: the previous attempt may have left another content-length.
-      body: inPath
-        ? body
-        : spliceRequest(body, exchange, { model: this.#target.model, ...(limitName === null ? {} : { limitName }), askUsage: false }),
+      body: spliceRequest(body, exchange, {
+        ...(inPath ? {} : { model: this.#target.model }),
+        ...(limitName === null ? {} : { limitName }),
+        askUsage: false,
+      }),
       headers: this.#headers(path),
       metadata: { model: this.#target.model, provider: this.#target.provider, attempts: String(this.#run.current + 1) },
     };
