@@ -87,7 +87,7 @@ export const base64Text = /^[A-Za-z0-9+/_-]+={0,2}$/;
 export const nestedJson = 3;
 
 /** What was found in an object while reading it. */
-interface Part {
+interface ContentObject {
   text: string | null;
   mime: string | null;
   data: string | null;
@@ -155,8 +155,8 @@ class TextWalk {
     return null;
   }
 
-  #object(cursor: JsonCursor, inside: string, top: boolean, free: boolean): Part {
-    const part: Part = { text: null, mime: null, data: null };
+  #object(cursor: JsonCursor, inside: string, top: boolean, free: boolean): ContentObject {
+    const part: ContentObject = { text: null, mime: null, data: null };
     cursor.object((key) => {
       if (free) this.add(key);
       else if (key === 'metadata') {
