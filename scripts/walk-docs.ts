@@ -25,7 +25,7 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/^(useradd|systemctl|install -[dm]|cp -a|cp deploy\/systemd|cp \.tools|\/opt\/)/, 'needs root'],
   [/postgres:|clickhouse:|rediss:|policies\.example|10\.0\.0\.7|http:\/\/…/, 'needs a server of your own'],
   [/\bdemo --app\b|--envoy-config/, 'goes on until it is stopped, and has a test of its own'],
-  [/\bnpm (run|test|install)\b|^nice|ENVOY_BIN=|setup\.sh/, 'takes minutes, and has a test or a job of its own'],
+  [/\bnpm (run|test|install|pack)\b|^nice|ENVOY_BIN=|setup\.sh/, 'takes minutes, and has a test or a job of its own'],
   [/\.tools\/envoy\/envoy/, 'an Envoy runs already'],
   [/simulate-learning|\btrain\b/, 'takes minutes, and has a test of its own'],
   [/\breconcile\b/, "needs a provider's export"],
