@@ -44,7 +44,6 @@ const assets = [
   'src/policy/default-policy.yaml',
   'src/catalog/data',
   'src/admin/page',
-  'src/classify/text/concepts',
   'src/demo/policy.yaml',
 ];
 const chart = 'node_modules/chart.js/dist/chart.umd.min.js';

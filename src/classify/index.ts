@@ -1,10 +1,10 @@
 import type { ParsedRequest } from '../apis/types.ts';
+import { confirmations } from './text/concepts.ts';
 import { textModel } from './text/file.ts';
 import { textFields, textTasks } from './text/heads.ts';
 import type { TextModel, TextVerdict } from './text/model.ts';
 import type { Teaching } from './text/teaching.ts';
 import { requestWeights } from './weights.ts';
-import { countTokens, countUnspaced, wordClasses } from './words.ts';
 import {
   defaultThresholds,
   shownFrom,
@@ -129,15 +129,14 @@ const hundredths = (value: number): number => Math.round(value * 100) / 100;
 /** Longest last message that is read as a confirmation, in UTF-16 units. */
 const shortTurn = 60;
 
-const confirmation = wordClasses.indexOf('confirm');
-const hits = new Uint8Array(wordClasses.length);
+const hits = new Uint8Array(1);
 
 /** "Yes, do it": the work was described earlier, so it cannot be assumed to be simple. */
 function confirms(words: readonly string[]): boolean {
   hits.fill(0);
-  countTokens(words, hits);
-  for (const word of words) countUnspaced(word, hits);
-  return hits[confirmation]! > 0;
+  confirmations.countTokens(words, hits);
+  for (const word of words) confirmations.countUnspaced(word, hits);
+  return hits[0]! > 0;
 }
 
 function requestSignals(exchange: ParsedRequest, signals: Signal[]): void {

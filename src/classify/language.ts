@@ -1,3 +1,5 @@
+import { foldLetters } from './text/letters.ts';
+
 /** Characters read: enough to detect a language, and cheap for any text. */
 const window = 400;
 
@@ -55,7 +57,7 @@ const letters: readonly (readonly [string, RegExp])[] = [
 
 const tagsOf = new Map<string, number[]>();
 for (const [number, [, words]] of common.entries()) {
-  for (const word of words.split(' ')) tagsOf.set(word, [...(tagsOf.get(word) ?? []), number]);
+  for (const word of new Set(`${words} ${foldLetters(words)}`.split(' '))) tagsOf.set(word, [...(tagsOf.get(word) ?? []), number]);
 }
 
 const tagNumber = new Map(common.map(([tag], number) => [tag, number]));
@@ -69,7 +71,7 @@ const hits = new Uint8Array(common.length);
 /** Tokens read: about as much text as the window. */
 const mostTokens = 80;
 
-/** BCP-47 primary tag of a text's main language; `und` if it cannot be determined. `tokens`: the text's lower-case words, in order. */
+/** BCP-47 primary tag of a text's main language; `und` if it cannot be determined. `tokens`: the text's lower-case words, in order, with their marks or without. */
 export function languageOf(text: string, tokens: readonly string[]): string {
   const ascii = asciiOnly(text);
   if (!ascii) {

@@ -1,3 +1,4 @@
+import { flag, HashTable, hit, powerOfTwo, Roll, type SavedTable } from './hash-table.ts';
 import { isWord } from './text-scan.ts';
 
 /** A concept and the words that name it, in any language. */
@@ -9,82 +10,104 @@ export interface Concept {
   readonly unspaced: readonly string[];
 }
 
-interface Phrase {
-  /** Tokens after the first. */
-  readonly rest: readonly string[];
-  /** The last token is a prefix. */
-  readonly stem: boolean;
-  readonly class: number;
+/** A lexicon as numbers. */
+export interface SavedLexicon {
+  readonly names: readonly string[];
+  readonly begins: Uint8Array;
+  readonly longestStem: number;
+  readonly longestRun: number;
+  readonly table: SavedTable;
 }
 
-interface Prefix {
-  readonly text: string;
-  readonly class: number;
-}
-
-/** Everything that begins with one token: the classes of the word alone, and phrases. */
-interface Begun {
-  classes: readonly number[];
-  phrases: readonly Phrase[];
-}
-
-const nothing: readonly never[] = [];
-
-interface UnspacedWord {
-  readonly text: string;
-  readonly classes: readonly number[];
-}
-
+/** Shortest stem of a single word that any token is compared with, in UTF-16 units. */
+const shortestStem = 3;
 /** No word of a script without spaces begins below the kana. */
 const firstUnspacedUnit = 0x3040;
 
-/** Maximum count per concept. */
-const mostHits = 5;
+/** What a hash stands for. The same text has another hash as each of them. */
+const as = { word: 0x5bd1e995, stem: 0x1b873593, run: 0x38b34ae5 } as const;
+const bit = { stem: 1, run: 2 } as const;
 
-/** Finds the concepts that words name. Its tables are built once; a search is linear in the text. */
+/**
+ * Finds the concepts that words name. A search is linear in the text. Tens of thousands of entries are kept as hashes in one table: as
+ * strings they took five times the memory. Two hashes, 48 bits in all, keep other words from being taken for one.
+ */
 export class Lexicon {
   readonly names: readonly string[];
-  /**
-   * Words and phrases by their (first) token; prefix words (`diagnos*`) by their first two UTF-16 units. Most words name one concept and
-   * begin no phrase: they have its number in place of an object.
-   */
-  readonly #byToken = new Map<string, number | Begun>();
-  readonly #prefixes = new Map<number, Prefix[]>();
-  /** By first UTF-16 unit; longest first, so that a shorter word never hides a longer one that begins with it. */
-  readonly #unspaced = new Map<number, UnspacedWord[]>();
+  /** Of words, of phrases' beginnings and ends, of stems, and of words of scripts without spaces. */
+  #table: HashTable;
+  /** Bits for the beginnings of stems and of words without spaces: most tokens have none and are not looked up. */
+  #begins: Uint8Array;
+  /** What a search reads, and the stems that it tries at the end of a phrase. */
+  readonly #roll = new Roll();
+  readonly #stems = new Roll();
+  #longestStem = 0;
+  #longestRun = 0;
+  /** Shorter stems of single words, which only a policy has. */
+  readonly #short: { readonly text: string; readonly class: number }[] = [];
 
   constructor(concepts: readonly Concept[]) {
     this.names = concepts.map(({ name }) => name);
-    const unspaced = new Map<string, number[]>();
-    for (const [number, { words, unspaced: runs }] of concepts.entries()) {
+    const entries = concepts.reduce((sum, { words, unspaced }) => sum + words.length + unspaced.length, 0);
+    this.#table = new HashTable(entries);
+    this.#begins = new Uint8Array(powerOfTwo(Math.min(1 << 16, 4 * entries)));
+    for (const [number, { words, unspaced }] of concepts.entries()) {
       for (const entry of words) this.#enter(entry, number);
-      for (const word of runs) push(unspaced, word, number);
+      for (const run of unspaced) this.#enterRun(run, number);
     }
-    for (const [text, classes] of unspaced) push(this.#unspaced, text.charCodeAt(0), { text, classes });
-    for (const list of this.#unspaced.values()) list.sort((one, other) => other.text.length - one.text.length);
+  }
+
+  /** The lexicon that `save` gave. */
+  static restore({ names, begins, longestStem, longestRun, table }: SavedLexicon): Lexicon {
+    const lexicon = new Lexicon(names.map((name) => ({ name, words: [], unspaced: [] })));
+    lexicon.#table = HashTable.restore(table);
+    lexicon.#begins = begins;
+    lexicon.#longestStem = longestStem;
+    lexicon.#longestRun = longestRun;
+    return lexicon;
+  }
+
+  /** What it holds. Throws RangeError if it has stems of less than three units. */
+  save(): SavedLexicon {
+    if (this.#short.length > 0) throw new RangeError('short stems are not saved');
+    return {
+      names: this.names,
+      begins: this.#begins,
+      longestStem: this.#longestStem,
+      longestRun: this.#longestRun,
+      table: this.#table.save(),
+    };
   }
 
   #enter(entry: string, number: number): void {
     const stem = entry.endsWith('*');
     const tokens = tokensOf(stem ? entry.slice(0, -1) : entry);
-    const [first] = tokens;
-    if (first === undefined) return;
-    if (stem && tokens.length === 1) push(this.#prefixes, prefixKey(first), { text: first, class: number });
-    else if (tokens.length > 1) {
-      const begun = this.#begun(first);
-      begun.phrases = [...begun.phrases, { rest: tokens.slice(1), stem, class: number }];
-    } else if (this.#byToken.has(first)) {
-      const begun = this.#begun(first);
-      begun.classes = [...begun.classes, number];
-    } else this.#byToken.set(first, number);
+    const last = tokens.length - 1;
+    if (last === -1) return;
+    const only = tokens[last]!;
+    if (stem && last === 0 && only.length < shortestStem) {
+      this.#short.push({ text: only, class: number });
+      return;
+    }
+    const roll = this.#roll.start(as.word);
+    for (const token of tokens.slice(0, -1)) {
+      this.#table.mark(roll.text(token), stem && token === tokens[last - 1] ? flag.on | flag.stem : flag.on);
+      roll.next();
+    }
+    if (!stem) this.#table.add(roll.text(only), number);
+    else {
+      roll.as(as.stem);
+      if (last === 0) this.#begins[this.#beginning(only)]! |= bit.stem;
+      this.#longestStem = Math.max(this.#longestStem, only.length);
+      this.#table.add(roll.text(only), number);
+    }
   }
 
-  #begun(token: string): Begun {
-    const found = this.#byToken.get(token);
-    if (typeof found === 'object') return found;
-    const begun: Begun = { classes: found === undefined ? nothing : [found], phrases: nothing };
-    this.#byToken.set(token, begun);
-    return begun;
+  #enterRun(run: string, number: number): void {
+    if (run === '') return;
+    this.#begins[run.charCodeAt(0) & (this.#begins.length - 1)]! |= bit.run;
+    this.#longestRun = Math.max(this.#longestRun, run.length);
+    this.#table.add(this.#roll.start(as.run).text(run), number);
   }
 
   /** Adds the hits of the first `count` lower-case tokens to `hits`, one number per concept. Linear in the tokens. */
@@ -95,37 +118,77 @@ export class Lexicon {
   /** The same for the token at one index. Returns false if no concept uses the token: then it never counts. */
   countToken(tokens: readonly string[], at: number, hits: Uint8Array, count: number = tokens.length): boolean {
     const token = tokens[at]!;
-    const entry = this.#byToken.get(token);
-    if (typeof entry === 'number') hit(hits, entry);
-    else if (entry !== undefined) {
-      for (const number of entry.classes) hit(hits, number);
-      for (const phrase of entry.phrases) if (follows(tokens, at + 1, count, phrase)) hit(hits, phrase.class);
+    const entry = this.#table.find(this.#roll.start(as.word).text(token));
+    if (entry !== 0) {
+      this.#table.hit(entry, hits);
+      if ((entry & flag.on) !== 0) this.#follow(tokens, at + 1, count, entry, hits);
     }
-    const stems = token.length < 3 ? undefined : this.#prefixes.get(prefixKey(token));
-    let stemmed = false;
-    if (stems !== undefined)
-      for (const stem of stems)
-        if (token.startsWith(stem.text)) {
-          stemmed = true;
-          hit(hits, stem.class);
-        }
-    return stemmed || entry !== undefined;
+    const begins = token.length >= shortestStem && (this.#begins[this.#beginning(token)]! & bit.stem) !== 0;
+    const stemmed = begins && this.#hitStems(this.#roll.start(as.word), token, shortestStem, hits);
+    let short = false;
+    for (const { text, class: number } of this.#short)
+      if (token.startsWith(text)) {
+        short = true;
+        hit(hits, number);
+      }
+    return stemmed || short || entry !== 0;
   }
 
-  /** Adds the hits of Chinese, Japanese and Korean words, which do not end at spaces. */
+  /** Counts the phrases that go on at `at`, after the beginning that `entry` is. */
+  #follow(tokens: readonly string[], at: number, count: number, entry: number, hits: Uint8Array): void {
+    const roll = this.#roll;
+    for (let next = at; (entry & flag.on) !== 0 && next < count; next++) {
+      const token = tokens[next];
+      if (token === undefined) return;
+      roll.next();
+      if ((entry & flag.stem) !== 0) this.#hitStems(this.#stems.from(roll), token, 1, hits);
+      entry = this.#table.find(roll.text(token));
+      this.#table.hit(entry, hits);
+    }
+  }
+
+  /** Counts the stems, of `least` units at least, with which a token begins. Whether there is one. */
+  #hitStems(roll: Roll, token: string, least: number, hits: Uint8Array): boolean {
+    let found = false;
+    roll.as(as.stem);
+    const most = Math.min(token.length, this.#longestStem);
+    for (let length = 1; length <= most; length++) {
+      roll.unit(token.charCodeAt(length - 1));
+      if (length < least) continue;
+      const entry = this.#table.find(roll);
+      if (entry === 0) continue;
+      found = true;
+      this.#table.hit(entry, hits);
+    }
+    return found;
+  }
+
+  /** Adds the hits of Chinese, Japanese and Korean words, which do not end at spaces. A shorter word never hides a longer one. */
   countUnspaced(text: string, hits: Uint8Array): void {
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);
-      if (unit < firstUnspacedUnit) continue;
-      const begun = this.#unspaced.get(unit);
-      if (begun === undefined) continue;
-      for (const word of begun) {
-        if (!text.startsWith(word.text, at)) continue;
-        for (const number of word.classes) hit(hits, number);
-        at += word.text.length - 1;
-        break;
+      if (unit < firstUnspacedUnit || (this.#begins[unit & (this.#begins.length - 1)]! & bit.run) === 0) continue;
+      const roll = this.#roll.start(as.run);
+      let longest = 0;
+      let found = 0;
+      const most = Math.min(this.#longestRun, text.length - at);
+      for (let length = 1; length <= most; length++) {
+        roll.unit(text.charCodeAt(at + length - 1));
+        const entry = this.#table.find(roll);
+        if (entry === 0) continue;
+        longest = length;
+        found = entry;
       }
+      if (longest === 0) continue;
+      this.#table.hit(found, hits);
+      at += longest - 1;
     }
+  }
+
+  /** Where the bits of a token's first three units are. */
+  #beginning(token: string): number {
+    const mixed = Math.imul(Math.imul(token.charCodeAt(0), 0x3d4d51) ^ token.charCodeAt(1), 0x3d4d51) ^ token.charCodeAt(2);
+    return (mixed ^ (mixed >>> 16)) & (this.#begins.length - 1);
   }
 }
 
@@ -142,28 +205,4 @@ export function tokensOf(entry: string): string[] {
     }
   }
   return tokens;
-}
-
-function prefixKey(token: string): number {
-  return (token.charCodeAt(0) << 16) | token.charCodeAt(1);
-}
-
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
-}
-
-function follows(tokens: readonly string[], at: number, count: number, { rest, stem }: Phrase): boolean {
-  const last = rest.length - 1;
-  if (at + last >= count) return false;
-  for (let i = 0; i <= last; i++) {
-    const token = tokens[at + i];
-    if (token === undefined || (stem && i === last ? !token.startsWith(rest[i]!) : token !== rest[i])) return false;
-  }
-  return true;
-}
-
-function hit(hits: Uint8Array, number: number): void {
-  if (hits[number]! < mostHits) hits[number]!++;
 }

@@ -1,3 +1,4 @@
+import { foldUnits } from './letters.ts';
 import { hashEnd, hashNext, hashStart, WordTable } from './word-table.ts';
 
 /**
@@ -106,7 +107,7 @@ export class TextWords {
   }
 
   /**
-   * Copies the part that is read in lower case, followed by zeros: typed arrays are read several times faster than strings. Returns its
+   * Copies the part that is read in lower case, letters folded, followed by zeros: typed arrays are read several times faster than strings. Returns its
    * length in units.
    */
   #fill(text: string): number {
@@ -126,6 +127,7 @@ export class TextWords {
       length = part.length;
       this.#room(length);
       this.#bytes.write(part, 0, 'utf16le');
+      length = foldUnits(this.#units, length);
     }
     this.#units.fill(0, length, length + padding);
     return length;

@@ -12,7 +12,7 @@ const defaultTraining: TrainOptions = {
   decay: 1e-5,
   dropout: 0.3,
   least: 2,
-  most: 110_000,
+  most: 119_000,
   kindScale: [3.5, 1, 1.5, 1.5, 2, 2.5, 2.5],
   tierWeight: 1,
   balance: 0.5,

@@ -61,7 +61,7 @@ export const scoreShape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = {
   power: 1_000,
   house: { power: 0.1, bias: 2.75, steep: 3 },
   routine: 0.2,
-  routineFrom: 0.25,
+  routineFrom: 0.22,
   routineUnless: 0.9,
   delicate: 0.2,
   delicateFrom: 0.3,

@@ -1,5 +1,6 @@
 import { Lexicon } from '../lexicon.ts';
 import type { PromptGrams } from './grams.ts';
+import { foldLetters } from './letters.ts';
 import { isUnspaced, zone } from './scan.ts';
 import type { LabelName, Lesson, Lessons, TaughtLabels } from './teaching.ts';
 
@@ -28,7 +29,7 @@ export class WordLists implements Lessons {
     this.#hits = new Uint8Array(lists.length);
     this.#lexicon = new Lexicon(
       lists.map(({ name, words }) => {
-        const lower = words.map((word) => word.toLowerCase());
+        const lower = words.map((word) => foldLetters(word.toLowerCase()));
         return { name, words: lower.filter((word) => !isRun(word)), unspaced: lower.filter(isRun) };
       }),
     );
