@@ -70,7 +70,7 @@ it('streams are translated as well', async () => {
   expect([openai.got.length, google.got.length]).toEqual([0, 1]);
 });
 
-it('a request of which something would be lost keeps its model', async () => {
+it('a request that would lose something keeps its model', async () => {
   const { response } = await client()
     .chat.completions.create({ ...question, logit_bias: { 50256: -100 } })
     .withResponse();

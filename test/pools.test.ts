@@ -114,7 +114,7 @@ describe('a pool of equal targets', () => {
   });
 });
 
-describe('a chain of which only a target in another API is awake', () => {
+describe('a chain whose only target that is awake is in another API', () => {
   it('is translated all the same', async () => {
     providers.openai.behaviour = status(429, { error: { message: 'slow down' } }, { 'retry-after': '60' });
     expect((await ask('across')).record.attempts.map(({ target }) => target.provider)).toEqual(['openai', 'anthropic']);

@@ -10,7 +10,7 @@ import { events, ScriptedProvider, status, well, type Behaviour } from './suppor
 const modes = ['observe', 'collect', 'protocol-manager'] as const;
 type Mode = (typeof modes)[number];
 
-/** Answers that must be looked at as they come, beside those of which only the end counts. */
+/** Answers that must be looked at as they come, beside those where only the end counts. */
 const policy = `
 version: 1
 defaults:

@@ -6,7 +6,7 @@ import type { Metrics } from '../record/metrics.ts';
 import type { Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
 
-/** Validity of a CA that is made, in ms: five years, of which its successor is trusted for two before it signs. */
+/** Validity of a CA that is made, in ms: five years. Its successor is trusted for two years before it signs. */
 const authorityMs = 5 * 365 * 86_400_000;
 
 /** Makes and renews the certificates of webhooks and of Envoy's names where that is for Sluice to do, and measures when they end. */

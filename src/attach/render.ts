@@ -402,7 +402,7 @@ function collectorCluster(address: string): Json {
 }
 
 /**
- * DNS discovery of a provider's addresses. A public name has many addresses, of which each look-up returns a few: connections to others are
+ * DNS discovery of a provider's addresses. A public name has many addresses, and each look-up returns a few of them: connections to others are
  * kept, and a name that cannot be resolved for a while keeps its address. In a cluster a name resolves to all its pods, and requests are
  * spread over them.
  */

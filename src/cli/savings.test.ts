@@ -38,7 +38,7 @@ const cells = (text: string, name: string): string[] =>
     .trim()
     .split(/ {2,}/);
 
-it('a group of which nothing is known shows no figure, and one of blocked requests the cost that is known', () => {
+it('a group without a known figure shows none, and one of blocked requests the cost that is known', () => {
   const text = savingsText(
     report({ exchanges: 3, cost: 1, costUnknown: 1, savingsUnknown: 2, baseline: 2, savings: 1 }, [
       line(['known'], { cost: 1, baseline: 2, savings: 1 }),

@@ -103,7 +103,7 @@ describe('the codec against the reference', () => {
     );
   });
 
-  it('writes the same bytes in pieces, of which a large body is one', () => {
+  it('writes the same bytes in pieces, and a large body is one of them', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(0, 1, 16_383, 16_384, 100_000),

@@ -102,7 +102,7 @@ export class MessageIntake {
     return true;
   }
 
-  /** Memory for the unfinished message, of which `arrived` bytes came, and a window for the rest of it. */
+  /** Memory for the unfinished message (`arrived` bytes of it have come), and a window for the rest. */
   #hold(arrived: number): boolean {
     const { expected } = this.#reader;
     if (expected > prefixBytes && this.#slot === null && !this.#open(expected)) return false;

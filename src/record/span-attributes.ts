@@ -143,7 +143,7 @@ function answerAttributes(record: ExchangeRecord, attempt: AttemptRecord, { bega
   };
 }
 
-/** Attributes, some of which may be unknown. */
+/** Attributes; some may be unknown. */
 type Values = Record<string, string | number | boolean | readonly string[] | null | undefined>;
 
 function defined(attributes: Readonly<Values>): Attributes {

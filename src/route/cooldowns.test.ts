@@ -83,7 +83,7 @@ describe('cool-downs', () => {
     expect(cooldowns.states()).toEqual([]);
   });
 
-  it('hold for all replicas, of which one tries the target again', async () => {
+  it('hold for all replicas, and one of them tries the target again', async () => {
     let leader: string | null = null;
     const replicas = new Map<string, Cooldowns>();
     const shareOf = (name: string): CooldownShare => ({

@@ -8,7 +8,7 @@ import { ClickHouse } from './connect.ts';
 /** Version of the tables. */
 const version = 1;
 
-/** Texts of which there are few. */
+/** Texts with few different values. */
 const few: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>([
   'workspace',
   'api',
