@@ -105,6 +105,22 @@ it('of a model that is misspelt, not that its tier lacks one', () => {
   ]);
 });
 
+it('a tier with candidates of other providers alone is said to have them, with the way that works', () => {
+  const policy = (more: string, models: string): string =>
+    `version: 1\n${more}  candidates: { simple: [${models}], standard: [openai/gpt-5-mini], complex: [openai/gpt-5.1] }\n`;
+  expect(said(policy('defaults:\n', 'claude-haiku-4-5, gpt-5-nano'))).toEqual(
+    ['standard', 'complex'].map(
+      (tier) =>
+        `3 no-candidates: tier ${tier} is routed for anthropic, and all models under candidates.${tier} are of providers where these requests may not go. List a model of anthropic there, or let these requests go to the others: allowProviders with their names, and a credentialFile at each; or leave anthropic out of the other tiers.`,
+    ),
+  );
+  const allowed =
+    'providers: { openai: { credentialFile: /k }, anthropic: { credentialFile: /k } }\ndefaults:\n  allowProviders: [openai, anthropic]\n';
+  expect(said(policy(allowed, 'anthropic/claude-haiku-4-5, openai/gpt-5-nano')).filter((text) => text.includes('no-candidates'))).toEqual(
+    [],
+  );
+});
+
 it('a tier without candidates is said once for all providers', () => {
   expect(
     said(

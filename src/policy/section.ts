@@ -44,7 +44,10 @@ export class SectionCompiler {
   readonly #routable = new Map<string, { readonly place: Place; any: boolean }>();
 
   /** Routed tiers without candidates, and for which providers' traffic. */
-  readonly #bareTiers = new Map<string, { readonly place: Place; readonly tier: Tier; readonly names: Set<string> }>();
+  readonly #bareTiers = new Map<
+    string,
+    { readonly place: Place; readonly tier: Tier; readonly names: Set<string>; readonly others: boolean }
+  >();
 
   constructor(context: SectionContext) {
     this.#context = context;
@@ -78,7 +81,8 @@ export class SectionCompiler {
     const active = (settings.mode ?? 'enabled') !== 'off';
     if (mine && active) {
       for (const tier of routed) {
-        if (candidates[tier].length === 0) this.#bare(place('candidates'), tier, provider.name);
+        if (candidates[tier].length === 0)
+          this.#bare(place('candidates'), tier, provider.name, (settings.candidates?.[tier]?.length ?? 0) > 0);
       }
     }
     if (mine) for (const key of ['overrides', 'rules'] as const) this.#rules.checkTiers(settings[key] ?? [], candidates, place(key));
@@ -206,14 +210,19 @@ export class SectionCompiler {
   finish(): void {
     this.#targets.finish();
     this.#sensitivity.finish();
-    for (const { place, tier, names } of this.#bareTiers.values()) {
+    for (const { place, tier, names, others } of this.#bareTiers.values()) {
+      const who = [...names].join(', ');
       this.#say(
         'error',
         'no-candidates',
         place,
         [],
-        `tier ${tier} is routed for ${[...names].join(', ')} and has no candidate`,
-        `List models under candidates.${tier}, or leave ${tier} out of tiers.`,
+        others
+          ? `tier ${tier} is routed for ${who}, and all models under candidates.${tier} are of providers where these requests may not go`
+          : `tier ${tier} is routed for ${who} and has no candidate`,
+        others
+          ? `List a model of ${who} there, or let these requests go to the others: allowProviders with their names, and a credentialFile at each; or leave ${who} out of the other tiers.`
+          : `List models under candidates.${tier}, or leave ${tier} out of tiers.`,
       );
     }
     for (const { place, any } of this.#routable.values()) {
@@ -229,10 +238,11 @@ export class SectionCompiler {
     }
   }
 
-  #bare(place: Place, tier: Tier, provider: string): void {
+  /** `others`: the tier has candidates, of other providers. */
+  #bare(place: Place, tier: Tier, provider: string, others: boolean): void {
     const key = [place.source.file.name, ...place.base, tier].join('\n');
     const found = this.#bareTiers.get(key);
-    if (found === undefined) this.#bareTiers.set(key, { place, tier, names: new Set([provider]) });
+    if (found === undefined) this.#bareTiers.set(key, { place, tier, names: new Set([provider]), others });
     else found.names.add(provider);
   }
 
