@@ -26,6 +26,8 @@ describe('the language of a prompt', () => {
     ['pl', 'Jak napisać list do urzędu?'],
     ['es', '¿Dónde está la biblioteca?'],
     ['ja', 'この文を直して'],
+    ['vi', 'Viết một hàm Python đảo ngược chuỗi'],
+    ['fr', 'Écris une lettre à ma propriétaire'],
     ['hi', 'mera phone hang ho raha hai, kya karu'],
     ['und', 'Falcon KPI Q3'],
   ])('is %s for %s', (tag, text) => {

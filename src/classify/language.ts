@@ -10,6 +10,8 @@ const scripts: readonly (readonly [string, RegExp])[] = [
   ['ru', /\p{Script=Cyrillic}/u],
   ['ar', /\p{Script=Arabic}/u],
   ['hi', /\p{Script=Devanagari}/u],
+  // Letters that only Vietnamese has.
+  ['vi', /[ơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]/iu],
 ];
 
 /** Short words that are frequent in one language and rare in the others. */
