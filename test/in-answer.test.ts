@@ -33,7 +33,7 @@ sections:
 `;
 
 beforeAll(async () => {
-  stack = new Stack({ policy, endpoint: await simulator.listen() });
+  stack = new Stack({ policy, endpoint: await simulator.listen(), serve: ['--request-id-header', 'x-request-id'] });
   await stack.start();
 });
 afterAll(async () => {
@@ -141,4 +141,21 @@ it('leaves answers that the official SDKs read', async () => {
   for await (const part of await google.models.generateContentStream({ model: 'gemini-2.5-flash', contents: 'What is DNS?' }))
     texts.push(part.text ?? '');
   expect(texts.join('').length).toBeGreaterThan(0);
+});
+
+it('is found by each id that somebody else has of it: the answer, the request as the app calls it, the trace', async () => {
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  const own = { 'x-request-id': 'ticket-4711', traceparent: `00-${trace}-b7ad6b7169203331-01` };
+  const { id, text } = await ask('told', '/v1/chat/completions', hello, own);
+  const ids = ['ticket-4711', trace, (JSON.parse(text) as { readonly id: string }).id];
+  for (const given of ids)
+    await expect
+      .poll(async () => {
+        const found = (await (await fetch(`${stack.adminUrl}/decisions?id=${given}`)).json()) as {
+          readonly decisions: readonly { readonly id: string }[];
+        };
+        return found.decisions.map((decision) => decision.id);
+      })
+      // The simulator gives the same answer the same id.
+      .toContain(id);
 });

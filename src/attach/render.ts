@@ -106,6 +106,8 @@ function connectionManager(options: EnvoyOptions): Json {
     // Ends when the last byte of the request was forwarded, so the model's time is excluded.
     request_timeout: seconds(limits.requestMs),
     use_remote_address: true,
+    // An app's own x-request-id finds its decision; Envoy would replace it.
+    preserve_external_request_id: true,
     // Routing and upstream use the same path that Sluice recognises. Escaped slashes are kept, because some model names contain them.
     normalize_path: true,
     merge_slashes: true,
