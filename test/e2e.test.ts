@@ -375,13 +375,14 @@ describe.each(transportCases)('over $title', ({ transport, tcp }) => {
       await larger.arrayBuffer();
       expect(simulator.received.at(-1)!.body.length).toBeGreaterThan(40_000_000);
       const before = simulator.received.length;
-      // Envoy may close the connection before all of the body was sent.
-      expect(
-        await large('team-a', 40_000_000).then(
-          ({ status }) => status,
-          () => 413,
-        ),
-      ).toBe(413);
+      // Envoy may hold all of it before it is asked for the body, and may close the connection before all of it was sent.
+      for (let tries = 0; tries < 4; tries++)
+        expect(
+          await large('team-a', 40_000_000).then(
+            ({ status }) => status,
+            () => 413,
+          ),
+        ).toBe(413);
       expect(simulator.received.length).toBe(before);
     });
 

@@ -7,8 +7,11 @@ export const limits = {
   requestBodyBytes: 32 * 1024 * 1024,
   /** Largest export of a provider's bill that `reconcile` reads, unpacked. */
   billBytes: 256 * 1024 * 1024,
-  /** gRPC messages: a whole buffered body plus room for headers and metadata, in bytes. */
-  grpcMessageBytes: 34 * 1024 * 1024,
+  /**
+   * gRPC messages, in bytes: all that Envoy can hold of a body, on the connection and on the stream, and room for headers and metadata. A
+   * message that is refused would let a request pass undecided; one that is read is refused or passed on as the policy says.
+   */
+  grpcMessageBytes: 68 * 1024 * 1024,
   /**
    * Most data that Envoy may buffer for Sluice on one stream and on one connection (one per worker), in bytes: Envoy 1.40 crashes with a
    * segmentation fault if a provider's filter exceeds it with a whole answer. So it is far above the usual amount, and bounds the cost of a
