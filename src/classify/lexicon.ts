@@ -90,8 +90,8 @@ export class Lexicon {
       return;
     }
     const roll = this.#roll.start(as.word);
-    for (const token of tokens.slice(0, -1)) {
-      this.#table.mark(roll.text(token), stem && token === tokens[last - 1] ? flag.on | flag.stem : flag.on);
+    for (const [at, token] of tokens.slice(0, -1).entries()) {
+      this.#table.mark(roll.text(token), stem && at === last - 1 ? flag.on | flag.stem : flag.on);
       roll.next();
     }
     if (!stem) this.#table.add(roll.text(only), number);

@@ -2,6 +2,7 @@ import { judgeApi, type JudgeCall } from '../grades/judge.ts';
 import { buildRecord, type AnswerEnding, type RequestFacts } from '../record/record.ts';
 import { uuidv7 } from '../record/id.ts';
 import type { ExchangeRecord } from '../record/types.ts';
+import { unread } from './observed.ts';
 
 /** The record of a call that graded an answer: whose it was, and what it cost. It names no user: none asked for it. */
 export function judgeRecord({ judged, target, generation, requestBytes, startedAt, tookMs, status, answer }: JudgeCall): ExchangeRecord {
@@ -24,16 +25,7 @@ export function judgeRecord({ judged, target, generation, requestBytes, startedA
     decision: null,
     section: judged.section,
     mode: judged.mode,
-    request: {
-      bytes: requestBytes,
-      estimatedTokens: null,
-      messages: null,
-      tools: null,
-      images: null,
-      promptHash: null,
-      promptStart: null,
-      asks: null,
-    },
+    request: { ...unread, bytes: requestBytes },
     arm: null,
     cache: 'off',
     cacheEntry: null,

@@ -60,7 +60,8 @@ export function observedExchange(
   };
 }
 
-const unread: OpenExchange['request'] = {
+/** What is known of a request that was not read. */
+export const unread: OpenExchange['request'] = {
   bytes: 0,
   estimatedTokens: null,
   messages: null,

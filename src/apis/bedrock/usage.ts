@@ -1,5 +1,5 @@
 import { anthropicUsage } from '../anthropic/usage.ts';
-import { count, unknownFields, type UsageFields, type UsageParts, type UsageReading } from '../common/usage.ts';
+import { count, noTokens, unknownFields, type UsageFields, type UsageParts, type UsageReading } from '../common/usage.ts';
 import { openaiInputUsage } from '../openai/usage.ts';
 import type { UsageConvention } from '../types.ts';
 
@@ -37,19 +37,7 @@ function converse(usage: UsageFields): UsageParts {
   };
 }
 
-const nothing: UsageParts = {
-  convention,
-  totalInput: 0,
-  cachedRead: 0,
-  cacheWrite5m: 0,
-  cacheWrite1h: 0,
-  audioInput: 0,
-  totalOutput: 0,
-  reasoning: 0,
-  audioOutput: 0,
-  service: null,
-  beyond: [],
-};
+const nothing: UsageParts = { convention, ...noTokens };
 
 /** Tokens written with the longer lifetime. */
 function hourWrites(details: unknown): number {

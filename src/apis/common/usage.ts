@@ -150,3 +150,17 @@ export function serviceOf(name: string, beyond: { push: (name: string) => unknow
   if (!standardTier.test(name)) beyond.push(`service_tier ${name}`);
   return null;
 }
+
+/** The counts of a usage that names none of them. */
+export const noTokens: Omit<UsageParts, 'convention'> = {
+  totalInput: 0,
+  cachedRead: 0,
+  cacheWrite5m: 0,
+  cacheWrite1h: 0,
+  audioInput: 0,
+  totalOutput: 0,
+  reasoning: 0,
+  audioOutput: 0,
+  service: null,
+  beyond: [],
+};

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../common/json.ts';
-import { count, fields, unknownFields, type UsageFields, type UsageParts, type UsageReading } from '../common/usage.ts';
+import { count, fields, noTokens, unknownFields, type UsageFields, type UsageParts, type UsageReading } from '../common/usage.ts';
 import type { Usage, UsageConvention } from '../types.ts';
 
 const convention: UsageConvention = { cachedRead: 'subset', cacheWrite: 'subset', reasoning: 'subset', audio: 'subset' };
@@ -85,22 +85,8 @@ function read(usage: UsageFields): UsageParts | null {
 function readSeconds(usage: UsageFields): UsageParts | null {
   const { seconds } = usage;
   if (usage['type'] !== 'duration' || typeof seconds !== 'number' || !(seconds >= 0) || !Number.isFinite(seconds)) return null;
-  return { ...noTokens, calls: { seconds } };
+  return { convention, ...noTokens, calls: { seconds } };
 }
-
-const noTokens: UsageParts = {
-  convention,
-  totalInput: 0,
-  cachedRead: 0,
-  cacheWrite5m: 0,
-  cacheWrite1h: 0,
-  audioInput: 0,
-  totalOutput: 0,
-  reasoning: 0,
-  audioOutput: 0,
-  service: null,
-  beyond: [],
-};
 
 /**
  * Thinking tokens that a provider reports outside its completion count: xAI names them and includes them only in the total; Google's
