@@ -38,7 +38,7 @@ const assets = [
   'LICENSE',
   'proto',
   'README.md',
-  'docs/runbooks',
+  'docs/runbooks.md',
   'models',
   'schema',
   'src/policy/default-policy.yaml',

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|all]. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus, postgres, clickhouse and containers, which tests alone need.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|all]…. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus, postgres, clickhouse and containers, which tests alone need.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:-all}
 
 say() { printf '%s\n' "· $*" >&2; }
 
@@ -204,20 +203,23 @@ setup_faketime() {
   debian libfaketime
 }
 
-case $what in
-  deps) setup_deps ;;
-  envoy) setup_envoy ;;
-  envoy-versions) setup_envoy_versions ;;
-  clients) setup_clients ;;
-  redis) setup_redis ;;
-  valkey) setup_valkey ;;
-  prometheus) setup_prometheus ;;
-  postgres) setup_postgres ;;
-  clickhouse) setup_clickhouse ;;
-  containers) setup_containers ;;
-  node) setup_node ;;
-  chromium) setup_chromium ;;
-  faketime) setup_faketime ;;
-  all) setup_deps; setup_redis; setup_node; setup_envoy ;;
-  *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|all]'; exit 2 ;;
-esac
+[ $# -gt 0 ] || set -- all
+for what in "$@"; do
+  case $what in
+    deps) setup_deps ;;
+    envoy) setup_envoy ;;
+    envoy-versions) setup_envoy_versions ;;
+    clients) setup_clients ;;
+    redis) setup_redis ;;
+    valkey) setup_valkey ;;
+    prometheus) setup_prometheus ;;
+    postgres) setup_postgres ;;
+    clickhouse) setup_clickhouse ;;
+    containers) setup_containers ;;
+    node) setup_node ;;
+    chromium) setup_chromium ;;
+    faketime) setup_faketime ;;
+    all) setup_deps; setup_redis; setup_node; setup_envoy ;;
+    *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|all]'; exit 2 ;;
+  esac
+done

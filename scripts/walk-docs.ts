@@ -78,10 +78,7 @@ export function pages(): string[] {
       .filter((name) => name.endsWith('.md'))
       .map((name) => `${path}/${name}`);
   const first = ['README.md', 'docs/install.md'];
-  return [
-    ...first,
-    ...[...folder('docs'), ...folder('docs/runbooks'), ...folder('docs/dev')].filter((page) => !first.includes(page)).sort(),
-  ];
+  return [...first, ...[...folder('docs'), ...folder('docs/dev')].filter((page) => !first.includes(page)).sort()];
 }
 
 /** Checks the files, scripts and flags of a command that is not run; null if nothing is wrong. */

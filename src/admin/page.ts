@@ -42,11 +42,11 @@ const assets: ReadonlyMap<string, Asset> = new Map([
   ['/page/chart.umd.min.js', { type: script, url: new URL('chart.umd.min.js', import.meta.resolve('chart.js')) }],
 ]);
 
-/** The runbook of an alert, Markdown as plain text; null if there is no such alert. */
+/** The runbook of an alert, its section of docs/runbooks.md as plain text; null if there is no such alert. */
 export async function runbook(alert: string): Promise<{ readonly type: string; readonly body: string } | null> {
-  if (!/^[A-Za-z]+$/.test(alert)) return null;
-  const body = await readFile(fileURLToPath(new URL(`../../docs/runbooks/${alert}.md`, import.meta.url)), 'utf8').catch(() => null);
-  return body === null ? null : { type: 'text/plain; charset=utf-8', body };
+  const page = await readFile(fileURLToPath(new URL('../../docs/runbooks.md', import.meta.url)), 'utf8');
+  const section = page.split(/^(?=## )/m).find((part) => part.startsWith(`## ${alert}\n`));
+  return section === undefined ? null : { type: 'text/plain; charset=utf-8', body: section };
 }
 
 /**

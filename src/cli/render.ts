@@ -145,7 +145,7 @@ function registerAlerts(render: Command): void {
     .description("Prometheus's recording rules and alerts")
     .option(
       '--runbooks <url>',
-      "where runbook_url leads: the absolute URL under which you publish docs/runbooks, by an alert's name",
+      "where runbook_url leads: the absolute URL of docs/runbooks.md as you publish it, with # at its end; or an address that takes an alert's name",
       defaultRunbooks,
     )
     .option(...shared.out)
@@ -153,7 +153,7 @@ function registerAlerts(render: Command): void {
       if (!/^https?:$/.test(URL.parse(runbooks)?.protocol ?? ''))
         throw new SluiceError('SLUICE_CLI_USAGE', `${runbooks} is no absolute URL.`, {
           where: '--runbooks',
-          fix: 'Write https://docs.example.com/sluice/runbooks.',
+          fix: 'Write https://docs.example.com/sluice/runbooks#.',
         });
       await print({ out }, rulesYaml(runbooks));
     });

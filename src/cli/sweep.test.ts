@@ -204,8 +204,9 @@ it('writes no file that is called -', () => {
 });
 
 it('render alerts writes rules with the runbooks of a place of your own', () => {
-  const { stdout } = sluice(['render', 'alerts', '--runbooks', 'https://docs.example.com/r']);
-  expect(JSON.stringify(parse(stdout))).toContain('"runbook_url":"https://docs.example.com/r/SluiceBypassed"');
+  const urls = (runbooks: string): string => JSON.stringify(parse(sluice(['render', 'alerts', '--runbooks', runbooks]).stdout));
+  expect(urls('https://docs.example.com/r')).toContain('"runbook_url":"https://docs.example.com/r/SluiceBypassed"');
+  expect(urls('https://docs.example.com/runbooks.md#')).toContain('"runbook_url":"https://docs.example.com/runbooks.md#sluicebypassed"');
 });
 
 it('counts one thing as one: no number stands before a plural that cannot be one', () => {

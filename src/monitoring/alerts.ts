@@ -38,7 +38,7 @@ const happened = (metric: string, window: string, by = 'namespace', labels = '')
 /** The target of each SLO: 99.9% over 30 days. */
 const allowed = 0.001;
 
-/** Error events and all events of each objective; docs/runbooks/SluiceErrorBudgetBurn.md defines them. */
+/** Error events and all events of each objective; docs/runbooks.md defines them under SluiceErrorBudgetBurn. */
 const objectives: readonly {
   readonly slo: string;
   readonly errors: (window: string) => string;
@@ -315,9 +315,14 @@ const groups: readonly Group[] = [
 /** The address where a Sluice on this machine serves the runbooks itself. */
 export const defaultRunbooks = 'http://127.0.0.1:9901/runbooks';
 
+/** Where the runbook of an alert is: below an address by its name, or, if the address ends in #, at the page's heading. */
+function runbookUrl(runbooks: string, alert: string): string {
+  return runbooks.endsWith('#') ? `${runbooks}${alert.toLowerCase()}` : `${runbooks.replace(/\/+$/, '')}/${alert}`;
+}
+
 /**
  * Rules in Prometheus's format: helm/sluice/files/alerts.yaml, which the chart's PrometheusRule includes. `runbooks`: the absolute URL
- * under which the runbooks are found by an alert's name.
+ * under which the runbooks are found by an alert's name, or of docs/runbooks.md with # at its end.
  */
 export function rulesYaml(runbooks: string = defaultRunbooks): string {
   const document = {
@@ -332,7 +337,7 @@ export function rulesYaml(runbooks: string = defaultRunbooks): string {
               expr: rule.expr,
               ...(rule.for === undefined ? {} : { for: rule.for }),
               labels: { severity: rule.severity, ...rule.labels },
-              annotations: { summary: rule.summary, runbook_url: `${runbooks.replace(/\/+$/, '')}/${rule.name}` },
+              annotations: { summary: rule.summary, runbook_url: runbookUrl(runbooks, rule.name) },
             },
       ),
     })),

@@ -86,7 +86,7 @@ export const networkValues = {
         .regex(/^https?:\/\/\S+$/)
         .default('http://127.0.0.1:9901/runbooks')
         .describe(
-          "Where alerts' runbook_url leads: the runbooks' absolute URL, as you publish them; by default a Sluice behind kubectl port-forward",
+          "Where alerts' runbook_url leads: the absolute URL of docs/runbooks.md as you publish it, with # at its end; by default a Sluice behind kubectl port-forward",
         ),
       dashboard: flag(false, 'A Grafana dashboard in a ConfigMap'),
       interval: z
