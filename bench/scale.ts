@@ -11,7 +11,7 @@ import { TestRedis } from '../test/support/redis.ts';
 /**
  * Usage: npm run bench -- scale [REQUESTS] [RECORDS/S OF ONE DATABASE]: what each shared server sees of one request, by counting the real
  * commands of a Sluice behind Envoy; what that makes with up to 1,000 replicas and 300,000 requests a second; and a month's savings over a
- * billion exchanges in PostgreSQL. Figures of docs/scale.md.
+ * billion exchanges in PostgreSQL. Figures of docs/capacity.md.
  */
 const requests = Number(process.argv[2] ?? 300);
 const databaseRate = Number(process.argv[3] ?? 26_000);

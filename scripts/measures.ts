@@ -31,7 +31,7 @@ export const kinds: Readonly<Record<Kind, Readonly<Record<string, Measure>>>> = 
     },
     scale: {
       file: 'bench/scale.ts',
-      about: "what each shared server sees of a request, a fleet's figures from it, a month's sums (docs/scale.md): scale [REQUESTS]",
+      about: "what each shared server sees of a request, a fleet's figures from it, a month's sums (docs/capacity.md): scale [REQUESTS]",
     },
     router: { file: 'bench/router.ts', about: 'one scoring by the learned router' },
     sequential: { file: 'bench/sequential.ts', about: 'false alarms and drops found by the test of experiments' },
@@ -45,7 +45,7 @@ export const kinds: Readonly<Record<Kind, Readonly<Record<string, Measure>>>> = 
     flap: { file: 'bench/flap-drill.ts', about: 'many clients while providers flap' },
     kubernetes: {
       file: 'bench/kubernetes-drill.ts',
-      about: 'faults on a real node: Sluice killed, no API server, leave and come back (docs/kubernetes.md)',
+      about: 'faults on a real node: Sluice killed, no API server, leave and come back (docs/endurance.md)',
     },
     endurance: {
       file: 'bench/endurance.ts',

@@ -35,6 +35,6 @@ export function judge(baseline: Figures, found: Figures): { readonly ok: boolean
     ? lower
       ? 'Less than the baseline: `npm run bench -- guard --write-baseline` keeps it so.\n'
       : ''
-    : 'A request costs more than it did. If that is meant, `npm run bench -- guard --write-baseline` raises the baseline; say why in the commit (docs/speed.md).\n';
+    : 'A request costs more than it did. If that is meant, `npm run bench -- guard --write-baseline` raises the baseline; say why in the commit (docs/dev/benchmarks.md).\n';
   return { ok, text: `${table}\n${advice}` };
 }

@@ -13,7 +13,7 @@ test('the page on egress names the variables that are set', () => {
 });
 
 test('the chart values that the pages set exist', () => {
-  const known = new Set([...page('helm-values.md').matchAll(/^\| `([\w.]+)` \|/gm)].map(([, name]) => name));
+  const known = new Set([...page('../helm/sluice/README.md').matchAll(/^\| `([\w.]+)` \|/gm)].map(([, name]) => name));
   const set = ['kubernetes.md', 'egress.md', 'egress-mesh.md'].flatMap((name) =>
     [...page(name).matchAll(/--set ([\w.]+)=/g)].map(([, value]) => value),
   );

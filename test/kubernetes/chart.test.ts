@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { chartReadme, valuesDefaults, valuesPage, valuesSchema, valuesYaml } from '../../src/kubernetes/chart/files.ts';
+import { chartReadme, valuesDefaults, valuesSchema, valuesYaml } from '../../src/kubernetes/chart/files.ts';
 import { chart, helm, template, type Values } from './support/helm.ts';
 import { missing } from './support/tools.ts';
 
@@ -121,12 +121,11 @@ const sidecar: Values = {
 };
 
 describe('the chart', () => {
-  it('has values, schema and page as their tables make them', () => {
+  it('has values, schema and README as their tables make them', () => {
     expect(read('values.yaml')).toBe(valuesYaml());
     expect(read('values.schema.json')).toBe(valuesSchema());
     expect(read('files/defaults.json')).toBe(valuesDefaults());
     expect(read('README.md')).toBe(chartReadme(read('README.md')));
-    expect(readFileSync(new URL('../../docs/helm-values.md', import.meta.url), 'utf8')).toBe(valuesPage());
   });
 });
 

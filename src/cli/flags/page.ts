@@ -26,7 +26,7 @@ export function flagsPage(): string {
 # Flags of serve
 
 \`sluice serve\` takes these flags. An environment variable counts where the flag is not given; an empty one counts as absent. A wrong value
-ends the start with code 2 and a sentence that names the flag. In the chart, values set them ([helm-values.md](helm-values.md)), and \`extraArgs\` and \`extraEnv\` the rest.
+ends the start with code 2 and a sentence that names the flag. In the chart, values set them ([list](../helm/sluice/README.md#values)), and \`extraArgs\` and \`extraEnv\` the rest.
 
 ${groups.join('\n')}`;
 }

@@ -61,16 +61,6 @@ function isGroup(node: JsonNode): boolean {
   return node.properties !== undefined && Object.keys(node.properties).length > 0;
 }
 
-/** Generates docs/helm-values.md. */
-export function valuesPage(): string {
-  return `# Values of the chart
-
-${made} The chart refuses values that are not in this table.
-
-${table()}
-`;
-}
-
 /** Generates helm/sluice/README.md: the hand-written text, and the table of values. */
 export function chartReadme(now: string): string {
   const heading = '## Values\n';

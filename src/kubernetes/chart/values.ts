@@ -4,7 +4,7 @@ import { flag, image, labels, object, objects, port, probes, resources, text } f
 import { podValues } from './pod-values.ts';
 import { stateValues } from './state-values.ts';
 
-/** Every value of the chart: values.yaml, values.schema.json, files/defaults.json and docs/helm-values.md are generated from this table. */
+/** Every value of the chart: values.yaml, values.schema.json, files/defaults.json and the table of the chart's README are generated from this table. */
 export const chartValues = z.strictObject({
   shape: z
     .enum(['gateway', 'sidecar', 'extension'])
