@@ -16,6 +16,7 @@ describe('an error status', () => {
     [422, 'look'],
     [401, 'key-dead'],
     [403, 'look'],
+    [412, 'look'],
     [498, 'look'],
     [424, 'server-error'],
     [499, 'server-error'],

@@ -26,7 +26,8 @@ export function judgeStatus(status: number): FallbackTrigger | 'look' | null {
   if (status === 429) return 'rate-limit';
   if (status === 529) return 'overloaded';
   if (status >= 500) return 'server-error';
-  return status === 400 || status === 403 || status === 413 || status === 422 || status === 498 ? 'look' : null;
+  // Providers use unusual statuses, as Fireworks' 412 for a suspended account: the words say more.
+  return status >= 400 ? 'look' : null;
 }
 
 /** Classifies an error whose body is unknown or not read. Null if it is the app's own mistake. */

@@ -89,7 +89,7 @@ describe('an error whose status says too little', () => {
       400,
       '{"message": "Input Tokens Exceeded: Number of input tokens exceeds maximum length. Please update the input to try again."}',
     ],
-    ['context-window', 400, '{"message": "Too many tokens, please wait before trying again."}'],
+    ['rate-limit', 400, '{"message": "Too many tokens, please wait before trying again."}'],
     [
       'context-window',
       400,
@@ -335,6 +335,95 @@ describe('an error whose status says too little', () => {
       '{"error": {"message": "Flex tier capacity exceeded", "type": "server_error", "param": null, "code": "capacity_exceeded"}}',
     ],
     ['rate-limit', 400, '{"message": "Too many requests, please wait before trying again.", "__type": "ThrottlingException"}'],
+    ['context-window', 400, '{"error": "Cannot truncate prompt with n_keep (15028) >= n_ctx (7424)"}'],
+    ['context-window', 400, '{"error": "Input prompt (24000 tokens) is too long and exceeds limit of 8192", "code": 400}'],
+    [
+      'context-window',
+      400,
+      '{"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": "{\\"error\\":{\\"message\\":\\"prompt is too long: 210000 tokens > 200000 maximum\\",\\"type\\":\\"invalid_request_error\\"}}", "provider_name": "Anthropic"}}}',
+    ],
+    [
+      'context-window',
+      400,
+      '{"error": {"code": "Invalid input", "status": 400, "message": "invalid input error", "details": "This model\'s maximum context length is 131072 tokens"}}',
+    ],
+    ['context-window', 400, '{"message": "max tokens of 8192 exceeded", "request_id": "x", "error_code": "370001"}'],
+    [
+      'model-gone',
+      403,
+      '{"error": {"message": "The model `groq/compound` is blocked at the organization level. Please have the org admin enable this model in the org settings at https://console.groq.com/settings/limits", "type": "permissions_error", "param": null, "code": "model_permission_blocked_org"}}',
+    ],
+    [
+      'model-gone',
+      400,
+      '{"error": {"message": "The model `canopylabs/orpheus-v1-english` requires terms acceptance. Please have the org admin accept the terms at https://console.groq.com/playground?model=x", "type": "invalid_request_error", "param": null, "code": "model_terms_required"}}',
+    ],
+    [
+      'model-gone',
+      400,
+      '{"error": "The model grok-beta was deprecated on 2025-09-15 and is no longer accessible via the API. Please use grok-3 instead."}',
+    ],
+    [
+      'model-gone',
+      400,
+      '{"error": "Failed to load model \\"qwen3-30b\\". Error: Model loading was stopped due to insufficient system resources."}',
+    ],
+    [
+      'model-gone',
+      400,
+      '{"message": "This model version has reached the end of its life. Please refer to the AWS documentation for more details."}',
+    ],
+    [
+      'model-gone',
+      400,
+      '{"error": {"code": 400, "message": "Publisher Model `projects/p/locations/us-east5/publishers/anthropic/models/claude-opus-4-7` is not servable in region us-east5.", "status": "FAILED_PRECONDITION"}}',
+    ],
+    ['model-gone', 403, '{"error": {"code": "access_denied", "message": "Model access denied.", "param": null, "type": "access_denied"}}'],
+    ['model-gone', 403, '{"error": {"message": "Not found the model kimi-x or Permission denied", "type": "permission_denied"}}'],
+    [
+      'key-dead',
+      400,
+      '{"error": {"message": "Organization has been restricted. Please reach out to support if you believe this was in error.", "type": "invalid_request_error", "param": "", "code": "organization_restricted"}}',
+    ],
+    [
+      'key-dead',
+      412,
+      '{"error": {"object": "error", "type": "error", "code": "PRECONDITION_FAILED", "message": "Account x is suspended, possibly due to reaching the monthly spending limit or failure to pay past invoices. Please go to https://fireworks.ai/account/billing for more information."}}',
+    ],
+    [
+      'rate-limit',
+      400,
+      '{"error": {"code": "limit_requests", "message": "You exceeded your current requests list.", "type": "limit_requests"}}',
+    ],
+    [
+      'content-filter',
+      400,
+      '{"type": "error", "error": {"type": "bad_request_error", "message": "input new_sensitive (1026)", "http_code": "400"}}',
+    ],
+    [
+      'content-filter',
+      400,
+      '{"error": {"code": "InputTextSensitiveContentDetected", "message": "The request failed because the input text may contain sensitive information. Request id: 0", "type": "BadRequest"}}',
+    ],
+    [
+      'key-dead',
+      400,
+      '{"error": {"message": "Your account is not active, please check your billing details on our website.", "type": "invalid_request_error"}}',
+    ],
+    ['content-filter', 400, '{"error": {"message": "The prompt was blocked due to safety settings", "type": "invalid_request_error"}}'],
+    ['overloaded', 400, '{"error": {"message": "No available capacity for this model", "type": "invalid_request_error"}}'],
+    [
+      'overloaded',
+      400,
+      '{"error": {"message": "Model too busy, unable to get response in less than 60 second(s)", "type": "invalid_request_error"}}',
+    ],
+    ['rate-limit', 400, '{"error": {"message": "Quota exceeded for this project", "type": "invalid_request_error"}}'],
+    ['model-gone', 400, '{"error": {"message": "Model \'foo\' is not deployed", "type": "invalid_request_error"}}'],
+    [
+      'context-window',
+      400,
+      '{"error": {"message": "Input tokens exceed the configured limit of 272000 tokens.", "type": "invalid_request_error"}}',
+    ],
   ])('%s: %i %s', (meaning, status, body) => {
     expect(judgeStatus(status)).toBe('look');
     expect(judgeErrorBody(Buffer.from(body), status)).toBe(meaning);

@@ -43,6 +43,9 @@ const codes: Readonly<Record<string, ErrorMeaning>> = {
   data_inspection_failed: 'content-filter',
   DataInspectionFailed: 'content-filter',
   '1301': 'content-filter',
+  InputTextSensitiveContentDetected: 'content-filter',
+  OutputTextSensitiveContentDetected: 'content-filter',
+  SensitiveContentDetected: 'content-filter',
   model_not_found: 'model-gone',
   DeploymentNotFound: 'model-gone',
   model_not_exist: 'model-gone',
@@ -52,6 +55,11 @@ const codes: Readonly<Record<string, ErrorMeaning>> = {
   unknown_model: 'model-gone',
   model_not_supported: 'model-gone',
   model_not_available: 'model-gone',
+  // Groq's: an administrator has not allowed the model, or not accepted its terms.
+  model_permission_blocked_org: 'model-gone',
+  model_permission_blocked_project: 'model-gone',
+  model_terms_required: 'model-gone',
+  ResourceNotFoundException: 'model-gone',
   OperationNotSupported: 'model-gone',
   '1211': 'model-gone',
   API_KEY_INVALID: 'key-dead',
@@ -65,6 +73,7 @@ const codes: Readonly<Record<string, ErrorMeaning>> = {
   billing_hard_limit_reached: 'key-dead',
   unsupported_country_region_territory: 'key-dead',
   Arrearage: 'key-dead',
+  organization_restricted: 'key-dead',
   '1113': 'key-dead',
   unsupported_parameter: 'unsupported-parameter',
   unsupported_value: 'unsupported-parameter',
@@ -75,15 +84,27 @@ const codes: Readonly<Record<string, ErrorMeaning>> = {
   insufficient_quota: 'rate-limit',
   RESOURCE_EXHAUSTED: 'rate-limit',
   ThrottlingException: 'rate-limit',
+  TooManyRequestsException: 'rate-limit',
+  ServiceQuotaExceededException: 'rate-limit',
+  REQUEST_LIMIT_EXCEEDED: 'rate-limit',
+  'Throttling.RateQuota': 'rate-limit',
+  'Throttling.AllocationQuota': 'rate-limit',
+  limit_requests: 'rate-limit',
   overloaded_error: 'overloaded',
   overloaded: 'overloaded',
   UNAVAILABLE: 'overloaded',
   service_unavailable: 'overloaded',
+  ServiceUnavailableException: 'overloaded',
+  ModelNotReadyException: 'overloaded',
   capacity_exceeded: 'overloaded',
   api_error: 'server-error',
   server_error: 'server-error',
   internal_server_error: 'server-error',
   INTERNAL: 'server-error',
+  InternalServerException: 'server-error',
+  ModelErrorException: 'server-error',
+  ModelStreamErrorException: 'server-error',
+  ModelTimeoutException: 'server-error',
   tool_use_failed: 'bad-tool-call',
   json_validate_failed: 'invalid-json',
 };
@@ -97,13 +118,20 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
         String.raw`context.?(?:length|window|size|limit)`,
         String.raw`maximum (?:context|prompt|input|model|sequence) (?:length|size)`,
         String.raw`max(?:imum)?[_ ]?(?:input|num|sequence|model)[_ ]?(?:tokens|len(?:gth)?)`,
-        String.raw`(?:prompt|input|message|request|request body)s?,? (?:is |are |was )?too (?:long|large)`,
+        String.raw`(?:prompt|input|message|context|request|request body)s?(?: tokens)?(?: \(\d+ tokens\))?,? (?:is |are |was )?too (?:long|large)`,
+        String.raw`(?:prompt|input|messages?) (?:is|are|has|have) \d+ tokens, but`,
+        String.raw`max(?:imum)? tokens of \d+ exceeded`,
+        String.raw`exceeds? the (?:model.?s? )?context\b`,
+        String.raw`\bn_ctx\b|expected maxLength`,
+        String.raw`tokens? (?:length )?exceeds? (?:the )?(?:configured |maximum |model )?limit`,
+        String.raw`exceeds? the model.?s (?:token|maximum)`,
+        String.raw`prompt ?too ?long|conversation is too long`,
         String.raw`(?:prompt|input) token count`,
         String.raw`maximum supported sequence length`,
         String.raw`number of (?:input |prompt )?tokens.{0,20} (?:exceeds?|cannot exceed|is above)\b`,
         String.raw`(?:prompt|input)_tokens.{0,20} must be less than`,
         String.raw`total tokens.{0,40} exceeds? `,
-        String.raw`too many (?:input |total )?tokens`,
+        String.raw`too many (?:input |total )?tokens(?!,? (?:please wait|per\b))`,
         String.raw`exceed(?:s|ed)? (?:the |your )?(?:maximum|max|model)(?: maximum| number of)? (?:allowed )?(?:input |total )?(?:tokens?|length)`,
         String.raw`tokens.? \+ .?max_(?:new_)?tokens.? must be`,
         String.raw`must have less than \d+ tokens`,
@@ -119,7 +147,18 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
   ],
   [
     'key-dead',
-    /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|api[ _]?key (?:not valid|expired|not found|is invalid|was reported as leaked)|(?:invalid|incorrect|expired) api[ _]?key|enable billing|billing (?:is|has been) (?:disabled|not (?:active|enabled))|(?:account|organization|project|consumer)[^.]{0,60}(?:has been|is) (?:deactivated|suspended|disabled)|reached your specified .{0,20}usage limits|account is in good standing|(?:country|region|location)[^.]{0,40}(?:is )?not supported|^invalid (?:api )?token$/i,
+    new RegExp(
+      [
+        String.raw`credit balance is too low|(?:out of|insufficient (?:account )?|doesn.t have any )(?:balance|credits?|funds)|payment required`,
+        String.raw`api[ _]?key (?:not valid|expired|not found|is invalid|was reported as leaked|has (?:been revoked|been disabled|expired))`,
+        String.raw`(?:invalid|incorrect|expired) (?:x-)?api[ _-]?key|invalid authentication credentials|^invalid (?:api )?token$`,
+        String.raw`(?:access|security|api) token .{0,40}expired|(?:trial|subscription) (?:has )?(?:ended|expired)`,
+        String.raw`enable billing|billing (?:is|has been) (?:disabled|not (?:active|enabled))|monthly spending limit`,
+        String.raw`(?:account|organization|project|consumer)[^.]{0,60}(?:has been|is) (?:deactivated|suspended|disabled|restricted|not active)`,
+        String.raw`reached your specified .{0,20}usage limits|account is in good standing|(?:country|region|location)[^.]{0,40}(?:is )?not supported`,
+      ].join('|'),
+      'i',
+    ),
   ],
   // OpenAI's: the organization may not use the model, or not for streams.
   ['model-gone', /organization must be verified to (?:stream|use)/i],
@@ -129,14 +168,38 @@ const words: readonly (readonly [ErrorMeaning, RegExp])[] = [
   ],
   [
     'model-gone',
-    /model (?:not exist|.{0,80}(?:does not exist|not found|is not supported|has been (?:deprecated|retired|decommissioned)|is not available))|(?:invalid|unknown|no such) model\b|model identifier is invalid|on-demand throughput isn.t supported|(?:access to|use) (?:this |the )?model\b|is not a valid model|model is (?:deprecated|not supported)|does not work with the specified model|unable to access (?:non-serverless )?model|marked by (?:the )?provider as legacy/i,
+    new RegExp(
+      [
+        String.raw`model (?:not exist|.{0,80}(?:does not exist|not found|is not (?:supported|available|deployed|servable)|(?:has been|was|is currently) (?:deprecated|retired|decommissioned|disabled)))`,
+        String.raw`model .{0,120}is no longer (?:accessible|available|supported)|reached the end of its life|marked by (?:the )?provider as legacy`,
+        String.raw`(?:invalid|unknown|no such|unsupported) model\b(?! param)|is not a valid model|model is (?:deprecated|not supported)|not found the model`,
+        String.raw`model identifier is invalid|on-demand throughput isn.t supported|does not work with the specified model`,
+        String.raw`(?:access to|use) (?:this |the )?model\b|model access denied|unable to access (?:non-serverless )?model`,
+        String.raw`blocked at the (?:organization|project) level|requires terms acceptance|not enabled for this (?:workspace|organization|project|account)`,
+        String.raw`failed to load model|no models? (?:is |are )?loaded`,
+      ].join('|'),
+      'i',
+    ),
   ],
   [
     'content-filter',
-    /content management policy|safety system|content (?:policy|filter)|usage (?:policy|guidelines)|content exists risk|inappropriate content|requires moderation|flagged (?:as|for)/i,
+    new RegExp(
+      [
+        String.raw`content management policy|safety system|content.?(?:policy|filter)|usage (?:policy|policies|guidelines)|content exists risk`,
+        String.raw`inappropriate content|prohibited content|sensitive (?:content|information)|new_sensitive`,
+        String.raw`requires moderation|flagged (?:as|for)|blocked (?:due to|by) (?:the |our )?(?:safety|guardrails?|recitation)`,
+      ].join('|'),
+      'i',
+    ),
   ],
-  ['overloaded', /\boverloaded\b|temporarily at capacity|(?:no|tier) capacity|server is busy/i],
-  ['rate-limit', /too many requests|requests? rate/i],
+  [
+    'overloaded',
+    /\boverloaded\b|at capacity|(?:no|tier) (?:available )?capacity|\b(?:is|are|too) busy\b|no healthy upstream|model is (?:currently )?loading/i,
+  ],
+  [
+    'rate-limit',
+    /too many requests|requests? rate|rate limit (?:reached|exceeded)|exceeded .{0,20}rate limit|quota exceeded|throttled|please wait before trying again/i,
+  ],
 ];
 
 /** The meaning of an error, by its codes, otherwise by its message; null if it is the app's own mistake or unknown. */
@@ -187,19 +250,27 @@ function saidBy(parsed: unknown): SaidError {
   const outer = fields(Array.isArray(parsed) ? (parsed as readonly unknown[])[0] : parsed);
   const error = errorOf(outer);
   const details = Array.isArray(error['details']) ? (error['details'] as readonly unknown[]).map((detail) => fields(detail)['reason']) : [];
-  const found = [error['code'], error['type'], error['status'], fields(error['innererror'])['code'], ...details].filter(
+  const found = [error['code'], error['type'], error['status'], outer['__type'], fields(error['innererror'])['code'], ...details].filter(
     (code) => typeof code === 'string',
-  );
-  const message = [typeof outer['error'] === 'string' ? outer['error'] : error['message'], outer['message'], outer['Message']].find(
-    (text) => typeof text === 'string',
   );
   const number = [error['code'], error['status']].find((value) => typeof value === 'number' && value >= 400 && value < 600);
   return {
     codes: found,
-    message: (message ?? listed(outer)).slice(0, limits.refusalBytes),
+    message: messageOf(outer, error).slice(0, limits.refusalBytes),
     param: typeof error['param'] === 'string' ? error['param'] : null,
     status: (number as number | undefined) ?? null,
   };
+}
+
+/** The text of an error, and of the error that it passes on: OpenRouter's and Azure's are in other members. */
+function messageOf(outer: Fields, error: Fields): string {
+  const own = [typeof outer['error'] === 'string' ? outer['error'] : error['message'], outer['message'], outer['Message']].find(isText);
+  if (own === undefined) return listed(outer);
+  return [own, fields(error['metadata'])['raw'], error['details']].filter(isText).join(' ');
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 /** The error of a body: in `error`, the first of `errors`, or the body itself. */
