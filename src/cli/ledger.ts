@@ -40,8 +40,8 @@ export function registerLedger(program: Command): void {
         checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log),
       };
       const progress = new Progress('row');
-      const result = await withRows(flags.ledger, null, (db, { doubled = [], moving = [] }) =>
-        verifyLedger(db, { ...options, doubled, moving, progress: progress.tick }),
+      const result = await withRows(flags.ledger, null, (db, { doubled = [], moving = [], foreign = [] }) =>
+        verifyLedger(db, { ...options, doubled, moving, foreign, progress: progress.tick }),
       );
       progress.done();
       process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));

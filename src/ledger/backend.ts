@@ -75,5 +75,7 @@ export interface OpenedRows {
   readonly doubled?: readonly DoubledRow[];
   /** Hours whose sums were written while the rows were read; ms since the epoch. Absent if all is of one moment. */
   readonly moving?: readonly number[];
+  /** What a server has that could change or hide rows, one sentence each. Absent if the rows' own file would show it. */
+  readonly foreign?: readonly string[];
   readonly close: () => void;
 }

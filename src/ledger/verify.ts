@@ -57,6 +57,8 @@ export interface VerifyOptions {
   readonly doubled?: readonly DoubledRow[];
   /** Hours whose sums changed while the rows were read: they are not compared this time; ms since the epoch. */
   readonly moving?: readonly number[];
+  /** What the database has that could change or hide rows, one sentence each. */
+  readonly foreign?: readonly string[];
   /** Ms since the epoch; default: now. */
   readonly now?: number;
   /** Called for each row read. */
@@ -360,6 +362,7 @@ class Verifier {
 
   /** Triggers or views could show data other than what is stored. */
   #schema(): void {
+    for (const message of this.#options.foreign ?? []) this.#fault('schema', '', null, message);
     for (const { type, name } of this.#db
       .prepare<[], { type: string; name: string }>(`SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')`)
       .all())

@@ -4,6 +4,7 @@ import { openTemporary } from '../sqlite/temporary.ts';
 import { textHash } from '../sums.ts';
 import type { LedgerTarget } from '../target.ts';
 import type { ClickHouse } from './connect.ts';
+import { foreignIn } from './foreign.ts';
 import { settledHead, settledHours } from './settle.ts';
 import { openClickHouse, rowNames } from './tables.ts';
 
@@ -53,7 +54,7 @@ async function fill(db: Db, client: ClickHouse, from: number | null): Promise<Om
       sql: `SELECT ${keys}, ${rollupSums.map((sum) => `sum(${sum})`).join(', ')} FROM ${table} GROUP BY ${keys} HAVING sum(n) <> 0`,
     });
   const moving = [...(await hourCounts(client))].filter(([at, n]) => before.get(at) !== n).map(([at]) => at);
-  return { doubled, moving };
+  return { doubled, moving, foreign: await foreignIn(client) };
 }
 
 /** Exchanges of each hour according to the sums. */

@@ -1,9 +1,10 @@
 import { rollupKeys, rollupSums, type Db } from '../sqlite/database.ts';
 import { openTemporary } from '../sqlite/temporary.ts';
-import type { DoubledRow, OpenedRows } from '../backend.ts';
+import type { OpenedRows } from '../backend.ts';
 import type { LedgerTarget } from '../target.ts';
 import { columnNames } from '../types.ts';
 import type { PgClient } from './connect.ts';
+import { foreignIn } from './foreign.ts';
 import { openPostgres } from './tables.ts';
 
 /** Rows per fetch. */
@@ -17,7 +18,7 @@ export function openCopy(target: LedgerTarget, from: number | null): Promise<Ope
   return openTemporary((db) => fill(db, target, from));
 }
 
-async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<{ readonly doubled: readonly DoubledRow[] }> {
+async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<Omit<OpenedRows, 'db' | 'close'>> {
   const client = await openPostgres(target, 'readonly');
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -37,8 +38,9 @@ async function fill(db: Db, target: LedgerTarget, from: number | null): Promise<
       ] as const)
         await copyTable(client, db, { table, columns: ['at', ...rollupKeys, ...rollupSums], from: summed(view) });
     }
+    const foreign = from === null ? await foreignIn(client) : [];
     await client.query('COMMIT');
-    return { doubled: twice.map(([writer, seq]) => ({ writer: Number(writer), seq: Number(seq) })) };
+    return { foreign, doubled: twice.map(([writer, seq]) => ({ writer: Number(writer), seq: Number(seq) })) };
   } finally {
     await client.end().catch(() => undefined);
   }
