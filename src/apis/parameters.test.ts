@@ -56,7 +56,49 @@ describe('what OpenAI’s models refuse', () => {
     ['gpt-5-mini', { prompt_cache_retention: '24h' }, 'prompt_cache_retention'],
     ['gpt-4.1', { tools: [{ type: 'custom', custom: { name: 'x' } }] }, 'tools.custom'],
     ['gpt-4.1', { tools: [{ type: 'function', function: { name: 'x' } }] }, null],
+    ['gpt-5.6-terra', { reasoning_effort: 'max' }, null],
+    ['gpt-5.5', { reasoning_effort: 'max' }, 'reasoning_effort'],
+    ['gpt-5.3-chat-latest', { service_tier: 'flex' }, 'service_tier'],
+    ['gpt-5.3-codex', { service_tier: 'priority' }, null],
+    ['gpt-5.4-nano', { service_tier: 'flex' }, null],
+    ['gpt-5.4-nano', { service_tier: 'priority' }, 'service_tier'],
+    ['o3-mini', { service_tier: 'priority' }, 'service_tier'],
   ])('%s, %j: %s', (model, body, refused) => expect(refusedParameter(chat(body), 'openai', model)).toBe(refused));
+
+  const tools = [{ type: 'function', function: { name: 'x' } }];
+  it.each([
+    ['gpt-5.2', 'high', true],
+    ['gpt-5.4', undefined, true],
+    ['gpt-5.4-mini', 'none', true],
+    ['gpt-5.4', 'low', false],
+    ['gpt-5.5', 'high', false],
+    ['gpt-5.6-luna', undefined, false],
+    ['gpt-5.6', 'none', true],
+    ['gpt-6-luna', 'low', false],
+    ['gpt-6-sol', 'none', true],
+    ['gpt-6-astra', 'none', false],
+    ['gpt-6.1-sol', 'none', false],
+  ])('functions in chat completions: %s, effort %s: %s', (model, effort, taken) => {
+    const asked = chat({ tools, ...(effort === undefined ? {} : { reasoning_effort: effort }) });
+    expect(refusedParameter(asked, 'openai', model)).toBe(taken ? null : 'tools.function');
+    expect(refusedParameter(responses({ tools, reasoning: { effort: effort ?? null } }), 'openai', model)).toBe(null);
+  });
+
+  it.each([
+    ['mistral', 'mistral-small-latest', 'high', true],
+    ['mistral', 'mistral-small-latest', 'low', false],
+    ['mistral', 'mistral-large-4-0', 'low', true],
+    ['mistral', 'magistral-medium-latest', 'high', false],
+    ['groq', 'openai/gpt-oss-120b', 'low', true],
+    ['groq', 'openai/gpt-oss-120b', 'none', false],
+    ['groq', 'qwen/qwen3.8-27b', 'none', true],
+    ['groq', 'qwen/qwen3.8-27b', 'low', false],
+    ['cerebras', 'llama-3.3-70b', 'low', false],
+    ['xai', 'grok-4.20-multi-agent', 'high', true],
+    ['xai', 'grok-4.20-reasoning', 'high', false],
+  ])('efforts of %s, %s: %s: %s', (provider, model, effort, taken) =>
+    expect(refusedParameter(chat({ tools, reasoning_effort: effort }), provider, model)).toBe(taken ? null : 'reasoning_effort'),
+  );
 
   it.each([
     ['gpt-4.1', { reasoning: { effort: 'low' } }, 'reasoning.effort'],
@@ -93,6 +135,23 @@ describe('what OpenAI’s models refuse', () => {
     expect(refusedParameter(chat({ logprobs: true }), 'groq', 'llama-3.3-70b-versatile')).toBe('logprobs');
     expect(refusedParameter(chat({ prediction: {} }), 'google', 'gemini-2.5-flash')).toBe('prediction');
     expect(refusedParameter(chat({ temperature: 0.2, top_k: 3 }), 'vllm', 'qwen')).toBeNull();
+    const named = { messages: [{ role: 'user', name: 'bob', content: 'x' }] };
+    for (const provider of ['groq', 'mistral'])
+      expect(refusedParameter(chat(named), provider, 'mistral-small-latest')).toBe('messages.name');
+    const developed = { messages: [{ role: 'developer', content: 'x' }] };
+    for (const provider of ['deepseek', 'mistral']) expect(refusedParameter(chat(developed), provider, 'x')).toBe('messages.developer');
+    expect(refusedParameter(chat({ ...named, ...developed }), 'openai', 'gpt-4.1')).toBeNull();
+    expect(refusedParameter(chat({ n: 2 }), 'groq', 'x')).toBe('n');
+    expect(refusedParameter(chat({ n: 1 }), 'groq', 'x')).toBeNull();
+    expect(refusedParameter(chat({ verbosity: 'low' }), 'groq', 'x')).toBe('verbosity');
+    for (const provider of ['vllm', 'together', 'openai'])
+      expect(refusedParameter(chat({ web_search_options: {} }), provider, 'x')).toBe('web_search_options');
+    expect(refusedParameter(chat({ search_parameters: {} }), 'openai', 'gpt-4.1')).toBe('search_parameters');
+    expect(refusedParameter(chat({ search_parameters: {} }), 'xai', 'grok-4.3')).toBeNull();
+    expect(refusedParameter(chat({ reasoning_effort: 'none' }), 'xai', 'grok-4.5')).toBe('reasoning_effort');
+    expect(refusedParameter(chat({ presence_penalty: 0.5 }), 'google', 'gemini-2.5-flash')).toBe('presence_penalty');
+    expect(refusedParameter(chat({ reasoning_effort: 'none' }), 'google', 'gemini-2.5-pro')).toBe('reasoning_effort');
+    expect(refusedParameter(chat({ reasoning_effort: 'none' }), 'google', 'gemini-2.5-flash')).toBeNull();
   });
 });
 

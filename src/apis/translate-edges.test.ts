@@ -182,3 +182,33 @@ describe('Gemini’s requests and models', () => {
     expect(written.ok ? null : written.unsupported.map(({ path }) => path)).toEqual(refused);
   });
 });
+
+describe('functions for OpenAI’s newest models, which do not think beside them in chat completions', () => {
+  const body = (more: object): Buffer =>
+    Buffer.from(
+      JSON.stringify({
+        model: 'm',
+        max_tokens: 9_000,
+        messages: [user],
+        tools: [{ name: 'f', input_schema: { type: 'object' } }],
+        ...more,
+      }),
+    );
+  const written = (model: string, more: object, drop: readonly string[] = []): unknown => {
+    const result = translateRequest('anthropic-messages', 'openai-chat', body(more), { model, stream: false, drop });
+    if (!result.ok) return result.unsupported.map(({ path }) => path);
+    const { reasoning_effort: effort, temperature } = JSON.parse(result.body.toString()) as Record<string, unknown>;
+    return [effort, temperature, result.dropped];
+  };
+  const thinking = { thinking: { type: 'enabled', budget_tokens: 2_000 } };
+
+  it.each<[string, object, readonly string[], unknown]>([
+    ['gpt-5.2', {}, [], [undefined, undefined, []]],
+    ['gpt-5.6-luna', {}, [], ['none', undefined, []]],
+    ['gpt-5.6-luna', { temperature: 0.2 }, [], ['none', 0.2, []]],
+    ['gpt-5.4', thinking, [], ['thinking']],
+    ['gpt-5.4', thinking, ['thinking'], ['none', undefined, ['thinking']]],
+    ['gpt-5.6-luna', { ...thinking, tools: [] }, [], ['low', undefined, []]],
+    ['gpt-6-astra', {}, ['tools'], ['tools']],
+  ])('%s, %j, without %j: %j', (model, more, drop, expected) => expect(written(model, more, drop)).toEqual(expected));
+});

@@ -30,7 +30,7 @@ export function shapeAnthropic(asked: Asked): void {
 function capEffort(asked: Asked, budget: number | null): number | null {
   const name = 'output_config.effort';
   const said = asked.said(name);
-  const from = typeof said === 'string' ? said : asked.said('thinking.type') === 'adaptive' && !asked.translated ? 'high' : null;
+  const from = typeof said === 'string' ? said : thinksUnasked(asked) && !asked.translated ? 'high' : null;
   if (from !== null && asked.above(from)) {
     const to = asked.effort(name, from, ['low', 'medium', 'high', 'xhigh', 'max']);
     if (to === null) asked.leave('reasoning', 'not-taken');
@@ -39,6 +39,16 @@ function capEffort(asked: Asked, budget: number | null): number | null {
     asked.leave('reasoning', 'not-said');
   }
   return budget === null || asked.shape.reasoning === null ? budget : Math.min(budget, effortTokens[asked.shape.reasoning]);
+}
+
+/** Whether the model thinks with its own effort, which is high: it was asked to think as it sees fit, or was not asked and thinks by default. */
+function thinksUnasked(asked: Asked): boolean {
+  const type = asked.said('thinking.type');
+  if (type !== undefined) return type === 'adaptive';
+  return (
+    asked.models.length > 0 &&
+    asked.models.every(({ anthropic: { version, thinking } }) => version !== null && (thinking === 'on' || thinking === 'always'))
+  );
 }
 
 /** The limit must leave room for thinking and for the answer. */

@@ -119,7 +119,7 @@ describe('usage', () => {
   });
 });
 
-it('a policy caps the limit on its answer, and nothing else', () => {
+it('a policy caps the limit on its answer', () => {
   const { changes, left } = planShape(
     read(request),
     { maxOutputTokens: 100, reasoning: 'low', thinkingTokens: null, serviceTier: null },
@@ -127,7 +127,17 @@ it('a policy caps the limit on its answer, and nothing else', () => {
     false,
   );
   expect(changes).toEqual([{ part: 'maxOutputTokens', path: 'max_tokens', from: 300, to: 100 }]);
-  expect(left).toEqual([{ part: 'reasoning', why: 'no-place' }]);
+  expect(left).toEqual([{ part: 'reasoning', why: 'not-said' }]);
+});
+
+it.each([
+  [{ type: 'enabled', token_budget: 9_000 }, 9_000],
+  [{ type: 'enabled' }, null],
+])('a policy caps the tokens to think with: %j', (thinking, from) => {
+  const model = 'command-a-reasoning-08-2025';
+  const shape = { maxOutputTokens: null, reasoning: null, thinkingTokens: 2_000, serviceTier: null };
+  const { changes } = planShape(read({ ...request, model, thinking }), shape, [{ provider: 'cohere', model }], false);
+  expect(changes).toEqual([{ part: 'thinkingTokens', path: 'thinking.token_budget', from, to: 2_000 }]);
 });
 
 it('an error inside a stream is its end', () => {

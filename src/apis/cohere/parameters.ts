@@ -1,5 +1,6 @@
 import type { AskedModel, ParameterRule, ParameterTable } from '../common/parameter-types.ts';
 import type { Asked } from '../shape/asked.ts';
+import { effortTokens } from '../shape/types.ts';
 
 const reference = 'Cohere: Chat API reference, v2';
 
@@ -42,11 +43,23 @@ const rules: readonly ParameterRule[] = [
 /** The parameters that Cohere's models refuse. */
 export const cohereParameters: ParameterTable = { title: 'Cohere’s API', rules, limitName: null };
 
-/** Applies a policy's caps to a chat: only the limit. Cohere has no thinking levels and no service tiers. */
+/** Applies a policy's caps to a chat: the limits of the answer and of thinking. Cohere has no thinking levels and no service tiers. */
 export function shapeCohere(asked: Asked): void {
   const { shape, exchange } = asked;
   const most = shape.maxOutputTokens;
   if (most !== null && (exchange.maxOutputTokens === null || exchange.maxOutputTokens > most))
     asked.change('maxOutputTokens', 'max_tokens', most, exchange.maxOutputTokens);
-  for (const part of ['reasoning', 'thinkingTokens', 'serviceTier'] as const) if (shape[part] !== null) asked.leave(part, 'no-place');
+  capThinking(asked);
+  if (shape.serviceTier !== null) asked.leave('serviceTier', 'no-place');
+}
+
+/** Thinking has a budget only where the app turns it on: the budget cannot be set without. */
+function capThinking(asked: Asked): void {
+  const { shape } = asked;
+  if (shape.reasoning === null && shape.thinkingTokens === null) return;
+  const part = shape.thinkingTokens === null ? 'reasoning' : 'thinkingTokens';
+  const most = Math.min(shape.thinkingTokens ?? Infinity, shape.reasoning === null ? Infinity : effortTokens[shape.reasoning]);
+  const said = asked.said('thinking.token_budget');
+  if (asked.said('thinking.type') !== 'enabled') asked.leave(part, 'not-said');
+  else if (typeof said !== 'number' || said > most) asked.change(part, 'thinking.token_budget', most, said ?? null);
 }

@@ -138,8 +138,11 @@ function readMessage(_index: number, cursor: JsonCursor, reading: MessageReading
 }
 
 function readMessageMember(key: string, cursor: JsonCursor, { draft, noted, turn }: MessageReading): void {
-  if (key === 'role') turn.role = roleOf(cursor.nameOrNull());
-  else if (key === 'content') readContent(cursor, draft, turn, seenTypes);
+  if (key === 'role') {
+    const role = cursor.nameOrNull();
+    if (role === 'developer') noteOnce(draft, 'messages.developer');
+    turn.role = roleOf(role);
+  } else if (key === 'content') readContent(cursor, draft, turn, seenTypes);
   else if (key === 'type') {
     // Responses API items that are not messages.
     const type = cursor.stringOrNull();
@@ -147,7 +150,15 @@ function readMessageMember(key: string, cursor: JsonCursor, { draft, noted, turn
     else if (type === 'function_call' || type === 'reasoning') turn.role = 'assistant';
     if (type !== null) noted?.(draft, type);
   } else if (key === 'output' && cursor.isString()) draft.text(cursor, turn);
-  else cursor.skip();
+  else {
+    // Of who speaks; some providers of OpenAI's API refuse it.
+    if (key === 'name' && cursor.isString()) noteOnce(draft, 'messages.name');
+    cursor.skip();
+  }
+}
+
+function noteOnce(draft: Draft, name: string): void {
+  if (!draft.parameters.some((parameter) => parameter.name === name)) draft.parameter(name, true);
 }
 
 /** Counts the elements of a `tools` array; the name is in the definition or in its `function`. */

@@ -220,7 +220,7 @@ const prompts = /^(?:input|prompt|instructions)|content/;
 
 /** Words of refusals that name what a model cannot do, or the most that it takes. */
 const refusal =
-  /(?:not|n.t|\bun|\bin)[ -]?(?:supported|compatible|available|enabled|allowed|permitted)\b|(?:does|do)(?: not|n.t) support|deprecated for|too (?:large|high|many|long)|\bat most\b|maximum (?:allowed|value|number)|is invalid\. please choose|must be verified|\bonly supported/i;
+  /(?:not|n.t|\bun|\bin)[ -]?(?:supported|compatible|available|enabled|allowed|permitted)\b|(?:does|do)(?: not|n.t) support|deprecated for|too (?:large|high|many|long)|\bat most\b|maximum (?:allowed|value|number)|is invalid\. please choose|must be verified|(?:cannot|must not) exceed|\bonly supported/i;
 
 /**
  * Whether an error may be due to the model rather than to the request. Broader than the meanings above, so only for a model that the app

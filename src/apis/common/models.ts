@@ -122,6 +122,13 @@ export interface OpenAiTraits {
   readonly xhigh: boolean;
   /** The values of reasoning_effort that it accepts. */
   readonly efforts: readonly string[];
+  /** It thinks although the request does not ask for it. */
+  readonly thinksByDefault: boolean;
+  /**
+   * Functions in chat completions: `any`; `unsaid`: not beside an effort other than `none`; `off`: only beside the effort `none`; `never`:
+   * in the Responses API alone.
+   */
+  readonly chatTools: 'any' | 'unsaid' | 'off' | 'never';
   /** Its limit is max_completion_tokens; compatible providers still use max_tokens. */
   readonly completionLimit: boolean;
 }
@@ -143,6 +150,8 @@ export function openaiTraits(model: string): OpenAiTraits {
     reasoningOff: version >= 51 && !chat && !/^(?:pro|codex)/.test(kind),
     xhigh: (version >= 52 && !chat) || kind === 'codex-max',
     efforts: reasoning ? efforts(model, version, kind, series) : [],
+    thinksByDefault: reasoning && (version < 51 || version >= 55 || /^(?:pro|codex)/.test(kind)),
+    chatTools: reasoning ? chatTools(version, kind) : 'any',
     completionLimit: series || gpt !== null || /(?:^|\/)chatgpt-/.test(model),
   };
 }
@@ -152,7 +161,14 @@ function efforts(model: string, version: number, kind: string, series: boolean):
   if (/^pro/.test(kind)) return version < 52 ? ['high'] : ['medium', 'high', 'xhigh'];
   if (/^codex/.test(kind)) return version >= 52 || kind === 'codex-max' ? ['low', 'medium', 'high', 'xhigh'] : ['low', 'medium', 'high'];
   if (version < 51) return ['minimal', 'low', 'medium', 'high'];
-  return version < 52 ? ['none', 'low', 'medium', 'high'] : ['none', 'low', 'medium', 'high', 'xhigh'];
+  if (version < 52) return ['none', 'low', 'medium', 'high'];
+  return ['none', 'low', 'medium', 'high', 'xhigh', ...(version < 56 ? [] : ['max'])];
+}
+
+function chatTools(version: number, kind: string): OpenAiTraits['chatTools'] {
+  if (version < 54) return 'any';
+  if (version < 56) return 'unsaid';
+  return version > 60 || kind.startsWith('astra') ? 'never' : 'off';
 }
 
 export interface GeminiTraits {

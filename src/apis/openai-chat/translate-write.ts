@@ -23,7 +23,11 @@ export function writeOpenAiChat(conversation: Conversation, options: WriteOption
   const { maxTokens, seed, user, verbosity, topK } = conversation;
   if (topK !== null) losses.lose(topK.at, none);
   const tools = conversation.tools.map((tool) => writeTool(tool, losses));
-  const thinks = traits.reasoning && !(traits.reasoningOff && conversation.reasoning?.kind === 'off');
+  const reasoning =
+    tools.length > 0 && traits.chatTools !== 'any'
+      ? thoughtless(conversation, traits, losses)
+      : writeReasoning(conversation, traits, losses);
+  const thinks = traits.reasoning && reasoning['reasoning_effort'] !== 'none';
   if (user !== null && user.value.length > longestUser) losses.lose(user.at, `OpenAI takes names of users up to ${longestUser} characters`);
   const body: JsonObject = {
     model: options.model,
@@ -33,7 +37,7 @@ export function writeOpenAiChat(conversation: Conversation, options: WriteOption
     ...writeSampling(conversation, thinks, losses),
     ...(seed === null ? {} : { seed: seed.value }),
     ...writeFormat(conversation, losses),
-    ...writeReasoning(conversation, traits, losses),
+    ...reasoning,
     ...(verbosity === null ? {} : { verbosity: verbosity.value }),
     ...(user === null || user.value.length > longestUser ? {} : { user: user.value }),
     // The caller's dialect always sends usage; here a stream must be asked for it.
@@ -108,6 +112,14 @@ function writeFormat(conversation: Conversation, losses: Losses): JsonObject {
   return { response_format: { type: 'json_schema', json_schema: schema } };
 }
 
+/** The newest models take functions in chat completions only if they do not think, or not at all. */
+function thoughtless({ reasoning }: Conversation, { chatTools }: OpenAiTraits, losses: Losses): JsonObject {
+  if (chatTools === 'never') losses.refuse('tools', 'the model takes functions in the Responses API alone');
+  if (reasoning !== null && reasoning.kind !== 'off')
+    losses.lose(reasoning.at, 'the model does not think beside functions in chat completions');
+  return { reasoning_effort: 'none' };
+}
+
 function writeReasoning(conversation: Conversation, traits: OpenAiTraits, losses: Losses): JsonObject {
   const { reasoning } = conversation;
   if (reasoning === null) return {};
@@ -127,6 +139,7 @@ function writeReasoning(conversation: Conversation, traits: OpenAiTraits, losses
 
 function effortName(effort: Effort, traits: OpenAiTraits): string {
   if (effort === 'minimal') return traits.reasoningOff ? 'low' : 'minimal';
+  if (effort === 'max' && traits.efforts.includes('max')) return 'max';
   if (effort === 'xhigh' || effort === 'max') return traits.xhigh ? 'xhigh' : 'high';
   return effort;
 }

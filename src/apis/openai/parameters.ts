@@ -76,6 +76,14 @@ const thinkingRules: readonly ParameterRule[] = [
     refuses: ({ openai }) => openai.own && !openai.reasoning,
   },
   {
+    parameters: ['reasoning.mode'],
+    values: '`pro`',
+    models: 'before gpt-5.6',
+    source: 'OpenAI: Reasoning models',
+    sample: 'pro',
+    refuses: ({ openai }, { value }) => openai.own && openai.version < 56 && value === 'pro',
+  },
+  {
     parameters: ['verbosity', 'text.verbosity'],
     values: 'all but `medium`',
     models: 'before gpt-5',
@@ -85,27 +93,36 @@ const thinkingRules: readonly ParameterRule[] = [
   },
 ];
 
+/** Models for one purpose have the standard tier alone. */
+const special = /chat|search|cyber|law|rosalind|audio|image/;
+
+function hasFlex(model: string, { version, kind }: AskedModel['openai']): boolean {
+  if (version < 50) return /^(?:o3|o4-mini)(?:-20|$)/.test(model);
+  return !special.test(kind) && !kind.includes('codex') && (kind !== 'pro' || version >= 54);
+}
+
+function hasPriority(model: string, { version, kind }: AskedModel['openai']): boolean {
+  if (version < 41) return /^(?:gpt-4o(?:-mini)?|o3|o4-mini)(?:-20|$)/.test(model);
+  return !special.test(kind) && !/pro|codex-mini/.test(kind) && (version < 50 || kind !== 'nano');
+}
+
 const serviceRules: readonly ParameterRule[] = [
   {
     parameters: ['service_tier'],
     values: '`flex`',
-    models: 'all but o3, o4-mini, gpt-5 and later',
+    models: 'all but o3, o4-mini, gpt-5 and later; not chat, codex and others for one purpose, nor pro before 5.4',
     source: 'OpenAI: Pricing, "Flex"',
     sample: 'flex',
-    refuses: ({ provider, model, openai }, { value }) =>
-      openaiProviders.has(provider) && value === 'flex' && !(openai.version >= 50 || /^(?:o3|o4-mini)(?:-20|$)/.test(model)),
+    refuses: ({ provider, model, openai }, { value }) => openaiProviders.has(provider) && value === 'flex' && !hasFlex(model, openai),
   },
   {
     parameters: ['service_tier'],
     values: '`priority`',
-    models: 'all but o3, o4-mini, gpt-4o, gpt-4.1, gpt-5 and later; not gpt-5-nano',
+    models: 'all but o3, o4-mini, gpt-4o, gpt-4.1, gpt-5 and later; not chat, pro and others for one purpose, nor nano from gpt-5',
     source: 'OpenAI: Pricing, "Priority"',
     sample: 'priority',
     refuses: ({ provider, model, openai }, { value }) =>
-      (openaiProviders.has(provider) &&
-        (value === 'priority' || value === 'fast') &&
-        !(openai.version >= 41 || /^(?:gpt-4o|o3|o4-mini)/.test(model))) ||
-      (openai.version === 50 && openai.kind === 'nano' && value === 'priority'),
+      openaiProviders.has(provider) && (value === 'priority' || value === 'fast') && !hasPriority(model, openai),
   },
   {
     parameters: ['service_tier'],
@@ -136,10 +153,18 @@ const serviceRules: readonly ParameterRule[] = [
   {
     parameters: ['web_search_options'],
     values: 'all',
-    models: 'all but the search models',
-    source: 'OpenAI: Web search, "Chat Completions"',
+    models: 'all but the search models; elsewhere it is ignored',
+    source: 'OpenAI: Web search, "Chat Completions"; Perplexity: Chat completions',
     sample: null,
-    refuses: ({ provider, model }) => openaiProviders.has(provider) && !/-search-(?:preview|api)/.test(model),
+    refuses: ({ model }) => !/-search-(?:preview|api)|sonar/.test(model),
+  },
+  {
+    parameters: ['search_parameters', 'data_sources'],
+    values: 'all',
+    models: 'those of others than xAI and Azure, which search for the answer',
+    source: 'xAI: Live search; Azure OpenAI: On your data',
+    sample: null,
+    refuses: ({ provider }, { name }) => provider !== (name === 'data_sources' ? 'azure' : 'xai'),
   },
 ];
 
@@ -148,6 +173,8 @@ function takesHosted(type: string, { model, openai }: AskedModel): boolean {
   const { version, kind } = openai;
   const modern = version >= 50 || version === 41 || /^gpt-4o(?:-mini)?(?:-20|$)/.test(model);
   switch (type) {
+    case 'function':
+      return true;
     case 'web_search':
     case 'web_search_2025_08_26':
     case 'web_search_preview':
@@ -177,6 +204,12 @@ function takesHosted(type: string, { model, openai }: AskedModel): boolean {
   }
 }
 
+function refusesFunctions(takes: AskedModel['openai']['chatTools'], request: readonly Parameter[]): boolean {
+  if (takes === 'any' || takes === 'never') return takes === 'never';
+  const effort = request.findLast(({ name }) => name === 'reasoning_effort')?.value ?? null;
+  return effort === null ? takes === 'off' : effort !== 'none';
+}
+
 const toolRules: readonly ParameterRule[] = [
   {
     parameters: ['tools.*'],
@@ -184,7 +217,16 @@ const toolRules: readonly ParameterRule[] = [
     models: 'those whose page does not list the tool',
     source: modelPages,
     sample: true,
-    refuses: (asked, { name }) => !takesHosted(name.slice('tools.'.length), asked) || !asked.openai.own,
+    refuses: (asked, { name }) => name !== 'tools.function' && (!takesHosted(name.slice('tools.'.length), asked) || !asked.openai.own),
+  },
+  {
+    parameters: ['tools.function'],
+    values: 'all, in chat completions',
+    models:
+      'gpt-5.4 and 5.5 beside a reasoning effort other than `none`; gpt-5.6, gpt-6-sol and gpt-6-luna unless it is `none`; gpt-6-astra and gpt-6.1 always',
+    source: 'OpenAI: Deployment checklist; the API’s own refusal ("Function tools with reasoning_effort are not supported")',
+    sample: true,
+    refuses: ({ openai }, _parameter, request) => refusesFunctions(openai.chatTools, request),
   },
   {
     parameters: ['tools.web_search*'],
@@ -220,6 +262,23 @@ const mistralTakes: ReadonlySet<string> = new Set([
   'document_page_limit',
 ]);
 
+const noEffort: ReadonlySet<unknown> = new Set();
+const onOrOff: ReadonlySet<unknown> = new Set(['none', 'high']);
+const ofLarge: ReadonlySet<unknown> = new Set(['none', 'low', 'medium', 'high']);
+const ofOss: ReadonlySet<unknown> = new Set(['low', 'medium', 'high']);
+const ofQwen: ReadonlySet<unknown> = new Set(['none', 'default']);
+
+function mistralEfforts(model: string): ReadonlySet<unknown> {
+  if (/^mistral-large-(?:4|latest)/.test(model)) return ofLarge;
+  return /^mistral-(?:small(?:-latest|-2603)?|medium-(?:3[.-]5|2604|latest))$/.test(model) ? onOrOff : noEffort;
+}
+
+/** Hosts of open models that accept an effort for gpt-oss, and Groq for Qwen. */
+function openEfforts(provider: string, model: string): ReadonlySet<unknown> {
+  if (model.includes('gpt-oss')) return ofOss;
+  return provider === 'groq' && model.includes('qwen') ? ofQwen : noEffort;
+}
+
 const compatibleRules: readonly ParameterRule[] = [
   {
     parameters: ['*'],
@@ -227,7 +286,15 @@ const compatibleRules: readonly ParameterRule[] = [
     models: 'Mistral',
     source: 'Mistral: Chat completion endpoint (additional properties are forbidden)',
     sample: null,
-    refuses: ({ provider }, { name }) => provider === 'mistral' && !mistralTakes.has(name),
+    refuses: ({ provider }, { name }) => provider === 'mistral' && name !== 'tools.function' && !mistralTakes.has(name),
+  },
+  {
+    parameters: ['reasoning_effort'],
+    values: 'all but `none` and `high`; for Large 4 `xhigh`',
+    models: 'Mistral: Small, Medium from 3.5, Large 4; others refuse all',
+    source: 'Mistral: Reasoning, "Adjustable"',
+    sample: 'low',
+    refuses: ({ provider, model }, { value }) => provider === 'mistral' && !mistralEfforts(model).has(value),
   },
   {
     parameters: ['presence_penalty', 'frequency_penalty', 'stop'],
@@ -240,18 +307,64 @@ const compatibleRules: readonly ParameterRule[] = [
   {
     parameters: ['reasoning_effort', 'reasoning.effort'],
     values: 'all',
-    models: 'xAI: grok-3, grok-4 up to 4.2',
+    models: 'xAI: grok-3, grok-4 up to 4.2 but for the multi-agent ones',
     source: 'xAI: Reasoning, "Control the effort"',
     sample: 'low',
-    refuses: ({ provider, model }) => provider === 'xai' && !model.startsWith('grok-3-mini') && !/^grok-(?:4\.[3-9]|[5-9])/.test(model),
+    refuses: ({ provider, model }) => provider === 'xai' && !/^grok-(?:3-mini|4\.[3-9]|[5-9])|multi-agent/.test(model),
   },
   {
-    parameters: ['logprobs', 'top_logprobs', 'logit_bias'],
+    parameters: ['reasoning_effort', 'reasoning.effort'],
+    values: '`minimal`, `max`, `none` but for 4.3, `xhigh` but for the multi-agent ones',
+    models: 'xAI',
+    source: 'xAI: Reasoning, "Control the effort"',
+    sample: 'minimal',
+    refuses: ({ provider, model }, { value }) =>
+      provider === 'xai' &&
+      (value === 'minimal' ||
+        value === 'max' ||
+        (value === 'none' && !model.startsWith('grok-4.3')) ||
+        (value === 'xhigh' && !model.includes('multi-agent'))),
+  },
+  {
+    parameters: ['logprobs', 'top_logprobs', 'logit_bias', 'messages.name', 'n'],
     values: 'all',
     models: 'Groq',
     source: 'Groq: OpenAI compatibility, "Unsupported features"',
     sample: true,
     refuses: ({ provider }, { value }) => provider === 'groq' && value !== false && value !== 0,
+  },
+  {
+    parameters: ['verbosity', 'prediction', 'modalities', 'audio', 'safety_identifier', 'prompt_cache_retention'],
+    values: 'all',
+    models: 'Groq',
+    source: 'Groq: API reference, which refuses what it does not list ("property is unsupported")',
+    sample: 'low',
+    refuses: ({ provider }) => provider === 'groq',
+  },
+  {
+    parameters: ['messages.developer'],
+    values: 'a message of the role `developer`',
+    models: 'DeepSeek',
+    source: 'DeepSeek: the API’s own refusal ("unknown variant `developer`")',
+    sample: true,
+    refuses: ({ provider }) => provider === 'deepseek',
+  },
+  {
+    parameters: ['reasoning_effort'],
+    values: 'all but `low` to `high`',
+    models: 'Together',
+    source: 'Together: Chat completions reference',
+    sample: 'minimal',
+    refuses: ({ provider }, { value }) => provider === 'together' && !ofOss.has(value),
+  },
+  {
+    parameters: ['reasoning_effort'],
+    values: 'all but `low` to `high` for gpt-oss; on Groq `none` and `default` for Qwen; others refuse all',
+    models: 'Groq, Cerebras',
+    source: 'Groq: Reasoning; Cerebras: Reasoning',
+    sample: 'minimal',
+    refuses: ({ provider, model }, { value }) =>
+      (provider === 'groq' || provider === 'cerebras') && !openEfforts(provider, model).has(value),
   },
   {
     parameters: ['presence_penalty', 'frequency_penalty', 'logit_bias', 'parallel_tool_calls', 'service_tier'],
@@ -276,6 +389,33 @@ const compatibleRules: readonly ParameterRule[] = [
     source: 'Google: OpenAI compatibility',
     sample: null,
     refuses: ({ provider }) => provider === 'google',
+  },
+  {
+    parameters: ['store'],
+    values: '`true`',
+    models: 'Gemini behind OpenAI’s API',
+    source: 'Google: the API’s own refusal ("Unknown name")',
+    sample: true,
+    refuses: ({ provider }, { value }) => provider === 'google' && value === true,
+  },
+  {
+    parameters: ['presence_penalty', 'frequency_penalty'],
+    values: 'all but 0',
+    models: 'Gemini from 2.5 behind OpenAI’s API',
+    source: 'Google: the API’s own refusal ("Penalty is not enabled for this model")',
+    sample: 0.5,
+    refuses: ({ provider, gemini }, { value }) => provider === 'google' && gemini.version >= 25 && value !== 0,
+  },
+  {
+    parameters: ['reasoning_effort'],
+    values: '`xhigh`, `max`; `none` where thinking cannot be turned off; all before 2.5',
+    models: 'Gemini behind OpenAI’s API',
+    source: 'Google: OpenAI compatibility, "Thinking"',
+    sample: 'xhigh',
+    refuses: ({ provider, gemini }, { value }) =>
+      provider === 'google' &&
+      gemini.version > 0 &&
+      (gemini.thinking === 'none' || value === 'xhigh' || value === 'max' || (value === 'none' && !gemini.thinkingOff)),
   },
 ];
 

@@ -41,6 +41,7 @@ export function common(cursor: JsonCursor, draft: Draft, key: string): boolean {
       return true;
     case 'n':
       draft.n = cursor.countOrNull(limits.answersAsked) ?? 1;
+      if (draft.n > 1) draft.parameter(key, draft.n);
       return true;
     case 'max_tokens':
     case 'max_completion_tokens':

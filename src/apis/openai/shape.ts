@@ -1,5 +1,6 @@
 import type { ApiName } from '../types.ts';
 import type { Asked } from '../shape/asked.ts';
+import type { AskedModel } from '../common/parameter-types.ts';
 
 /** Providers that have a flex tier under this name. */
 const flexProviders: ReadonlySet<string> = new Set(['openai', 'groq']);
@@ -49,13 +50,7 @@ function capEffort(asked: Asked, name: string | null): void {
     return;
   }
   const said = asked.said(name);
-  // The default effort is medium for models that think by default; later models do not think by default.
-  const own =
-    asked.models.length > 0 &&
-    asked.models.every(({ openai }) => openai.own && openai.reasoning && (openai.series || openai.version === 50))
-      ? 'medium'
-      : null;
-  const from = typeof said === 'string' ? said : own;
+  const from = typeof said === 'string' ? said : leastDefault(asked);
   if (from === null || (typeof said !== 'string' && asked.translated)) {
     asked.leave('reasoning', asked.models.every(({ openai }) => openai.own && !openai.reasoning) ? 'not-taken' : 'not-said');
     return;
@@ -65,6 +60,22 @@ function capEffort(asked: Asked, name: string | null): void {
   if (to === null) asked.leave('reasoning', 'not-taken');
   else asked.change('reasoning', name, to, said ?? null);
 }
+
+/** The lowest of the models' own efforts; null if one of them is not known to think by default. */
+function leastDefault({ models }: Asked): string | null {
+  const known = models.map(defaultEffort);
+  return known.length === 0 || known.includes(null) ? null : known.includes('medium') ? 'medium' : 'high';
+}
+
+/** The effort of a request that sets none, by the provider's documentation of the model. */
+function defaultEffort({ provider, model, openai }: AskedModel): 'medium' | 'high' | null {
+  if (model.includes('gpt-oss')) return openHosts.has(provider) ? 'medium' : null;
+  if (openai.own) return openai.thinksByDefault ? 'medium' : null;
+  if (provider === 'xai') return /^grok-4\.5/.test(model) ? 'high' : null;
+  return provider === 'deepseek' && /^deepseek-(?:v[4-9]|flash)/.test(model) ? 'high' : null;
+}
+
+const openHosts: ReadonlySet<string> = new Set(['groq', 'cerebras']);
 
 function preferFlex(asked: Asked): void {
   const said = asked.said('service_tier');

@@ -7,9 +7,9 @@ interface Found {
   readonly values: Span[];
   /**
    * The deepest existing object on the path (the last duplicate): where its members begin, whether it is empty, and how many names of the
-   * path lead to it.
+   * path lead to it. `blank`: the place of a value there that is not an object, as null, which the new object replaces.
    */
-  parent: { readonly at: number; readonly empty: boolean; readonly depth: number };
+  parent: { readonly at: number; readonly empty: boolean; readonly depth: number; readonly blank: Span | null };
 }
 
 /**
@@ -28,11 +28,12 @@ export function shapeEdits(body: Buffer, api: ApiName, changes: readonly ShapeCh
       return values
         .filter(({ start, end }) => typeof to === 'string' || !isAtMost(body.toString('latin1', start, end), to))
         .map((span) => [span, Buffer.from(value)] as const);
-    const missing = names.slice(parent.depth);
+    const missing = names.slice(parent.depth + (parent.blank === null ? 0 : 1));
     const member = missing.reduceRight(
       (inner, name) => (inner === '' ? `${JSON.stringify(name)}:${value}` : `${JSON.stringify(name)}:{${inner}}`),
       '',
     );
+    if (parent.blank !== null) return [[parent.blank, Buffer.from(`{${member}}`)]];
     return [[{ start: parent.at, end: parent.at }, Buffer.from(parent.empty ? member : `${member},`)]];
   });
 }
@@ -43,12 +44,13 @@ function isAtMost(text: string, most: number): boolean {
 }
 
 function find(body: Buffer, path: readonly (readonly string[])[]): Found {
-  const found: Found = { values: [], parent: { at: 0, empty: true, depth: 0 } };
+  const found: Found = { values: [], parent: { at: 0, empty: true, depth: 0, blank: null } };
   const cursor = new JsonCursor(body);
   const walk = (depth: number): void => {
     cursor.peek();
     const at = cursor.at + 1;
     let empty = true;
+    let blank: Span | null = null;
     cursor.object((key) => {
       empty = false;
       if (path[depth]?.includes(key) !== true) {
@@ -59,12 +61,16 @@ function find(body: Buffer, path: readonly (readonly string[])[]): Found {
         cursor.skip();
         found.values.push({ start, end: cursor.at });
       } else if (cursor.isObject()) {
+        blank = null;
         walk(depth + 1);
       } else {
+        cursor.peek();
+        const start = cursor.at;
         cursor.skip();
+        blank = { start, end: cursor.at };
       }
     });
-    if (depth >= found.parent.depth) found.parent = { at, empty, depth };
+    if (depth >= found.parent.depth || blank !== null) found.parent = { at, empty, depth, blank };
   };
   walk(0);
   return found;

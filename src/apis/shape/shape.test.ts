@@ -77,6 +77,7 @@ describe('the limit on an answer', () => {
     ],
     ['gemini', 'gemini-2.5-pro', { generation_config: { max_output_tokens: 4_000 } }, { generation_config: { max_output_tokens: 800 } }],
     ['gemini', 'gemini-2.5-pro', { generationConfig: {} }, { generationConfig: { maxOutputTokens: 800 } }],
+    ['gemini', 'gemini-2.5-pro', { generationConfig: null }, { generationConfig: { maxOutputTokens: 800 } }],
     ['gemini', 'gemini-2.5-pro', { contents: [] }, { contents: [], generationConfig: { maxOutputTokens: 800 } }],
   ])('of %s, %s: %j → %j', (api, model, before, after) => {
     expect(shaped(api, model, before, { maxOutputTokens: 800 })).toEqual([after, []]);
@@ -107,6 +108,8 @@ describe('the effort to think', () => {
     ['chat', 'gpt-5.1', { reasoning_effort: 'high' }, { reasoning: 'minimal' }, { reasoning_effort: 'none' }, []],
     // It does not think unless it is asked to: an effort would raise it.
     ['chat', 'gpt-5.1', {}, { reasoning: 'low' }, {}, ['reasoning not-said']],
+    ['chat', 'gpt-5.6-luna', {}, { reasoning: 'low' }, { reasoning_effort: 'low' }, []],
+    ['chat', 'gpt-5.1-codex-max', {}, { reasoning: 'low' }, { reasoning_effort: 'low' }, []],
     ['chat', 'gpt-4.1', {}, { reasoning: 'low' }, {}, ['reasoning not-taken']],
     ['chat', 'gpt-5', {}, { thinkingTokens: 500 }, {}, ['thinkingTokens no-place']],
     ['completions', 'gpt-3.5-turbo-instruct', {}, { reasoning: 'low' }, {}, ['reasoning no-place']],
@@ -120,6 +123,8 @@ describe('the effort to think', () => {
     ],
     ['responses', 'gpt-5', { reasoning: { summary: 'auto' } }, { reasoning: 'low' }, { reasoning: { effort: 'low', summary: 'auto' } }, []],
     ['responses', 'gpt-5', {}, { reasoning: 'low' }, { reasoning: { effort: 'low' } }, []],
+    ['responses', 'gpt-5', { reasoning: null }, { reasoning: 'low' }, { reasoning: { effort: 'low' } }, []],
+    ['responses', 'gpt-5', { reasoning: { effort: null } }, { reasoning: 'low' }, { reasoning: { effort: 'low' } }, []],
     [
       'anthropic',
       'claude-opus-4-6',
@@ -137,6 +142,22 @@ describe('the effort to think', () => {
       [],
     ],
     ['anthropic', 'claude-opus-4-6', { max_tokens: 9_000 }, { reasoning: 'low' }, { max_tokens: 9_000 }, ['reasoning not-said']],
+    [
+      'anthropic',
+      'claude-sonnet-5-5',
+      { max_tokens: 9_000 },
+      { reasoning: 'low' },
+      { max_tokens: 9_000, output_config: { effort: 'low' } },
+      [],
+    ],
+    [
+      'anthropic',
+      'claude-sonnet-5',
+      { max_tokens: 9_000, thinking: { type: 'disabled' } },
+      { reasoning: 'low' },
+      { max_tokens: 9_000, thinking: { type: 'disabled' } },
+      ['reasoning not-said'],
+    ],
     [
       'anthropic',
       'claude-sonnet-4-5',
@@ -221,6 +242,20 @@ describe('the service tier', () => {
   it('is left alone at providers that have none under this name', () => {
     expect(shaped('chat', 'mistral-small', {}, { serviceTier: 'flex' }, { provider: 'mistral' })).toEqual([{}, ['serviceTier not-taken']]);
     expect(shaped('chat', 'gpt-5', {}, { serviceTier: 'flex' }, { translated: true })).toEqual([{}, ['serviceTier not-taken']]);
+  });
+});
+
+describe('other providers of OpenAI’s API', () => {
+  it.each<[string, string, object, object]>([
+    ['groq', 'openai/gpt-oss-120b', {}, { reasoning_effort: 'low' }],
+    ['together', 'openai/gpt-oss-120b', {}, {}],
+    ['xai', 'grok-4.5', {}, { reasoning_effort: 'low' }],
+    ['xai', 'grok-4.3', {}, {}],
+    ['deepseek', 'deepseek-v4-pro', {}, { reasoning_effort: 'low' }],
+    // It can think, or not.
+    ['mistral', 'mistral-small-latest', { reasoning_effort: 'high' }, { reasoning_effort: 'none' }],
+  ])('think by their own default: %s, %s: %j → %j', (provider, model, before, after) => {
+    expect(shaped('chat', model, before, { reasoning: 'low' }, { provider })[0]).toEqual(after);
   });
 });
 
