@@ -19,8 +19,8 @@ export function readAnswer(head: AnswerHead): AnswerReader {
 }
 
 function plainReader(head: AnswerHead): AnswerReader {
-  if (head.contentType.startsWith(eventStreamType)) return new EventStreamReader(head);
-  if (head.contentType !== 'application/json' && head.contentType.toLowerCase().startsWith('text/event-stream')) return new SseReader(head);
+  if (head.contentType.startsWith(eventStreamType)) return eventStreamReader(head);
+  if (head.contentType !== 'application/json' && head.contentType.toLowerCase().startsWith('text/event-stream')) return sseReader(head);
   return new JsonReader(head);
 }
 
@@ -70,15 +70,25 @@ function firstByte(bytes: Buffer): number | undefined {
   return bytes[at];
 }
 
-class SseReader implements AnswerReader {
-  readonly #head: AnswerHead;
-  readonly #facts = new AnswerFacts();
-  readonly #splitter: SseSplitter;
+/** Divides the bytes of a stream into events. */
+interface Splitter {
+  push(bytes: Buffer): void;
+  /** Absent if nothing is left when the bytes end. */
+  end?(): void;
+  /** Events that were too large. */
+  readonly skipped: number;
+}
 
-  constructor(head: AnswerHead) {
+/** A stream of events. */
+class EventsReader implements AnswerReader {
+  readonly #head: AnswerHead;
+  readonly #facts: AnswerFacts;
+  readonly #splitter: Splitter;
+
+  constructor(head: AnswerHead, facts: AnswerFacts, splitter: Splitter) {
     this.#head = head;
-    const { events } = apis[head.api].answer;
-    this.#splitter = new SseSplitter((data) => readEvent(events, data, this.#facts));
+    this.#facts = facts;
+    this.#splitter = splitter;
   }
 
   push(chunk: Uint8Array): boolean {
@@ -88,34 +98,23 @@ class SseReader implements AnswerReader {
   }
 
   end(whole: boolean): Answer {
-    if (whole) this.#splitter.end();
+    if (whole) this.#splitter.end?.();
     const { terminal, usage } = this.#facts;
     return answerOf(this.#head, this.#facts, terminal, terminal && usage === null && this.#splitter.skipped > 0 ? 'too-large' : null, true);
   }
 }
 
+function sseReader(head: AnswerHead): AnswerReader {
+  const facts = new AnswerFacts();
+  const { events } = apis[head.api].answer;
+  return new EventsReader(head, facts, new SseSplitter((data) => readEvent(events, data, facts)));
+}
+
 /** A binary event stream of AWS. */
-class EventStreamReader implements AnswerReader {
-  readonly #head: AnswerHead;
-  readonly #facts = new AnswerFacts();
-  readonly #splitter: EventStreamSplitter;
-
-  constructor(head: AnswerHead) {
-    this.#head = head;
-    const { events } = apis[head.api].answer;
-    this.#splitter = new EventStreamSplitter((headers, payload) => readEvent(events, payload, this.#facts, headers));
-  }
-
-  push(chunk: Uint8Array): boolean {
-    const before = this.#facts.token;
-    this.#splitter.push(asBuffer(chunk));
-    return !before && this.#facts.token;
-  }
-
-  end(): Answer {
-    const { terminal, usage } = this.#facts;
-    return answerOf(this.#head, this.#facts, terminal, terminal && usage === null && this.#splitter.skipped > 0 ? 'too-large' : null, true);
-  }
+function eventStreamReader(head: AnswerHead): AnswerReader {
+  const facts = new AnswerFacts();
+  const { events } = apis[head.api].answer;
+  return new EventsReader(head, facts, new EventStreamSplitter((headers, payload) => readEvent(events, payload, facts, headers)));
 }
 
 /** One JSON object, or Gemini's stream as a JSON array. */

@@ -4,8 +4,7 @@ import { loadCatalog } from '../catalog/index.ts';
 import { classifyRequest, type ClassifyOptions } from '../classify/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import { SluiceError } from '../lib/errors.ts';
-import { linesOf } from '../lib/lines.ts';
-import { openLines } from './open-lines.ts';
+import { linesOfFile } from '../lib/lines.ts';
 import { exchangeOf, rowOf, type PromptRow } from './prompt-rows.ts';
 import { shared } from './flags/shared.ts';
 import { readPolicy } from './read-policy.ts';
@@ -51,7 +50,7 @@ async function classifyCommand(file: string, flags: ClassifyFlags): Promise<void
   const taught = await taughtBy(flags);
   const counts: Counts = { tier: { rows: 0, right: 0 }, task: { rows: 0, right: 0 }, domain: { rows: 0, right: 0 } };
   let at = 0;
-  for await (const line of linesOf(await openLines(file))) {
+  for await (const line of linesOfFile(file)) {
     at++;
     if (line.trim() === '') continue;
     const row = rowOf(line, `${where}:${at}`, least !== null);

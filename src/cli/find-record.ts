@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { z } from 'zod';
-import { linesOf } from '../lib/lines.ts';
-import { SluiceError, unreadable } from '../lib/errors.ts';
+import { linesOfFile } from '../lib/lines.ts';
+import { SluiceError } from '../lib/errors.ts';
 import type { Grade } from '../grades/types.ts';
 import { shownPlace } from '../ledger/backends.ts';
 import type { ExchangeRecord } from '../record/types.ts';
@@ -39,25 +38,20 @@ export type GradedRecord = ExchangeRecord & { readonly grades?: readonly Grade[]
 export async function findInLog(file: string, id: string): Promise<ExchangeRecord> {
   const needle = id.toLowerCase();
   let found: ExchangeRecord | null = null;
-  try {
-    for await (const line of linesOf(createReadStream(file))) {
-      // Parsing every line of a long log would take minutes, so only lines that contain the id are parsed.
-      if (!line.includes(needle) && !line.includes(id)) continue;
-      const record = recordIn(line);
-      const joined = record !== null && (record.responseId === id || record.requestId === id || record.traceId === id);
-      if (record === null || !(joined || record.id.startsWith(needle))) continue;
-      if (record.id === needle) return record;
-      if (found !== null && found.id !== record.id)
-        throw new SluiceError(
-          'SLUICE_EXPLAIN_AMBIGUOUS',
-          `${found.id} and ${record.id} both begin with ${needle}, or have it as another's id.`,
-          { where: file },
-        );
-      found = record;
-    }
-  } catch (error) {
-    if (error instanceof SluiceError) throw error;
-    throw unreadable(file, error);
+  for await (const line of linesOfFile(file)) {
+    // Parsing every line of a long log would take minutes, so only lines that contain the id are parsed.
+    if (!line.includes(needle) && !line.includes(id)) continue;
+    const record = recordIn(line);
+    const joined = record !== null && (record.responseId === id || record.requestId === id || record.traceId === id);
+    if (record === null || !(joined || record.id.startsWith(needle))) continue;
+    if (record.id === needle) return record;
+    if (found !== null && found.id !== record.id)
+      throw new SluiceError(
+        'SLUICE_EXPLAIN_AMBIGUOUS',
+        `${found.id} and ${record.id} both begin with ${needle}, or have it as another's id.`,
+        { where: file },
+      );
+    found = record;
   }
   if (found === null) throw new SluiceError('SLUICE_EXPLAIN_UNKNOWN', `no decision ${id}.`, { where: file });
   return found;

@@ -5,12 +5,11 @@ import { classifyRequest } from '../classify/index.ts';
 import { domains, taskTypes, tiers, type Verdict } from '../classify/types.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { readTextLater } from '../lib/read-file.ts';
-import { linesOf } from '../lib/lines.ts';
+import { linesOf, linesOfFile } from '../lib/lines.ts';
 import { meantLabel } from '../policy/labels.ts';
 import { nearest } from '../policy/nearest.ts';
 import { printable } from '../record/printable.ts';
 import { parseLine } from '../router/training/rows.ts';
-import { openLines } from './open-lines.ts';
 import { exchangeOf, rowOf, type PromptRow } from './prompt-rows.ts';
 import { unwritable, writeText } from './write-text.ts';
 
@@ -182,7 +181,7 @@ async function readItems(file: string): Promise<{ readonly items: readonly Item[
   const ids = new Set<string>();
   let without = 0;
   let at = 0;
-  for await (const line of linesOf(await openLines(file))) {
+  for await (const line of linesOfFile(file)) {
     at++;
     if (line.trim() === '') continue;
     const where = `${file}:${at}`;

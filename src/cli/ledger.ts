@@ -1,11 +1,10 @@
 import { counted } from '../lib/counted.ts';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { createReadStream, readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import { linesOf } from '../lib/lines.ts';
+import { linesOfFile } from '../lib/lines.ts';
 import { userHash } from '../budgets/user.ts';
-import { SluiceError, unreadable } from '../lib/errors.ts';
-import { withFile } from '../lib/read-file.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { readBytes, withFile } from '../lib/read-file.ts';
 import type { ExportFormat } from '../ledger/export.ts';
 import { parsePeriod } from '../ledger/query.ts';
 import type { Whose } from '../ledger/sqlite/store.ts';
@@ -162,20 +161,17 @@ function whoseOf({ workspace, user, userHash: hash }: EraseFlags): Whose {
 }
 
 function keyIn(file: string, read: (pem: Buffer) => KeyObject): KeyObject {
-  return withFile(file, () => read(readFileSync(file)));
+  const pem = readBytes(file);
+  return withFile(file, () => read(pem));
 }
 
 /** The checkpoints that a server wrote to its log. */
 async function checkpointsIn(file: string): Promise<Checkpoint[]> {
   const found: Checkpoint[] = [];
-  try {
-    for await (const line of linesOf(createReadStream(file))) {
-      if (!line.includes('"ledger checkpoint"')) continue;
-      const checkpoint = checkpointIn(line);
-      if (checkpoint !== null) found.push(checkpoint);
-    }
-  } catch (error) {
-    throw unreadable(file, error);
+  for await (const line of linesOfFile(file)) {
+    if (!line.includes('"ledger checkpoint"')) continue;
+    const checkpoint = checkpointIn(line);
+    if (checkpoint !== null) found.push(checkpoint);
   }
   return found;
 }

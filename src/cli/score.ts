@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { linesOf } from '../lib/lines.ts';
+import { linesOfFile } from '../lib/lines.ts';
 import { defaultModelFile, readModel } from '../router/model/file.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { parseLine } from '../router/training/rows.ts';
 import { shared } from './flags/shared.ts';
-import { openLines } from './open-lines.ts';
 
 interface ScoreFlags {
   readonly model?: string;
@@ -34,7 +33,7 @@ async function scoreCommand(file: string, flags: ScoreFlags): Promise<void> {
   const model = await readModel(flags.model ?? defaultModelFile);
   const where = file === '-' ? 'stdin' : file;
   let at = 0;
-  for await (const line of linesOf(await openLines(file))) {
+  for await (const line of linesOfFile(file)) {
     at++;
     if (line.trim() === '') continue;
     const parsed = rowSchema.safeParse(parseLine(line, `${where}:${at}`));

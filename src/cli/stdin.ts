@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { unreadable } from '../lib/errors.ts';
+import { withFile } from '../lib/read-file.ts';
 
 const pieceBytes = 1 << 20;
 const waitMs = 20;
@@ -34,10 +34,10 @@ function keepStdin(): string {
   const file = join(folder, 'stdin');
   const to = openSync(file, 'w', 0o600);
   try {
-    const piece = Buffer.alloc(pieceBytes);
-    for (let read = readStdin(piece); read > 0; read = readStdin(piece)) writeSync(to, piece, 0, read);
-  } catch (error) {
-    throw unreadable('stdin', error);
+    withFile('stdin', () => {
+      const piece = Buffer.alloc(pieceBytes);
+      for (let read = readStdin(piece); read > 0; read = readStdin(piece)) writeSync(to, piece, 0, read);
+    });
   } finally {
     closeSync(to);
   }

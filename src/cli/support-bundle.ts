@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { reasonOf, SluiceError } from '../lib/errors.ts';
-import { linesOf } from '../lib/lines.ts';
+import { linesOfFile } from '../lib/lines.ts';
 import { asked, bundleText } from '../doctor/bundle.ts';
 import { Redactor } from '../doctor/redact.ts';
 import { adminUrl, askAdmin } from './ask-admin.ts';
 import { shared } from './flags/shared.ts';
-import { openLines } from './open-lines.ts';
 import { fileOf } from './stdin.ts';
 import { writeText } from './write-text.ts';
 
@@ -79,7 +78,7 @@ async function metricsOf(admin: string): Promise<string | Error> {
 /** The newest lines of a file, oldest first. Throws SLUICE_FILE_UNREADABLE. */
 async function lastLines(file: string, count: number): Promise<string[]> {
   const lines: string[] = [];
-  for await (const line of linesOf(await openLines(file))) {
+  for await (const line of linesOfFile(file)) {
     if (line === '') continue;
     lines.push(line);
     if (lines.length > count) lines.shift();

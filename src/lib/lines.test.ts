@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { limits } from './limits.ts';
-import { linesOf } from './lines.ts';
+import { linesOf, linesOfFile } from './lines.ts';
 
 async function lines(chunks: readonly (Buffer | string)[]): Promise<string[]> {
   const found: string[] = [];
@@ -30,4 +34,29 @@ it('leaves the text of a line out that is longer than any that is written, and k
   const part = 'x'.repeat(1 << 20);
   const many = Array.from({ length: Math.ceil(limits.lineUnits / part.length) + 1 }, () => part);
   expect(await lines(['a\n', ...many, '\nb\n'])).toEqual(['a', '', 'b']);
+});
+
+it('reads the lines of a file, packed or not, and says of one that cannot be read which it is', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lines-'));
+  try {
+    const linesIn = async (name: string, bytes: Buffer | null): Promise<string[]> => {
+      const file = join(folder, name);
+      if (bytes !== null) writeFileSync(file, bytes);
+      const found: string[] = [];
+      for await (const line of linesOfFile(file)) found.push(line);
+      return found;
+    };
+    expect(await linesIn('a', Buffer.from('1\n2\n'))).toEqual(['1', '2']);
+    expect(await linesIn('a.gz', gzipSync('1\n2\n'))).toEqual(['1', '2']);
+    const packed = gzipSync('1\n'.repeat(10_000));
+    for (const [name, bytes] of [
+      ['cut.gz', packed.subarray(0, packed.length - 20)],
+      ['plain.gz', Buffer.from('1\n2\n')],
+      ['absent', null],
+      ['absent.gz', null],
+    ] as const)
+      await expect(linesIn(name, bytes)).rejects.toMatchObject({ code: 'SLUICE_FILE_UNREADABLE', where: join(folder, name) });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

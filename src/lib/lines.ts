@@ -1,5 +1,8 @@
+import { createReadStream } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { createGunzip } from 'node:zlib';
 import { limits } from './limits.ts';
+import { thrown } from './read-file.ts';
 
 /**
  * The lines of a UTF-8 byte stream, ended only by LF or CRLF: JSON strings may contain U+2028 and U+2029, at which `node:readline` would
@@ -25,4 +28,21 @@ export async function* linesOf(stream: AsyncIterable<Buffer | string>): AsyncGen
   }
   rest += decoder.end();
   if (rest !== '' && !skipping) yield rest;
+}
+
+/** The lines of a file, plain or `.gz`; `-`: stdin. Throws SLUICE_FILE_UNREADABLE. */
+export async function* linesOfFile(file: string): AsyncGenerator<string> {
+  try {
+    yield* linesOf(file === '-' ? process.stdin : bytesOf(file));
+  } catch (error) {
+    throw thrown(file, error);
+  }
+}
+
+function bytesOf(file: string): AsyncIterable<Buffer> {
+  const raw = createReadStream(file);
+  if (!file.endsWith('.gz')) return raw;
+  const unpacked = createGunzip();
+  raw.on('error', (error) => unpacked.destroy(error)).pipe(unpacked);
+  return unpacked;
 }

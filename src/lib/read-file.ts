@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { SluiceError, unreadable } from './errors.ts';
 
 /** What reading a file throws: SLUICE_FILE_UNREADABLE, if it is not an error of Sluice already. */
-function thrown(file: string, error: unknown): SluiceError {
+export function thrown(file: string, error: unknown): SluiceError {
   return error instanceof SluiceError ? error : unreadable(file, error);
 }
 

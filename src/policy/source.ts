@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isMap, isScalar, LineCounter, parseAllDocuments, type YAMLMap } from 'yaml';
-import { unreadable } from '../lib/errors.ts';
+import { withFile } from '../lib/read-file.ts';
 import { limits } from '../lib/limits.ts';
 import { besideName, exampleFilesNamed, isExampleFile } from './example-file.ts';
 import type { PolicyFile } from './types.ts';
@@ -14,12 +14,10 @@ export const defaultPolicyFile = new URL('./default-policy.yaml', import.meta.ur
  * followed), or from a Kubernetes manifest of ConfigMaps and LLMPolicies. Throws SluiceError when there is nothing to read.
  */
 export function readPolicyFiles(path: string): PolicyFile[] {
-  try {
+  return withFile(path, () => {
     if (!statSync(path).isDirectory()) return withExamples(expand({ name: path, text: readBounded(path) }));
     return withExamples(policyNames(path).flatMap((name) => expand({ name: join(path, name), text: readBounded(join(path, name)) })));
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+  });
 }
 
 /** The files and the files of examples beside them that they name. One that does not exist is the compiler's to report. */

@@ -3,8 +3,8 @@ import { readExchange } from '../apis/index.ts';
 import { recognise } from '../apis/recognise.ts';
 import type { ParsedRequest } from '../apis/types.ts';
 import { readCorpus } from '../classify/text/corpus.ts';
-import { SluiceError, unreadable } from '../lib/errors.ts';
-import { linesOf } from '../lib/lines.ts';
+import { SluiceError } from '../lib/errors.ts';
+import { linesOfFile } from '../lib/lines.ts';
 
 /** A prompt as an app would send it. */
 export interface PromptRequest {
@@ -25,14 +25,9 @@ export async function promptsOf(file: string, requested: string): Promise<Prompt
     return found;
   }
   let at = 0;
-  try {
-    for await (const line of linesOf(createReadStream(file))) {
-      at++;
-      if (line.trim() !== '') found.push(requestOf(parsed(line, `${file}:${at}`), requested, `${file}:${at}`));
-    }
-  } catch (error) {
-    if (error instanceof SluiceError) throw error;
-    throw unreadable(file, error);
+  for await (const line of linesOfFile(file)) {
+    at++;
+    if (line.trim() !== '') found.push(requestOf(parsed(line, `${file}:${at}`), requested, `${file}:${at}`));
   }
   return found;
 }

@@ -1,6 +1,6 @@
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
-import { linesOf } from '../lib/lines.ts';
-import { SluiceError, unreadable } from '../lib/errors.ts';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { linesOfFile } from '../lib/lines.ts';
+import { SluiceError } from '../lib/errors.ts';
 import { withFile } from '../lib/read-file.ts';
 import { decisionsSql } from '../ledger/query.ts';
 import { openDatabase, type Db } from '../ledger/sqlite/database.ts';
@@ -47,16 +47,11 @@ export function* recordsIn(db: Db, { from, where, limit }: Omit<SourceOptions, '
 
 async function* fromLines({ file, from, limit }: SourceOptions): AsyncGenerator<ExchangeRecord> {
   let count = 0;
-  try {
-    for await (const line of linesOf(createReadStream(file))) {
-      const record = recordIn(line);
-      if (record === null || (from !== null && Date.parse(record.time) < from)) continue;
-      yield record;
-      if (++count >= limit) return;
-    }
-  } catch (error) {
-    if (error instanceof SluiceError) throw error;
-    throw unreadable(file, error);
+  for await (const line of linesOfFile(file)) {
+    const record = recordIn(line);
+    if (record === null || (from !== null && Date.parse(record.time) < from)) continue;
+    yield record;
+    if (++count >= limit) return;
   }
 }
 

@@ -1,6 +1,8 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { SluiceError, unreadable } from '../../lib/errors.ts';
+import { SluiceError } from '../../lib/errors.ts';
+import { readTextLater } from '../../lib/read-file.ts';
 import { limits } from '../../lib/limits.ts';
 import type { OnlineLearner } from './learner.ts';
 import { stateSchema, type LearningState } from './state.ts';
@@ -160,13 +162,8 @@ export class LearningHub {
 }
 
 async function readState(file: string): Promise<{ readonly cursor: string; readonly state: LearningState } | null> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw unreadable(file, error);
-  }
+  if (!existsSync(file)) return null;
+  const text = await readTextLater(file);
   if (text.length > limits.learningStateUnits)
     throw new SluiceError('SLUICE_LEARNING_STATE', 'The file is larger than any that Sluice writes.', { where: file });
   try {
