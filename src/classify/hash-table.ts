@@ -20,6 +20,11 @@ export class Roll {
     return this;
   }
 
+  /** A copy, to continue from later. */
+  copy(): Roll {
+    return new Roll().from(this);
+  }
+
   /** What was read is now of this kind. */
   as(kind: number): void {
     this.#first ^= kind;
@@ -59,6 +64,9 @@ const lists = 1 << 8;
 const classBits = flag.stem - 1;
 /** Maximum number of concepts, and of different lists of them. */
 const most = { concepts: lists - 2, lists: flag.stem - lists } as const;
+
+/** The entry of one concept. */
+export const entryOf = (number: number): number => number + 1;
 
 /** The entries of a table, in no order. */
 export interface SavedTable {
@@ -109,7 +117,7 @@ export class HashTable {
     const at = this.#enter(roll.place, roll.check);
     const entry = this.#entries[at]!;
     const of = entry & classBits;
-    let next = number + 1;
+    let next = entryOf(number);
     if (of !== 0) {
       const known = of < lists ? [of - 1] : this.#lists[of - lists]!;
       next = lists + this.#listOf([...known, number]);

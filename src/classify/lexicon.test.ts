@@ -37,8 +37,20 @@ it('counts a word for each of its concepts, alone and as the beginning of phrase
   }
 });
 
-it('says of a token that no concept uses that it never counts', () => {
-  const lexicon = new Lexicon([{ name: 'a', words: ['one two', 'thr*'], unspaced: [] }]);
-  const hits = new Uint8Array(1);
-  expect(['one', 'three', 'th', 'four'].map((token) => lexicon.countToken([token], 0, hits))).toEqual([true, true, false, false]);
+it('counts for a token that it knows what it counts for it otherwise', () => {
+  const lexicon = new Lexicon([
+    { name: 'a', words: ['one two', 'thr*', 'one'], unspaced: [] },
+    { name: 'b', words: ['one two three', 'on*', 'one tw*', 'threes', 'fo*'], unspaced: [] },
+  ]);
+  const tokens = 'one two threes thr on fo four one twelve five one two three'.split(' ');
+  expect(tokens.filter((token) => lexicon.known(token) === null)).toEqual(['two', 'twelve', 'five', 'two']);
+  for (let count = 0; count <= tokens.length; count++)
+    for (let at = 0; at < count; at++) {
+      const hits = new Uint8Array(2);
+      const again = new Uint8Array(2);
+      lexicon.countToken(tokens, at, hits, count);
+      const known = lexicon.known(tokens[at]!);
+      if (known !== null) lexicon.countKnown(known, tokens, at, again, count);
+      expect([tokens[at], ...again]).toEqual([tokens[at], ...hits]);
+    }
 });

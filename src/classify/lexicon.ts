@@ -1,4 +1,4 @@
-import { flag, HashTable, hit, powerOfTwo, Roll, type SavedTable } from './hash-table.ts';
+import { entryOf, flag, HashTable, hit, powerOfTwo, Roll, type SavedTable } from './hash-table.ts';
 import { isWord } from './text-scan.ts';
 
 /** A concept and the words that name it, in any language. */
@@ -8,6 +8,16 @@ export interface Concept {
   readonly words: readonly string[];
   /** For scripts without spaces: matched anywhere in a run of letters. */
   readonly unspaced: readonly string[];
+}
+
+/** What a token by itself names, as `Lexicon.known` found it. */
+export interface KnownToken {
+  /** As a whole word. */
+  readonly entry: number;
+  /** The stems with which it begins. */
+  readonly stems: readonly number[];
+  /** What was read of it, from which phrases go on. */
+  readonly roll: Roll;
 }
 
 /** A lexicon as numbers. */
@@ -115,23 +125,35 @@ export class Lexicon {
     for (let i = 0; i < count; i++) this.countToken(tokens, i, hits, count);
   }
 
-  /** The same for the token at one index. Returns false if no concept uses the token: then it never counts. */
-  countToken(tokens: readonly string[], at: number, hits: Uint8Array, count: number = tokens.length): boolean {
+  /** The same for the token at one index. */
+  countToken(tokens: readonly string[], at: number, hits: Uint8Array, count: number = tokens.length): void {
     const token = tokens[at]!;
     const entry = this.#table.find(this.#roll.start(as.word).text(token));
     if (entry !== 0) {
       this.#table.hit(entry, hits);
       if ((entry & flag.on) !== 0) this.#follow(tokens, at + 1, count, entry, hits);
     }
-    const begins = token.length >= shortestStem && (this.#begins[this.#beginning(token)]! & bit.stem) !== 0;
-    const stemmed = begins && this.#hitStems(this.#roll.start(as.word), token, shortestStem, hits);
-    let short = false;
-    for (const { text, class: number } of this.#short)
-      if (token.startsWith(text)) {
-        short = true;
-        hit(hits, number);
-      }
-    return stemmed || short || entry !== 0;
+    if (this.#beginsStem(token)) this.#hitStems(this.#roll.start(as.word), token, shortestStem, hits);
+    for (const { text, class: number } of this.#short) if (token.startsWith(text)) hit(hits, number);
+  }
+
+  /** What a token names, for callers that meet it again; null if no concept uses it. */
+  known(token: string): KnownToken | null {
+    const roll = this.#roll.start(as.word).text(token).copy();
+    const entry = this.#table.find(roll);
+    const stems = this.#beginsStem(token) ? this.#stemsOf(token) : [];
+    for (const { text, class: number } of this.#short) if (token.startsWith(text)) stems.push(entryOf(number));
+    return entry === 0 && stems.length === 0 ? null : { entry, stems, roll };
+  }
+
+  /** What `countToken` counts for the token at one index, which is known. */
+  countKnown({ entry, stems, roll }: KnownToken, tokens: readonly string[], at: number, hits: Uint8Array, count: number): void {
+    this.#table.hit(entry, hits);
+    if ((entry & flag.on) !== 0) {
+      this.#roll.from(roll);
+      this.#follow(tokens, at + 1, count, entry, hits);
+    }
+    for (let i = 0; i < stems.length; i++) this.#table.hit(stems[i]!, hits);
   }
 
   /** Counts the phrases that go on at `at`, after the beginning that `entry` is. */
@@ -147,20 +169,33 @@ export class Lexicon {
     }
   }
 
-  /** Counts the stems, of `least` units at least, with which a token begins. Whether there is one. */
-  #hitStems(roll: Roll, token: string, least: number, hits: Uint8Array): boolean {
-    let found = false;
+  /** Counts the stems, of `least` units at least, with which a token begins. */
+  #hitStems(roll: Roll, token: string, least: number, hits: Uint8Array): void {
     roll.as(as.stem);
     const most = Math.min(token.length, this.#longestStem);
     for (let length = 1; length <= most; length++) {
       roll.unit(token.charCodeAt(length - 1));
-      if (length < least) continue;
-      const entry = this.#table.find(roll);
-      if (entry === 0) continue;
-      found = true;
-      this.#table.hit(entry, hits);
+      if (length >= least) this.#table.hit(this.#table.find(roll), hits);
+    }
+  }
+
+  /** Entries of the stems of single words with which a token begins. */
+  #stemsOf(token: string): number[] {
+    const roll = this.#roll.start(as.word);
+    roll.as(as.stem);
+    const found: number[] = [];
+    const most = Math.min(token.length, this.#longestStem);
+    for (let length = 1; length <= most; length++) {
+      roll.unit(token.charCodeAt(length - 1));
+      const entry = length < shortestStem ? 0 : this.#table.find(roll);
+      if (entry !== 0) found.push(entry);
     }
     return found;
+  }
+
+  /** False for most tokens without a stem. */
+  #beginsStem(token: string): boolean {
+    return token.length >= shortestStem && (this.#begins[this.#beginning(token)]! & bit.stem) !== 0;
   }
 
   /** Adds the hits of Chinese, Japanese and Korean words, which do not end at spaces. A shorter word never hides a longer one. */

@@ -1,3 +1,4 @@
+import type { KnownToken } from '../lexicon.ts';
 import { concepts } from './concepts.ts';
 import { isUnspaced, mostWords, TextWords, wordTable, zone } from './scan.ts';
 import { hashEnd, hashNext, hashStart, wordSlots } from './word-table.ts';
@@ -82,8 +83,9 @@ export class PromptGrams {
   readonly #hits = new Uint8Array(concepts.names.length);
   readonly #ask: string[] = [];
   readonly #askSlots = new Int32Array(mostWords);
-  /** By a word's slot: the slot's version, if its word names no concept. */
-  readonly #silent = new Int32Array(wordSlots);
+  /** By a word's slot: what its word names, and the slot's version when that was found. */
+  readonly #known: (KnownToken | null)[] = new Array<KnownToken | null>(wordSlots).fill(null);
+  readonly #knownVersions = new Int32Array(wordSlots);
   /** Hashes of the ask's first words. */
   readonly #first = new Int32Array(apartWords);
 
@@ -93,11 +95,13 @@ export class PromptGrams {
     this.size = 0;
     this.counts.fill(0);
     this.speltCount = 0;
+    // First: its words may take slots from the user's.
+    if (system !== '') this.#system.read(system);
     this.text.read(user);
     this.#words();
     this.#shape();
     this.#lexicon();
-    if (system !== '') this.#systemWords(system);
+    if (system !== '') this.#systemWords();
     return this;
   }
 
@@ -195,21 +199,32 @@ export class PromptGrams {
   #concepts(count: number, place: number): void {
     const hits = this.#hits.fill(0);
     const ask = this.#ask;
-    const silent = this.#silent;
     const cjk = this.text.signs.cjk > 0;
     for (let at = 0; at < count; at++) {
       const word = ask[at]!;
       const slot = this.#askSlots[at]!;
-      if (slot === -1 || silent[slot] !== wordTable.versionOf(slot))
-        if (!concepts.countToken(ask, at, hits, count) && slot !== -1) silent[slot] = wordTable.versionOf(slot);
+      if (slot === -1) concepts.countToken(ask, at, hits, count);
+      else {
+        const known = this.#knownOf(word, slot);
+        if (known !== null) concepts.countKnown(known, ask, at, hits, count);
+      }
       if (cjk && isUnspaced(word.charCodeAt(0))) concepts.countUnspaced(word, hits);
     }
     for (let at = 0; at < hits.length; at++)
       if (hits[at]! > 0) this.#add(Math.imul(at * 4 + place, 0x9e3779b1) ^ salt.lexicon, kind.lexicon);
   }
 
-  #systemWords(system: string): void {
-    const { words, hashes, unspaced } = this.#system.read(system);
+  #knownOf(word: string, slot: number): KnownToken | null {
+    const version = wordTable.versionOf(slot);
+    if (this.#knownVersions[slot] !== version) {
+      this.#known[slot] = concepts.known(word);
+      this.#knownVersions[slot] = version;
+    }
+    return this.#known[slot]!;
+  }
+
+  #systemWords(): void {
+    const { words, hashes, unspaced } = this.#system;
     this.#add(salt.system, kind.system);
     for (let at = 0; at < words.length && at < systemWords; at++) {
       const word = words[at]!;

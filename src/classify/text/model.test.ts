@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { readCorpus } from './corpus.ts';
 import { readTextModel, textModelFile } from './file.ts';
 import { rawScore, type TextVerdict } from './model.ts';
+import { TextWords } from './scan.ts';
 import { scoreCurve } from './training-set.ts';
 
 const prompts = readCorpus(new URL('../../../data/prompts', import.meta.url).pathname).filter((_, at) => at % 40 === 0);
@@ -22,6 +23,31 @@ it('says the same of a prompt whatever came before it', () => {
   // A model that has read nothing yet, while the table of words is full of what the other one read.
   const fresh = prompts.slice(0, 8).map(({ prompt, system }) => of(readTextModel(textModelFile).read(prompt, system)));
   expect(fresh).toEqual(first.slice(0, 8));
+});
+
+it('tells words apart that take the place of one another within one prompt', () => {
+  const places = new Map<number, Set<string>>();
+  const text = new TextWords();
+  for (const { prompt } of prompts) {
+    const { words, slots } = text.read(prompt);
+    // Words of a pair of slots.
+    for (const [at, word] of words.entries())
+      if (slots[at] !== -1) places.set(slots[at]! >> 1, (places.get(slots[at]! >> 1) ?? new Set()).add(word));
+  }
+  const rivals = [...places.values()].filter(({ size }) => size > 2).map((words) => [...words]);
+  expect(rivals.length).toBeGreaterThan(20);
+  const model = readTextModel(textModelFile);
+  const other = readTextModel(textModelFile);
+  for (const words of rivals) {
+    const last = words.at(-1)!;
+    for (const [prompt, system] of [
+      [words.join(' '), ''],
+      [words.slice(0, 2).join(' '), last],
+    ] as const) {
+      model.read(prompt, system);
+      expect([last, of(model.read(last, ''))]).toEqual([last, of(other.read(last, ''))]);
+    }
+  }
 });
 
 it('reads texts of any kind: none, signs alone, words without end, scripts without spaces, halves of characters', () => {

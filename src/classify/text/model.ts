@@ -99,6 +99,9 @@ export interface TextVerdict {
 /** Adjusts a head's outputs with a team's examples before they become probabilities. */
 export type Nudge = (grams: PromptGrams, outputs: Float64Array) => void;
 
+/** A word's weights by what needs them: most words of a text are material, and the letters of those are not read. */
+const part = { ask: 1, material: 2, letters: 4 } as const;
+
 /** A trained text model. Deterministic; its time is linear in the part of a prompt that is read. */
 export class TextModel {
   readonly header: TextModelHeader;
@@ -115,8 +118,9 @@ export class TextModel {
   readonly #askWords = new Lanes(wordSlots);
   readonly #materialWords = new Lanes(wordSlots);
   readonly #letterWords = new Lanes(wordSlots);
-  /** Version of each slot when it was looked up. */
+  /** Version of each slot when it was looked up, and the parts that were. */
   readonly #versions = new Int32Array(wordSlots);
+  readonly #looked = new Uint8Array(wordSlots);
   /** Whether the model knows each word. */
   readonly #known = new Uint8Array(wordSlots);
   /** Slots of one prompt's words. */
@@ -135,7 +139,8 @@ export class TextModel {
     this.header = header;
     this.version = version;
     this.tables = byFrequency(tables);
-    this.#mask = 2 ** Math.ceil(Math.log2(2 * header.rows + 2)) - 1;
+    // At most two thirds are used: rows are found within a cache line, and a table of twice the size would leave the cache.
+    this.#mask = 2 ** Math.ceil(Math.log2(1.5 * header.rows + 2)) - 1;
     this.#low = 2 ** Math.ceil(Math.log2(header.rows + 2)) - 1;
     this.#slots = new Int32Array(this.#mask + 1);
     for (let row = 0; row < header.rows; row++) {
@@ -219,7 +224,7 @@ export class TextModel {
       const of = kinds[i]!;
       const slot = wordAt[i] === -1 ? -1 : slots[wordAt[i]!]!;
       if (slot !== -1) {
-        this.#keep(words[wordAt[i]!]!, slot);
+        this.#keep(words[wordAt[i]!]!, slot, of === kind.ask ? part.ask : part.material);
         if (of === kind.ask) {
           known += this.#known[slot]!;
           this.#asks[asks++] = slot;
@@ -230,7 +235,7 @@ export class TextModel {
     for (let i = 0; i < speltCount; i++) {
       const slot = slots[spelt[i]!]!;
       if (slot === -1) this.#addLetters(words[spelt[i]!]!, this.#sums[kind.letters]!);
-      else this.#spells[spells++] = this.#keep(words[spelt[i]!]!, slot);
+      else this.#spells[spells++] = this.#keep(words[spelt[i]!]!, slot, part.letters);
     }
     this.#askWords.addTo(this.#sums[kind.ask]!, this.#asks, asks);
     this.#materialWords.addTo(this.#sums[kind.material]!, this.#materials, materials);
@@ -247,19 +252,32 @@ export class TextModel {
     return true;
   }
 
-  /** Looks up a word's weights, unless its slot already has them. Returns the slot. */
-  #keep(word: string, slot: number): number {
+  /** Looks up a part of a word's weights, unless its slot already has it. Returns the slot. */
+  #keep(word: string, slot: number, wanted: number): number {
     const version = wordTable.versionOf(slot);
-    if (this.#versions[slot] === version) return slot;
-    const sum = this.#wordSum;
-    this.#known[slot] = this.#add(askHash(word), sum.fill(0)) ? 1 : 0;
-    this.#askWords.put(slot, sum);
-    this.#add(materialHash(word), sum.fill(0));
-    this.#materialWords.put(slot, sum);
-    this.#addLetters(word, sum.fill(0));
-    this.#letterWords.put(slot, sum);
-    this.#versions[slot] = version;
+    if (this.#versions[slot] !== version) {
+      this.#versions[slot] = version;
+      this.#looked[slot] = 0;
+    }
+    if ((this.#looked[slot]! & wanted) === 0) {
+      this.#looked[slot]! |= wanted;
+      this.#lookUp(word, slot, wanted);
+    }
     return slot;
+  }
+
+  #lookUp(word: string, slot: number, wanted: number): void {
+    const sum = this.#wordSum.fill(0);
+    if (wanted === part.ask) {
+      this.#known[slot] = this.#add(askHash(word), sum) ? 1 : 0;
+      this.#askWords.put(slot, sum);
+    } else if (wanted === part.material) {
+      this.#add(materialHash(word), sum);
+      this.#materialWords.put(slot, sum);
+    } else {
+      this.#addLetters(word, sum);
+      this.#letterWords.put(slot, sum);
+    }
   }
 
   #addLetters(word: string, sum: Int32Array): void {
@@ -272,10 +290,11 @@ export class TextModel {
 function byFrequency({ hashes, idf, weights }: TextModelTables): TextModelTables {
   const order = Uint32Array.from(hashes.keys()).sort((a, b) => idf[a]! - idf[b]! || a - b);
   const sorted = { hashes: new Uint32Array(hashes.length), idf: new Uint8Array(idf.length), weights: new Int8Array(weights.length) };
-  for (const [at, row] of order.entries()) {
+  for (let at = 0; at < order.length; at++) {
+    const row = order[at]!;
     sorted.hashes[at] = hashes[row]!;
     sorted.idf[at] = idf[row]!;
-    sorted.weights.set(weights.subarray(row * outputs, (row + 1) * outputs), at * outputs);
+    for (let k = 0; k < outputs; k++) sorted.weights[at * outputs + k] = weights[row * outputs + k]!;
   }
   return sorted;
 }

@@ -57,7 +57,7 @@ export class TextWords {
   readonly unspaced = new Uint8Array(mostWords);
   /** Hash of each word; for a number only its length counts, since its value does not generalise to other prompts. */
   readonly hashes = new Int32Array(mostWords);
-  /** Slot of each word in `wordTable`; -1 if it is not kept there. */
+  /** Slot of each word in `wordTable`, until another text is read; -1 if it is not kept there. */
   readonly slots = new Int32Array(mostWords);
   readonly signs: Signs = { questions: 0, codeFences: 0, codeLines: 0, formal: 0, digits: 0, lines: 0, cjk: 0 };
   /** Number of words in the part that was read, kept or not. */
@@ -103,6 +103,7 @@ export class TextWords {
     }
     words.length = this.#count;
     zones.fill(zone.ask, words.length);
+    this.#dropEvicted();
     return this;
   }
 
@@ -167,6 +168,12 @@ export class TextWords {
     this.signs.cjk += at - start;
     this.#push(start, at, hash, 'run');
     return at;
+  }
+
+  /** A later word of the same text may have taken the slot of an earlier one. */
+  #dropEvicted(): void {
+    const { words, slots } = this;
+    for (let at = 0; at < words.length; at++) if (slots[at] !== -1 && wordTable.at(slots[at]!) !== words[at]) slots[at] = -1;
   }
 
   #push(start: number, end: number, hash: number, of: 'word' | 'number' | 'run'): void {
