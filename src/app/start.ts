@@ -3,7 +3,6 @@ import type { Admin } from '../admin/listen.ts';
 import { createMetricsServer } from '../admin/metrics-server.ts';
 import { createAdmin } from '../admin/server.ts';
 import { chainWarning } from '../attach/abilities.ts';
-import { messageMs } from '../attach/ext-proc.ts';
 import { BodyReader } from '../exchange/body-reader.ts';
 import { Pipeline } from '../exchange/gateway.ts';
 import { Grader } from '../exchange/grading.ts';
@@ -152,7 +151,9 @@ function openPipeline(parts: Parts): Pipeline {
   const shadows = new Shadows({ credentials, grader, sink, onResult: (experiment, result) => metrics.shadowed(experiment, result) });
   stack.defer(() => shadows.close());
   const pipeline = new Pipeline({
-    admission: new LoadGate(options.maxDelayMs, undefined, () => messageMs(policy.current().withholds) / limits.messageMs),
+    admission: new LoadGate(options.maxDelayMs, undefined, () =>
+      policy.current().withholds ? limits.withheldLateMs / limits.eventLoopLateMs : 1,
+    ),
     memory: new MemoryGate(options.envoyMemoryBytes === null ? null : bodyRoom(options.envoyMemoryBytes)),
     bodies: new BodyReader(),
     cache: parts.cache,

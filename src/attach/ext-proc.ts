@@ -47,20 +47,38 @@ export function providerFilters({ closedProviders = [] }: Pick<RequestPolicy, 'c
   };
 }
 
-/** How long Envoy waits for Sluice's answer to one message of a request, in ms. */
-export function messageMs(withholds: boolean): number {
-  return withholds ? limits.withheldMessageMs : limits.messageMs;
+/** Whether a request that waits for Sluice is better off than one that Envoy lets pass or refuses. */
+export function waits({ failClosed, closedProviders = [], withholds }: RequestPolicy): boolean {
+  return failClosed || closedProviders.length > 0 || withholds;
 }
 
+/** How long Envoy waits for Sluice's answer to one message of a request, in ms. */
+export function messageMs(policy: RequestPolicy): number {
+  return waits(policy) ? limits.withheldMessageMs : limits.messageMs;
+}
+
+/**
+ * While Sluice is started again, Envoy asks the next one what the last one has not answered. `reset` is an answer that had not begun: what
+ * Sluice has answered in part is not asked again.
+ */
+const askAgain: Json = {
+  retry_policy: {
+    retry_on: 'reset,connect-failure,refused-stream',
+    num_retries: limits.askAgain.times,
+    retry_back_off: { base_interval: seconds(limits.askAgain.firstMs), max_interval: seconds(limits.askAgain.longestMs) },
+  },
+};
+
 /** Headers first; Sluice asks for the body of requests that it can use. Envoy sends nothing more after its answer. */
-export function requestFilter({ failClosed, closedProviders = [], withholds }: RequestPolicy, cluster = sluiceClusterName): Json {
+export function requestFilter(policy: RequestPolicy, cluster = sluiceClusterName): Json {
+  const { failClosed, closedProviders = [] } = policy;
   return {
     '@type': `${http}.filters.http.ext_proc.v3.ExternalProcessor`,
     stat_prefix: 'sluice_request',
-    grpc_service: grpcService('listener', cluster),
+    grpc_service: { ...grpcService('listener', cluster), ...(waits(policy) ? askAgain : {}) },
     failure_mode_allow: !failClosed,
     ...(failClosed || closedProviders.length > 0 ? { status_on_error: { code: 'ServiceUnavailable' } } : {}),
-    message_timeout: seconds(messageMs(withholds)),
+    message_timeout: seconds(messageMs(policy)),
     // A request that waits for an identical one in flight asks for more time, up to this.
     max_message_timeout: seconds(limits.bodyWaitMs),
     allow_mode_override: true,

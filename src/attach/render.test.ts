@@ -78,5 +78,18 @@ describe('the rendered bootstrap', () => {
     expect(withheld).toContain(`"stat_prefix":"sluice_request"`);
     expect(withheld).toContain(`"message_timeout":"${limits.withheldMessageMs / 1_000}s"`);
     expect(limits.withheldMessageMs).toBeGreaterThan(limits.messageMs);
+    expect(limits.withheldLateMs).toBeLessThan(limits.withheldMessageMs);
+  });
+
+  it.each([
+    ['blocks by what a request holds', { withholds: true }, true],
+    ['is closed', { failClosed: true }, true],
+    ['is closed for one provider', { closedProviders: ['openai'] }, true],
+    ['does neither', {}, false],
+  ])('waits long, and asks the next Sluice what the last one has not answered, where the policy %s', (_, more, waits) => {
+    const text = JSON.stringify(renderEnvoy({ ...options, ...more }));
+    const filter = /"stat_prefix":"sluice_request".*?"max_message_timeout"/.exec(text)![0];
+    expect(filter.includes('"retry_policy":{"retry_on":"reset,connect-failure,refused-stream","num_retries":8')).toBe(waits);
+    expect(filter).toContain(`"message_timeout":"${waits ? 30 : 0.5}s"`);
   });
 });

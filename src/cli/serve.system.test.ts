@@ -24,6 +24,8 @@ it('ends with code 1 and one sentence when it cannot listen', async () => {
   const port = (taken.address() as AddressInfo).port;
   for (const flags of [
     ['--listen', `unix:${folder}/none/s.sock`],
+    ['--listen', `unix:${folder}/${'long'.repeat(30)}`],
+    ['--listen', '127.0.0.1'],
     ['--admin', 'abc'],
     ['--listen', '127.0.0.1:99999'],
     ['--listen', `127.0.0.1:${port}`],

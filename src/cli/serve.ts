@@ -56,7 +56,7 @@ function tellParent(sluice: Sluice): void {
   process.on('message', (message) => {
     if (message === renewMessage) sluice.renew();
   });
-  tell({ address: sluice.address, adminUrl: sluice.adminUrl });
+  tell({ adminUrl: sluice.adminUrl });
   let told = 0;
   setInterval(() => {
     if (sluice.connections() !== told) tell({ connections: (told = sluice.connections()) });

@@ -113,8 +113,15 @@ async function killed(child: ChildProcess): Promise<void> {
   await expect.poll(() => pids.every((pid) => !existsSync(`/proc/${pid}/exe`)), { timeout: 10_000 }).toBe(true);
 }
 
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter((each) => each !== '')
+    .map(Number);
+
 /** The supervisor's only child. */
-const childOf = ({ pid }: ChildProcess): number => Number(readFileSync(`/proc/${pid!}/task/${pid!}/children`, 'utf8').trim());
+const childOf = ({ pid }: ChildProcess): number => childrenOf(pid!)[0] ?? 0;
 
 const get = async (url: string): Promise<string> => {
   const answer = await fetch(url);
@@ -125,11 +132,12 @@ const get = async (url: string): Promise<string> => {
 async function started(
   env: Readonly<Record<string, string>> = {},
   cgroup?: MemoryCgroup,
+  more: readonly string[] = [],
 ): Promise<Run & { readonly admin: string; readonly pid: number }> {
   const [admin] = await freePorts(1);
   const args = ['--listen', `unix:${join(folder, `${admin!}.sock`)}`, '--admin', `127.0.0.1:${admin!}`, '--ledger', 'off', '--grace', '1'];
   const run = supervise(
-    [...args, '--budgets', join(folder, `${admin!}.json`), '--state', join(folder, `${admin!}-state.json`)],
+    [...args, ...more, '--budgets', join(folder, `${admin!}.json`), '--state', join(folder, `${admin!}-state.json`)],
     env,
     cgroup,
   );
@@ -192,6 +200,33 @@ describe('the supervisor of a container', { timeout: 60_000 }, () => {
     }
     supervisor.kill('SIGTERM');
     await expect.poll(() => existsSync(socket), { timeout: 10_000 }).toBe(false);
+    expect(existsSync(next)).toBe(false);
+  });
+
+  it('has connections wait until the next workers are there when their parent has ended, and uses the others when one has', async () => {
+    const { admin, process: supervisor } = await started({}, undefined, ['--workers', '2']);
+    const socket = join(folder, `${new URL(admin).port}.sock`);
+    const next = roomSocket(socket);
+    for (let kills = 1; kills <= 2; kills++) {
+      await expect.poll(() => existsSync(next), { timeout: 30_000 }).toBe(true);
+      process.kill(childOf(supervisor), 'SIGKILL');
+      await expect.poll(() => existsSync(next), { timeout: 30_000, interval: 1 }).toBe(false);
+      await expect(get(`${admin}/healthz`)).rejects.toThrow();
+      // What has waited is asked again, over a connection of a worker's own.
+      await expect(healthAt(socket)).rejects.toThrow();
+      expect(await Promise.all([healthAt(socket), healthAt(socket), healthAt(socket)])).toEqual(['200', '200', '200']);
+    }
+    await expect.poll(() => get(`${admin}/readyz`).catch(() => ''), { timeout: 30_000 }).toContain('ready');
+    const workers = childrenOf(childOf(supervisor));
+    expect(workers).toHaveLength(2);
+    process.kill(workers[1]!, 'SIGKILL');
+    expect(await Promise.all([healthAt(socket), healthAt(socket)])).toEqual(['200', '200']);
+    // Both at once: their parent starts them again, at the same socket.
+    await expect.poll(() => childrenOf(childOf(supervisor)).length, { timeout: 30_000 }).toBe(2);
+    for (const pid of childrenOf(childOf(supervisor))) process.kill(pid, 'SIGKILL');
+    await expect.poll(() => healthAt(socket).catch(() => ''), { timeout: 30_000 }).toBe('200');
+    supervisor.kill('SIGTERM');
+    await expect.poll(() => existsSync(socket), { timeout: 20_000 }).toBe(false);
     expect(existsSync(next)).toBe(false);
   });
 

@@ -9,7 +9,7 @@ import { restartsVariable, supervisedVariable, type SupervisedMessage } from '..
 interface Settings {
   /** How often the process is asked for a sign of life once it is ready, in ms. */
   readonly askMs: number;
-  /** Silence after which it is killed, in ms: before the kubelet's liveness probe ends the whole container. */
+  /** Silence after which it is killed, in ms: long before Envoy no longer waits where it waits long, and a liveness probe ends the container. */
   readonly silentMs: number;
   /** Wait before one that ended before it was ready is started again: doubled each time. In ms. */
   readonly firstRetryMs: number;
@@ -24,7 +24,7 @@ interface Settings {
   readonly waitingMs: number;
 }
 
-const silentMs = Number(process.env['SLUICE_SILENT_SECONDS'] ?? 40) * 1_000;
+const silentMs = Number(process.env['SLUICE_SILENT_SECONDS'] ?? 20) * 1_000;
 const settings: Settings = {
   askMs: silentMs / 8,
   silentMs,
@@ -33,7 +33,7 @@ const settings: Settings = {
   soonMs: 60_000,
   memoryMs: 200,
   memoryShare: 0.93,
-  waitingMs: 10_000,
+  waitingMs: 30_000,
 };
 
 /**

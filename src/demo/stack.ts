@@ -48,10 +48,13 @@ export interface StackOptions {
   readonly envoyConfig?: (config: object) => object;
   /** Memory that Envoy may use, bytes; not bounded if absent. */
   readonly envoyMemoryBytes?: number;
+  /** Sluice runs below the supervisor of a container, which starts it again when it ends; `sluicePid` is the supervisor's. */
+  readonly supervised?: boolean;
   readonly progress?: (what: string) => void;
 }
 
 const entry = process.env['SLUICE_STACK_ENTRY'] ?? fileURLToPath(new URL('../cli/index.ts', import.meta.url));
+const supervisor = fileURLToPath(new URL('../cli/supervise.ts', import.meta.url));
 
 /** Runs Sluice and Envoy as separate processes, in a folder of their own, on free loopback ports. */
 export class Stack {
@@ -105,7 +108,7 @@ export class Stack {
     const { source = { args: ['--policy', this.policyFolder], env: {} } } = this.#options;
     const args = [
       ...nodeFlags,
-      entry,
+      this.#options.supervised === true ? supervisor : entry,
       'serve',
       ...source.args,
       '--listen',
@@ -188,10 +191,7 @@ export class Stack {
     const file = join(this.folder, 'envoy.json');
     const patience = this.#options.messageTimeout ?? process.env['SLUICE_STACK_MESSAGE_TIMEOUT'];
     const text = JSON.stringify(this.#options.envoyConfig?.(config) ?? config);
-    writeFileSync(
-      file,
-      patience === undefined ? text : text.replaceAll(/"message_timeout":"(0\.5|3)s"/g, `"message_timeout":"${patience}"`),
-    );
+    writeFileSync(file, patience === undefined ? text : text.replaceAll(/"message_timeout":"0\.5s"/g, `"message_timeout":"${patience}"`));
     const log = openSync(join(this.folder, 'envoy.log'), 'a');
     this.#envoy = spawn(binary, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'warning'], {
       stdio: ['ignore', log, log],

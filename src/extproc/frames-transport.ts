@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
-import { roomSocket } from '../lib/room-socket.ts';
+import { roomSocket, workersSocket } from '../lib/room-socket.ts';
 import { accessLogPath } from './access-log.ts';
 import { AccessLogCall, answerBlock, endBlock, healthReply, ProcessCall, trailerBlock, type CallContext } from './frames-calls.ts';
 import { Http2Connection } from './h2/connection.ts';
@@ -37,7 +37,7 @@ export interface FramesOptions {
   readonly streams?: number;
   /** How long a TCP connection may be silent before it is asked for a sign of life, and then before it is cut, in ms. */
   readonly keepaliveMs?: number;
-  /** Several processes serve the address, and their parent looks after the socket's file. */
+  /** Several processes serve the address: their parent gives the socket that they share its name, and looks after its file. */
   readonly shared?: boolean;
   /** Another process may listen at its Unix socket until this one takes its place. */
   readonly replaces?: boolean;
@@ -82,10 +82,8 @@ export class FramesTransport implements Transport {
     this.#services = services;
     this.#peers = new Peers((peer) => services.gone?.(peer));
     const path = socketPath(address);
-    const replaces = this.#options.replaces === true && this.#options.shared !== true;
-    if (path !== null && this.#options.shared !== true && !replaces) await clearStaleSocket(path);
-    const own = path !== null && replaces ? roomSocket(path) : path;
-    if (own !== null && own !== path) rmSync(own, { force: true });
+    const shared = this.#options.shared === true;
+    const own = path === null ? null : await this.#ownSocket(path);
     const server = createServer({ allowHalfOpen: false }, (socket) =>
       this.#connected(socket, services, path === null ? (socket.remoteAddress ?? 'unknown') : socketPeer),
     );
@@ -101,9 +99,11 @@ export class FramesTransport implements Transport {
     });
     if (path !== null) {
       // In most pods, Envoy runs as another user of the same group.
-      chmodSync(own!, 0o770);
-      if (own !== path) renameSync(own!, path);
-      if (this.#options.shared !== true) this.#socket = path;
+      if (!shared) {
+        chmodSync(own!, 0o770);
+        if (own !== path) renameSync(own!, path);
+        this.#socket = path;
+      }
     } else {
       // A process at the other end of a Unix socket cannot vanish without its end.
       this.#keepalive = setInterval(() => {
@@ -113,6 +113,18 @@ export class FramesTransport implements Transport {
     this.#serving = true;
     const bound = server.address();
     return path === null && bound !== null && typeof bound === 'object' ? address.replace(/:\d+$/, `:${bound.port}`) : address;
+  }
+
+  /** Where to listen until it can take the place of `path`. */
+  async #ownSocket(path: string): Promise<string> {
+    if (this.#options.shared === true) return workersSocket(path);
+    if (this.#options.replaces !== true) {
+      await clearStaleSocket(path);
+      return path;
+    }
+    const own = roomSocket(path);
+    rmSync(own, { force: true });
+    return own;
   }
 
   adopt(connection: Socket): void {

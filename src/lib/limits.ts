@@ -26,8 +26,13 @@ export const limits = {
   grpcStreams: 200_000,
   /** Envoy's time-out for Sluice's answer to one message, after which the request passes undecided, in ms; a decision takes well under 1 ms. */
   messageMs: 500,
-  /** The same where the policy may refuse a request because of what it holds: it is better late than let through. */
-  withheldMessageMs: 3_000,
+  /**
+   * The same where the policy may refuse a request because of what it holds, or is closed: it is better late than let through or refused.
+   * Longer than a start takes on a busy machine.
+   */
+  withheldMessageMs: 30_000,
+  /** There Envoy asks again when Sluice cannot be reached or ends before it has answered; tries, and the pauses between them, in ms. */
+  askAgain: { times: 8, firstMs: 50, longestMs: 1_000 },
   /** The same for later attempts of a chain, which fail without Sluice's answer. */
   attemptMessageMs: 5_000,
   /** How long a client may take to send a request, including its body, in ms; then it gets 408. */
@@ -133,6 +138,8 @@ export const limits = {
   openBodies: 20_000,
   /** Timer delay at which new requests pass undecided, in ms: half of Envoy's time-out. */
   eventLoopLateMs: 250,
+  /** The same where the policy may refuse a request because of what it holds: a start's backlog is decided, not let through. */
+  withheldLateMs: 5_000,
   /** Requests remembered between decision and outcome. Beyond it the oldest is closed as unobserved. */
   pendingExchanges: 50_000,
   /** Longest time between the decision and the first byte of the answer, in ms; then the record is closed as unobserved. */

@@ -3,7 +3,7 @@ export const workerVariable = 'SLUICE_WORKER_NUMBER';
 export const secretVariable = 'SLUICE_WORKER_SECRET';
 
 /** What a worker tells its parent once it is ready, and then when the number of its connections has changed. */
-export type WorkerMessage = { readonly address: string; readonly adminUrl: string } | { readonly connections: number };
+export type WorkerMessage = { readonly adminUrl: string } | { readonly connections: number };
 
 /** What the parent tells a worker that has more connections than another one. */
 export const renewMessage = 'renew';

@@ -1,13 +1,15 @@
 import cluster, { type Worker } from 'node:cluster';
 import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { hostAndPort } from '../../lib/address.ts';
 import { checkFree } from '../../lib/free-address.ts';
 import { SluiceError } from '../../lib/errors.ts';
+import { workersSocket } from '../../lib/room-socket.ts';
 import { clearStaleSocket, socketPath } from '../../extproc/socket.ts';
 import type { SluiceOptions } from '../options.ts';
 import { createWorkersAdmin, type ReadyWorker } from './admin.ts';
 import { forwardLines } from './forward-lines.ts';
-import { restartsVariable } from '../supervised.ts';
+import { isStartedAgain, restartsVariable, type Supervised } from '../supervised.ts';
 import { balanceMs, renewMessage, secretVariable, workerVariable, type WorkerMessage } from './messages.ts';
 
 /** Wait before a worker that ended before it was ready is started again: doubled each time. In ms. */
@@ -16,8 +18,10 @@ const longestRetryMs = 30_000;
 /** A worker may take this much longer than its drain to stop, in ms. */
 const beyondGraceMs = 10_000;
 
-export interface Supervised {
+export interface Parent {
   readonly adminUrl: string;
+  /** What becomes of connections that have waited for this process. */
+  readonly waits: Pick<Supervised, 'socket' | 'adopt'>;
   /** Stops all workers, each with its drain. */
   close(graceMs: number): Promise<void>;
 }
@@ -28,8 +32,10 @@ export interface Supervised {
  * sees all of a request. A worker that ends is replaced; Envoy connects again, to another one. Throws SluiceError if the first workers
  * do not start.
  */
-export async function superviseWorkers(options: SluiceOptions, count: number, tell: (line: object) => void): Promise<Supervised> {
-  await checkFree(options.listen, '--listen');
+export async function superviseWorkers(options: SluiceOptions, count: number, tell: (line: object) => void): Promise<Parent> {
+  // Started again, it takes the place of what listens there.
+  const again = isStartedAgain();
+  if (!again) await checkFree(options.listen, '--listen');
   await checkFree(options.admin, '--admin');
   if (options.metrics !== null) await checkFree(options.metrics, '--metrics');
   const path = socketPath(options.listen);
@@ -37,21 +43,25 @@ export async function superviseWorkers(options: SluiceOptions, count: number, te
     throw new SluiceError('SLUICE_CLI_USAGE', 'several workers share a Unix socket by --transport frames; elsewhere run more replicas.', {
       where: '--workers',
     });
-  await clearStaleSocket(path);
+  if (!again) await clearStaleSocket(path);
+  rmSync(workersSocket(path), { force: true });
   // The kernel gives a connection to a worker that accepts it. Those that this process would hand on to one that is ending would hang.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ exec: process.argv[1]!, args: process.argv.slice(2), stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-  const workers = new Workers(randomBytes(32).toString('hex'), tell);
+  const workers = new Workers(randomBytes(32).toString('hex'), path, tell);
   await using stack = new AsyncDisposableStack();
+  stack.defer(() => rmSync(path, { force: true }));
   stack.defer(() => workers.close(0));
   const servers = await openServers(options, workers, stack);
   // The first alone: files that do not exist yet are made by one.
-  const address = await workers.start(0);
+  await workers.start(0);
   await Promise.all(Array.from({ length: count - 1 }, (_, at) => workers.start(at + 1)));
-  tell({ level: 'info', msg: 'ready', listen: address, ...servers, workers: count });
+  tell({ level: 'info', msg: 'ready', listen: options.listen, ...servers, workers: count });
   const opened = stack.move();
   return {
     adminUrl: servers.admin,
+    // Of what has come on it this process would read a part: Envoy asks a worker again, over a connection of the worker's own.
+    waits: { socket: path, adopt: (connection) => connection.destroy() },
     async close(graceMs) {
       await workers.close(graceMs);
       await opened.disposeAsync();
@@ -79,6 +89,7 @@ async function openServers(
 /** The workers by number. */
 class Workers {
   readonly #secret: string;
+  readonly #path: string;
   readonly #tell: (line: object) => void;
   readonly #running = new Map<number, Worker>();
   readonly #ready = new Map<number, ReadyWorker & { connections: number }>();
@@ -87,8 +98,9 @@ class Workers {
   readonly #restarts = new Map<number, number>();
   #closing = false;
 
-  constructor(secret: string, tell: (line: object) => void) {
+  constructor(secret: string, path: string, tell: (line: object) => void) {
     this.#secret = secret;
+    this.#path = path;
     this.#tell = tell;
   }
 
@@ -96,8 +108,17 @@ class Workers {
     return [...this.#ready.values()].sort((one, other) => one.worker - other.worker);
   }
 
-  /** Starts one and keeps one of its number running. Resolves with its address for Envoy when it is ready; rejects if it ends before. */
-  start(number: number): Promise<string> {
+  /** Has the socket that the first worker has opened take its place. The others, and those that replace it, share it. */
+  #place(): void {
+    const own = workersSocket(this.#path);
+    if (!existsSync(own)) return;
+    // In most pods, Envoy runs as another user of the same group.
+    chmodSync(own, 0o770);
+    renameSync(own, this.#path);
+  }
+
+  /** Starts one and keeps one of its number running. Resolves when it is ready; rejects if it ends before. */
+  start(number: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#fork(number, {
         ready: resolve,
@@ -109,7 +130,7 @@ class Workers {
     });
   }
 
-  #fork(number: number, told: { ready(address: string): void; ended(): void; readonly retryMs: number; readonly first: boolean }): void {
+  #fork(number: number, told: { ready(): void; ended(): void; readonly retryMs: number; readonly first: boolean }): void {
     const worker = cluster.fork({
       [workerVariable]: String(number),
       [secretVariable]: this.#secret,
@@ -126,7 +147,8 @@ class Workers {
       }
       wasReady = true;
       this.#ready.set(number, { worker: number, pid: worker.process.pid!, url: message.adminUrl, connections: 0 });
-      told.ready(message.address);
+      this.#place();
+      told.ready();
     });
     worker.on('exit', (code, signal) => {
       this.#running.delete(number);

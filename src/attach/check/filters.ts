@@ -1,7 +1,7 @@
 import { abilitiesHeader, usageHeader, type UsageMode } from '../names.ts';
 import { limits } from '../../lib/limits.ts';
 import { seconds } from '../breakers.ts';
-import { messageMs } from '../ext-proc.ts';
+import { messageMs, requestFilter, waits } from '../ext-proc.ts';
 import { at, listOf, msOf, objectOf, textOf, type Json, type Path } from './config.ts';
 import type { Findings } from './findings.ts';
 
@@ -157,7 +157,7 @@ function checkRequest(findings: Findings, config: Json, path: Path): void {
 
 function checkTimes(findings: Findings, config: Json, path: Path): void {
   const patience = msOf(config['message_timeout']);
-  const wanted = messageMs(findings.options.withholds);
+  const wanted = messageMs(findings.options);
   if (patience === null)
     findings.error(
       path,
@@ -173,8 +173,14 @@ function checkTimes(findings: Findings, config: Json, path: Path): void {
   else if (patience < wanted)
     findings.warning(
       [...path, 'message_timeout'],
-      `the policy blocks requests by what they hold, and one that waits longer than ${seconds(patience)} passes undecided.`,
+      `the policy blocks requests by what they hold, or is failClosed, and one that waits longer than ${seconds(patience)} passes undecided, or gets 503.`,
       `Set message_timeout: ${seconds(wanted)}.`,
+    );
+  if (waits(findings.options) && at(config, 'grpc_service', 'retry_policy') === undefined)
+    findings.warning(
+      [...path, 'grpc_service'],
+      'the policy blocks requests by what they hold, or is failClosed, and what Sluice has not answered when it ends passes undecided, or gets 503 (retry_policy).',
+      `Set retry_policy: ${JSON.stringify(at(requestFilter(findings.options), 'grpc_service', 'retry_policy'))}.`,
     );
   if ((msOf(config['max_message_timeout']) ?? 0) < limits.bodyWaitMs)
     findings.warning(
