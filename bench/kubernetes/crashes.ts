@@ -1,4 +1,5 @@
 import { until } from '../../test/kubernetes/support/cluster.ts';
+import { plainHelm } from '../../test/kubernetes/support/helm.ts';
 import type { NodeCluster } from '../../test/kubernetes/support/node-cluster.ts';
 import { sleep } from '../endurance/types.ts';
 import { underLoad, type Counts } from './load.ts';
@@ -58,7 +59,7 @@ export async function crashes(drill: Drill): Promise<Row[]> {
   return [
     connectionRow('kill one Sluice of two', one, one.models[drill.model] !== undefined),
     connectionRow('kill both at once', both, true),
-    blockedRow('the same, prompts that the policy blocks', both, times, false),
+    blockedRow('the same, prompts that the policy blocks', both, times, 'begun'),
     connectionRow(`kill them again whenever they are back, ${killed} times in 24 s`, loop, killed > 6),
   ];
 }
@@ -67,8 +68,8 @@ export async function crashes(drill: Drill): Promise<Row[]> {
 async function killBoth({ node }: Drill): Promise<{ from: number; to: number }> {
   // What was asked before is answered by then.
   await sleep(3_000);
-  const from = Date.now();
   kill(sluiceProcesses(namespace).sluices);
+  const from = Date.now();
   await sleep(1_000);
   await allReady(node);
   return { from, to: Date.now() };
@@ -86,10 +87,39 @@ export async function containers({ node, say }: Drill): Promise<Row> {
   await allReady(node);
   return {
     did: 'kill both containers, with their supervisors',
-    expected: 'kept connections: 0 failed. New ones are refused until Kubernetes has a pod ready',
+    expected: '0 refused, 0 failed, with service.spareEndpoints',
     seen: `${seen.kept} of kept connections; ${textOf(seen)}`,
-    ok: killed === 2 && seen.kept === 0 && seen.failed === 0 && seen.requests > 0,
+    ok: killed === 2 && seen.kept === 0 && seen.refused === 0 && seen.failed === 0 && seen.requests > 0,
   };
+}
+
+/** Longer than a liveness probe would look on, ms. */
+const failingMs = 80_000;
+
+/** Each start ends before Sluice is ready, for longer than Kubernetes lets a container fail. */
+export async function failingStarts(drill: Drill): Promise<Row[]> {
+  const { node, say } = drill;
+  say('starts that fail');
+  await allReady(node);
+  let killed = 0;
+  const containersBefore = sluiceProcesses(namespace).supervisors;
+  let tested = 'does not end';
+  const seen = await underLoad(node, url, async () => {
+    const args = ['test', 'sluice', '--namespace', namespace, '--kubeconfig', node.cluster.kubeconfig, '--timeout', '60s'];
+    void plainHelm(args, {}).then(
+      () => (tested = 'passes'),
+      (error: unknown) => (tested = `fails: ${/no decision|was made|Failed/.exec(String(error))?.[0] ?? 'without a reason'}`),
+    );
+    for (const until = Date.now() + failingMs; Date.now() < until; await sleep(100)) killed += kill(sluiceProcesses(namespace).sluices);
+  });
+  const same = sluiceProcesses(namespace).supervisors.filter((pid) => containersBefore.includes(pid)).length;
+  const row = connectionRow(`kill them as soon as they start, ${killed} times in ${failingMs / 1_000} s`, seen, killed > 4 && same === 2);
+  // The supervisors wait for up to 30 s before they start the next one.
+  await allReady(node);
+  return [
+    { ...row, seen: `${row.seen}; ${same} of 2 containers run on` },
+    { did: '`helm test` meanwhile', expected: 'fails', seen: tested, ok: tested.startsWith('fails') },
+  ];
 }
 
 /** Without an API server the policy is the one that was kept. */
@@ -101,8 +131,8 @@ export async function withoutApiServer({ node, model, say }: Drill): Promise<Row
     await sleep(3_000);
     await node.cluster.killApiServer();
     const before = new Set(sluiceProcesses(namespace).sluices);
-    times.from = Date.now();
     kill([...before]);
+    times.from = Date.now();
     while (Date.now() - times.from < 60_000 && back.ms === null) {
       if (sluiceProcesses(namespace).sluices.filter((pid) => !before.has(pid)).length === 2) back.ms = Date.now() - times.from;
       await sleep(50);
@@ -122,7 +152,7 @@ export async function withoutApiServer({ node, model, say }: Drill): Promise<Row
       seen: `${wrong} of ${decided + wrong} decisions by another model; ${textOf(seen)}`,
       ok: wrong === 0 && decided > 0 && back.ms !== null && seen.refused === 0 && seen.failed === 0,
     },
-    blockedRow('the same, prompts that the policy blocks', seen, times, false),
+    blockedRow('the same, prompts that the policy blocks', seen, times, 'begun'),
   ];
 }
 
@@ -135,7 +165,7 @@ export async function closed(drill: Drill): Promise<Row> {
     times = await killBoth(drill);
     await sleep(4_000);
   });
-  const row = blockedRow('a failClosed policy: kill both, prompts that the policy blocks', seen, times, true);
+  const row = blockedRow('a failClosed policy: kill both, prompts that the policy blocks', seen, times, 'none');
   return { ...row, seen: `${row.seen}; of the others ${seen.undecided} passed undecided`, ok: row.ok && seen.undecided === 0 };
 }
 

@@ -3,7 +3,7 @@ import { until } from '../../test/kubernetes/support/cluster.ts';
 import { chart, helm, plainHelm, type Values } from '../../test/kubernetes/support/helm.ts';
 import { localImages, NodeCluster } from '../../test/kubernetes/support/node-cluster.ts';
 import type { EgressPod } from '../../src/kubernetes/egress-pods.ts';
-import { allReady, closed, containers, crashes, withoutApiServer, workers, type Drill } from './crashes.ts';
+import { allReady, closed, containers, crashes, failingStarts, withoutApiServer, workers, type Drill } from './crashes.ts';
 import type { Row } from './rows.ts';
 
 const model = 'gpt-5-nano';
@@ -20,6 +20,7 @@ defaults:
 const values = (names: boolean): Values => ({
   ...localImages,
   policy: { inline: policy },
+  service: { spareEndpoints: true },
   webhooks: { policy: true },
   egress: { baseUrl: true, names: { enabled: names } },
 });
@@ -40,6 +41,7 @@ for (;;) {
 const parts: Readonly<Record<string, (drill: Drill, upgrade: (values: Values) => Promise<void>) => Promise<Row[]>>> = {
   crashes: (drill) => crashes(drill),
   containers: async (drill) => [await containers(drill)],
+  starts: (drill) => failingStarts(drill),
   'no-api-server': (drill) => withoutApiServer(drill),
   leave: (drill, upgrade) => leaveAndComeBack(drill, (names) => upgrade(values(names))),
   workers: async (drill, upgrade) => {

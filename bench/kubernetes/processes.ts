@@ -44,8 +44,13 @@ export function sluiceProcesses(namespace: string): SluiceProcesses {
   return { supervisors, sluices, workers: sluices.map((pid) => pidsOf(serving.filter(({ parent }) => parent === pid))) };
 }
 
-/** Kills them all at once; their number. */
+/** Kills them all at once; the number of those that had not ended by themselves. */
 export function kill(pids: readonly number[]): number {
-  for (const pid of pids) process.kill(pid, 'SIGKILL');
-  return pids.length;
+  return pids.filter((pid) => {
+    try {
+      return process.kill(pid, 'SIGKILL');
+    } catch {
+      return false;
+    }
+  }).length;
 }

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CertificateName } from '../kubernetes/certificates/renew.ts';
+import { mergeProviders } from '../policy/providers.ts';
 import type { Metrics } from '../record/metrics.ts';
 import type { Ground } from './ground.ts';
 import type { SluiceOptions } from './options.ts';
@@ -19,11 +20,13 @@ export async function openCertificates({ options, logger, stack }: Ground, metri
     import('../kubernetes/certificates/keeper.ts'),
     import('../kubernetes/client.ts'),
   ]);
-  const { namespace, name, from, service, configurations, validMs } = certificates;
+  const { namespace, name, from, service, configurations, validMs, names } = certificates;
   const hosts = {
     webhook: service === null ? undefined : [service, service.replace(/\.svc$/, '')],
-    egress: options.webhook?.egress?.names?.hosts,
+    egress: names.includes('egress') ? options.webhook?.egress?.names?.hosts : undefined,
   };
+  // Others fill the other folder.
+  const own = Object.fromEntries(Object.entries(folders).filter(([which]) => names.includes(which as CertificateName)));
   const keeper = new CertificateKeeper({
     config: loadKubeConfig(),
     namespace,
@@ -33,15 +36,17 @@ export async function openCertificates({ options, logger, stack }: Ground, metri
     wanted: {
       authority: `${name} CA`,
       hosts: Object.fromEntries(Object.entries(hosts).filter(([, list]) => list !== undefined)),
+      // Providers that somebody may add to the names: running pods then need no other CA.
+      later: [...mergeProviders({}).values()].flatMap(({ endpoint }) => (URL.canParse(endpoint) ? [new URL(endpoint).hostname] : [])),
       certificateMs: validMs,
       authorityMs,
     },
-    folders,
+    folders: own,
     onError: (failure) =>
       logger.error({ failure, secret: `${namespace}/${name}` }, 'certificates cannot be kept; those that are there stay'),
   });
   stack.defer(() => keeper.close());
-  await keeper.start(Object.values(folders).every((folder) => existsSync(join(folder, 'tls.crt'))));
+  await keeper.start(Object.values(own).every((folder) => existsSync(join(folder, 'tls.crt'))));
 }
 
 function foldersOf({ webhook, envoy }: SluiceOptions): Readonly<Partial<Record<CertificateName, string>>> {

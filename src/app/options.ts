@@ -1,5 +1,6 @@
 import type { TransportName } from '../extproc/transports.ts';
 import type { EnvoyFilesOptions } from '../attach/files.ts';
+import type { CertificateName } from '../kubernetes/certificates/renew.ts';
 import type { BudgetSettings } from '../budgets/open.ts';
 import type { RedisOptions } from '../cache/redis/index.ts';
 
@@ -66,7 +67,11 @@ export interface SluiceOptions {
     readonly service: string | null;
     readonly configurations: string | null;
     readonly validMs: number;
+    /** Which of the certificates. */
+    readonly names: readonly CertificateName[];
   } | null;
+  /** The Service that uses this pod's Envoy while none of its pods is ready; null: none. */
+  readonly spareEndpoints: { readonly namespace: string; readonly name: string } | null;
   /** Envoy's config as files that follow the policy; null if Envoy's config is managed elsewhere. */
   readonly envoy: EnvoyFilesOptions | null;
   /** Memory that Envoy may use in all, bytes; null: not known or not bounded. */

@@ -28,6 +28,7 @@ function options(changes: Partial<SluiceOptions> = {}): SluiceOptions {
     catalogIntervalMs: 60_000,
     webhook: null,
     certificates: null,
+    spareEndpoints: null,
     envoy: null,
     envoyMemoryBytes: null,
     listen: `unix:${join(folder, 'sluice.sock')}`,
@@ -230,5 +231,6 @@ function envoyOptions(): NonNullable<SluiceOptions['envoy']> {
     otlp: null,
     memoryBytes: null,
     tls: null,
+    spare: false,
   };
 }

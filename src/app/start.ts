@@ -28,6 +28,7 @@ import { recallLengths } from './recall-lengths.ts';
 import { openRecords, type RecordParts } from './records.ts';
 import { selfFacts } from './self-check.ts';
 import { openServices, type ServiceParts } from './services.ts';
+import { openSpareEndpoints } from './spare-endpoints.ts';
 import type { Supervised } from './supervised.ts';
 import { openTransport } from './transport.ts';
 import { warmUp } from './warm-up.ts';
@@ -115,6 +116,7 @@ async function start(ground: Ground): Promise<Omit<Sluice, 'close'> & { readonly
   state.listensAt = address;
   const waits = transport.waits();
   await followFiles(parts);
+  await openSpareEndpoints(ground);
   state.ready = true;
   void recallLengths(parts.ledger, parts.outputs, logger);
   const tidy = collectWhenUnused(() => transport.used());

@@ -2,6 +2,7 @@ import { allAbilities } from './abilities.ts';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
@@ -29,7 +30,7 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
     compiled(`version: 1\nproviders:\n  openai: { endpoint: "${endpoint}" }\n${more}defaults: { mode: off }\n`);
 
   /** A new certificate for the providers' names, put in place as a mounted Secret's is. */
-  function certify(name: string): void {
+  function certify(name: string, host = 'api.openai.com', as = 'tls'): void {
     execFileSync(
       'openssl',
       [
@@ -47,19 +48,20 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
         '-subj',
         `/CN=${name}`,
         '-addext',
-        'subjectAltName=DNS:api.openai.com',
+        `subjectAltName=DNS:${host}`,
         '-days',
         '3',
       ],
       { stdio: 'pipe' },
     );
-    for (const end of ['key', 'crt']) renameSync(join(folder, `next.${end}`), join(folder, 'tls', `tls.${end}`));
+    for (const end of ['key', 'crt']) renameSync(join(folder, `next.${end}`), join(folder, 'tls', `${as}.${end}`));
   }
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-files-'));
     mkdirSync(join(folder, 'tls'));
     certify('first');
+    certify('added', 'api.example.com', 'added');
     endpoint = await simulator.listen();
     ports = await freePorts(4);
     const [, admin, status, tls] = ports.map((port) => `127.0.0.1:${port}`) as [string, string, string, string];
@@ -75,7 +77,8 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
       memoryBytes: null,
       abilities: allAbilities,
       usage: 'collect',
-      tls: { listen: tls, folder: join(folder, 'tls') },
+      tls: { listen: tls, folder: join(folder, 'tls'), added: true },
+      spare: true,
     });
     await files.write(policy());
     child = spawn(
@@ -93,11 +96,22 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  const connectedTo = (port: number): Promise<boolean> =>
+    new Promise((resolve, reject) => {
+      const socket = createConnection(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', reject);
+    });
+
   const post = (path: string, more: object = {}): Promise<Response> =>
     fetch(`http://127.0.0.1:${ports[0]!}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...more }, body });
 
-  it('listens on addresses of both kinds', async () => {
-    for (const host of ['127.0.0.1', '[::1]']) expect((await fetch(`http://${host}:${ports[0]!}/elsewhere`)).status).toBe(404);
+  it('listens on addresses of both kinds, and one port above', async () => {
+    for (const host of ['127.0.0.1', '[::1]'])
+      for (const port of [ports[0]!, ports[0]! + 1]) expect((await fetch(`http://${host}:${port}/elsewhere`)).status).toBe(404);
+    await expect(connectedTo(ports[3]! + 1)).resolves.toBe(true);
   });
 
   it('serves a new provider without a restart, and cuts no stream for it', async () => {
@@ -115,15 +129,12 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
   });
 
   it('answers for a provider under its own name, by a certificate that is renewed without a restart', async () => {
-    const subject = (): Promise<string> =>
+    const subject = (servername = 'api.openai.com'): Promise<string> =>
       new Promise((resolve, reject) => {
-        const socket: TLSSocket = connect(
-          { port: ports[3]!, host: '127.0.0.1', servername: 'api.openai.com', rejectUnauthorized: false },
-          () => {
-            resolve(String(socket.getPeerCertificate().subject.CN));
-            socket.destroy();
-          },
-        );
+        const socket: TLSSocket = connect({ port: ports[3]!, host: '127.0.0.1', servername, rejectUnauthorized: false }, () => {
+          resolve(String(socket.getPeerCertificate().subject.CN));
+          socket.destroy();
+        });
         socket.on('error', reject);
       });
     const status = await new Promise((resolve, reject) => {
@@ -147,8 +158,9 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
     });
     expect(status).toBe(200);
     expect(await subject()).toBe('first');
+    expect(await subject('api.example.com')).toBe('added');
     certify('second');
-    await expect.poll(subject, { timeout: 10_000 }).toBe('second');
+    await expect.poll(() => subject(), { timeout: 10_000 }).toBe('second');
   });
 
   it('shows readiness and metrics, and nothing that changes Envoy', async () => {
@@ -191,6 +203,7 @@ describe.skipIf(envoy === null)('a running Envoy that reads the files', () => {
       abilities: allAbilities,
       usage: 'collect',
       tls: null,
+      spare: false,
     });
     await expect(broken.write(policy())).rejects.toMatchObject({ code: 'SLUICE_ENVOY_FILES', where: join(folder, 'file') });
   });

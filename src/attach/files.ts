@@ -1,5 +1,5 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
 import { requestPolicyOf } from './ext-proc.ts';
 import type { PolicySnapshot, Provider } from '../policy/types.ts';
@@ -7,7 +7,7 @@ import { internalListeners } from './host-chains.ts';
 import { overloadManager } from './overload.ts';
 import { renderEnvoy, type EnvoyOptions } from './render.ts';
 import { Rollout } from './rollout.ts';
-import { socketAddress } from './socket-address.ts';
+import { socketAddress, spareAddress } from './socket-address.ts';
 
 export interface EnvoyFilesOptions extends Omit<
   EnvoyOptions,
@@ -20,7 +20,14 @@ export interface EnvoyFilesOptions extends Omit<
   /** `host:port` of a listener with `/ready` and `/stats/prometheus`, for probes and scrapes; null for none. */
   readonly status: string | null;
   /** A listener for apps that call the providers' own names: `host:port`, and a folder with tls.crt and tls.key. */
-  readonly tls: { readonly listen: string; readonly folder: string } | null;
+  readonly tls: {
+    readonly listen: string;
+    readonly folder: string;
+    /** The folder has a second certificate in added.crt and added.key, of further names. */
+    readonly added: boolean;
+  } | null;
+  /** Both listen at a second port too: see spareAddress. */
+  readonly spare: boolean;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -44,7 +51,6 @@ interface ListenerJson extends Json {
 
 const types = 'type.googleapis.com/envoy';
 const routeName = 'llm_egress';
-const secretName = 'provider_names';
 
 /** Clusters independent of the policy. */
 const fixed: ReadonlySet<string> = new Set(['sluice', 'otlp']);
@@ -132,21 +138,28 @@ function renderEnvoyFiles(
   const routes = listeners[0].filter_chains[0].filters[0].typed_config.route_config;
   const [gateway, ...inner] = listeners;
   const dynamic = withRouteFile(gateway, options.folder);
-  const tls = options.tls === null ? [] : [withTls(dynamic, options.tls.listen, options.folder)];
+  const tls = options.tls === null ? [] : [withSpare(options, withTls(dynamic, options.tls, options.folder), options.tls.listen)];
   return {
     'bootstrap.json': bootstrap(
       options,
       clusters.filter(({ name }) => fixed.has(name)),
     ),
-    ...(options.tls === null ? {} : { 'certificate.json': discovery([certificate(options.tls.folder)]) }),
+    ...certificateFiles(options.tls),
     'clusters.json': discovery(
       clusters.filter(({ name }) => !fixed.has(name)).map((cluster) => ({ '@type': `${types}.config.cluster.v3.Cluster`, ...cluster })),
     ),
     'routes.json': discovery([{ '@type': `${types}.config.route.v3.RouteConfiguration`, ...routes, name: routeName }]),
     'listeners.json': discovery(
-      [dynamic, ...tls, ...inner].map((listener) => ({ '@type': `${types}.config.listener.v3.Listener`, ...listener })),
+      [withSpare(options, dynamic, options.listen), ...tls, ...inner].map((listener) => ({
+        '@type': `${types}.config.listener.v3.Listener`,
+        ...listener,
+      })),
     ),
   };
+}
+
+function withSpare({ spare }: EnvoyFilesOptions, listener: Json, listen: string): Json {
+  return spare ? { ...listener, additional_addresses: [spareAddress(listen)] } : listener;
 }
 
 function bootstrap(options: EnvoyFilesOptions, clusters: readonly Json[]): Json {
@@ -196,12 +209,12 @@ function withRouteFile(listener: ListenerJson, folder: string): ListenerJson {
 }
 
 /** The same listener with TLS and the certificate for the providers' names. A renewed certificate is loaded without a restart. */
-function withTls(listener: ListenerJson, listen: string, folder: string): Json {
+function withTls(listener: ListenerJson, tls: NonNullable<EnvoyFilesOptions['tls']>, folder: string): Json {
   const [chain] = listener.filter_chains;
   return {
     ...listener,
     name: `${String(listener['name'])}_tls`,
-    address: socketAddress(listen),
+    address: socketAddress(tls.listen),
     filter_chains: [
       {
         ...chain,
@@ -211,7 +224,7 @@ function withTls(listener: ListenerJson, listen: string, folder: string): Json {
             '@type': `${types}.extensions.transport_sockets.tls.v3.DownstreamTlsContext`,
             common_tls_context: {
               alpn_protocols: ['h2', 'http/1.1'],
-              tls_certificate_sds_secret_configs: [{ name: secretName, sds_config: watched(folder, 'certificate.json') }],
+              tls_certificate_sds_secret_configs: secretsOf(tls).map(({ name }) => ({ name, sds_config: watched(folder, `${name}.json`) })),
             },
           },
         },
@@ -221,14 +234,27 @@ function withTls(listener: ListenerJson, listen: string, folder: string): Json {
 }
 
 /** As a separate secret, which Envoy reloads when the folder's files are replaced. */
-function certificate(folder: string): Json {
+/** Envoy's secrets and the names of their files in the folder; Envoy chooses between them by the name that a client asks for. */
+function secretsOf({ added }: { readonly added: boolean }): readonly { readonly name: string; readonly file: string }[] {
+  const first = { name: 'provider_names', file: 'tls' };
+  return added ? [first, { name: 'added_names', file: 'added' }] : [first];
+}
+
+/** Each in a file of its own: Envoy takes no file with more than one. */
+function certificateFiles(tls: EnvoyFilesOptions['tls']): Record<string, Json> {
+  return tls === null
+    ? {}
+    : Object.fromEntries(secretsOf(tls).map(({ name, file }) => [`${name}.json`, discovery([certificate(name, join(tls.folder, file))])]));
+}
+
+function certificate(name: string, path: string): Json {
   return {
     '@type': `${types}.extensions.transport_sockets.tls.v3.Secret`,
-    name: secretName,
+    name,
     tls_certificate: {
-      certificate_chain: { filename: join(folder, 'tls.crt') },
-      private_key: { filename: join(folder, 'tls.key') },
-      watched_directory: { path: folder },
+      certificate_chain: { filename: `${path}.crt` },
+      private_key: { filename: `${path}.key` },
+      watched_directory: { path: dirname(path) },
     },
   };
 }

@@ -24,6 +24,7 @@ export function serveOptions(flags: ServeFlags, given: Readonly<Record<string, s
     catalogSource: flags.catalogSource,
     catalogIntervalMs: flags.catalogInterval,
     envoy: envoyFiles(flags),
+    spareEndpoints: flags.spareEndpoints,
     envoyMemoryBytes: envoyMemoryOf(flags),
     webhook: webhooks(flags),
     certificates: certificatesOf(flags),
@@ -105,10 +106,14 @@ function webhooks(flags: ServeFlags): SluiceOptions['webhook'] {
   return { listen, tls, sidecar, egress: url === null ? null : { url, service: names === null ? '' : (service ?? ''), names } };
 }
 
+function ownNames({ certificatesFor }: ServeFlags): readonly ('webhook' | 'egress')[] {
+  return certificatesFor === 'both' ? ['webhook', 'egress'] : [certificatesFor];
+}
+
 function certificatesOf(flags: ServeFlags): SluiceOptions['certificates'] {
   if (flags.certificates === null) return null;
   const { certificatesFrom: from, webhookService: service, webhookConfigurations: configurations, certificatesDays: days } = flags;
-  return { ...flags.certificates, from, service, configurations, validMs: days * 86_400_000 };
+  return { ...flags.certificates, from, service, configurations, validMs: days * 86_400_000, names: ownNames(flags) };
 }
 
 /** The rest is for the process itself, the cache and the bodies that are being decided. `allowed`: memory that the process may have; bytes. */
@@ -136,6 +141,10 @@ function envoyFiles(flags: ServeFlags): EnvoyFilesOptions | null {
     status: flags.envoyStatus,
     otlp: flags.envoyOtlp,
     memoryBytes: envoyMemoryOf(flags),
-    tls: folder === null || listen === null ? null : { listen, folder },
+    tls:
+      folder === null || listen === null
+        ? null
+        : { listen, folder, added: flags.certificates !== null && ownNames(flags).includes('egress') },
+    spare: flags.spareEndpoints !== null,
   };
 }

@@ -18,7 +18,7 @@ function file(text: string): string {
 }
 
 const certificate = async (name: string): Promise<string> =>
-  (await makeAuthority(name, { from: Date.now(), to: Date.now() + 86_400_000 })).crt.trim();
+  (await makeAuthority(name, { from: Date.now(), to: Date.now() + 86_400_000 }, [name])).crt.trim();
 const cas = (...files: readonly string[]): { readonly extra: ExtraCas; readonly problems: unknown[] } => {
   const problems: unknown[] = [];
   return { extra: new ExtraCas(files, (error) => problems.push(error)), problems };

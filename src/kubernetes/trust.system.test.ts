@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { caVariables } from './egress.ts';
+import { issueFor, makeAuthority } from './certificates/issue.ts';
 import { ExtraCas } from './extra-cas.ts';
 
 const run = promisify(execFile);
@@ -119,7 +120,31 @@ class Site {
   }
 }
 
-let sites: { readonly gateway: Site; readonly company: Site; readonly stranger: Site };
+/** Servers at localhost, with a certificate of a release's CA that may sign for these hosts. */
+class ReleaseSite {
+  readonly ca: string;
+  readonly server: Server;
+
+  private constructor(ca: string, server: Server) {
+    this.ca = ca;
+    this.server = server;
+  }
+
+  static async of(name: string, hosts: readonly string[]): Promise<ReleaseSite> {
+    const validity = { from: Date.now(), to: Date.now() + 2 * 86_400_000 };
+    const authority = await makeAuthority(name, validity, hosts);
+    const { crt, key } = await issueFor(['localhost'], authority, validity);
+    const ca = join(folder, `${name}.crt`);
+    writeFileSync(ca, authority.crt);
+    return new ReleaseSite(ca, createServer({ key, cert: crt }, (_request, response) => response.end('hello')).listen(0, '127.0.0.1'));
+  }
+
+  get url(): string {
+    return `https://localhost:${(this.server.address() as AddressInfo).port}/`;
+  }
+}
+
+let sites: { readonly gateway: ReleaseSite; readonly misused: ReleaseSite; readonly company: Site; readonly stranger: Site };
 const bundle = join(folder, 'ca.pem');
 const store = join(folder, 'ca.jks');
 /** What the webhook sets, for files of this test. */
@@ -140,13 +165,18 @@ const gets = async ({ command: [first, ...rest] }: Client, url: string, env: obj
   );
 
 beforeAll(async () => {
-  sites = { gateway: new Site('gateway'), company: new Site('company'), stranger: new Site('stranger') };
+  sites = {
+    gateway: await ReleaseSite.of('gateway', ['localhost', 'api.openai.com']),
+    misused: await ReleaseSite.of('misused', ['api.openai.com']),
+    company: new Site('company'),
+    stranger: new Site('stranger'),
+  };
   // As trust-manager writes it: the company's CA among public ones.
   const mixed = join(folder, 'bundle.pem');
   writeFileSync(mixed, [rootCertificates[0], readFileSync(sites.company.ca, 'utf8'), ...rootCertificates.slice(1)].join('\n'));
   const more = new ExtraCas([mixed], () => undefined).current();
   await run(process.execPath, [program, 'ca-bundle', '--out', bundle, '--java', store], {
-    env: { ...process.env, SLUICE_CA_PEM: `${readFileSync(sites.gateway.ca, 'utf8').trim()}\n${more}` },
+    env: { ...process.env, SLUICE_CA_PEM: [sites.gateway, sites.misused].map(({ ca }) => readFileSync(ca, 'utf8')).join('') + more },
   });
   if (clients.find(({ name }) => name === 'Java')!.present) {
     writeFileSync(join(folder, 'Trust.java'), java);
@@ -166,16 +196,18 @@ afterAll(() => {
 describe('what a pod gets to trust', { timeout: 60_000 }, () => {
   for (const client of clients) {
     const absent = client.present ? '' : ' (skipped: it is not on PATH)';
-    it.skipIf(absent !== '')(`${client.name} trusts the gateway and the company, and nobody else${absent}`, async () => {
+    it.skipIf(absent !== '')(`${client.name} trusts the gateway for its names and the company, and nobody else${absent}`, async () => {
       expect(await gets(client, sites.gateway.url, {})).toBe(false);
       expect(await gets(client, sites.gateway.url, trusting)).toBe(true);
       expect(await gets(client, sites.company.url, trusting)).toBe(true);
       expect(await gets(client, sites.stranger.url, trusting)).toBe(false);
+      // Whoever has the key of a release's CA can pretend to be the providers alone.
+      expect(await gets(client, sites.misused.url, trusting)).toBe(false);
       if (client.counts === null) return;
       const [first, ...rest] = client.counts;
       const { stdout } = await run(first!, rest, { env: { ...clean, ...trusting } });
       // The public ones too.
-      expect(Number(stdout.trim().split('\n').at(-1))).toBeGreaterThanOrEqual(rootCertificates.length + 2);
+      expect(Number(stdout.trim().split('\n').at(-1))).toBeGreaterThanOrEqual(rootCertificates.length + 3);
     });
   }
 });

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { chartReadme, valuesDefaults, valuesSchema, valuesYaml } from '../../src/kubernetes/chart/files.ts';
 import { chart, helm, template, type Values } from './support/helm.ts';
+import { fields } from './support/fields.ts';
 import { missing } from './support/tools.ts';
 
 /** What objects grant, and to whom. */
@@ -41,66 +42,6 @@ const everything: Values = {
   podAnnotations: { team: 'platform' },
   extraEnv: [{ name: 'TZ', value: 'UTC' }],
   extraArgs: ['--max-delay=100'],
-};
-
-/** Every value that is a field of Kubernetes', or a reference. */
-const fields: Values = {
-  commonLabels: { team: 'platform' },
-  commonAnnotations: { owner: 'platform@example.com' },
-  annotations: { reloader: 'true' },
-  podLabels: { tier: 'edge' },
-  strategy: { rollingUpdate: { maxUnavailable: 1 } },
-  revisionHistoryLimit: 2,
-  podSecurityContext: { runAsUser: null, runAsGroup: null, fsGroup: null },
-  securityContext: { runAsUser: null, runAsGroup: null },
-  probes: { startup: { failureThreshold: 300 }, liveness: { timeoutSeconds: 9 } },
-  lifecycle: { preStop: { sleep: { seconds: 3 } } },
-  runtimeClassName: 'gvisor',
-  priorityClassName: 'high',
-  dnsPolicy: 'ClusterFirst',
-  dnsConfig: { options: [{ name: 'ndots', value: '1' }] },
-  hostAliases: [{ ip: '10.0.0.1', hostnames: ['models.internal'] }],
-  extraEnvFrom: [{ configMapRef: { name: 'proxy' } }],
-  extraVolumes: [{ name: 'extra', emptyDir: {} }],
-  extraVolumeMounts: [{ name: 'extra', mountPath: '/extra' }],
-  extraInitContainers: [{ name: 'before', image: 'before:1' }],
-  extraContainers: [{ name: 'beside', image: 'beside:1' }],
-  extraObjects: [
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: '{{ .Release.Name }}-map' } },
-    'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-text\n',
-  ],
-  envoy: {
-    probes: { readiness: { periodSeconds: 2 } },
-    extraArgs: ['--component-log-level', 'upstream:info'],
-    extraEnv: [{ name: 'TZ', value: 'UTC' }],
-    extraVolumeMounts: [{ name: 'extra', mountPath: '/extra' }],
-  },
-  service: {
-    type: 'LoadBalancer',
-    clusterIP: '10.96.7.7',
-    loadBalancerClass: 'example.com/internal',
-    loadBalancerSourceRanges: ['10.0.0.0/8'],
-    externalTrafficPolicy: 'Local',
-    internalTrafficPolicy: 'Cluster',
-    ipFamilies: ['IPv4'],
-    ipFamilyPolicy: 'SingleStack',
-    trafficDistribution: 'PreferClose',
-    nodePort: 30_123,
-    labels: { expose: 'true' },
-  },
-  admin: {
-    token: { secret: 'admin' },
-    ingress: { enabled: true, className: 'nginx', host: 'sluice.example.com', tls: [{ hosts: ['sluice.example.com'], secretName: 'tls' }] },
-    httpRoute: { enabled: true, parentRefs: [{ name: 'gateway' }], hostnames: ['sluice.example.com'] },
-  },
-  networkPolicy: { apps: [{ podSelector: {} }], egress: { enabled: true, to: [{ ports: [{ port: 6379 }] }] } },
-  persistence: { enabled: true, storageClass: 'fast', annotations: { backup: 'daily' } },
-  ledger: { retentionDays: 90, key: { secret: 'ledger' }, postgres: { secret: 'postgres', passwordKey: 'password' } },
-  cache: { redis: { secret: 'redis', passwordKey: 'password', caKey: 'ca.crt' } },
-  maskKey: { secret: 'mask' },
-  catalog: { source: 'https://prices.example/list.json', intervalHours: 6 },
-  otlp: { endpoint: 'http://collector:4318', headers: { secret: 'otlp' }, envoy: 'collector:4317' },
-  autoscaling: { enabled: true, annotations: { a: 'b' }, behavior: { scaleDown: { stabilizationWindowSeconds: 60 } } },
 };
 
 const webhooks: Values = {
@@ -245,6 +186,35 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     await expect(template({ shape: 'extension', workers: 2 })).rejects.toThrow('set replicas');
   });
 
+  it.each<[string, Values, string | null]>([
+    ['over restarts of the container, without being told to', {}, '--learning-state=/run/sluice/learning.json'],
+    ['on the volume that outlives pods', { persistence: { enabled: true } }, '--learning-state=/var/lib/sluice/learning.json'],
+    ['in the shape extension', { shape: 'extension' }, '--learning-state=/run/sluice/learning.json'],
+    ['nowhere', { learning: { keep: false } }, null],
+  ])('keeps what was learnt: %s', async (_name, values, flag) => {
+    const rendered = await template(values);
+    expect(rendered.match(/--learning-state=\S+/g)).toEqual(flag === null ? null : [flag]);
+    // What it names is a volume of the same container.
+    if (flag !== null) expect(rendered).toContain(`mountPath: ${/=(.*)\/learning/.exec(flag)![1]!}\n`);
+  });
+
+  it('lets a Service without a ready pod go on with their Envoys where it is told to', async () => {
+    const names = { egress: { names: { enabled: true } } };
+    const rendered = await template({ ...names, service: { spareEndpoints: true } });
+    expect(rendered).toContain('--spare-endpoints=llm/rel-sluice\n');
+    for (const path of ['metadata.name', 'metadata.uid', 'status.podIPs']) expect(rendered).toContain(`fieldPath: ${path}\n`);
+    expect(rendered.match(/- port: https?-spare/g)).toEqual(['- port: http-spare', '- port: https-spare']);
+    expect(rendered.match(/name: https?-spare\n +containerPort: \d+/g)?.map((each) => each.replace(/\n +/, ' '))).toEqual([
+      'name: http-spare containerPort: 10001',
+      'name: https-spare containerPort: 10444',
+    ]);
+    const objects = parseAllDocuments(rendered).map((document) => document.toJS() as Granted);
+    expect(
+      objects.filter(({ kind, rules }) => kind === 'Role' && rules?.some(({ resources }) => resources.includes('endpointslices'))),
+    ).toHaveLength(1);
+    expect(await template(names)).not.toMatch(/spare|endpointslices/);
+  });
+
   it('prints large integers as integers', async () => {
     const rendered = await template({
       replicas: 1_000_000,
@@ -270,6 +240,10 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     ['sidecars with a token of another namespace', { ...sidecar, admin: { token: { secret: 'admin' } } }, /shape: gateway/],
     ['a misspelt value in a group', { service: { clusterIp: '10.96.0.9' } }, /clusterIp.*not allowed/],
     ['a route of the page to nowhere', { admin: { ingress: { enabled: true } } }, /admin\.ingress\.host/],
+    ['a route of apps to nowhere', { ingress: { enabled: true } }, /: ingress\.host is needed/],
+    ['a route of apps from nowhere', { httpRoute: { enabled: true } }, /: httpRoute\.parentRefs is needed/],
+    ['a route of apps to what they do not call', { shape: 'extension', ingress: { enabled: true, host: 'a' } }, /shape: gateway/],
+    ['spare endpoints of what is no gateway', { shape: 'extension', service: { spareEndpoints: true } }, /shape: gateway/],
     ['a route of the page from nowhere', { admin: { httpRoute: { enabled: true } } }, /parentRefs/],
     ['prices of two sources', { catalog: { configMap: 'a', source: 'https://prices.example' } }, /one of them/],
     ['a policy in two places', { policy: { mounted: 'mine', url: { address: 'https://policies.example/all.yaml' } } }, /one of them/],
@@ -299,6 +273,17 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     expect(rendered).not.toContain('kind: Secret');
     expect(rendered.match(/caBundle: (\S+)/)?.[1]).toBe(Buffer.from('PEM').toString('base64'));
     expect(rendered.match(/secretName: (?:mine|names)\n/g)).toHaveLength(3);
+  });
+
+  it.each<[string, Values, string | null]>([
+    ['all of them', webhooks, null],
+    ['those of the webhooks', { ...webhooks, egress: { names: { enabled: true, existingSecret: 'names' } } }, 'webhook'],
+    ['those of the names', { ...webhooks, webhooks: { policy: true, existingSecret: 'mine' } }, 'egress'],
+    ['the only ones', { webhooks: { policy: true } }, null],
+  ])('has Sluice make %s, and write to no folder that others fill', async (_name, values, which) => {
+    const rendered = await template(values);
+    expect(rendered.match(/--certificates=/g)).toHaveLength(1);
+    expect(/--certificates-for=(\S+)/.exec(rendered)?.[1] ?? null).toBe(which);
   });
 
   it.each<[string, Values, readonly string[]]>([
@@ -342,8 +327,10 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
     const startup = asked
       ? { httpGet: { path: '/readyz' } }
       : { exec: { command: expect.arrayContaining(['/app/started.cjs']) as string[] } };
-    expect(sluice).toMatchObject({ startupProbe: startup, livenessProbe: { httpGet: { path: '/healthz' } } });
+    expect(sluice).toMatchObject({ startupProbe: startup });
     expect(sluice.readinessProbe !== undefined).toBe(asked);
+    // Elsewhere the supervisor looks after it: what the kubelet ends makes the pod unready, and a start that fails again and again would.
+    expect(sluice.livenessProbe).toEqual(asked ? expect.objectContaining({ httpGet: { path: '/healthz', port: 'metrics' } }) : undefined);
     const envoy = [...(containers.initContainers ?? []), ...containers.containers].find(({ name }) => name === 'envoy');
     if (envoy !== undefined) expect(envoy.readinessProbe).toBeDefined();
   });
@@ -398,7 +385,7 @@ describe.skipIf(absent !== '')(`the chart, by helm${absent}`, () => {
           securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
           resources: { requests: {}, limits: {} },
         });
-        expect(container.livenessProbe).toBeDefined();
+        expect(container.livenessProbe !== undefined).toBe(container.name !== 'sluice' || values !== everything);
         expect(container.volumeMounts?.some(({ name }) => name === 'api-access')).toBe(container.name === 'sluice');
       }
     }

@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { KubeConfig } from '@kubernetes/client-node';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
+import { keepSpareEndpoints } from '../../src/kubernetes/spare-endpoints.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { runCli } from './support/cli.ts';
 import { chart, helm, plainHelm, template, type Values } from './support/helm.ts';
+import { fields } from './support/fields.ts';
 import { definitionsOf, noDefinitions } from './support/definitions.ts';
 import { LocalRelease, objectsOf } from './support/release.ts';
 import { missing } from './support/tools.ts';
@@ -165,6 +168,33 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
         ).toEqual(made);
       });
 
+      it('passes with every field of Kubernetes, and each is in what the server makes of it', async () => {
+        const rendered = await template({
+          ...fields,
+          autoscaling: { enabled: true, behavior: { scaleDown: { stabilizationWindowSeconds: 60 } } },
+        });
+        const made = await cluster.applied(rendered, '--dry-run=server', '--validate=strict', '--output', 'json');
+        for (const what of [
+          '"loadBalancerClass": "example.com/internal"',
+          '"loadBalancerSourceRanges"',
+          '"trafficDistribution": "PreferClose"',
+          '"runtimeClassName": "gvisor"',
+          '"dnsConfig"',
+          '"hostAliases"',
+          '"revisionHistoryLimit": 2',
+          '"ingressClassName": "nginx"',
+          '"kind": "HTTPRoute"',
+          '"name": "before"',
+          '"name": "beside"',
+          '"name": "rel-map"',
+          '"name": "rel-text"',
+          '"storageClassName": "fast"',
+          '"envFrom"',
+          '"Egress"',
+        ])
+          expect(made).toContain(what);
+      });
+
       it.each([
         ['a CA of the release', {}, ['Certificate', 'Certificate', 'Certificate', 'Issuer', 'Issuer']],
         ['an issuer that exists', { issuerRef: { kind: 'ClusterIssuer', name: 'company' } }, ['Certificate', 'Certificate']],
@@ -312,6 +342,75 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     await cluster.kubectl('delete', '--namespace', 'llm', 'job/rel-sluice-leave', 'serviceaccount/rel-sluice-leave');
     await cluster.kubectl('delete', 'clusterrole', 'llm-rel-sluice-leave');
     await cluster.kubectl('delete', 'serviceaccount', 'default', '--namespace', 'team-a');
+  });
+
+  it('are installed by an admin of the namespace alone, who may grant nothing more', async () => {
+    // Nothing aggregates roles here: these three are what the role admin consists of.
+    for (const role of ['admin', 'edit', 'view'])
+      await cluster.kubectl(
+        'create',
+        'rolebinding',
+        `tom-${role}`,
+        `--clusterrole=system:aggregate-to-${role}`,
+        '--user=tom',
+        '--namespace',
+        'llm',
+      );
+    const asTom = ['--namespace', 'llm', '--kubeconfig', cluster.kubeconfig, '--kube-as-user', 'tom'];
+    expect(await helm(['install', 'rel', chart, ...asTom])).toContain('STATUS: deployed');
+    expect(await helm(['upgrade', 'rel', chart, ...asTom], { policy: { inline: 'version: 1' }, persistence: { enabled: true } })).toContain(
+      'REVISION: 2',
+    );
+    await expect(helm(['upgrade', 'rel', chart, ...asTom], { service: { spareEndpoints: true } })).rejects.toThrow(/endpointslices/);
+    await plainHelm(['uninstall', 'rel', '--namespace', 'llm'], env());
+    for (const role of ['admin', 'edit', 'view']) await cluster.kubectl('delete', 'rolebinding', `tom-${role}`, '--namespace', 'llm');
+  });
+
+  it('make spare endpoints of their pods, with no more rights than the chart gives', async () => {
+    const values = { service: { spareEndpoints: true }, egress: { names: { enabled: true }, onUninstall: 'ignore' } };
+    await helm(['install', 'rel', chart, '--namespace', 'llm', '--kubeconfig', cluster.kubeconfig], values);
+    const pod = { name: 'rel-sluice-1', uid: '6f1b2c3d-0000-4000-8000-000000000001', addresses: ['10.1.0.7', 'fd00::7'] };
+    const failures: string[] = [];
+    const keep = (addresses: readonly string[]): (() => void) =>
+      keepSpareEndpoints({
+        config: spareConfig,
+        namespace: 'llm',
+        service: 'rel-sluice',
+        pod: { ...pod, addresses },
+        ports: { http: 10_001, https: 10_444 },
+        onError: (failure) => failures.push(failure),
+      });
+    const spareConfig = new KubeConfig();
+    spareConfig.loadFromFile(await cluster.serviceAccountConfig('llm', 'rel-sluice'));
+    const slices = async (): Promise<string> =>
+      cluster.kubectl(
+        'get',
+        'endpointslices',
+        '--namespace',
+        'llm',
+        '--selector',
+        'kubernetes.io/service-name=rel-sluice,endpointslice.kubernetes.io/managed-by=sluice.dev',
+        '--output',
+        'jsonpath={range .items[*]}{.metadata.name} {.addressType} {.endpoints[0].addresses[0]} {.endpoints[0].conditions} {.ports[*].name} {.ports[*].port} {.metadata.ownerReferences[0].uid}{"\\n"}{end}',
+      );
+    const line = (name: string, type: string, address: string): string =>
+      `${name} ${type} ${address} {"ready":false,"serving":true,"terminating":true} http https 10001 10444 ${pod.uid}\n`;
+    keep(pod.addresses);
+    await until(
+      async () => (await slices()) === line('rel-sluice-1-spare', 'IPv4', '10.1.0.7') + line('rel-sluice-1-spare-ipv6', 'IPv6', 'fd00::7'),
+      'slices',
+    );
+    // A pod that its node starts again has another address.
+    keep(['10.1.0.9', 'fd00::7']);
+    await until(async () => (await slices()).startsWith(line('rel-sluice-1-spare', 'IPv4', '10.1.0.9')), 'the new address');
+    expect(failures).toEqual([]);
+    await plainHelm(['uninstall', 'rel', '--namespace', 'llm'], env());
+    await cluster.kubectl('delete', 'secret', 'rel-sluice-tls', '--namespace', 'llm');
+    await cluster.kubectl('delete', 'endpointslices', '--all', '--namespace', 'llm');
+    const close = keep(pod.addresses);
+    await until(async () => Promise.resolve(failures.length > 0), 'a failure without the right');
+    close();
+    expect(failures[0]).toMatch(/^403 .*endpointslices/);
   });
 
   it('may read ConfigMaps and write Events where it should, and nothing else', async () => {

@@ -91,6 +91,9 @@
     {{- with .Values.otlp.envoy }}
     - --envoy-otlp={{ . }}
     {{- end }}
+    {{- if include "sluice.spare" . }}
+    - --spare-endpoints={{ .Release.Namespace }}/{{ include "sluice.fullname" . }}
+    {{- end }}
     {{- else if eq .Values.shape "sidecar" }}
     - --listen=unix:/run/sluice/sluice.sock
     {{- else }}
@@ -103,6 +106,9 @@
     {{- if include "sluice.ownTls" . }}
     - --certificates={{ .Release.Namespace }}/{{ include "sluice.fullname" . }}-tls
     - --certificates-from={{ include "sluice.fullname" . }}-ca
+    {{- if and (include "sluice.webhookTls" .) (include "sluice.egressTls" .) (ne (include "sluice.webhookTls" .) (include "sluice.egressTls" .)) }}
+    - --certificates-for={{ ternary "webhook" "egress" (eq (include "sluice.webhookTls" .) "own") }}
+    {{- end }}
     - --certificates-days={{ int64 .Values.webhooks.certificateDays }}
     {{- if eq (include "sluice.webhookTls" .) "own" }}
     - --webhook-service={{ include "sluice.fullname" . }}-webhook.{{ .Release.Namespace }}.svc
@@ -168,8 +174,11 @@
   readinessProbe:
     {{- mergeOverwrite (dict "httpGet" $readyz "periodSeconds" 5 "timeoutSeconds" 5) .Values.probes.readiness | toYaml | nindent 4 }}
   {{- end }}
+  {{- /* There the supervisor replaces a Sluice that hangs. The kubelet would end the container, after which Kubernetes counts the pod as not ready; above all that of a Sluice whose every start fails. */}}
+  {{- if or (not $goesOn) .Values.probes.liveness }}
   livenessProbe:
     {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "metrics") "periodSeconds" 10 "timeoutSeconds" 5 "failureThreshold" 6) .Values.probes.liveness | toYaml | nindent 4 }}
+  {{- end }}
   {{- if not .sidecar }}
   lifecycle:
     {{- if .Values.lifecycle }}
@@ -269,6 +278,11 @@
 {{- if .endpoint }}{{ $env = concat $env (list (dict "name" "OTEL_EXPORTER_OTLP_ENDPOINT" "value" .endpoint) (dict "name" "OTEL_EXPORTER_OTLP_PROTOCOL" "value" .protocol)) }}{{ end }}
 {{- end }}
 {{- if eq .Values.shape "gateway" }}{{ $env = append $env (dict "name" "SLUICE_ENVOY_MEMORY" "valueFrom" (dict "resourceFieldRef" (dict "containerName" "envoy" "resource" "limits.memory" "divisor" "1"))) }}{{ end }}
+{{- if include "sluice.spare" . }}
+{{- range $name, $path := dict "SLUICE_POD_NAME" "metadata.name" "SLUICE_POD_UID" "metadata.uid" "SLUICE_POD_IPS" "status.podIPs" }}
+{{- $env = append $env (dict "name" $name "valueFrom" (dict "fieldRef" (dict "fieldPath" $path))) }}
+{{- end }}
+{{- end }}
 {{- with concat $env .Values.extraEnv }}{{ toYaml . }}{{ end }}
 {{- end }}
 
@@ -310,6 +324,14 @@
     {{- end }}
     - name: status
       containerPort: {{ int64 .Values.envoy.statusPort }}
+    {{- if include "sluice.spare" . }}
+    - name: http-spare
+      containerPort: {{ add1 (int64 .Values.envoy.port) }}
+    {{- if .Values.egress.names.enabled }}
+    - name: https-spare
+      containerPort: {{ add1 (int64 .Values.egress.names.port) }}
+    {{- end }}
+    {{- end }}
   {{- $ready := dict "path" "/ready" "port" "status" }}
   {{- if .sidecar }}
   startupProbe:

@@ -53,6 +53,64 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{- /* An Ingress and an HTTPRoute to a Service. Arguments: root, name, port (number), at (the path of the values), ingress, httpRoute. */}}
+{{- define "sluice.routes" -}}
+{{- $args := . }}
+{{- with .ingress }}
+{{- if .enabled }}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  {{- include "sluice.metadata" (dict "root" $args.root "name" $args.name "annotations" .annotations) | nindent 2 }}
+spec:
+  {{- with .className }}
+  ingressClassName: {{ . }}
+  {{- end }}
+  rules:
+    - host: {{ required (printf "%singress.host is needed" $args.at) .host }}
+      http:
+        paths:
+          - path: /
+            pathType: Prefix
+            backend:
+              service:
+                name: {{ $args.name }}
+                port:
+                  name: http
+  {{- with .tls }}
+  tls:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- with .httpRoute }}
+{{- if .enabled }}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  {{- include "sluice.metadata" (dict "root" $args.root "name" $args.name "annotations" .annotations) | nindent 2 }}
+spec:
+  {{- if not .parentRefs }}{{ fail (printf "%shttpRoute.parentRefs is needed" $args.at) }}{{ end }}
+  parentRefs:
+    {{- toYaml .parentRefs | nindent 4 }}
+  {{- with .hostnames }}
+  hostnames:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  rules:
+    - backendRefs:
+        - name: {{ $args.name }}
+          port: {{ $args.port }}
+      {{- with .filters }}
+      filters:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- /* Sluice's own service account, as a subject. */}}
 {{- define "sluice.account" -}}
 - kind: ServiceAccount
@@ -201,9 +259,17 @@ true
 {{ ternary "/run/sluice/tls/egress" "/etc/sluice/egress" (eq (include "sluice.egressTls" .) "own") }}
 {{- end }}
 
+{{- /* Set when pods stay reachable while none is ready. */}}
+{{- define "sluice.spare" -}}
+{{- if .Values.service.spareEndpoints }}
+{{- if ne .Values.shape "gateway" }}{{ fail "service.spareEndpoints needs shape: gateway" }}{{ end -}}
+true
+{{- end }}
+{{- end }}
+
 {{- /* Set when Sluice talks to the API server. */}}
 {{- define "sluice.asksApi" -}}
-{{- if or (include "sluice.watches" .) (include "sluice.ownTls" .) }}true{{ end }}
+{{- if or (include "sluice.watches" .) (include "sluice.ownTls" .) (include "sluice.spare" .) }}true{{ end }}
 {{- end }}
 
 {{- /* Sluice's own token for the API server, as a volume. */}}

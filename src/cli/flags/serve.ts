@@ -156,6 +156,13 @@ const kubernetes = {
     needs: ['webhookTls'],
     read: text,
   },
+  spareEndpoints: {
+    value: '<namespace/service>',
+    about:
+      "with --envoy-config: in the pod of the chart, this Service reaches the pod's Envoy, one port above its usual one, while none of the Service's pods is ready",
+    needs: ['envoyConfig'],
+    read: configMap,
+  },
   webhookTls: { value: '<folder>', about: 'with --webhook: folder with tls.crt and tls.key; the API server calls by TLS only', read: text },
   certificates: {
     value: '<namespace/name>',
@@ -169,6 +176,13 @@ const kubernetes = {
     about: 'with --certificates: another Secret with a CA (tls.crt, tls.key), if it is there, which is taken in place of a new one',
     needs: ['certificates'],
     read: text,
+  },
+  certificatesFor: {
+    value: '<which>',
+    about:
+      'with --certificates: both folders, or that of --webhook-tls (webhook) or of --envoy-tls (egress) alone, because others fill the other one',
+    fallback: 'both',
+    read: word(['both', 'webhook', 'egress']),
   },
   certificatesDays: {
     value: '<days>',

@@ -13,11 +13,18 @@ import {
   X509CertificateGenerator,
   type X509CertificateCreateParams,
 } from '@peculiar/x509';
+import { nameConstraints, nameConstraintsId, permittedIn } from './name-constraints.ts';
 
 /** A certificate and its key, both PEM. */
 export interface Pair {
   readonly crt: string;
   readonly key: string;
+}
+
+/** A CA: `crt` is what others trust. */
+export interface Authority extends Pair {
+  /** The certificate of `key`, where that is not `crt`: it goes with each certificate that is signed. Else empty. */
+  readonly chain: string;
 }
 
 /** From when until when a certificate is valid, ms since 1970. */
@@ -32,22 +39,49 @@ const lateMs = 3_600_000;
 const elliptic = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const;
 
-/** A new CA of its own. */
-export async function makeAuthority(name: string, validity: Validity): Promise<Pair> {
-  const keys = await webcrypto.subtle.generateKey(elliptic, true, ['sign', 'verify']);
-  const subject = subjectOf(name);
+/**
+ * A new CA that can sign for these host names and those below them alone. What others trust is a root without limits, because Java does not
+ * look for them there. Its key signs one certificate, the limited one of the key that is kept, and is then forgotten.
+ */
+export async function makeAuthority(name: string, validity: Validity, hosts: readonly string[]): Promise<Authority> {
+  const generated = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(elliptic, true, ['sign', 'verify']);
+  const [rootKeys, keys] = [await generated(), await generated()];
+  const usage = new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true);
+  const issuer = subjectOf(name);
+  const signer = { key: rootKeys.privateKey, algorithm: elliptic };
+  const rootId = await SubjectKeyIdentifierExtension.create(rootKeys.publicKey);
+  const rootExtensions = [new BasicConstraintsExtension(true, undefined, true), usage, rootId];
+  const root = await pair({ subject: issuer, issuer, extensions: rootExtensions, ...times(validity) }, rootKeys, signer);
   const extensions = [
-    new BasicConstraintsExtension(true, undefined, true),
-    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    new BasicConstraintsExtension(true, 0, true),
+    usage,
+    nameConstraints(hosts),
     await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    new AuthorityKeyIdentifierExtension(rootId.keyId),
   ];
-  return pair({ subject, issuer: subject, extensions, ...times(validity) }, keys, { key: keys.privateKey, algorithm: elliptic });
+  const subject = subjectOf(`${name.slice(0, 50)}, limited`);
+  const { crt: chain, key } = await pair({ subject, issuer, extensions, ...times(validity) }, keys, signer);
+  return { crt: root.crt, key, chain };
+}
+
+/** Whether a CA may sign for a host; one of an older version, or of somebody else, may sign for all. */
+export function permits({ chain }: Authority, host: string): boolean {
+  if (chain === '') return true;
+  const extension = new Certificate(chain).getExtension(nameConstraintsId);
+  const permitted = extension === null ? [] : permittedIn(new Uint8Array(extension.value));
+  return permitted.some((name) => host === name || host.endsWith(`.${name}`));
+}
+
+/** The certificate whose key signs. */
+export function signerOf({ chain, crt }: Authority): string {
+  return chain === '' ? crt : chain;
 }
 
 /** A certificate for host names, signed by a CA. It ends with the CA at the latest. Rejects if the CA cannot be read. */
-export async function issueFor(hosts: readonly string[], authority: Pair, { from, to }: Validity): Promise<Pair> {
+/** A certificate of a CA, followed by that of the CA's key where clients do not know it. */
+export async function issueFor(hosts: readonly string[], authority: Authority, { from, to }: Validity): Promise<Pair> {
   const keys = await webcrypto.subtle.generateKey(elliptic, true, ['sign', 'verify']);
-  const issuer = new Certificate(authority.crt);
+  const issuer = new Certificate(signerOf(authority));
   const id = issuer.getExtension(SubjectKeyIdentifierExtension)?.keyId;
   const extensions = [
     new BasicConstraintsExtension(false, undefined, true),
@@ -59,7 +93,8 @@ export async function issueFor(hosts: readonly string[], authority: Pair, { from
   ];
   const validity = { from, to: Math.min(to, validityOf(authority.crt).to) };
   const subject = subjectOf(hosts[0] ?? '');
-  return pair({ subject, issuer: issuer.subjectName, extensions, ...times(validity) }, keys, await signerOf(authority));
+  const { crt, key } = await pair({ subject, issuer: issuer.subjectName, extensions, ...times(validity) }, keys, await keyOf(authority));
+  return { crt: crt + authority.chain, key };
 }
 
 /** Throws if the text is no certificate. */
@@ -74,7 +109,7 @@ interface Signer {
 }
 
 /** A CA's key: its own, or one that Helm made, which is RSA. */
-async function signerOf({ key }: Pair): Promise<Signer> {
+async function keyOf({ key }: Pair): Promise<Signer> {
   const read = createPrivateKey(key);
   const algorithm = read.asymmetricKeyType === 'rsa' ? rsa : elliptic;
   const bytes = read.export({ type: 'pkcs8', format: 'der' });

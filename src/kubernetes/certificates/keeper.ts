@@ -4,7 +4,16 @@ import { SluiceError } from '../../lib/errors.ts';
 import { apiFailure, apiStatus, despiteConflicts } from '../client.ts';
 import { writeFolder } from './folder.ts';
 import type { Pair } from './issue.ts';
-import { bundleOf, certificateNames, pairOf, renewed, type CertificateData, type CertificateName, type Wanted } from './renew.ts';
+import {
+  authorityOf,
+  bundleOf,
+  certificateNames,
+  pairOf,
+  renewed,
+  type CertificateData,
+  type CertificateName,
+  type Wanted,
+} from './renew.ts';
 
 export interface KeeperOptions {
   readonly config: KubeConfig;
@@ -16,7 +25,7 @@ export interface KeeperOptions {
   /** Name of the webhook configurations that are to trust the CA; null: none. */
   readonly configurations: string | null;
   readonly wanted: Wanted;
-  /** Where `tls.crt`, `tls.key` and `ca.crt` of each certificate go. */
+  /** Where `tls.crt`, `tls.key` and `ca.crt` of each certificate go; of egress `added.crt` and `added.key` too, the same where there is none. */
   readonly folders: Readonly<Partial<Record<CertificateName, string>>>;
   readonly onError: (failure: string) => void;
 }
@@ -82,7 +91,7 @@ export class CertificateKeeper {
     return despiteConflicts(async () => {
       const secret = await this.#core.readNamespacedSecret({ namespace, name });
       const before = decoded(secret);
-      const after = await renewed(before, wanted, pairOf(before, 'ca') === null ? await this.#kept() : null, Date.now());
+      const after = await renewed(before, wanted, authorityOf(before, 'ca') === null ? await this.#kept() : null, Date.now());
       if (after === before) return before;
       const data = Object.fromEntries(Object.entries(after).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
       await this.#core.replaceNamespacedSecret({ namespace, name, body: Object.assign(secret, { data }) satisfies V1Secret });
@@ -105,7 +114,14 @@ export class CertificateKeeper {
   #write(name: CertificateName, data: CertificateData): void {
     const folder = this.#options.folders[name];
     const pair = pairOf(data, name);
-    if (folder !== undefined && pair !== null) writeFolder(folder, { 'tls.crt': pair.crt, 'tls.key': pair.key, 'ca.crt': bundleOf(data) });
+    if (folder === undefined || pair === null) return;
+    const added = name === 'egress' ? (pairOf(data, 'added') ?? pair) : null;
+    writeFolder(folder, {
+      'tls.crt': pair.crt,
+      'tls.key': pair.key,
+      'ca.crt': bundleOf(data),
+      ...(added === null ? {} : { 'added.crt': added.crt, 'added.key': added.key }),
+    });
   }
 
   /** Helm leaves `caBundle` as it is, since the chart does not have it. */

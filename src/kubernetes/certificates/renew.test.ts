@@ -1,7 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { issueFor, makeAuthority, validityOf } from './issue.ts';
-import { bundleOf, pairOf, renewed, type CertificateData, type Wanted } from './renew.ts';
+import { issueFor, makeAuthority, validityOf, type Pair } from './issue.ts';
+import { authorityOf, bundleOf, pairOf, renewed, type CertificateData, type Wanted } from './renew.ts';
 
 const day = 86_400_000;
 const year = 365 * day;
@@ -9,21 +13,58 @@ const start = Date.parse('2026-01-01T00:00:00Z');
 const wanted: Wanted = {
   authority: 'sluice CA',
   hosts: { webhook: ['sluice-webhook.llm.svc'], egress: ['api.openai.com', 'api.anthropic.com'] },
+  later: ['api.mistral.ai'],
   certificateMs: 90 * day,
   authorityMs: 10 * year,
 };
+/** A CA that signs its certificates itself, as older charts made it. */
+function olderAuthority(): Pair {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-renew-'));
+  const at = (name: string): string => join(folder, name);
+  try {
+    execFileSync(
+      'openssl',
+      [
+        ...[
+          'req',
+          '-x509',
+          '-newkey',
+          'rsa:2048',
+          '-nodes',
+          '-keyout',
+          at('key'),
+          '-out',
+          at('crt'),
+          '-subj',
+          '/CN=rel-sluice CA',
+          '-days',
+          '3650',
+        ],
+      ],
+      { stdio: 'ignore' },
+    );
+    return { crt: readFileSync(at('crt'), 'utf8'), key: readFileSync(at('key'), 'utf8') };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 const made = await renewed({}, wanted, null, start);
 
 const trusted = (data: CertificateData): X509Certificate[] =>
   bundleOf(data)
     .split(/(?<=-----END CERTIFICATE-----\n)/)
     .map((text) => new X509Certificate(text));
-const signedBy = (data: CertificateData, name: string, authorities: readonly X509Certificate[]): boolean =>
-  authorities.some(({ publicKey }) => new X509Certificate(data[`${name}.crt`]!).verify(publicKey));
+/** Whether a client that trusts these CAs alone believes what a server sends: its certificate, and that of the CA's key. */
+const signedBy = (data: CertificateData, name: string, authorities: readonly X509Certificate[]): boolean => {
+  const [own, ...chain] = data[`${name}.crt`]!.split(/(?<=-----END CERTIFICATE-----\n)(?=.)/s).map((text) => new X509Certificate(text));
+  const believed = (by: X509Certificate): boolean => authorities.some(({ publicKey }) => by.verify(publicKey));
+  return believed(own!) || chain.some((link) => own!.verify(link.publicKey) && believed(link));
+};
 
 describe('the certificates of a release', () => {
   it('are made once and left alone while they hold', async () => {
-    expect(Object.keys(made).sort()).toEqual(['ca.crt', 'ca.key', 'egress.crt', 'egress.key', 'webhook.crt', 'webhook.key']);
+    expect(Object.keys(made).sort()).toEqual(['ca.chain', 'ca.crt', 'ca.key', 'egress.crt', 'egress.key', 'webhook.crt', 'webhook.key']);
     expect(await renewed(made, wanted, null, start + 59 * day)).toBe(made);
   });
 
@@ -41,10 +82,31 @@ describe('the certificates of a release', () => {
     expect(new X509Certificate(later['egress.crt']!).checkHost('api.mistral.ai')).toBe('api.mistral.ai');
   });
 
+  it('of names that the CA may not sign for are of the next one, which new pods trust already; the others stay as running pods know them', async () => {
+    const more = { ...wanted, hosts: { ...wanted.hosts, egress: ['api.openai.com', 'llm.example.com'] } };
+    const later = await renewed(made, more, null, start + day);
+    const before = trusted(made);
+    expect(signedBy(later, 'egress', before)).toBe(true);
+    expect(new X509Certificate(later['egress.crt']!).subjectAltName).toBe('DNS:api.openai.com');
+    expect(new X509Certificate(later['added.crt']!).subjectAltName).toBe('DNS:llm.example.com');
+    expect([signedBy(later, 'added', before), signedBy(later, 'added', trusted(later))]).toEqual([false, true]);
+    expect(later['ca.crt']).toBe(made['ca.crt']);
+    expect(await renewed(later, more, null, start + 2 * day)).toBe(later);
+    // It takes over when any other would have, and lives as long after that.
+    expect(Math.abs(validityOf(later['next.crt']!).to - (start + 15 * year))).toBeLessThan(day);
+    const taken = await renewed(later, more, null, start + 9.1 * year);
+    expect(new X509Certificate(taken['egress.crt']!).subjectAltName).toBe('DNS:api.openai.com, DNS:llm.example.com');
+    expect(signedBy(taken, 'egress', trusted(later))).toBe(true);
+    expect(taken['added.crt']).toBeUndefined();
+    // Nobody asks for the name any more.
+    expect((await renewed(later, wanted, null, start + 2 * day))['added.crt']).toBeUndefined();
+  });
+
   it('keep a CA of an older chart', async () => {
-    const kept = await makeAuthority('rel-sluice CA', { from: start - year, to: start + year });
-    const adopted = await renewed({}, wanted, kept, start);
-    expect(pairOf(adopted, 'ca')).toEqual(kept);
+    const kept = olderAuthority();
+    const adopted = await renewed({}, wanted, kept, Date.now());
+    expect(authorityOf(adopted, 'ca')).toEqual({ ...kept, chain: '' });
+    expect(adopted['ca.chain']).toBeUndefined();
     expect(signedBy(adopted, 'egress', [new X509Certificate(kept.crt)])).toBe(true);
   });
 
@@ -81,10 +143,11 @@ describe('the certificates of a release', () => {
   it('are made again where the Secret holds what cannot be read', async () => {
     const spoilt = { ...made, 'webhook.key': 'nonsense' };
     expect(pairOf(await renewed(spoilt, wanted, null, start), 'webhook')).not.toBeNull();
-    const foreign = await issueFor(['sluice-webhook.llm.svc'], await makeAuthority('other', { from: start, to: start + year }), {
-      from: start,
-      to: start + year,
-    });
+    const foreign = await issueFor(
+      ['sluice-webhook.llm.svc'],
+      await makeAuthority('other', { from: start, to: start + year }, ['sluice-webhook.llm.svc']),
+      { from: start, to: start + year },
+    );
     const later = await renewed({ ...made, 'webhook.crt': foreign.crt, 'webhook.key': foreign.key }, wanted, null, start);
     expect(signedBy(later, 'webhook', trusted(later))).toBe(true);
   });

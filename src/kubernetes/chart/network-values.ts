@@ -3,6 +3,28 @@ import { flag, labels, object, objects, port, secretKey, text, texts } from './p
 
 const route = { enabled: flag(false, 'Make one'), annotations: labels('On it') };
 
+const ingress = (what: string) =>
+  z
+    .strictObject({
+      ...route,
+      className: text('', 'As in an Ingress'),
+      host: text('', 'Host name; needed'),
+      tls: objects('As in an Ingress'),
+    })
+    .prefault({})
+    .describe(what);
+
+const httpRoute = (what: string) =>
+  z
+    .strictObject({
+      ...route,
+      parentRefs: objects('Gateways; needed'),
+      hostnames: texts('Host names'),
+      filters: objects('As in an HTTPRoute, for example for authentication'),
+    })
+    .prefault({})
+    .describe(what);
+
 /** Values of Services, ports, and network access. */
 export const networkValues = {
   ports: z
@@ -29,9 +51,15 @@ export const networkValues = {
       ipFamilies: texts('As in a Service, for example [IPv4, IPv6]'),
       ipFamilyPolicy: text('', 'As in a Service, for example PreferDualStack'),
       trafficDistribution: text('', 'As in a Service, for example PreferClose'),
+      spareEndpoints: flag(
+        false,
+        "gateway: while no pod is ready, because Sluice's containers were killed, the Service goes on with their Envoys. Sluice then needs the right to create EndpointSlices in the release's namespace",
+      ),
     })
     .prefault({})
     .describe('What apps call'),
+  ingress: ingress('gateway: an Ingress to it, for apps outside of the cluster. Who may call is for the ingress controller to say'),
+  httpRoute: httpRoute('gateway: a route of the Gateway API to it'),
   admin: z
     .strictObject({
       token: secretKey('token', 'Token of 16 characters or more that everything but reading needs'),
@@ -39,24 +67,8 @@ export const networkValues = {
         .strictObject({ enabled: flag(false, 'A Service of the page; made for a route too'), annotations: labels('On it') })
         .prefault({})
         .describe('Where the page is called in the cluster'),
-      ingress: z
-        .strictObject({
-          ...route,
-          className: text('', 'As in an Ingress'),
-          host: text('', 'Host name; needed'),
-          tls: objects('As in an Ingress'),
-        })
-        .prefault({})
-        .describe('An Ingress to the page. Who may read it is for the ingress controller to say'),
-      httpRoute: z
-        .strictObject({
-          ...route,
-          parentRefs: objects('Gateways; needed'),
-          hostnames: texts('Host names'),
-          filters: objects('As in an HTTPRoute, for example for authentication'),
-        })
-        .prefault({})
-        .describe('A route of the Gateway API to the page'),
+      ingress: ingress('An Ingress to the page. Who may read it is for the ingress controller to say'),
+      httpRoute: httpRoute('A route of the Gateway API to the page'),
     })
     .prefault({})
     .describe('The admin server and its page'),
