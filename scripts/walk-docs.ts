@@ -3,10 +3,10 @@
  * folder, beside a real Envoy and
  * a Sluice that has had traffic, and every question to the API that a page's text has. Ends with 1 at the first that does not work. What
  * needs a cluster, root, or somebody's account is looked through instead, and so are commands within text: files, scripts and flags must be
- * there. A server is started, and stopped when it is ready.
+ * there. A server is started, and stopped when it is ready; what runs ends with the walk, killed or not.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import type { Command } from 'commander';
 import { sluiceProgram } from '../src/cli/program.ts';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
+import { startReaper, type Reaper } from './reaper.ts';
 
 const root = join(import.meta.dirname, '..');
 const program = await sluiceProgram();
@@ -219,12 +220,13 @@ const startMs = 60_000;
 const ready = /"msg":"ready"/;
 
 /** Starts a server as a page says, on addresses that are free, and stops it when it is ready; null if it became ready. */
-async function started(text: string, folder: string): Promise<string | null> {
+async function started(text: string, folder: string, reaper: Reaper): Promise<string | null> {
   const child = spawn('sh', ['-c', `exec env ${text} --listen unix:${join(folder, 'serve.sock')} --admin 127.0.0.1:0`], {
     cwd: folder,
     env: { ...process.env, SLUICE_LEDGER: join(folder, 'serve.db') },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (child.pid !== undefined) reaper.watch(child.pid);
   const said: string[] = [];
   const over = new Promise<void>((resolve) => child.once('close', () => resolve()));
   try {
@@ -245,6 +247,7 @@ async function started(text: string, folder: string): Promise<string | null> {
     const late = setTimeout(() => child.kill('SIGKILL'), startMs);
     await over;
     clearTimeout(late);
+    if (child.pid !== undefined) reaper.forget(child.pid);
   }
 }
 
@@ -255,11 +258,17 @@ async function take(
     folder,
     stack,
     known,
-  }: { readonly folder: string; readonly stack: Stack; readonly known: { readonly id: string; readonly entry: string } },
+    reaper,
+  }: {
+    readonly folder: string;
+    readonly stack: Stack;
+    readonly known: { readonly id: string; readonly entry: string };
+    readonly reaper: Reaper;
+  },
 ): Promise<string | null> {
   if (step.text.startsWith('GET ')) return asked(step.text, stack, known);
   const text = here(step.text.replace(/ &$/, ''), folder, stack, known);
-  if (/\bserve\b/.test(text)) return started(text, folder);
+  if (/\bserve\b/.test(text)) return started(text, folder, reaper);
   const { status, stderr } = spawnSync('sh', ['-c', text], {
     cwd: folder,
     encoding: 'utf8',
@@ -283,8 +292,10 @@ export async function walk(which: readonly string[], say: (text: string) => void
   const folder = mkdtempSync(join(tmpdir(), 'sluice-walk-'));
   mkdirSync(join(folder, 'bin'));
   symlinkSync(join(root, 'bin/sluice'), join(folder, 'bin/sluice'));
+  const reaper = startReaper(folder);
   try {
     await stack.start();
+    reaper.watch(stack.sluicePid, stack.envoyPid);
     const known = await prepare(folder, stack);
     for (const step of which.flatMap(stepsOf)) {
       const where = `${step.page}:${step.line}`;
@@ -295,15 +306,17 @@ export async function walk(which: readonly string[], say: (text: string) => void
         if (wrong !== null) return `${where}: ${step.text}\n${wrong}`;
         continue;
       }
-      const wrong = await take(step, { folder, stack, known });
+      const wrong = await take(step, { folder, stack, known, reaper });
       say(`${wrong === null ? '✓' : '✗'} ${where} ${step.text}`);
       if (wrong !== null) return `${where}: ${step.text}\n${wrong}`;
     }
     return null;
   } finally {
+    const running = [stack.sluicePid, stack.envoyPid];
     await stack.stop();
+    reaper.forget(...running);
     await simulator.close();
-    rmSync(folder, { recursive: true, force: true });
+    await reaper.close();
   }
 }
 
