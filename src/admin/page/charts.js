@@ -106,6 +106,11 @@ let tiers = [];
 /** Exchanges by tier: a ring, and its key in words. @param {{ name: string, exchanges: number }[]} lines */
 export function drawTiers(lines) {
   tiers = lines;
+  showRing(lines.length > 0);
+  if (lines.length === 0) {
+    bars('by-tier', []);
+    return;
+  }
   const all = lines.reduce((sum, { exchanges }) => sum + exchanges, 0);
   const kind = (name) => (known.includes(name) ? name : 'other');
   const told = (name) => (name === 'none' ? 'not decided' : name);
@@ -130,12 +135,7 @@ export function drawTiers(lines) {
       plugins: { legend: { display: false }, tooltip: { callbacks: { label: ({ label, raw }) => ` ${label}: ${count(raw)}` } } },
     },
   });
-  by('tiers').setAttribute(
-    'aria-label',
-    lines.length === 0
-      ? 'Nothing in this window'
-      : lines.map(({ name, exchanges }) => `${told(name)} ${percent(exchanges / all)}`).join(', '),
-  );
+  by('tiers').setAttribute('aria-label', lines.map(({ name, exchanges }) => `${told(name)} ${percent(exchanges / all)}`).join(', '));
   by('by-tier').replaceChildren(
     element(
       'ul',
@@ -151,6 +151,11 @@ export function drawTiers(lines) {
       ),
     ),
   );
+}
+
+/** A ring of nothing is an empty place. */
+export function showRing(there) {
+  by('tiers').closest('.ring').classList.toggle('none', !there);
 }
 
 /** Draws again in the present colours. */

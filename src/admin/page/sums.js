@@ -1,4 +1,4 @@
-import { bars, drawTiers, drawTrend } from '/page/charts.js';
+import { bars, drawTiers, drawTrend, showRing } from '/page/charts.js';
 import { by, count, dollars, element, exchangesText, known, percent, say } from '/page/format.js';
 import { outcomeText, reasonText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
@@ -30,6 +30,7 @@ export async function sums() {
   if (asked !== current()) return;
   const [model, workspace, tier, reason, outcome, cache, move, user, key] = reports;
   by('notice').hidden = true;
+  trendShown(true);
   cards(model, periodText());
   compared(model.total, earlier.total);
   shadowCard(live);
@@ -230,4 +231,11 @@ async function withoutLedger() {
   say('unknown', percent(totals.unknownShare.cost));
   say('exchanges', count(totals.exchanges));
   for (const id of groups) bars(id, [], 'This needs a ledger.');
+  trendShown(false);
+  showRing(false);
+}
+
+/** Without a ledger there is no trend. */
+function trendShown(there) {
+  by('trend').closest('.trend').hidden = !there;
 }
