@@ -18,8 +18,8 @@ export interface Compared {
   readonly named: boolean;
 }
 
-/** Bills are in whole cents: a difference in dollars up to this is one of rounding. */
-const roundingUsd = 0.01;
+/** Bills are in whole cents: a difference in dollars up to this is one of rounding. Sums of cents are off by less than the rest. */
+const roundingUsd = 0.01 + 1e-6;
 
 /** Compares a bill with the ledger's sums by model (`lines`, grouped by model first). `known`: names of models to look for in a bill's words. */
 export function reconcile(bill: Bill, lines: readonly SavingsLine[], known: Iterable<string> = []): Compared[] {

@@ -303,6 +303,16 @@ ${date},Storage,Blob,LRS,1,5,${currency}
       line(['claude-haiku-4-5', 'anthropic'], { cost: 0.004 }),
     ]);
     expect(agrees(cent!, 0)).toBe(true);
+    // 1.11 - 1.1 is more than 0.01 for a computer.
+    for (const [amount, cost, same] of [
+      ['111', 1.1, true],
+      ['112', 1.1, false],
+    ] as const) {
+      const [one] = reconcile(readBill(anthropicPage([{ ...anthropicCostResult, amount }]), 'b'), [
+        line(['claude-haiku-4-5', 'anthropic'], { cost }),
+      ]);
+      expect(agrees(one!, 0)).toBe(same);
+    }
   });
 
   it.each([
