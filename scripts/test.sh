@@ -10,6 +10,7 @@ for server in valkey postgres clickhouse; do
   case " $contained " in *" $server "*) ;; *) sh scripts/setup.sh "$server" ;; esac
 done
 sh scripts/setup.sh faketime
+sh scripts/setup.sh embedding || echo 'the sentence model could not be fetched: tests with it are skipped' >&2
 sh scripts/definitions.sh
 
 # All tests start hundreds of servers and commands: a built one takes 0.36 s of CPU until it is ready, one from sources 0.85 s. Single files use the sources.

@@ -31,6 +31,8 @@ export interface SluiceOptions {
   readonly catalog: string | null;
   /** The learned router's model file, watched for changes; if null, the model that comes with Sluice. */
   readonly model: string | null;
+  /** Folder of the sentence model; null if there is none. */
+  readonly embedding: string | null;
   /** File that keeps what was learnt from grades; if null, it is lost when the process ends. */
   readonly learningState: string | null;
   /** Price list (file or URL) imported into `catalog` every `catalogIntervalMs`; null if none. */

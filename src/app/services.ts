@@ -3,6 +3,7 @@ import { openBudgets, type OpenBudgets } from '../budgets/open.ts';
 import { limitFigures } from '../budgets/rate-view.ts';
 import { budgetFigures } from '../budgets/view.ts';
 import { ResponseCache } from '../cache/cache.ts';
+import { Embedder } from '../classify/embedding/embedder.ts';
 import { Credentials } from '../exchange/credentials.ts';
 import { judgeRecord } from '../exchange/judge-record.ts';
 import { Judge } from '../grades/judge.ts';
@@ -19,6 +20,8 @@ export interface ServiceParts {
   readonly credentials: Credentials;
   readonly cache: ResponseCache;
   readonly router: LiveModel;
+  /** Null if there is no sentence model. */
+  readonly embedder: Embedder | null;
   readonly cooldowns: Cooldowns;
   readonly judge: Judge;
   /** Null if Envoy's config is managed elsewhere. */
@@ -45,6 +48,7 @@ export async function openServices(ground: Ground, policyParts: PolicyParts, { b
     onError: (err) => logger.error({ err }, 'learned router not changed; the last good model stays'),
   });
   stack.defer(() => router.close());
+  const embedder = await openEmbedder(ground);
   const cooldowns = await openCooldowns(ground, policyParts);
   const judge = new Judge({
     credentials,
@@ -59,7 +63,7 @@ export async function openServices(ground: Ground, policyParts: PolicyParts, { b
       : new EnvoyFiles(options.envoy, (err) => logger.error({ err }, "Envoy's config not written; the last one stays"));
   if (files !== null) stack.defer(() => files.close());
   const kept = await openBudgetsOf(ground, policyParts);
-  return { credentials, cache, router, cooldowns, judge, files, kept, outputs: new OutputTokens() };
+  return { credentials, cache, router, embedder, cooldowns, judge, files, kept, outputs: new OutputTokens() };
 }
 
 async function openCredentials({ logger, stack }: Ground, { policy, metrics }: PolicyParts): Promise<Credentials> {
@@ -75,6 +79,16 @@ async function openCredentials({ logger, stack }: Ground, { policy, metrics }: P
   stack.defer(() => clearInterval(reread));
   policy.onChange(() => void refresh());
   return credentials;
+}
+
+async function openEmbedder({ options, logger, stack }: Ground): Promise<Embedder | null> {
+  if (options.embedding === null) return null;
+  const embedder = await Embedder.open({
+    folder: options.embedding,
+    onProblem: (err) => logger.error({ err }, 'the sentence model has ended; the text model decides alone until it is back'),
+  });
+  stack.defer(() => embedder.close());
+  return embedder;
 }
 
 async function openCache({ options, stack }: Ground, { metrics }: PolicyParts): Promise<ResponseCache> {

@@ -23,6 +23,7 @@ function options(changes: Partial<SluiceOptions> = {}): SluiceOptions {
     requestIdHeader: null,
     catalog: null,
     model: null,
+    embedding: null,
     learningState: join(folder, 'learning.json'),
     catalogSource: null,
     catalogIntervalMs: 60_000,
@@ -160,6 +161,7 @@ describe.skipIf(process.platform !== 'linux')('a start', () => {
       () => options({ ledger: { ...options().ledger, file: join(file('no-folder', ''), 'ledger.db') } }),
     ],
     ['what it learnt is damaged', 'SLUICE_LEARNING_STATE', () => options({ learningState: file('damaged.json', '{') })],
+    ['its sentence model is not there', 'SLUICE_EMBEDDING', () => options({ embedding: join(folder, 'none') })],
     ['its model is none', 'SLUICE_', () => options({ model: file('model.bin', 'none') })],
     [
       'its budgets cannot be kept',

@@ -158,6 +158,7 @@ function openPipeline(parts: Parts): Pipeline {
     ),
     memory: new MemoryGate(options.envoyMemoryBytes === null ? null : bodyRoom(options.envoyMemoryBytes)),
     bodies: new BodyReader(),
+    embedder: parts.embedder,
     cache: parts.cache,
     budgets: kept.budgets,
     policy,

@@ -1,8 +1,10 @@
 import type { ParsedRequest } from '../apis/types.ts';
+import type { Embedded } from './embedding/embedder.ts';
+import { embeddingHeads } from './embedding/heads.ts';
 import { confirmations } from './text/concepts.ts';
 import { textModel } from './text/file.ts';
 import { textFields, textTasks } from './text/heads.ts';
-import type { TextModel, TextVerdict } from './text/model.ts';
+import type { Joined, TextModel, TextVerdict } from './text/model.ts';
 import type { Teaching } from './text/teaching.ts';
 import { requestWeights } from './weights.ts';
 import {
@@ -20,6 +22,8 @@ export interface ClassifyOptions {
   readonly thresholds?: TierThresholds;
   /** What the policy teaches: labelled prompts, words, and templates. */
   readonly taught?: Teaching | null;
+  /** What the prompt's vector adds, and how it came; null if no sentence model is asked. */
+  readonly embedded?: Embedded | null;
   /** The model; by default the one that ships with Sluice. */
   readonly model?: TextModel;
 }
@@ -32,10 +36,13 @@ export interface ClassifyOptions {
  */
 export function classifyRequest(
   exchange: ParsedRequest,
-  { thresholds = defaultThresholds, taught = null, model = textModel() }: ClassifyOptions = {},
+  { thresholds = defaultThresholds, taught = null, embedded = null, model = textModel() }: ClassifyOptions = {},
 ): Verdict {
   taught?.about(exchange);
-  const text = model.read(exchange.lastUser, exchange.system, taught?.nudge ?? null);
+  const nudge = taught?.nudge ?? null;
+  const joined = embedded === null ? null : joinedOf(embedded);
+  const alone = joined === null ? 0 : model.read(exchange.lastUser, exchange.system, nudge).score;
+  const text = model.read(exchange.lastUser, exchange.system, nudge, joined);
   const confirmed = exchange.userTurns > 1 && exchange.lastUser.length <= shortTurn && confirms(model.grams.text.words);
   const { language } = text;
   // Taken before the model reads anything else, because its tables are reused.
@@ -44,7 +51,9 @@ export function classifyRequest(
   let earlier = confirmed ? thresholds.simple.score : 0;
   if (exchange.context !== '' && (confirmed || exchange.lastIsToolResult))
     earlier = Math.max(earlier, model.read(exchange.context, exchange.system).score);
-  const signals: Signal[] = [{ name: 'text', value: hundredths(text.level), share: text.score }];
+  const share = joined === null ? text.score : alone;
+  const signals: Signal[] = [{ name: 'text', value: hundredths(text.level), share }];
+  if (embedded !== null) signals.push({ name: 'embedding', value: embedded.result, share: text.score - share });
   const own = taught === null ? text.score : text.score + taughtShare(taught, text.score, thresholds, signals);
   if (earlier > own) signals.push({ name: 'context', value: true, share: earlier - own });
   requestSignals(exchange, signals);
@@ -65,6 +74,10 @@ export function classifyRequest(
     language,
     signals,
   };
+}
+
+function joinedOf({ addition }: Embedded): Joined | null {
+  return addition === null ? null : { keep: embeddingHeads().document.keep, addition };
 }
 
 const sayable: ReadonlySet<string> = new Set(taskTypes.filter((task) => task !== 'unknown'));

@@ -28,6 +28,7 @@ export interface Signal {
 /** Signals that a verdict may have, besides those that match `taughtSignal`. */
 export const signalNames = [
   'text',
+  'embedding',
   'context',
   'tools',
   'images',

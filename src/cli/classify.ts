@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
+import { Embedder } from '../classify/embedding/embedder.ts';
 import { classifyRequest, type ClassifyOptions } from '../classify/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import { SluiceError } from '../lib/errors.ts';
@@ -14,6 +15,7 @@ interface ClassifyFlags {
   readonly policy?: string;
   readonly workspace: string;
   readonly catalog?: string;
+  readonly embedding?: string;
 }
 
 /** Counts for --check: rows with a label, and how many of them the classifier answers correctly. */
@@ -23,7 +25,7 @@ type Counts = Record<'tier' | 'task' | 'domain', { rows: number; right: number }
  * `sluice classify [FILE]`: reads JSON lines with `prompt` (and `system`), or whole requests of any API (at the top level, or under
  * `request`), from a file, plain or `.gz`, or from stdin, and writes one line
  * `{"id","tier","score","task","domain","language","confidence"}` each, in order. `--check SHARE` compares with `expected_tier`, `task` and
- * `domain` in rows that have them, and fails (exit 1) if a share is below. With `--policy` the thresholds and the teaching of that policy's
+ * `domain` in rows that have them, and fails (exit 1) if a share is below. `--embedding FOLDER` joins the vectors of a sentence model. With `--policy` the thresholds and the teaching of that policy's
  * section for `--workspace` apply, and each line lists in `taught` what moved it.
  */
 export function registerClassify(program: Command): void {
@@ -39,6 +41,7 @@ export function registerClassify(program: Command): void {
     .option(...shared.policy)
     .option('--workspace <name>', 'whose section of the policy counts', 'default')
     .option(...shared.catalog)
+    .option('--embedding <folder>', 'sentence model whose vectors join: a folder that scripts/setup.sh embedding made')
     .action(classifyCommand);
 }
 
@@ -48,13 +51,16 @@ async function classifyCommand(file: string, flags: ClassifyFlags): Promise<void
     throw new SluiceError('SLUICE_CLI_USAGE', `"${String(flags.check)}" is not a share from 0 to 1.`, { where: '--check' });
   const where = file === '-' ? 'stdin' : file;
   const taught = await taughtBy(flags);
+  await using embedder = await embedderOf(flags);
   const counts: Counts = { tier: { rows: 0, right: 0 }, task: { rows: 0, right: 0 }, domain: { rows: 0, right: 0 } };
   let at = 0;
   for await (const line of linesOfFile(file)) {
     at++;
     if (line.trim() === '') continue;
     const row = rowOf(line, `${where}:${at}`, least !== null);
-    const verdict = classifyRequest(exchangeOf(row, `${where}:${at}`), taught);
+    const exchange = exchangeOf(row, `${where}:${at}`);
+    const embedded = (await embedder?.find(exchange, longestMs)) ?? null;
+    const verdict = classifyRequest(exchange, { ...taught, embedded });
     count(counts, row, verdict);
     const { tier, score, task, domain, language, confidence } = verdict;
     const moved = taught.taught == null ? {} : { taught: taught.taught.moved.map(({ signal }) => signal) };
@@ -62,6 +68,19 @@ async function classifyCommand(file: string, flags: ClassifyFlags): Promise<void
       await once(process.stdout, 'drain');
   }
   if (least !== null) report(counts, least, where);
+}
+
+/** Vectors are always waited for: each prompt is judged with its own. */
+const longestMs = 60_000;
+
+async function embedderOf({ embedding }: ClassifyFlags): Promise<Embedder | null> {
+  if (embedding === undefined) return null;
+  return Embedder.open({
+    folder: embedding,
+    onProblem: (error) => {
+      throw error;
+    },
+  });
 }
 
 /**

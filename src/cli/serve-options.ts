@@ -20,6 +20,7 @@ export function serveOptions(flags: ServeFlags, given: Readonly<Record<string, s
     policyKept: given['policyKept'] === undefined ? defaultKept(given) : flags.policyKept,
     catalog: flags.catalog,
     model: flags.model,
+    embedding: flags.embedding,
     learningState: flags.learningState,
     catalogSource: flags.catalogSource,
     catalogIntervalMs: flags.catalogInterval,

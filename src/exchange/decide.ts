@@ -1,6 +1,7 @@
 import type { DialectFamily, ParsedRequest } from '../apis/types.ts';
 import type { Budgets } from '../budgets/budgets.ts';
 import { textFeatures, type TextFeatures } from '../classify/features.ts';
+import type { Embedded } from '../classify/embedding/embedder.ts';
 import { classifyRequest, withSaidTask } from '../classify/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
@@ -18,6 +19,12 @@ import { translatableTo } from './chain/crossing.ts';
 import { compareModels, compares, type Compared } from './compare-models.ts';
 import type { ReadRequest, RequestContext } from './context.ts';
 import type { RequestServices } from './services.ts';
+
+/** What was found out before a request is classified: its conversation, and its prompt's vector. */
+export interface Found {
+  readonly session: SessionView | null;
+  readonly embedded: Embedded | null;
+}
 
 /** The input of a decision, which is about a request that was read and classified. Its methods ask the services when `decide` does. */
 export class Question implements DecideInput {
@@ -39,7 +46,7 @@ export class Question implements DecideInput {
   #translatable: Map<string, boolean> | null = null;
 
   /** Classifies the request and gathers the inputs that every decision needs. */
-  constructor(request: ReadRequest, services: RequestServices, session: SessionView | null) {
+  constructor(request: ReadRequest, services: RequestServices, { session, embedded }: Found) {
     const { context, exchange } = request;
     const { section, caller } = context;
     this.#request = request;
@@ -50,7 +57,10 @@ export class Question implements DecideInput {
     const over = overOf(context, exchange, services.budgets);
     this.overBudget = over.overBudget;
     this.overLimit = over.overLimit;
-    const verdict = withSaidTask(classifyRequest(exchange, section.classifier), caller.task);
+    const verdict = withSaidTask(
+      classifyRequest(exchange, embedded === null ? section.classifier : { ...section.classifier, embedded }),
+      caller.task,
+    );
     this.verdict = verdict;
     const kind = verdict.classifiedTask ?? verdict.task;
     this.outputKey =

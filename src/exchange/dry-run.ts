@@ -40,6 +40,7 @@ export async function dryRun({ generation, credentials, router, headers, body }:
     learner: null,
     router,
     sessions: null,
+    embedder: null,
     trials: null,
     shadows: null,
     pools: new Pools(),

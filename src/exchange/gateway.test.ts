@@ -13,6 +13,7 @@ import { openModel, type LiveModel } from '../router/model/live.ts';
 import type { FilterRole } from '../attach/names.ts';
 import type { AnswerPass, AnswerRetry, Attempt, BodyPlan, RequestPlan } from './plans.ts';
 import type { HeaderMap } from '../lib/headers.ts';
+import { head, outputs } from '../classify/text/heads.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
 import { Metrics } from '../record/metrics.ts';
@@ -25,7 +26,7 @@ import { LoadGate } from './load-gate.ts';
 import { Credentials } from './credentials.ts';
 import { limits } from '../lib/limits.ts';
 import { BodyReader } from './body-reader.ts';
-import { Pipeline } from './gateway.ts';
+import { Pipeline, type PipelineOptions } from './gateway.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-pipeline-'));
 const keyFile = join(folder, 'key');
@@ -68,6 +69,7 @@ async function pipelineOf(
   admission = new LoadGate(0),
   bodies: BodyReader | null = null,
   memory = new MemoryGate(null),
+  embedder: PipelineOptions['embedder'] = null,
 ): Promise<Bench> {
   const { generation, problems } = compilePolicy([{ name: 'policy.yaml', text: policy }], { catalog });
   if (generation === null) throw new Error(JSON.stringify(problems));
@@ -86,6 +88,7 @@ async function pipelineOf(
     pools: new Pools(),
     shadows: null,
     sessions: null,
+    embedder,
     grader: null,
     feedback: null,
     router,
@@ -303,6 +306,57 @@ it('learns from answers how many output tokens a model takes, and reckons with t
   // Nothing was learnt of the requested model: the task's assumption stands in.
   expect(records[19]!.decision!.baselineOutputTokens).toBe(records[0]!.decision!.assumedOutputTokens);
   pipeline.close();
+});
+
+describe('a section that asks the sentence model', () => {
+  const addition = new Float64Array(outputs).map((_, k) => (k === head.level ? 4 : 0));
+  const policy = (waitMs: number): string => `version: 1\ndefaults: {${candidates}, classifier: {embedding: {waitMs: ${waitMs}}}}\n`;
+  const ask = async (text: string, embedder: PipelineOptions['embedder']): Promise<{ record: ExchangeRecord; counted: string }> => {
+    const { pipeline, records, metrics } = await pipelineOf(text, undefined, undefined, undefined, embedder);
+    const plan = pipeline.requestHeaders(headersOf(chatHeaders), false);
+    if (plan.kind !== 'read-body') throw new Error(plan.kind);
+    const answer = plan.handler.take(Buffer.from(chatBody()));
+    if (answer.kind === 'later') await answer.result;
+    pipeline.close();
+    const counted = (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith('llm_proxy_embedding_total{'));
+    return { record: records[0]!, counted: counted.join() };
+  };
+
+  it('is judged with what is known of the prompt, at once or within the time that it waits; the record says what it changed', async () => {
+    const plain = (await ask(policy(0), null)).record.verdict!;
+    for (const [waitMs, found] of [
+      [0, { result: 'cached', addition }],
+      [50, Promise.resolve({ result: 'computed', addition } as const)],
+    ] as const) {
+      const waits: number[] = [];
+      const { record, counted } = await ask(policy(waitMs), { find: (_, ms) => (waits.push(ms), found) });
+      const { result } = await found;
+      expect(waits).toEqual([waitMs]);
+      expect(record.verdict!.level).toBeGreaterThan(plain.level!);
+      expect(record.verdict!.signals[0]!.share).toBe(plain.signals[0]!.share);
+      expect(record.verdict!.signals[1]).toMatchObject({ name: 'embedding', value: result });
+      expect(record.verdict!.signals[1]!.share).toBeGreaterThan(0.1);
+      expect(explainRecord(record)).toMatch(new RegExp(`\\+0\\.\\d{3} {2}embedding = ${result}\\n`));
+      expect(counted).toBe(`llm_proxy_embedding_total{result="${result}"} 1`);
+    }
+  });
+
+  it('is judged by the text model alone if the vector is late, and the record says so', async () => {
+    const plain = (await ask(policy(0), null)).record.verdict!;
+    const { record, counted } = await ask(policy(0), { find: () => ({ result: 'late', addition: null }) });
+    expect(record.verdict).toEqual({
+      ...plain,
+      signals: [plain.signals[0], { name: 'embedding', value: 'late', share: 0 }, ...plain.signals.slice(1)],
+    });
+    expect(counted).toBe('llm_proxy_embedding_total{result="late"} 1');
+  });
+
+  it('asks nothing where the policy does not say so', async () => {
+    const none = { find: () => expect.unreachable() };
+    const { record, counted } = await ask(`version: 1\ndefaults: {${candidates}}\n`, none);
+    expect(record.verdict!.signals.map(({ name }) => name)).not.toContain('embedding');
+    expect(counted).toBe('');
+  });
 });
 
 describe('a section with learned routing', () => {

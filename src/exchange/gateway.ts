@@ -1,5 +1,6 @@
 import type { Budgets } from '../budgets/budgets.ts';
 import type { ResponseCache } from '../cache/cache.ts';
+import type { Embedder } from '../classify/embedding/embedder.ts';
 import { LearntRefusals } from '../apis/parameters.ts';
 import { renderFailure, renderStreamError } from '../apis/errors.ts';
 import { apis, dialects } from '../apis/registry.ts';
@@ -77,6 +78,8 @@ export interface PipelineOptions {
   readonly admission: LoadGate;
   /** Envoy's memory for bodies; if absent, it is not known and nothing is refused. */
   readonly memory?: MemoryGate;
+  /** Null if there is no sentence model. */
+  readonly embedder: Pick<Embedder, 'find'> | null;
   /** Null if bodies of any size are read synchronously. */
   readonly bodies: BodyReader | null;
   readonly log: { error(fields: object, message: string): void; debug(fields: object, message: string): void };

@@ -3,6 +3,7 @@ import { apis } from '../apis/registry.ts';
 import type { BodyMember, ParsedRequest } from '../apis/types.ts';
 import type { BudgetAdmission } from '../budgets/budgets.ts';
 import type { Lookup, PendingLookup } from '../cache/cache.ts';
+import type { Embedded } from '../classify/embedding/embedder.ts';
 import type { Later } from '../lib/later.ts';
 import { limits } from '../lib/limits.ts';
 import { decide } from '../route/decide.ts';
@@ -51,6 +52,7 @@ export class Run extends RunLife implements ReadRequest {
   body: Buffer = nothing;
   readonly #encoding: string;
   #session: SessionView | null = null;
+  #embedded: Embedded | null = null;
   /** `encoding`: the body's content-encoding, decoded before reading; `held`: its share of Envoy's memory. */
   constructor(context: RequestContext, body: { readonly encoding: string; readonly held: HeldBody }, services: RunServices) {
     super(services, body.held);
@@ -144,19 +146,38 @@ export class Run extends RunLife implements ReadRequest {
     const { sessions } = this.services;
     const { context, exchange, body } = this;
     const { section, caller } = context;
-    if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#decide();
+    if (sessions === null || section.sessions === null || context.routeOff || exchange.operation !== 'generate') return this.#embed();
     const key = sessionKey(caller.workspace, context.sessionName, exchange, body, caller.trust?.believesBody('session'));
-    if (key === null) return this.#decide();
+    if (key === null) return this.#embed();
     const found = sessions.find(key.key);
     if (!(found instanceof Promise)) {
       this.#session = { ...key, state: found };
-      return this.#decide();
+      return this.#embed();
     }
     const ownMs = performance.now() - this.enteredAt;
     return this.after(found, 0, (state) => {
       this.enteredAt = performance.now() - ownMs;
       this.#session = { ...key, state };
+      return this.#embed();
+    });
+  }
+
+  /** Asks the sentence model, if there is one and the policy wants it. */
+  #embed(): Plan {
+    const { embedder, metrics } = this.services;
+    const waitMs = this.context.section.classifier.embeddingWaitMs;
+    if (embedder === null || waitMs === null || this.exchange.operation !== 'generate') return this.#decide();
+    const found = embedder.find(this.exchange, waitMs);
+    const known = (embedded: Embedded | null): Plan => {
+      this.#embedded = embedded;
+      if (embedded !== null) metrics.embedded(embedded.result);
       return this.#decide();
+    };
+    if (!(found instanceof Promise)) return known(found);
+    const ownMs = performance.now() - this.enteredAt;
+    return this.after(found, 0, (embedded) => {
+      this.enteredAt = performance.now() - ownMs;
+      return known(embedded);
     });
   }
 
@@ -165,7 +186,7 @@ export class Run extends RunLife implements ReadRequest {
     const { context } = this;
     const { generation, trace } = context;
     const classifyAt = trace === null ? 0 : performance.now();
-    const question = new Question(this, this.services, this.#session);
+    const question = new Question(this, this.services, { session: this.#session, embedded: this.#embedded });
     const decideAt = trace === null ? 0 : performance.now();
     const decision = decide(question);
     this.#remember(question, decision);

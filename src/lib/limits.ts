@@ -210,6 +210,10 @@ export const limits = {
   /** Labelled prompts that a section may add to the classifier, and the longest of them, in UTF-16 units. */
   classifierExamples: 500,
   examplePromptUnits: 8_000,
+  /** Prompts that wait for the sentence model, what it adds that is kept, in bytes, and the longest that a policy may have a request wait, in ms. */
+  embeddingsWaiting: 64,
+  embeddingCacheBytes: 16 * 1024 * 1024,
+  embeddingWaitMs: 400,
   /** Lists of words that a section may teach the classifier, the words of each, and the longest of them, in UTF-16 units. */
   taughtLists: 50,
   taughtWords: 200,

@@ -54,6 +54,14 @@ describe('a policy that teaches the classifier', () => {
     expect((await recordOf(text, prompt)).verdict?.task).not.toBe('planning');
   });
 
+  it('may ask a sentence model, and says how long a request waits for it', () => {
+    const waits = (classifier: string): number | null =>
+      compiled(policy(classifier)).section('default', 'openai').classifier.embeddingWaitMs;
+    expect([waits('{}'), waits('{ embedding: {} }'), waits('{ embedding: { waitMs: 40 } }')]).toEqual([null, 0, 40]);
+    expect(said('{ embedding: { waitMs: 401 } }').join()).toMatch(/classifier\.embedding\.waitMs: .*400/);
+    expect(said('{ embedding: { model: /models } }').join()).toMatch(/error .*classifier\.embedding\.model/);
+  });
+
   it.each<readonly [string, string, RegExp]>([
     [
       'a task that does not exist',

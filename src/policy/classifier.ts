@@ -17,6 +17,7 @@ export function compileClassifier(
   return {
     thresholds: thresholds === undefined ? defaultThresholds : tableOf(thresholds),
     taught: classifier === undefined ? null : teachingOf(classifier, file),
+    embeddingWaitMs: classifier?.embedding?.waitMs ?? null,
   };
 }
 

@@ -295,6 +295,8 @@ export interface SectionClassifier {
   readonly thresholds: TierThresholds;
   /** Null if the policy teaches nothing. */
   readonly taught: Teaching | null;
+  /** How long a request waits for its vector, in ms; null if no sentence model is asked. */
+  readonly embeddingWaitMs: number | null;
 }
 
 /** The policy for one workspace and provider, defaults filled in. */

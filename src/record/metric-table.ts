@@ -334,6 +334,12 @@ export const metricTable = {
     labels: ['source', 'result'],
     help: 'Calls of /v1/feedback: `accepted`, `unknown` (no such decision for this caller) or `invalid`.',
   },
+  embedded: {
+    name: 'llm_proxy_embedding_total',
+    type: 'counter',
+    labels: ['result'],
+    help: 'Requests whose section asks the sentence model: the vector was `cached`, `computed` while the request waited, `late`, or the model was `busy` or has `failed`.',
+  },
   judged: {
     name: 'llm_proxy_judge_total',
     type: 'counter',

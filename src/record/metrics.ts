@@ -239,6 +239,10 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.verified, result);
   }
 
+  embedded(result: string): void {
+    this.#inc(metricTable.embedded, result);
+  }
+
   judged(result: string, usd: number | null): void {
     this.#inc(metricTable.judged, result);
     if (usd !== null) this.#add(metricTable.judgeCost, usd);

@@ -94,7 +94,7 @@ export function section(facts: Partial<PolicySection> = {}): PolicySection {
     mode: 'enabled',
     failClosed: false,
     routedTiers: new Set(['simple', 'standard', 'complex']),
-    classifier: { thresholds: defaultThresholds, taught: null },
+    classifier: { thresholds: defaultThresholds, taught: null, embeddingWaitMs: null },
     candidates: { simple: [ref('small')], standard: [ref('middle')], complex: [ref('large')] },
     overrides: [],
     rules: [],

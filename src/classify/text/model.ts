@@ -102,6 +102,12 @@ export type Nudge = (grams: PromptGrams, outputs: Float64Array) => void;
 /** A word's weights by what needs them: most words of a text are material, and the letters of those are not read. */
 const part = { ask: 1, material: 2, letters: 4 } as const;
 
+/** What a sentence model makes of the outputs: each times its `keep`, plus its part of `addition`. */
+export interface Joined {
+  readonly keep: ArrayLike<number>;
+  readonly addition: ArrayLike<number>;
+}
+
 /** A trained text model. Deterministic; its time is linear in the part of a prompt that is read. */
 export class TextModel {
   readonly header: TextModelHeader;
@@ -166,8 +172,8 @@ export class TextModel {
     return -1;
   }
 
-  /** Classifies a prompt: the user's ask, under a system prompt ('' if there is none). */
-  read(user: string, system: string, nudge: Nudge | null = null): TextVerdict {
+  /** Classifies a prompt: the user's ask, under a system prompt ('' if there is none). `joined`: null if no sentence model read it. */
+  read(user: string, system: string, nudge: Nudge | null = null, joined: Joined | null = null): TextVerdict {
     const { grams } = this;
     grams.read(user, system);
     const known = this.#sum();
@@ -179,6 +185,7 @@ export class TextModel {
         if (grams.counts[of]! > 0) value += (kindScale[of]! / Math.sqrt(grams.counts[of]!)) * this.#sums[of]![k]!;
       z[k] = bias[k]! + value * steps[k]!;
     }
+    if (joined !== null) for (let k = 0; k < outputs; k++) z[k] = joined.keep[k]! * z[k]! + joined.addition[k]!;
     const language = languageOf(user, grams.text.words);
     const { languages, elsewhere, add } = this.header.odds;
     const share = languages.includes(language) ? 1 : elsewhere;

@@ -23,6 +23,7 @@ const left: Readonly<Record<string, string>> = {
   '--model': 'the model that the image brings',
   '--transport': 'the default is the one to use',
   '--transport-memory': 'the default fits the memory limit of the values',
+  '--embedding': 'a folder that somebody must mount',
   '--envoy-admin': 'loopback in the pod',
   '--envoy-usage': 'auto',
   '--cache-redis-deadline': 'the default',

@@ -82,6 +82,12 @@ const models = {
     otherwise: 'the one that comes with Sluice',
     read: text,
   },
+  embedding: {
+    value: '<folder>',
+    about: 'sentence model for policies with `classifier.embedding`: a folder that `scripts/setup.sh embedding` made',
+    otherwise: 'none',
+    read: text,
+  },
   learningState: { value: '<file>', about: 'keeps what was learnt from grades over restarts', otherwise: 'it is forgotten', read: orOff },
 } as const satisfies FlagTable;
 

@@ -103,6 +103,17 @@ const classifier = z.strictObject({
     .max(limits.taughtTemplates)
     .optional()
     .describe('Labels of all requests of an app, by its system prompt; they stand above examples and words'),
+  embedding: z
+    .strictObject({
+      waitMs: z
+        .int()
+        .min(0)
+        .max(limits.embeddingWaitMs)
+        .default(0)
+        .describe('How long a request waits for the vector of its prompt, in ms; 0: a vector serves the next requests that ask the same'),
+    })
+    .optional()
+    .describe('Vectors of a sentence model join the text model, where the server has one (`--embedding`)'),
 });
 
 export type ClassifierDocument = z.infer<typeof classifier>;
