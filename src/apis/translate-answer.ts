@@ -53,7 +53,7 @@ export function translateAnswer(from: ApiName, to: ApiName, status: number, body
   const error = member(parsed, 'error');
   if (isObject(error)) return failed(to, readError(error, null));
   const collector = new Collector();
-  const sequencer = new Sequencer(collector, caller.ids, options.id, options.names);
+  const sequencer = new Sequencer(collector, caller.ids, options.id, options.names).whole;
   try {
     target.read(parsed, sequencer);
     const { answer } = collector;

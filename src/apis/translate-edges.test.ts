@@ -212,3 +212,105 @@ describe('functions for OpenAI’s newest models, which do not think beside them
     ['gpt-6-astra', {}, ['tools'], ['tools']],
   ])('%s, %j, without %j: %j', (model, more, drop, expected) => expect(written(model, more, drop)).toEqual(expected));
 });
+
+describe('JSON schemas of older drafts', () => {
+  const parameters = {
+    type: 'object',
+    properties: {
+      pair: { type: 'array', items: [{ type: 'string' }, { type: 'integer' }], additionalItems: { type: 'null' } },
+      more: { type: 'integer', minimum: 0, exclusiveMinimum: true, maximum: 9, exclusiveMaximum: false, required: true },
+    },
+    required: ['pair', 'gone'],
+  };
+
+  it('are written as the newest draft, which Anthropic requires', () => {
+    expect(toAnthropic({ tools: [fn('f', parameters)] })).toMatchObject({
+      tools: [
+        {
+          input_schema: {
+            properties: {
+              pair: { type: 'array', prefixItems: [{ type: 'string' }, { type: 'integer' }], items: { type: 'null' } },
+              more: { type: 'integer', exclusiveMinimum: 0, maximum: 9 },
+            },
+            required: ['pair', 'gone'],
+          },
+        },
+      ],
+    });
+  });
+
+  it('require what they define, where Gemini refuses anything else', () => {
+    const written = translateRequest(
+      'openai-chat',
+      'gemini-generate',
+      Buffer.from(JSON.stringify({ model: 'm', messages: [user], tools: [fn('f', parameters)] })),
+      { model: 'gemini-2.5-flash', stream: false, drop: [] },
+    );
+    expect(written.ok && written.body.toString()).toContain('"required":["pair"]');
+  });
+});
+
+describe('what Anthropic’s callers show', () => {
+  const written = (content: readonly object[]): unknown => {
+    const body = Buffer.from(JSON.stringify({ model: 'm', max_tokens: 9, messages: [{ role: 'user', content }] }));
+    const result = translateRequest('anthropic-messages', 'openai-chat', body, { model: 'gpt-4.1', stream: false, drop: [] });
+    if (!result.ok) return result.unsupported.map(({ path }) => path);
+    return (JSON.parse(result.body.toString()) as { messages: readonly { content: unknown }[] }).messages[0]!.content;
+  };
+  const words = [
+    { type: 'text', text: 'one' },
+    { type: 'text', text: 'two' },
+  ];
+
+  it.each<[object, unknown]>([
+    [{ type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'A' }, title: 'T', context: 'C' }, 'T\n\nC\n\nA'],
+    [{ type: 'document', source: { type: 'content', content: words } }, 'one\n\ntwo'],
+    [
+      { type: 'search_result', source: 'https://x.test', title: 'T', content: words, citations: { enabled: false } },
+      'T, https://x.test\n\none\n\ntwo',
+    ],
+  ])('in words is words: %j', (block, expected) => {
+    expect(JSON.stringify(written([block]))).toContain(JSON.stringify(expected));
+  });
+
+  it('is left out by nobody where it is no words, or is to be cited', () => {
+    const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AAAA' } };
+    expect(written([{ type: 'document', source: { type: 'content', content: [image] } }])).toEqual(['messages[].content[].source']);
+    expect(written([{ type: 'search_result', source: 's', title: 'T', content: words, citations: { enabled: true } }])).toEqual([
+      'messages[].content[].citations',
+    ]);
+  });
+});
+
+it('names pictures as they are registered', () => {
+  const picture = { type: 'image_url', image_url: { url: 'data:image/jpg;base64,/9j/4AAQ' } };
+  expect(toAnthropic({ messages: [{ role: 'user', content: [picture] }] })).toMatchObject({
+    messages: [{ content: [{ source: { media_type: 'image/jpeg' } }] }],
+  });
+});
+
+it.each([
+  ['anthropic-messages', 'claude-sonnet-4-5', 'messages'],
+  ['gemini-generate', 'gemini-2.5-flash', 'contents'],
+] as const)('a system prompt alone is a user’s message for %s', (api, model, member) => {
+  const body = Buffer.from(JSON.stringify({ model: 'm', messages: [{ role: 'system', content: 'Say hi.' }] }));
+  const options = { model, stream: false };
+  expect(translateRequest('openai-chat', api, body, { ...options, drop: [] })).toMatchObject({ ok: false });
+  const written = translateRequest('openai-chat', api, body, { ...options, drop: ['messages[].role'] });
+  if (!written.ok) throw new Error(JSON.stringify(written.unsupported));
+  const turns = (JSON.parse(written.body.toString()) as Record<string, readonly { role: string }[]>)[member]!;
+  expect([turns.map(({ role }) => role), written.dropped]).toEqual([['user'], ['messages[].role']]);
+});
+
+it('a whole answer without a reason for its end is an answer, if it has content', () => {
+  const options: AnswerOptions = { id: 'x', model: 'm', created: 1 };
+  const read = (content: readonly object[]): unknown => {
+    const body = Buffer.from(JSON.stringify({ id: 'm', type: 'message', role: 'assistant', model: 'c', content, stop_reason: null }));
+    const { status, body: answer } = translateAnswer('anthropic-messages', 'openai-chat', 200, body, options);
+    return [status, answer.toString().includes('"finish_reason":"stop"')];
+  };
+  expect([read([{ type: 'text', text: 'fine' }]), read([])]).toEqual([
+    [200, true],
+    [500, false],
+  ]);
+});

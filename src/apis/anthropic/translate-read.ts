@@ -12,10 +12,11 @@ import type {
   ToolDefinition,
   Turn,
 } from '../common/conversation.ts';
-import { isObject, writeJson } from '../common/json.ts';
+import { isList, isObject, member, text, writeJson } from '../common/json.ts';
 import type { Json } from '../common/json.ts';
 import { Malformed } from '../common/losses.ts';
 import type { Losses } from '../common/losses.ts';
+import { mimeOf } from '../common/media.ts';
 import { Members } from '../common/members.ts';
 
 const own = 'only Anthropic has it';
@@ -206,6 +207,8 @@ function readBlock(block: Members, losses: Losses): Part | null {
     }
     case 'document':
       return readDocument(block, losses);
+    case 'search_result':
+      return readFound(block, losses);
     case 'tool_use': {
       const id = block.string('id');
       const name = block.string('name');
@@ -245,7 +248,7 @@ function readSource(source: Members | null, losses: Losses): Source | null {
   const type = source?.string('type') ?? null;
   if (source === null || type === null) throw new Malformed(source?.path ?? 'source', 'is missing');
   if (type === 'base64')
-    return { kind: 'base64', mime: source.string('media_type') ?? 'application/octet-stream', data: source.string('data') ?? '' };
+    return { kind: 'base64', mime: mimeOf(source.string('media_type') ?? 'application/octet-stream'), data: source.string('data') ?? '' };
   if (type === 'url') return { kind: 'url', url: source.string('url') ?? '', mime: null };
   losses.lose(
     source.path,
@@ -254,17 +257,48 @@ function readSource(source: Members | null, losses: Losses): Source | null {
   return null;
 }
 
+/** The text of a document in words, or in blocks of words; null if it is anything else. */
+function wordsOf(source: Members, type: string | null): string | null {
+  if (type === 'text') return source.string('data') ?? '';
+  if (type !== 'content') return null;
+  const content = source.take('content');
+  if (typeof content === 'string') return content;
+  const blocks = isList(content) ? content : [];
+  const texts = blocks.map((block) => (member(block, 'type') === 'text' ? text(member(block, 'text')) : null));
+  return texts.every((words) => words !== null) ? headed(texts) : null;
+}
+
+/** What an app found, as a document: its title names the source. */
+function readFound(block: Members, losses: Losses): Part {
+  const heading = [block.string('title'), block.string('source')].filter((words) => words !== null);
+  const texts = (block.list('content') ?? []).map((part) => text(member(part, 'text')));
+  block.lose(own, 'cache_control');
+  if (block.object('citations')?.boolean('enabled') === true) losses.lose(`${block.path}.citations`, 'citations cannot be carried over');
+  block.done();
+  return {
+    kind: 'document',
+    source: { kind: 'text', text: headed(texts) },
+    title: heading.length === 0 ? null : heading.join(', '),
+    at: block.path,
+  };
+}
+
+function headed(texts: readonly (string | null)[]): string {
+  return texts.filter((words) => words !== null && words !== '').join('\n\n');
+}
+
 function readDocument(block: Members, losses: Losses): Part | null {
   const title = block.string('title');
-  block.lose(own, 'cache_control', 'context');
+  block.lose(own, 'cache_control');
+  const context = block.string('context');
   const citations = block.object('citations');
   if (citations?.boolean('enabled') === true) losses.lose(`${block.path}.citations`, 'citations cannot be carried over');
   const sourceMembers = block.object('source');
   block.done();
   const sourceType = sourceMembers?.string('type');
-  if (sourceMembers !== null && sourceType === 'text') {
-    return { kind: 'document', source: { kind: 'text', text: sourceMembers.string('data') ?? '' }, title, at: block.path };
-  }
+  const words = sourceMembers === null ? null : wordsOf(sourceMembers, sourceType ?? null);
+  if (words !== null) return { kind: 'document', source: { kind: 'text', text: headed([context, words]) }, title, at: block.path };
+  if (context !== null) losses.lose(`${block.path}.context`, own);
   const source = readSource(sourceMembers, losses);
   return source === null
     ? null

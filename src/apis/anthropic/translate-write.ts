@@ -1,3 +1,4 @@
+import { spoken } from '../common/conversation.ts';
 import type { Conversation, Part, ResultPart, Source, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
 import { anthropicIds, fitId } from '../common/ids.ts';
 import { isObject, parseJson } from '../common/json.ts';
@@ -15,7 +16,8 @@ const none = 'Anthropic has no such parameter';
 const pictures: ReadonlySet<string> = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp']);
 
 /** Writes a conversation as the body of POST /v1/messages. */
-export function writeAnthropic(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
+export function writeAnthropic(said: Conversation, options: WriteOptions, losses: Losses): Written {
+  const conversation = spoken(said, losses);
   const traits = anthropicTraits(options.model);
   const maxTokens = conversation.maxTokens ?? Math.min(options.defaultMaxTokens ?? traits.maxTokens, options.maxOutputTokens);
   for (const setting of [conversation.frequencyPenalty, conversation.presencePenalty, conversation.seed, conversation.verbosity]) {

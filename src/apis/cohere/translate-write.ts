@@ -1,4 +1,5 @@
 import { effortBudgets } from '../anthropic/translate-thinking.ts';
+import { spoken } from '../common/conversation.ts';
 import type { Conversation, Part, Setting, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
 import type { JsonObject } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
@@ -15,7 +16,8 @@ const mostStops = 5;
 const mostK = 500;
 
 /** Writes a conversation as the body of POST /v2/chat. */
-export function writeCohere(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
+export function writeCohere(said: Conversation, options: WriteOptions, losses: Losses): Written {
+  const conversation = spoken(said, losses);
   const { maxTokens, seed, stop, verbosity, user, parallelCalls } = conversation;
   if (stop.values.length > mostStops) losses.lose(stop.at, `Cohere takes ${mostStops} stop sequences`);
   if (verbosity !== null) losses.lose(verbosity.at, 'Cohere has no such setting');

@@ -1,4 +1,5 @@
 import type { Json, JsonObject, RawNumber } from './json.ts';
+import type { Losses } from './losses.ts';
 
 /** The bytes of a picture, document or sound, or their location. */
 export type Source =
@@ -109,6 +110,14 @@ export interface Conversation {
   readonly verbosity: { readonly value: string; readonly at: string } | null;
   /** A stable identifier of the app's end user. */
   readonly user: { readonly value: string; readonly at: string } | null;
+}
+
+/** A request that is a system prompt alone, as a user's message: APIs that keep the prompt apart need one. Only the role is lost. */
+export function spoken(conversation: Conversation, losses: Losses): Conversation {
+  const { system, turns } = conversation;
+  if (turns.length > 0 || system.length === 0) return conversation;
+  losses.lose('messages[].role', 'a system prompt alone is no request; dropped, it becomes a user message');
+  return { ...conversation, system: [], turns: [{ role: 'user', parts: system, at: 'messages' }] };
 }
 
 export const emptyConversation: Conversation = {

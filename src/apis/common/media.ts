@@ -7,7 +7,13 @@ export function sourceOfUrl(url: string): Source {
   // Matches only the head of the URL: the data may be megabytes.
   const match = dataUrl.exec(url.slice(0, 256));
   if (match === null) return { kind: 'url', url, mime: null };
-  return { kind: 'base64', mime: match[1]?.toLowerCase() ?? 'text/plain', data: url.slice(match[0].length) };
+  return { kind: 'base64', mime: mimeOf(match[1] ?? 'text/plain'), data: url.slice(match[0].length) };
+}
+
+/** A media type in lower case and by its registered name. */
+export function mimeOf(type: string): string {
+  const mime = type.toLowerCase();
+  return mime === 'image/jpg' || mime === 'image/pjpeg' ? 'image/jpeg' : mime;
 }
 
 export function urlOfSource(source: Source): string {

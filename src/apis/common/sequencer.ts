@@ -34,6 +34,8 @@ export class Sequencer implements AnswerSink {
   #finish: Finish | null = null;
   #stopSequence: string | null = null;
   #over = false;
+  #whole = false;
+  #begun = false;
 
   /** `seed`: unique to the answer; missing call ids are derived from it. `names`: the app's tool names by the provider's. */
   constructor(encoder: AnswerEncoder, ids: IdRule, seed: string, names: ReadonlyMap<string, string> = new Map()) {
@@ -51,6 +53,12 @@ export class Sequencer implements AnswerSink {
   /** Whether the provider sent its finish reason. */
   get finished(): boolean {
     return this.#finish !== null;
+  }
+
+  /** The answer is not a stream: if it gives no reason for its end, its content still is all of it. */
+  get whole(): this {
+    this.#whole = true;
+    return this;
   }
 
   start(start: AnswerStart): void {
@@ -110,6 +118,7 @@ export class Sequencer implements AnswerSink {
 
   end(): void {
     if (this.#over) return;
+    if (this.#whole && this.#begun) this.#finish ??= 'stop';
     if (this.#finish === null || !this.#started) {
       this.fail(failureOf('server', "The provider's answer ended without a reason."));
       return;
@@ -137,6 +146,7 @@ export class Sequencer implements AnswerSink {
   }
 
   #begin(start: BlockStart): Block {
+    this.#begun = true;
     if (!this.#started) this.start({ id: null, model: null, created: null });
     const block: Block = { start, held: '', ended: false };
     this.#open.push(block);

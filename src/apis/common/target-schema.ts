@@ -18,6 +18,8 @@ export interface SchemaRules {
   readonly rootUnions: boolean;
   /** A string constant is written as an enum. */
   readonly constAsEnum: boolean;
+  /** Only members that are defined may be required. */
+  readonly requiredDefined: boolean;
 }
 
 /** Keywords that no provider keeps to in an enforced answer. */
@@ -45,7 +47,16 @@ export const neverKept: readonly string[] = [
 
 /** Rules that allow everything. */
 export function anySchema(name: string): SchemaRules {
-  return { name, unknown: new Set(), closed: false, flat: false, minItems: Infinity, rootUnions: false, constAsEnum: false };
+  return {
+    name,
+    unknown: new Set(),
+    closed: false,
+    flat: false,
+    minItems: Infinity,
+    rootUnions: false,
+    constAsEnum: false,
+    requiredDefined: false,
+  };
 }
 
 /** Members whose values are maps of schemas, schemas, and lists of schemas. */
@@ -109,6 +120,7 @@ function node(value: Json | undefined, adaptation: Adaptation): Json {
     else out[key] = inner;
   }
   if (value['nullable'] === true) nullable(out);
+  modernise(out, adaptation);
   for (const key of maps)
     if (isObject(out[key])) out[key] = Object.fromEntries(Object.entries(out[key]).map(([name, inner]) => [name, node(inner, adaptation)]));
   for (const key of singles) if (out[key] !== undefined && typeof out[key] !== 'boolean') out[key] = node(out[key], adaptation);
@@ -129,6 +141,34 @@ function node(value: Json | undefined, adaptation: Adaptation): Json {
     delete out['const'];
   }
   return out;
+}
+
+/** Rewrites what older drafts of JSON Schema write in another way: the providers refuse it. */
+function modernise(out: Record<string, Json>, { rules }: Adaptation): void {
+  const { items, additionalItems, required, properties } = out;
+  if (isList(items)) {
+    if (!rules.unknown.has('prefixItems')) out['prefixItems'] = items;
+    if (additionalItems === undefined) delete out['items'];
+    else out['items'] = additionalItems;
+  }
+  delete out['additionalItems'];
+  for (const [exclusive, bound] of [
+    ['exclusiveMinimum', 'minimum'],
+    ['exclusiveMaximum', 'maximum'],
+  ] as const) {
+    if (typeof out[exclusive] !== 'boolean') continue;
+    const limit = out[bound];
+    if (out[exclusive] && limit !== undefined) {
+      out[exclusive] = limit;
+      delete out[bound];
+    } else delete out[exclusive];
+  }
+  // A member of its own in the third draft.
+  if (required !== undefined && !isList(required)) delete out['required'];
+  else if (isList(required) && rules.requiredDefined) {
+    const defined = required.filter((name) => typeof name === 'string' && isObject(properties) && Object.hasOwn(properties, name));
+    if (defined.length < required.length) out['required'] = defined;
+  }
 }
 
 function leave(key: string, { at, kept, losses, rules: { name } }: Adaptation): void {

@@ -3,7 +3,7 @@ import { anySchema, neverKept, type SchemaRules } from '../common/target-schema.
 const unknown: ReadonlySet<string> = new Set([...neverKept, 'pattern', 'minContains', 'maxContains', 'allOf']);
 
 /** The schemas that Gemini accepts for a tool's arguments. */
-export const geminiToolSchema: SchemaRules = { ...anySchema('Gemini'), rootUnions: true, constAsEnum: true };
+export const geminiToolSchema: SchemaRules = { ...anySchema('Gemini'), rootUnions: true, constAsEnum: true, requiredDefined: true };
 
 /** The schemas that it enforces for an answer. */
 export const geminiOutputSchema: SchemaRules = { ...geminiToolSchema, unknown };

@@ -3,6 +3,7 @@ import { isObject, text, writeJson } from '../common/json.ts';
 import type { Json } from '../common/json.ts';
 import { Malformed } from '../common/losses.ts';
 import type { Losses } from '../common/losses.ts';
+import { mimeOf } from '../common/media.ts';
 import { Members } from '../common/members.ts';
 import { foreignSignature } from '../common/models.ts';
 
@@ -123,8 +124,8 @@ function readMedia(source: Source, at: string, losses: Losses): readonly Part[] 
     losses.lose(at, 'a file that Google keeps cannot be read elsewhere');
     return [];
   }
-  const mime = source.mime ?? '';
-  if (mime.startsWith('image/')) return [{ kind: 'image', source, detail: null, at }];
+  const mime = mimeOf(source.mime ?? '');
+  if (mime.startsWith('image/')) return [{ kind: 'image', source: { ...source, mime }, detail: null, at }];
   if (mime.startsWith('audio/')) return [{ kind: 'audio', source, at }];
   if (mime === 'application/pdf' || mime.startsWith('text/')) return [{ kind: 'document', source, title: null, at }];
   losses.lose(at, `media of the type ${mime === '' ? '(none)' : mime} cannot be carried over`);

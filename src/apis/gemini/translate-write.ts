@@ -1,3 +1,4 @@
+import { spoken } from '../common/conversation.ts';
 import type { Conversation, Part, ResultPart, Source, Turn, WriteOptions, Written } from '../common/conversation.ts';
 import { parseJson } from '../common/json.ts';
 import type { Json, JsonObject } from '../common/json.ts';
@@ -18,7 +19,8 @@ const mostStops = 5;
 const formatBesideTools = 30;
 
 /** Writes a conversation as the body of POST /v1beta/models/M:generateContent; the path, not the body, requests a stream. */
-export function writeGemini(conversation: Conversation, options: WriteOptions, losses: Losses): Written {
+export function writeGemini(said: Conversation, options: WriteOptions, losses: Losses): Written {
+  const conversation = spoken(said, losses);
   const traits = geminiTraits(options.model);
   for (const setting of [conversation.user, conversation.verbosity]) if (setting !== null) losses.lose(setting.at, none);
   if (conversation.parallelCalls?.value === false)
