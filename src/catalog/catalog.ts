@@ -60,7 +60,7 @@ export class ModelCatalog implements Catalog {
     if (searchesByItself(model)) billed = { ...billed, beyond: [...(billed.beyond ?? []), 'web search'] };
     // A model that costs more in some regions has an unknown price in those that are not listed; the others cost the same everywhere.
     if (region !== null && entry.prices.uplifts !== undefined) billed = { ...billed, uplifts: [...(billed.uplifts ?? []), region] };
-    return costOf(entry.prices, billed);
+    return costOf(entry.prices, billed, provider);
   }
 
   estimate(provider: string, model: string, promptTokens: number, outputTokens: number, cachedTokens = 0): Cost {

@@ -33,16 +33,16 @@ function merge(base: TokenPrices, tier: TokenPrices): TokenPrices {
 
 /**
  * The cost of a usage in US dollars: a sum over its disjoint classes, times the factors of its mode and region, plus what is billed per
- * call. A class without tokens needs no price; a class with tokens but no price makes the whole cost unknown. Reasoning without its own
+ * call (`provider`: the catalog's name, for fees that do not depend on the model). A class without tokens needs no price; a class with tokens but no price makes the whole cost unknown. Reasoning without its own
  * price is billed as output. If more is billed than has a price, the result is only a lower bound.
  */
-export function costOf(prices: Prices, usage: Usage): Cost {
+export function costOf(prices: Prices, usage: Usage, provider = ''): Cost {
   const totalInput = usage.longestInput ?? usage.totalInput;
   const price = usage.service === undefined ? pricesFor(prices, totalInput) : servicePrices(prices, usage.service, totalInput);
   if (price === null) return unknownPrice;
   const micros = tokenMicros(price, usage);
   if (Number.isNaN(micros)) return unknownPrice;
-  const fees = feesOf(prices, usage);
+  const fees = feesOf(prices, usage, provider);
   const factor = factorOf(prices, usage);
   const usd = dollars(micros * (factor ?? 1) + fees.micros);
   const whole =
@@ -88,6 +88,12 @@ const feeOfCall: Readonly<Record<string, FeeName>> = {
   seconds: 'second',
 };
 
+/** US dollars per search in files, whatever the model. From OpenAI's and Azure's price pages, "Built-in tools". */
+const fileSearchFee: ReadonlyMap<string, number> = new Map([
+  ['openai', 0.0025],
+  ['azure', 0.0025],
+]);
+
 interface Fees {
   readonly micros: number;
   readonly whole: boolean;
@@ -96,13 +102,14 @@ interface Fees {
 const noFees: Fees = { micros: 0, whole: true };
 
 /** What the calls of a usage cost; `whole`: each of them has a price. */
-function feesOf(prices: Prices, { calls }: Usage): Fees {
+function feesOf(prices: Prices, { calls }: Usage, provider: string): Fees {
   // Most usages have none: nothing is allocated for them.
   if (calls === undefined) return noFees;
   let micros = 0;
   let whole = true;
   for (const [name, times] of Object.entries(calls)) {
-    const fee = Object.hasOwn(feeOfCall, name) ? prices.fees?.[feeOfCall[name]!] : undefined;
+    const kind = Object.hasOwn(feeOfCall, name) ? feeOfCall[name]! : null;
+    const fee = kind === null ? undefined : (prices.fees?.[kind] ?? (kind === 'fileSearch' ? fileSearchFee.get(provider) : undefined));
     if (fee === undefined) whole = false;
     else micros += times * fee * 1e6;
   }

@@ -293,7 +293,8 @@ describe('what has a price of its own', () => {
       reason: 'beyond',
       atLeastUsd: 0.01225,
     });
-    for (const type of ['file_search_call', 'code_interpreter_call', 'image_generation_call', 'shell_call'])
+    expect(catalog.cost('openai', 'gpt-5.1', response({ type: 'file_search_call' }))).toEqual({ known: true, usd: 0.00475 });
+    for (const type of ['code_interpreter_call', 'image_generation_call', 'shell_call'])
       expect(catalog.cost('openai', 'gpt-5.1', response({ type }))).toMatchObject({ reason: 'beyond' });
   });
 

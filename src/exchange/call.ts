@@ -43,7 +43,7 @@ const kinds: readonly Kind[] = [
       /\/(?:(?:messages\/)?batches|batch\/jobs|batchPredictionJobs|embed-jobs|async-invoke)(?:[/:]|$)|:(?:batchGenerateContent|asyncBatchEmbedContent)$/i,
     names: 'inside',
   },
-  { about: 'vector-stores', pattern: /\/vector_stores(?:\/|$)/i, free: /\/vector_stores(?:\/[^/]+)?$/i },
+  { about: 'vector-stores', pattern: /\/vector_stores(?:\/|$)/i, free: /\/vector_stores(?:\/[^/]+)?(?:\/file(?:s|_batches))?$/i },
   { about: 'containers', pattern: /\/containers(?:\/|$)/i, free: /\/files$/i },
   { about: 'evals', pattern: /\/evals(?:\/|$)/i, free: /(?<!\/runs)$/i, names: 'inside' },
   {
@@ -73,7 +73,13 @@ const kinds: readonly Kind[] = [
   },
   // Storing turns is free; providers whose conversations also answer say what that used.
   { about: 'conversations', pattern: /\/conversations(?:\/|$)/i, free: true, counts: true, names: 'top' },
-  { about: 'realtime', pattern: /\/realtime(?:\/|$)|[:.]bidiGenerateContent(?:Constrained)?$/i, names: 'inside' },
+  {
+    about: 'realtime',
+    pattern: /\/realtime(?:\/|$)|[:.]bidiGenerateContent(?:Constrained)?$/i,
+    // A key for a session costs nothing yet.
+    free: /\/(?:client_secrets|sessions|transcription_sessions)$/i,
+    names: 'inside',
+  },
   { about: 'cached-contents', pattern: /\/cachedContents(?:\/|$)/i, names: 'top' },
   { about: 'interactions', pattern: /\/interactions$/i, counts: true, names: 'top' },
   { about: 'interactions', pattern: /\/interactions\//i, free: true },
@@ -89,7 +95,11 @@ const kinds: readonly Kind[] = [
   { about: 'compaction', pattern: /\/responses\/compact$/i, counts: true, names: 'top' },
   { about: 'stored-answers', pattern: /\/(?:responses|chat\/completions|chat\/deferred-completion)(?:\/|$)/i, free: true },
   { about: 'skills', pattern: /\/skills(?:\/|$)/i, free: true },
-  { about: 'account', pattern: /\/(?:organizations?|credits|api-key|keys?)(?:\/|$)|\/v1\/generation$/i, free: true },
+  {
+    about: 'account',
+    pattern: /\/(?:organizations?|credits|api-key|keys?|users?(?:\/me)?\/balance)(?:\/|$)|\/v1\/generation$/i,
+    free: true,
+  },
   {
     about: 'models',
     pattern: /\/(?:models|(?:language|embedding|image-generation|video-generation)-models|api\/(?:tags|show|ps))(?:\/|$)/i,

@@ -140,7 +140,7 @@ describe('the pipeline', () => {
     const kinds = [
       { ...chatHeaders, ':path': '/healthz' },
       { ...chatHeaders, 'content-type': 'multipart/form-data' },
-      { ...chatHeaders, 'content-encoding': 'gzip' },
+      { ...chatHeaders, 'content-encoding': 'compress' },
       { ...chatHeaders, 'content-length': String(64 * 1024 * 1024) },
       { ...chatHeaders, ':method': 'GET', ':path': '/v1/responses', upgrade: 'websocket' },
     ].map((headers) => pipeline.requestHeaders(headersOf(headers), false).kind);
@@ -213,6 +213,36 @@ describe('the pipeline', () => {
     expect(ask('"stream":true,"stream_options":{"include_usage":false},')).not.toContain('true},"model');
     expect(ask('')).not.toContain('stream_options');
     pipeline.close();
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['zstd', zstdCompressSync],
+  ])('reads and decides a body in %s, which goes on decoded', async (encoding, encode) => {
+    const { pipeline } = await pipelineOf(`version: 1\ndefaults: {${candidates}}\n`);
+    const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, 'content-encoding': encoding }), false);
+    if (plan.kind !== 'read-body') throw new Error(plan.kind);
+    const { body, remove } = forwarded(plan.handler.take(encode(Buffer.from(chatBody()))) as BodyPlan);
+    expect([body, remove]).toEqual([chatBody().replace('gpt-5.1', 'gpt-5-nano'), ['content-encoding']]);
+    pipeline.close();
+  });
+
+  it('leaves a compressed body as it came where it cannot be decoded, and in shadow mode', async () => {
+    const zipped = gzipSync(Buffer.from(chatBody()));
+    for (const [mode, sent] of [
+      ['enabled', zipped.subarray(0, 40)],
+      ['shadow', zipped],
+    ] as const) {
+      const { pipeline, metrics } = await pipelineOf(`version: 1\ndefaults: {mode: ${mode}, ${candidates}}\n`);
+      const plan = pipeline.requestHeaders(headersOf({ ...chatHeaders, 'content-encoding': 'gzip' }), false);
+      if (plan.kind !== 'read-body') throw new Error(plan.kind);
+      const { body, remove } = forwarded(plan.handler.take(sent) as BodyPlan);
+      expect([body, remove]).toEqual([undefined, []]);
+      const passed = /llm_proxy_passthrough_total\{reason="encoded-body"\} 1/.test(await metrics.registry.metrics());
+      expect(passed).toBe(mode === 'enabled');
+      pipeline.close();
+    }
   });
 
   it('rewrites a Gemini model in the path and leaves the query', async () => {

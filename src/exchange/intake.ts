@@ -105,8 +105,7 @@ export class Intake {
       else held.forwarded(false);
       return closed ? undecided.refuse(arrived, recognition, why) : undecided.passKeyed(arrived, why, recognition);
     }
-    const encoding = closed ? head.contentEncoding : '';
-    const run = new Run(this.#context(arrived, recognition, claims, envoy), { encoding, held }, this.#services);
+    const run = new Run(this.#context(arrived, recognition, claims, envoy), { encoding: head.contentEncoding, held }, this.#services);
     // A client that leaves while its request is decided must release its slot: Envoy reports only requests that have an id.
     const plan: RequestPlan = { kind: 'read-body', handler: run, beginning: !closed && head.contentLength === null };
     return generation.limitsConcurrent ? { ...plan, metadata: { id: arrived.id } } : plan;

@@ -63,9 +63,10 @@ export class Run extends RunLife implements ReadRequest {
   protected decode(body: Buffer): Plan {
     const { recognition, section } = this.context;
     const decoded = this.#encoding === '' ? body : decodeBody(body, this.#encoding);
-    if (decoded === null) return this.services.undecided.refuse(this.context, recognition, 'encoded-body');
+    if (decoded === null) return this.unread('encoded-body');
     this.body = withoutMark(decoded);
-    if (this.body !== body) this.context = { ...this.context, replaced: true };
+    // In shadow mode the provider gets the bytes as they came.
+    if (this.body !== body && section.mode === 'enabled') this.context = { ...this.context, replaced: true };
     const { bodies, maskKeys } = this.services;
     const wish = readWish(this.context, maskKeys);
     const read = bodies === null ? readHere(recognition, this.body, wish) : bodies.read(recognition, this.body, wish);

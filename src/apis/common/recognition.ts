@@ -40,7 +40,7 @@ export function readable(
       ? { kind: 'observed', api: 'other-llm', model: null, reason: 'method' }
       : pass('method');
   }
-  if (!lenient && head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity') return pass('encoded-body');
+  if (!lenient && !decodable(head.contentEncoding)) return pass('encoded-body');
   if (!lenient && !isJson(head.contentType)) return pass('not-json');
   if (head.contentLength !== null && head.contentLength > limits.requestBodyBytes) return pass('too-large');
   if (head.contentLength === 0) return pass('no-body');
@@ -48,6 +48,13 @@ export function readable(
   const model = decoded(head.path.slice(modelSpan.start, modelSpan.end));
   if (model === null || model.length > limits.modelBytes) return pass('model-unreadable');
   return { kind: 'readable', api, operation, pathModel: { model, span: modelSpan }, stream };
+}
+
+const decoders: ReadonlySet<string> = new Set(['', 'identity', 'gzip', 'x-gzip', 'deflate', 'br', 'zstd']);
+
+/** Whether a body of this content-encoding can be read. */
+function decodable(contentEncoding: string): boolean {
+  return contentEncoding === '' || contentEncoding.split(',').every((name) => decoders.has(name.trim().toLowerCase()));
 }
 
 /** A call that is not rewritten, if its path is known. `model`: the one that its dialect finds in the path. */

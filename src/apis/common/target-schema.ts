@@ -158,10 +158,9 @@ function modernise(out: Record<string, Json>, { rules }: Adaptation): void {
   ] as const) {
     if (typeof out[exclusive] !== 'boolean') continue;
     const limit = out[bound];
-    if (out[exclusive] && limit !== undefined) {
-      out[exclusive] = limit;
-      delete out[bound];
-    } else delete out[exclusive];
+    // A member that is undefined is not written.
+    const moves = out[exclusive] && limit !== undefined;
+    Object.assign(out, moves ? { [exclusive]: limit, [bound]: undefined } : { [exclusive]: undefined });
   }
   // A member of its own in the third draft.
   if (required !== undefined && !isList(required)) delete out['required'];

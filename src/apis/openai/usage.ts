@@ -18,6 +18,7 @@ const knownFields: ReadonlySet<string> = new Set([
   'input_token_details',
   'output_token_details',
   'cached_tokens',
+  'num_cached_tokens',
   'cache_write_tokens',
   'cache_creation_tokens',
   'cached_tokens_details',
@@ -43,8 +44,10 @@ function read(usage: UsageFields): UsageParts | null {
   if ((usage['prompt_tokens'] ?? usage['input_tokens'] ?? null) === null) return readSeconds(usage);
   const inputDetails = fields(usage['prompt_tokens_details'] ?? usage['input_tokens_details'] ?? usage['input_token_details']);
   const outputDetails = fields(usage['completion_tokens_details'] ?? usage['output_tokens_details'] ?? usage['output_token_details']);
-  // Moonshot puts it at the top, DeepSeek uses its own name.
-  const cachedRead = count(inputDetails['cached_tokens'] ?? usage['prompt_cache_hit_tokens'] ?? usage['cached_tokens']);
+  // Moonshot puts it at the top, DeepSeek and Mistral use names of their own.
+  const cachedRead = count(
+    inputDetails['cached_tokens'] ?? usage['prompt_cache_hit_tokens'] ?? usage['cached_tokens'] ?? usage['num_cached_tokens'],
+  );
   // OpenAI's own name is cache_write_tokens: a subset of the input, with a separate price for its newer models. Proxies have the other.
   const written = count(inputDetails['cache_write_tokens'] ?? inputDetails['cache_creation_tokens']);
   const cached = fields(inputDetails['cached_tokens_details']);
