@@ -119,11 +119,10 @@ const mostNamed = 3;
 function render(figures: readonly PolicyFigures[], estimated: boolean): string {
   const share = (part: number, of: number): string => (of === 0 ? '–' : `${((100 * part) / of).toFixed(1)}%`);
   const rows = figures.map((one) => {
-    const { requests, models, savings, baselineUsd } = one;
+    const { requests, models, savedShare } = one;
+    const percentOf = (ratio: number): string => `${(100 * ratio).toFixed(1)}%`;
     const interval =
-      savings === null || baselineUsd === 0
-        ? '–'
-        : `${share(savings.sum, baselineUsd)} (${share(savings.low, baselineUsd)} to ${share(savings.high, baselineUsd)})`;
+      savedShare === null ? '–' : `${percentOf(savedShare.ratio)} (${percentOf(savedShare.low)} to ${percentOf(savedShare.high)})`;
     const loss =
       one.moved === 0
         ? '0'

@@ -16,7 +16,7 @@ import { OnlineLearner } from '../router/online/learner.ts';
 import { templateOf } from '../router/online/template.ts';
 import { shippedQuality } from '../router/quality/file.ts';
 import { rebuild } from './exchange.ts';
-import { IntervalSum, type Interval } from './interval.ts';
+import { IntervalSum, type Interval, type RatioInterval } from './interval.ts';
 import type { PromptRequest } from './prompts.ts';
 
 /** Results of one policy for the traffic. */
@@ -34,6 +34,8 @@ export interface PolicyFigures {
   readonly costUsd: number;
   readonly baselineUsd: number;
   readonly savings: Interval | null;
+  /** The savings as a share of the baseline's cost; null if that is zero. */
+  readonly savedShare: RatioInterval | null;
   readonly unpriced: number;
   /** Requests on another model than requested; the number of them with a known expected loss, and its mean over these, in scores. */
   readonly moved: number;
@@ -113,6 +115,7 @@ export class PolicyRun {
       costUsd: this.#cost,
       baselineUsd: this.#baseline,
       savings: this.#savings.result(),
+      savedShare: this.#savings.relative(),
       expectedLoss: lossKnown === 0 ? 0 : this.#loss / lossKnown,
     };
   }
@@ -221,7 +224,7 @@ export class PolicyRun {
     const spent = cached ? 0 : cost.usd;
     this.#cost += spent;
     this.#baseline += baseline.usd;
-    this.#savings.add(baseline.usd - spent);
+    this.#savings.add(baseline.usd - spent, baseline.usd);
   }
 }
 

@@ -203,8 +203,13 @@ describe('a replay', () => {
 describe('an interval', () => {
   const of = (values: readonly number[]) => {
     const sum = new IntervalSum();
-    for (const value of values) sum.add(value);
+    for (const value of values) sum.add(value, 1);
     return sum.result();
+  };
+  const shareOf = (pairs: readonly (readonly [number, number])[]) => {
+    const sum = new IntervalSum();
+    for (const [value, base] of pairs) sum.add(value, base);
+    return sum.relative();
   };
 
   it('is exact for equal values, and none for one', () => {
@@ -220,6 +225,30 @@ describe('an interval', () => {
     expect(Math.abs(drawn.low - reckoned.low) / (reckoned.high - reckoned.low)).toBeLessThan(0.08);
     expect(Math.abs(drawn.high - reckoned.high) / (reckoned.high - reckoned.low)).toBeLessThan(0.08);
     expect(of(values)).toEqual(drawn);
+  });
+
+  it('of a share is certain where every request saves the same share, however large it is', () => {
+    const pairs = Array.from({ length: 40 }, (_, at) => [0.75 * (at + 1), at + 1] as const);
+    const certain = { ratio: 0.75, low: expect.closeTo(0.75, 12) as number, high: expect.closeTo(0.75, 12) as number };
+    expect(shareOf(pairs)).toEqual(certain);
+    expect(shareOf([[1, 1]])).toBeNull();
+    expect(
+      shareOf([
+        [0, 0],
+        [0, 0],
+      ]),
+    ).toBeNull();
+  });
+
+  it('of a share lies within what single requests save, and is about the same by resampling as by reckoning', () => {
+    const pairs = Array.from({ length: 5_000 }, (_, at) => [at % 3 === 0 ? 0 : 0.9 * (1 + (at % 7)), 1 + (at % 7)] as const);
+    const drawn = shareOf(pairs)!;
+    const reckoned = shareOf([...pairs, [0.9, 1]])!;
+    expect(drawn.low).toBeLessThan(drawn.ratio);
+    expect(drawn.high).toBeGreaterThan(drawn.ratio);
+    expect(drawn.high).toBeLessThan(0.9);
+    expect(Math.abs(drawn.low - reckoned.low) / (reckoned.high - reckoned.low)).toBeLessThan(0.08);
+    expect(Math.abs(drawn.high - reckoned.high) / (reckoned.high - reckoned.low)).toBeLessThan(0.08);
   });
 });
 

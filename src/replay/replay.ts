@@ -122,8 +122,7 @@ export class Replay {
   }
 
   report(): ReplayReport {
-    const difference = this.#difference.result();
-    const before = this.#before;
+    const relative = this.#difference.relative();
     return {
       policy: this.#policy.hash,
       against: this.#baseline?.hash ?? 'recorded',
@@ -140,13 +139,10 @@ export class Replay {
       cost: {
         compared: this.#difference.count,
         unknown: this.#unknown,
-        beforeUsd: before,
+        beforeUsd: this.#before,
         afterUsd: this.#after,
-        difference,
-        relative:
-          difference === null || before === 0
-            ? null
-            : { difference: difference.sum / before, low: difference.low / before, high: difference.high / before },
+        difference: this.#difference.result(),
+        relative: relative === null ? null : { difference: relative.ratio, low: relative.low, high: relative.high },
       },
       capabilities: this.#capabilities,
       unable: { ...this.#unable },
@@ -193,7 +189,7 @@ export class Replay {
     }
     this.#before += old.usd;
     this.#after += next.usd;
-    this.#difference.add(next.usd - old.usd);
+    this.#difference.add(next.usd - old.usd, old.usd);
   }
 
   #count(decision: Decision, when: 'before' | 'after'): void {
