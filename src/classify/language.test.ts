@@ -29,6 +29,12 @@ describe('the language of a prompt', () => {
     ['vi', 'Viết một hàm Python đảo ngược chuỗi'],
     ['fr', 'Écris une lettre à ma propriétaire'],
     ['hi', 'mera phone hang ho raha hai, kya karu'],
+    ['vi', 'viet ho minh mot email xin nghi phep'],
+    ['vi', 'tom tat doan nay giup toi'],
+    ['id', 'tolong buatkan surat lamaran kerja untuk saya'],
+    ['nl', 'Schrijf een brief aan mijn huisbaas'],
+    ['uk', 'Поясни, як працює інфляція'],
+    ['ru', 'Объясни, как работает инфляция'],
     ['und', 'Falcon KPI Q3'],
   ])('is %s for %s', (tag, text) => {
     expect(language(text)).toBe(tag);

@@ -7,6 +7,8 @@ const scripts: readonly (readonly [string, RegExp])[] = [
   ['ja', /[\p{Script=Hiragana}\p{Script=Katakana}]/u],
   ['ko', /\p{Script=Hangul}/u],
   ['zh', /\p{Script=Han}/u],
+  // Letters that Ukrainian has and Russian lacks.
+  ['uk', /[їєіґ]/iu],
   ['ru', /\p{Script=Cyrillic}/u],
   ['ar', /\p{Script=Arabic}/u],
   ['hi', /\p{Script=Devanagari}/u],
@@ -43,6 +45,19 @@ const common: readonly (readonly [string, string])[] = [
   [
     'tr',
     've bir bu için ne mi mı mu mü nasıl ile da de çok var yok olan gibi daha bana ama şu kaç ben hangi kadar neden misin değil her o',
+  ],
+  // Vietnamese typed without its marks.
+  [
+    'vi',
+    'khong ko duoc cua nhung nguoi minh toi nay giup voi trong cho mot cac vay thi roi nhu nao tieng viet hoi bai cach gio bao nhieu dang truoc sau hay neu lam em anh ban la va gi',
+  ],
+  [
+    'id',
+    'yang ini itu untuk dengan tidak saya apa bagaimana dari adalah bisa tolong gimana dalam akan anda kamu atau yg utk dgn gak nggak juga sudah jadi buat kalau berapa',
+  ],
+  [
+    'nl',
+    'het een van ik niet voor zijn aan hoe wat heb ook maar bij uit naar nog wel mijn worden deze dit geen wordt kunnen kun moet waarom welke',
   ],
 ];
 
