@@ -19,19 +19,32 @@ export interface TextRow {
   readonly weight: number;
 }
 
-export interface TrainOptions {
+/** How a group of heads is trained by gradient descent. */
+export interface HeadOptions {
+  /** The outputs of the group: the first, and the one after the last. */
+  readonly from: number;
+  readonly to: number;
   readonly epochs: number;
-  /** How many runs, each with its own order of rows, are averaged. */
-  readonly runs: number;
   readonly rate: number;
   /** Weight decay per step. */
   readonly decay: number;
   /** Share of n-grams that a step drops. */
   readonly dropout: number;
+  /** Weight of each kind of n-gram. */
+  readonly kindScale: readonly number[];
+  /** Power of an n-gram's inverse document frequency: above 1, rare ones count for more. */
+  readonly rarity: number;
+}
+
+export interface TrainOptions {
+  readonly groups: readonly HeadOptions[];
+  /** How many runs, each with its own order of rows, are averaged. */
+  readonly runs: number;
   /** Minimum number of prompts that an n-gram must occur in. */
   readonly least: number;
   /** Most n-grams that the model keeps. */
   readonly most: number;
+  /** Weight of each kind of n-gram in the model that ships: what the groups' scales are converted to. */
   readonly kindScale: readonly number[];
   readonly tierWeight: number;
   /** How much more rare tasks weigh: 0 not at all, 1 as much as frequent ones together. */

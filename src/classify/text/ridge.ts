@@ -8,13 +8,15 @@ interface RidgeInput {
   readonly idf: Float32Array;
   readonly options: TrainOptions;
   readonly weights: Float32Array;
+  /** The kind of each n-gram. */
+  readonly kindOf: ReadonlyMap<number, number>;
 }
 
 /**
  * Replaces the level's weights by those of a ridge regression on levels 1 to 5, solved by conjugate gradients. The level's output is then
  * the expected level minus the rows' mean, which is returned.
  */
-export function ridgeLevel({ rows, hashed, places, idf, options, weights }: RidgeInput): number {
+export function ridgeLevel({ rows, hashed, places, idf, options, weights, kindOf }: RidgeInput): number {
   const labelled = rows.map((_, i) => i).filter((i) => rows[i]!.level !== null);
   const scale = options.ridge.kindScale;
   const x = labelled.map((i) => exampleOf(hashed[i]!, rows[i]!, places, idf, scale));
@@ -22,8 +24,6 @@ export function ridgeLevel({ rows, hashed, places, idf, options, weights }: Ridg
   const wanted = new Float64Array(places.size);
   x.forEach(({ at, x: values, row }) => at.forEach((place, j) => (wanted[place]! += values[j]! * (row.level! - mean))));
   const solution = conjugateGradients(x, wanted, options.ridge.pull);
-  const kindOf = new Map<number, number>();
-  for (const { hashes, kinds } of hashed) hashes.forEach((hash, i) => kindOf.set(hash, kinds[i]!));
   // At run time an n-gram is scaled as for the other heads.
   for (const [hash, place] of places) {
     const kind = kindOf.get(hash)!;

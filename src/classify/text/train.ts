@@ -1,19 +1,37 @@
 import { kind, lettersOf, mostSpelt, PromptGrams } from './grams.ts';
 import { head, outputs, textFields, textTasks } from './heads.ts';
-import { exampleOf, type Example, type Hashed, type TextRow, type TrainOptions } from './example.ts';
+import { exampleOf, type Example, type Hashed, type HeadOptions, type TextRow, type TrainOptions } from './example.ts';
 import { ridgeLevel } from './ridge.ts';
 import { zone } from './scan.ts';
 import type { WordVectors } from './vectors.ts';
 
+const kindScale = [3.5, 1, 1.5, 1.5, 2, 2.5, 2.5];
+const dropout = 0.3;
+const together = { epochs: 10, rate: 0.15, decay: 1e-5, dropout, kindScale, rarity: 1 };
+
+/**
+ * What a prompt is about shows in its material and in rare words, what it asks for does not. So the fields have scales of their own, and
+ * stop sooner.
+ */
 const defaultTraining: TrainOptions = {
-  epochs: 10,
+  groups: [
+    { ...together, from: head.task, to: head.field },
+    {
+      from: head.field,
+      to: head.level,
+      epochs: 8,
+      rate: 0.075,
+      decay: 5e-5,
+      dropout: 0.2,
+      kindScale: [2.6, 2, 2, 4, 0.8, 1.5, 1.6],
+      rarity: 1.5,
+    },
+    { ...together, from: head.tier, to: outputs },
+  ],
   runs: 4,
-  rate: 0.15,
-  decay: 1e-5,
-  dropout: 0.3,
   least: 2,
   most: 119_000,
-  kindScale: [3.5, 1, 1.5, 1.5, 2, 2.5, 2.5],
+  kindScale,
   tierWeight: 1,
   balance: 0.5,
   ridge: { pull: 2.5, kindScale: [1, 1.4, 0.2, 0.12, 0.5, 0.5, 0.3] },
@@ -85,27 +103,48 @@ function vocabulary(
 }
 
 /**
- * Trains all heads together by AdaGrad on their own losses, in several runs whose weights are averaged: outputs are linear in the weights, so
+ * Trains each group of heads by AdaGrad on its own losses, in several runs whose weights are averaged: outputs are linear in the weights, so
  * the average judges as all runs together, and depends less on the order of the rows. Deterministic: the same rows and options give the same
  * weights.
  */
 export function trainText(rows: readonly TextRow[], hashed: readonly Hashed[], options: TrainOptions = defaultTraining): TextWeights {
   const { rows: places, idf, counts } = vocabulary(hashed, options);
-  const examples = rows.map((row, i) => exampleOf(hashed[i]!, row, places, idf, options.kindScale));
   const weights = new Float32Array(places.size * outputs);
   const bias = new Float32Array(outputs);
+  const kindOf = kindsOf(hashed);
   const taskWeight = balance(rows, options.balance);
-  for (let run = 0; run < options.runs; run++) {
-    const one = descend({ examples, taskWeight, size: places.size, options, seed: firstSeed + run });
-    for (let k = 0; k < weights.length; k++) weights[k]! += one.weights[k]! / options.runs;
-    for (let k = 0; k < outputs; k++) bias[k]! += one.bias[k]! / options.runs;
+  for (const group of options.groups) {
+    const rarity = powerOf(idf, group.rarity);
+    const examples = rows.map((row, i) => exampleOf(hashed[i]!, row, places, rarity, group.kindScale));
+    for (let run = 0; run < options.runs; run++) {
+      const one = descend({ examples, taskWeight, size: places.size, options, group, seed: firstSeed + run });
+      for (const [hash, place] of places) {
+        const kind = kindOf.get(hash)!;
+        const scale = (rarity[place]! * group.kindScale[kind]!) / options.kindScale[kind]! / options.runs;
+        for (let k = group.from; k < group.to; k++) weights[place * outputs + k]! += scale * one.weights[place * outputs + k]!;
+      }
+      for (let k = group.from; k < group.to; k++) bias[k]! += one.bias[k]! / options.runs;
+    }
   }
-  for (const [, place] of places) for (let k = 0; k < outputs; k++) weights[place * outputs + k]! *= idf[place]!;
-  const meanLevel = ridgeLevel({ rows, hashed, places, idf, options, weights });
+  const meanLevel = ridgeLevel({ rows, hashed, places, idf, options, weights, kindOf });
   return { rows: places, idf, counts, weights, bias, meanLevel, kindScale: options.kindScale };
 }
 
 const firstSeed = 7;
+
+/** The kind of each n-gram. */
+function kindsOf(hashed: readonly Hashed[]): ReadonlyMap<number, number> {
+  const kindOf = new Map<number, number>();
+  for (const { hashes, kinds } of hashed) hashes.forEach((hash, i) => kindOf.set(hash, kinds[i]!));
+  return kindOf;
+}
+
+/** Values to a power, scaled to a mean of 1. */
+function powerOf(values: Float32Array, power: number): Float32Array {
+  const out = values.map((value) => value ** power);
+  const mean = out.reduce((sum, value) => sum + value, 0) / out.length;
+  return out.map((value) => value / mean);
+}
 
 interface Descent {
   readonly examples: readonly Example[];
@@ -113,12 +152,17 @@ interface Descent {
   /** Number of n-grams. */
   readonly size: number;
   readonly options: TrainOptions;
+  readonly group: HeadOptions;
   /** Of the order of the rows and of what is dropped. */
   readonly seed: number;
 }
 
-/** One run over all epochs. */
-function descend({ examples, taskWeight, size, options, seed }: Descent): { readonly weights: Float32Array; readonly bias: Float32Array } {
+/** One run of a group of heads over all its epochs. */
+function descend({ examples, taskWeight, size, options, group, seed }: Descent): {
+  readonly weights: Float32Array;
+  readonly bias: Float32Array;
+} {
+  const { from, to, dropout } = group;
   const weights = new Float32Array(size * outputs);
   const squares = new Float32Array(size * outputs).fill(1e-3);
   const bias = new Float32Array(outputs);
@@ -126,30 +170,30 @@ function descend({ examples, taskWeight, size, options, seed }: Descent): { read
   const order = examples.map((_, i) => i);
   const z = new Float64Array(outputs);
   const gradient = new Float64Array(outputs);
-  for (let epoch = 0; epoch < options.epochs; epoch++) {
+  for (let epoch = 0; epoch < group.epochs; epoch++) {
     shuffle(order, random);
-    const rate = options.rate * (1 - epoch / options.epochs) + 0.01;
+    const rate = group.rate * (1 - epoch / group.epochs) + 0.01;
     for (const i of order) {
       const { at, x, row } = examples[i]!;
       const keep = new Uint8Array(at.length);
       z.set(bias);
       for (let j = 0; j < at.length; j++) {
-        if (random() < options.dropout) continue;
+        if (random() < dropout) continue;
         keep[j] = 1;
-        const value = x[j]! / (1 - options.dropout);
+        const value = x[j]! / (1 - dropout);
         const base = at[j]! * outputs;
-        for (let k = 0; k < outputs; k++) z[k]! += value * weights[base + k]!;
+        for (let k = from; k < to; k++) z[k]! += value * weights[base + k]!;
       }
       gradients(z, row, gradient, options);
       if (row.task !== null) for (let k = 0; k < textTasks.length; k++) gradient[k]! *= taskWeight[textTasks.indexOf(row.task)]!;
-      for (let k = 0; k < outputs; k++) if (k !== head.level) bias[k]! -= 0.02 * rate * gradient[k]!;
+      for (let k = from; k < to; k++) bias[k]! -= 0.02 * rate * gradient[k]!;
       for (let j = 0; j < at.length; j++) {
         if (keep[j] === 0) continue;
-        const value = x[j]! / (1 - options.dropout);
+        const value = x[j]! / (1 - dropout);
         const base = at[j]! * outputs;
-        for (let k = 0; k < outputs; k++) {
+        for (let k = from; k < to; k++) {
           if (gradient[k] === 0) continue;
-          const g = gradient[k]! * value + options.decay * weights[base + k]!;
+          const g = gradient[k]! * value + group.decay * weights[base + k]!;
           squares[base + k]! += g * g;
           weights[base + k]! -= (rate * g) / Math.sqrt(squares[base + k]!);
         }
