@@ -53,11 +53,11 @@ const common: readonly (readonly [string, string])[] = [
   ],
   [
     'id',
-    'yang ini itu untuk dengan tidak saya apa bagaimana dari adalah bisa tolong gimana dalam akan anda kamu atau yg utk dgn gak nggak juga sudah jadi buat kalau berapa',
+    'yang ini itu untuk dengan tidak saya apa bagaimana dari adalah bisa tolong gimana dalam akan anda kamu atau yg utk dgn gak nggak juga sudah jadi buat kalau berapa bikin aku gue banget kok nih dong bukan biar kayak apakah siapa kapan kenapa mengapa jelaskan buatkan buatin jangan lebih saja bahwa oleh tersebut serta maka karena sebagai seperti punya orang hari lagi udah belum terus mau bantu tentang di ke dan ada',
   ],
   [
     'nl',
-    'het een van ik niet voor zijn aan hoe wat heb ook maar bij uit naar nog wel mijn worden deze dit geen wordt kunnen kun moet waarom welke',
+    'het een van ik niet voor zijn aan hoe wat heb ook maar bij uit naar nog wel mijn worden deze dit geen wordt kunnen kun moet waarom welke mij mag zo iets onze jullie hun zij hij haar hem ben bent waren werd hier daar toch graag alsjeblieft tekst zin zinnen vertaal schrijf geef jij jouw twee tussen tegen onder zonder omdat hebben krijg krijgen gaat gaan doen eens want onderstaande volgende mensen jaar de en op te dat',
   ],
 ];
 

@@ -21,7 +21,7 @@ export interface FoldOptions {
   readonly most: number;
 }
 
-const defaultFold: FoldOptions = { level: 1, field: 0.7, task: 0.3, pull: { level: 300, field: 3, task: 3 }, most: 25_000 };
+const defaultFold: FoldOptions = { level: 1, field: 0.35, task: 0.3, pull: { level: 300, field: 3, task: 3 }, most: 25_000 };
 
 /** Document count assumed for a word that is in no training prompt, when rows are chosen. */
 const unseen = 2;

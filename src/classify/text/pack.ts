@@ -9,11 +9,10 @@ const idfSteps = 16;
 const mostRows = 136_000;
 
 /**
- * Steps from 0 to the largest weight. The level's are finest, since it alone moves most scores; those of the other outputs leave 992 of
- * 1,000 prompts the same task, domain and tier, and the file room for a fifth more rows, which the level needs more.
+ * Steps from 0 to the largest weight. The level's are finest, since it alone moves most scores; those of tasks and fields leave 997 and 991
+ * of 1,000 prompts the same task and domain, and the file room for more rows, which the level needs more.
  */
-const levelSteps = 127;
-const otherSteps = 63;
+const mostSteps = { level: 127, task: 50, field: 40, other: 63 };
 
 /** How much more a row's level weight counts than its weight for another output: one of 27, it alone moves most scores. */
 const levelWorth = 12;
@@ -27,28 +26,33 @@ function packWeights(
   most: number = mostRows,
 ): { readonly tables: TextModelTables; readonly steps: number[] } {
   const steps = Array.from({ length: outputs }, (_, k) => stepOf(weights, k));
-  // How far a row moves all outputs, in steps, weighted by the prompts that contain it.
-  const worth = (row: number): number => {
-    let sum = 0;
-    for (let k = 0; k < outputs; k++) sum += (k === head.level ? levelWorth : 1) * (weights[row * outputs + k]! / steps[k]!) ** 2;
-    return sum * counts[row]!;
-  };
-  const byWorth = [...rows].map(([hash, row]) => [hash, row, worth(row)] as const).sort((a, b) => b[2] - a[2] || a[0] - b[0]);
+  const packed = Int8Array.from(weights, (weight, at) => {
+    const limit = stepsOf(at % outputs);
+    return Math.max(-limit, Math.min(limit, Math.round(weight / steps[at % outputs]!)));
+  });
+  const byWorth = [...rows].map(([hash, row]) => [hash, row, worthOf(packed, row) * counts[row]!] as const);
+  byWorth.sort((a, b) => b[2] - a[2] || a[0] - b[0]);
   const kept = byWorth.slice(0, most).sort(([a], [b]) => a - b);
   const tables = { hashes: new Uint32Array(kept.length), idf: new Uint8Array(kept.length), weights: new Int8Array(kept.length * outputs) };
   for (const [at, [hash, row]] of kept.entries()) {
     tables.hashes[at] = hash;
     tables.idf[at] = Math.max(1, Math.min(255, Math.round(idf[row]! * idfSteps)));
-    for (let k = 0; k < outputs; k++) {
-      const most = stepsOf(k);
-      tables.weights[at * outputs + k] = Math.max(-most, Math.min(most, Math.round(weights[row * outputs + k]! / steps[k]!)));
-    }
+    tables.weights.set(packed.subarray(row * outputs, (row + 1) * outputs), at * outputs);
   }
   return { tables, steps };
 }
 
+/** How far a row moves all outputs, in steps. */
+function worthOf(packed: Int8Array, row: number): number {
+  let sum = 0;
+  for (let k = 0; k < outputs; k++) sum += (k === head.level ? levelWorth : 1) * packed[row * outputs + k]! ** 2;
+  return sum;
+}
+
 function stepsOf(output: number): number {
-  return output === head.level ? levelSteps : otherSteps;
+  if (output === head.level) return mostSteps.level;
+  if (output < head.field) return mostSteps.task;
+  return output < head.level ? mostSteps.field : mostSteps.other;
 }
 
 /** Clips one weight in ten thousand, so that the others are not quantised too coarsely. */

@@ -57,10 +57,10 @@ export function trainOn({ rows, hashed, vectors }: TrainingSet, keep: (at: numbe
  */
 export const scoreShape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = {
   slope: 1.2,
-  cuts: [0.42, 0.565],
+  cuts: [0.43, 0.55],
   power: 1_000,
   house: { power: 0.1, bias: 2.75, steep: 3 },
-  routine: 0.2,
+  routine: 0.25,
   routineFrom: 0.22,
   routineUnless: 0.9,
   delicate: 0.2,
