@@ -151,7 +151,7 @@ it.each([
   ["'law' in verdict.domains", 'Did you mean legal?'],
   ['verdict.domains.helth > 0.2', "verdict.domains never has 'helth'"],
   ['verdict.signals.tols > 0.1', 'Did you mean tools?'],
-  ["verdict.signals['steps'] > 0.1", 'Known: text, context, tools'],
+  ["verdict.signals['steps'] > 0.1", 'Known: text, embedding, context, tools'],
   [String.raw`request.lastUser.matches('\s')`.replace('\\\\', '\\'), "Write a pattern as r'…'"],
   ['request.stream and true', 'Write && for and, || for or, ! for not.'],
   ['request.stream OR true', 'Write && for and, || for or, ! for not.'],

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exchangeOf } from '../../../test/support/exchange.ts';
 import { classifyRequest } from '../index.ts';
@@ -61,7 +61,8 @@ describe.skipIf(!installed)('the pieces of a text (the sentence model)', () => {
 describe.skipIf(!installed)('vectors (the sentence model)', () => {
   let model: SentenceModel;
   beforeAll(async () => {
-    model = await SentenceModel.open(folder);
+    // A folder as people type it.
+    model = await SentenceModel.open(relative(process.cwd(), folder));
   }, 60_000);
 
   it('have length 1, and are the same each time', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { SluiceError } from '../../lib/errors.ts';
 import { askOf } from './ask.ts';
@@ -92,7 +92,7 @@ export async function checkWeights(folder: string, expected: string): Promise<vo
 
 /** ONNX Runtime from the folder's own packages: the native one, or the one in WebAssembly, which runs on any machine. */
 function runtimeOf(folder: string): Runtime {
-  const load = createRequire(join(folder, 'index.js'));
+  const load = createRequire(resolve(folder, 'index.js'));
   try {
     return load('onnxruntime-node') as Runtime;
   } catch (cause) {
