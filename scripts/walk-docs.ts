@@ -30,6 +30,7 @@ const notRun: readonly (readonly [RegExp, string])[] = [
   [/\.tools\/envoy\/envoy/, 'an Envoy runs already'],
   [/simulate-learning|\btrain\b/, 'takes minutes, and has a test of its own'],
   [/\breconcile\b/, "needs a provider's export"],
+  [/--embedding \.tools/, 'needs 200 MB of another package'],
   [/^prometheus |^curl .*feedback|^ *-d /, 'needs more than this page says'],
   [/\bdrain\b/, 'would end the Envoy of the walk'],
 ];

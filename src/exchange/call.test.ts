@@ -26,7 +26,7 @@ it.each([
   ['POST', '/guardrail/g/version/1/apply', 'guardrails', '/guardrail/g/version/1/apply', 'billed'],
   ['POST', '/v1/vector_stores', 'vector-stores', '/v1/vector_stores', 'free'],
   ['POST', '/v1/vector_stores/vs_68a1b2c3d4e5f60718293a4b/files', 'vector-stores', '/v1/vector_stores/…/files', 'free'],
-  ['POST', '/v1/realtime/client_secrets', 'realtime', '/v1/realtime/client_secrets', 'free'],
+  ['POST', '/v1/realtime/client_secrets', 'realtime', '/v1/realtime/client_secrets', 'billed'],
   ['GET', '/user/balance', 'account', '/user/balance', 'reads'],
   ['POST', '/v1/vector_stores/vs_68a1b2c3d4e5f60718293a4b/search', 'vector-stores', '/v1/vector_stores/…/search', 'billed'],
   ['POST', '/v1/rerank', 'rerank', '/v1/rerank', 'billed'],

@@ -76,8 +76,7 @@ const kinds: readonly Kind[] = [
   {
     about: 'realtime',
     pattern: /\/realtime(?:\/|$)|[:.]bidiGenerateContent(?:Constrained)?$/i,
-    // A key for a session costs nothing yet.
-    free: /\/(?:client_secrets|sessions|transcription_sessions)$/i,
+    // A key for a session is not free: what is done with it passes no Envoy.
     names: 'inside',
   },
   { about: 'cached-contents', pattern: /\/cachedContents(?:\/|$)/i, names: 'top' },

@@ -65,7 +65,7 @@ export const scoreShape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = {
   routineUnless: 0.9,
   delicate: 0.2,
   delicateFrom: 0.3,
-  delicateUnless: 0.6,
+  delicateUnless: 0.65,
 };
 
 /**
