@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { askKey } from '../src/classify/embedding/ask.ts';
 import { encodeHeads, headsFile } from '../src/classify/embedding/heads.ts';
-import { SentenceModel, weightsName } from '../src/classify/embedding/session.ts';
+import { SentenceModel, weightsHash } from '../src/classify/embedding/session.ts';
 import { joinedOutputs, trainHeads, type HeadOptions, type HeadRow } from '../src/classify/embedding/train.ts';
 import { promptKey, readCorpus } from '../src/classify/text/corpus.ts';
 import { textModel } from '../src/classify/text/file.ts';
@@ -85,7 +84,7 @@ for (const [name, judged] of [
       measured[`${name}.${where}.${figure}`] = figures[figure]!;
   }
 const bytes = encodeHeads(trainHeads(rows, options), {
-  weights: await sha256(join(flags.folder, weightsName)),
+  weights: await weightsHash(flags.folder),
   card: {
     name: 'embedding-1',
     trainedWith: 'scripts/train-embedding-heads.ts',
@@ -174,12 +173,6 @@ function fieldScores(some: readonly Prepared[], judged: ReadonlyMap<Prepared, Ju
       return [`f1.${name}`, Math.round((2000 * right) / Math.max(1, said + is)) / 1000];
     }),
   );
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const part of createReadStream(file)) hash.update(part as Buffer);
-  return hash.digest('hex');
 }
 
 function say(text: string): void {

@@ -1,4 +1,4 @@
-import { memberOf, readContent, readMessages, readTools } from '../common/content.ts';
+import { memberOf, readContent, readMessages, readThinking, readTools } from '../common/content.ts';
 import { limits } from '../../lib/limits.ts';
 import { DraftTurn, type Draft } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
@@ -37,7 +37,7 @@ export function anthropicMessages(cursor: JsonCursor, draft: Draft, key: string)
       draft.readMetadata(cursor);
       return;
     case 'thinking':
-      readThinking(cursor, draft);
+      readThinking(cursor, draft, 'budget_tokens');
       return;
     case 'tool_choice':
       draft.parameter('tool_choice', memberOf(cursor, 'type'));
@@ -65,21 +65,6 @@ function readOutputConfig(cursor: JsonCursor, draft: Draft): void {
     if (option !== 'format') draft.readParameter(cursor, `output_config.${option}`);
     else if (memberOf(cursor, 'type') === 'json_schema') draft.jsonOutput = 'schema';
   });
-}
-
-function readThinking(cursor: JsonCursor, draft: Draft): void {
-  if (!cursor.isObject()) {
-    cursor.skip();
-    return;
-  }
-  let budget: number | null = null;
-  cursor.object((key) => {
-    if (key === 'type') draft.reasoning = cursor.stringOrNull();
-    else if (key === 'budget_tokens') budget = cursor.numberOrNull();
-    else cursor.skip();
-  });
-  if (draft.reasoning !== null) draft.parameter('thinking.type', draft.reasoning);
-  if (budget !== null) draft.parameter('thinking.budget_tokens', budget);
 }
 
 /** Notes parameters that follow from the order of messages: a prefilled answer, and system messages between turns. */

@@ -1,5 +1,5 @@
 import { limits } from '../../lib/limits.ts';
-import { readMessages, readTools } from '../common/content.ts';
+import { readMessages, readThinking, readTools } from '../common/content.ts';
 import type { Draft } from '../scan/draft.ts';
 import type { JsonCursor } from '../scan/scan.ts';
 
@@ -26,7 +26,7 @@ export function cohereChat(cursor: JsonCursor, draft: Draft, key: string): void 
       draft.parameter(key, draft.temperature);
       return;
     case 'thinking':
-      readThinking(cursor, draft);
+      readThinking(cursor, draft, 'token_budget');
       return;
     case 'response_format':
       readFormat(cursor, draft);
@@ -37,21 +37,6 @@ export function cohereChat(cursor: JsonCursor, draft: Draft, key: string): void 
     default:
       draft.readParameter(cursor, key);
   }
-}
-
-function readThinking(cursor: JsonCursor, draft: Draft): void {
-  if (!cursor.isObject()) {
-    cursor.skip();
-    return;
-  }
-  let budget: number | null = null;
-  cursor.object((key) => {
-    if (key === 'type') draft.reasoning = cursor.stringOrNull();
-    else if (key === 'token_budget') budget = cursor.numberOrNull();
-    else cursor.skip();
-  });
-  if (draft.reasoning !== null) draft.parameter('thinking.type', draft.reasoning);
-  if (budget !== null) draft.parameter('thinking.token_budget', budget);
 }
 
 /** The schema is beside the type, which is `json_object` with and without one. */

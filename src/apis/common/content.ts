@@ -196,6 +196,22 @@ function noteEnvironment(type: string | null, draft: Draft): void {
   if (type !== null && type !== 'local') draft.parameter(`tool_environments.${type}`, true);
 }
 
+/** Reads `thinking`: its type, and its budget of tokens, which the member `budgetName` holds. */
+export function readThinking(cursor: JsonCursor, draft: Draft, budgetName: string): void {
+  if (!cursor.isObject()) {
+    cursor.skip();
+    return;
+  }
+  let budget: number | null = null;
+  cursor.object((key) => {
+    if (key === 'type') draft.reasoning = cursor.stringOrNull();
+    else if (key === budgetName) budget = cursor.numberOrNull();
+    else cursor.skip();
+  });
+  if (draft.reasoning !== null) draft.parameter('thinking.type', draft.reasoning);
+  if (budget !== null) draft.parameter(`thinking.${budgetName}`, budget);
+}
+
 /** The string member `wanted` of the next object; null if it is absent or not a string. Consumes the value. */
 export function memberOf(cursor: JsonCursor, wanted: string): string | null {
   let found: string | null = null;

@@ -77,8 +77,8 @@ export class SentenceModel {
   }
 }
 
-/** Reads the weights once. Throws SLUICE_EMBEDDING if they are missing, or their SHA-256 is not `expected`. */
-export async function checkWeights(folder: string, expected: string): Promise<void> {
+/** The SHA-256 of a folder's weights, in hex. Throws SLUICE_EMBEDDING if they cannot be read. */
+export async function weightsHash(folder: string): Promise<string> {
   const where = join(folder, weightsName);
   const hash = createHash('sha256');
   try {
@@ -86,8 +86,15 @@ export async function checkWeights(folder: string, expected: string): Promise<vo
   } catch (cause) {
     throw new SluiceError('SLUICE_EMBEDDING', 'The weights of the sentence model cannot be read.', { where, cause });
   }
-  if (hash.digest('hex') !== expected)
-    throw new SluiceError('SLUICE_EMBEDDING', 'These are not the weights that the heads of this version were trained with.', { where });
+  return hash.digest('hex');
+}
+
+/** Reads the weights once. Throws SLUICE_EMBEDDING if they are missing, or their SHA-256 is not `expected`. */
+export async function checkWeights(folder: string, expected: string): Promise<void> {
+  if ((await weightsHash(folder)) !== expected)
+    throw new SluiceError('SLUICE_EMBEDDING', 'These are not the weights that the heads of this version were trained with.', {
+      where: join(folder, weightsName),
+    });
 }
 
 /** ONNX Runtime from the folder's own packages: the native one, or the one in WebAssembly, which runs on any machine. */
