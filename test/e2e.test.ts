@@ -366,8 +366,8 @@ describe.each(transportCases)('over $title', ({ transport, tcp }) => {
           headers: { 'content-type': 'application/json', 'x-sluice-workspace': workspace },
           body: new Blob([JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'a'.repeat(bytes) }] })]).stream(),
           duplex: 'half',
-          // Envoy may leave a connection that it stopped reading open.
-          signal: AbortSignal.timeout(10_000),
+          // A bound for a wait without end, far above what a busy machine needs.
+          signal: AbortSignal.timeout(20_000),
         });
       const fits = await large('open', 1_000_000);
       expect(fits.headers.get('x-sluice-decision')).not.toBeNull();
@@ -377,12 +377,12 @@ describe.each(transportCases)('over $title', ({ transport, tcp }) => {
       await larger.arrayBuffer();
       expect(simulator.received.at(-1)!.body.length).toBeGreaterThan(40_000_000);
       const before = simulator.received.length;
-      // Envoy may hold all of it before it is asked for the body, and may close the connection before all of it was sent.
+      // Envoy may close the connection before all of it was sent; it never leaves the client waiting.
       for (let tries = 0; tries < 4; tries++)
         expect(
           await large('team-a', 40_000_000).then(
             ({ status }) => status,
-            () => 413,
+            (error: unknown) => (error instanceof Error && error.name === 'TimeoutError' ? 'no answer' : 413),
           ),
         ).toBe(413);
       expect(simulator.received.length).toBe(before);

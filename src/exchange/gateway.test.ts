@@ -805,6 +805,35 @@ describe('a section with a pattern for sensitive data, or that is fail-closed', 
     expect(sent.remove).toContain('content-encoding');
   });
 
+  it.each<readonly [string, Readonly<Record<string, string>>, string]>([
+    ['a question', {}, chatBody()],
+    ['an image’s prompt', { ':path': '/v1/images/generations' }, '{"prompt":"a cat"}'],
+    ['a file', { ':path': '/v1/files', 'content-type': 'multipart/form-data; boundary=B' }, '--B\r\n\r\nhello'],
+  ])('refuses the beginning of %s whose length nobody said, however well it reads', async (_name, headers, body) => {
+    const { pipeline, records } = await pipelineOf(`version: 1\ndefaults: {${candidates}, ${block}}\n`);
+    const asked = pipeline.requestHeaders(headersOf({ ...chatHeaders, ...headers }), false);
+    expect(asked).toMatchObject({ kind: 'read-body', beginning: true });
+    const plan = (asked as RequestPlan & { kind: 'read-body' }).handler.take(Buffer.from(`${body}   `), true);
+    expect(plan).toMatchObject({ kind: 'respond', status: 413 });
+    expect(records[0]).toMatchObject({ outcome: 'blocked', status: 413, passReason: 'too-large' });
+    pipeline.close();
+  });
+
+  it.each<readonly [string, string, string, string]>([
+    ['lets the beginning of a question pass where nothing must be read', '', '/v1/chat/completions', 'forward'],
+    ['refuses the beginning of a call that may name a banned model', 'bans', '/v1/audio/transcriptions', 'respond'],
+    ['lets the beginning of a file pass where a model is banned', 'bans', '/v1/files', 'forward'],
+  ])('%s', async (_name, bans, path, kind) => {
+    const rules = bans === '' ? '' : ", rules: [{ name: no, when: 'request.model == \"gpt-5.1\"', then: { block: 'No.' } }]";
+    const { pipeline } = await pipelineOf(`version: 1\ndefaults: {${candidates}${rules}}\n`);
+    const type = path.includes('chat') ? 'application/json' : 'multipart/form-data; boundary=B';
+    const asked = pipeline.requestHeaders(headersOf({ ...chatHeaders, ':path': path, 'content-type': type }), false);
+    const body = path.includes('chat') ? chatBody().slice(0, -5) : '--B\r\nContent-Disposition: form-data; name="file"\r\n\r\nhello';
+    const plan = asked.kind === 'read-body' ? asked.handler.take(Buffer.from(body), true) : asked;
+    expect(plan.kind === 'pass' ? 'forward' : plan.kind).toBe(kind);
+    pipeline.close();
+  });
+
   it('decides a body with a mark where nothing is looked for, too', async () => {
     const [kind, record, plan] = await answer('', {}, `\ufeff${chatBody()}`);
     expect([kind, record?.decision?.served.model]).toEqual(['forward', 'gpt-5-nano']);

@@ -26,9 +26,9 @@ export class InspectedBody implements BodyHandler {
     this.#maskKeys = maskKeys;
   }
 
-  take(body: Buffer): BodyPlan {
+  take(body: Buffer, more = false): BodyPlan {
     try {
-      return this.#inspect(body);
+      return more ? this.#refuse('too-large') : this.#inspect(body);
     } catch (error) {
       return this.#undecided.failed({ ...this.#request, recognition: this.#recognition }, error);
     }

@@ -63,7 +63,7 @@ export class Intake {
     const gatewayPath = canonicalPath(headers.get(':path') ?? '/');
     if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST') {
       const { workspace } = callerOf(headers, generation, new Claims(headers, generation.callers, known));
-      return { kind: 'read-body', handler: new FeedbackBody(feedback, workspace, log) };
+      return { kind: 'read-body', handler: new FeedbackBody(feedback, workspace, log), beginning: true };
     }
     const resolved = generation.resolveProvider(authority, gatewayPath, headers);
     if (resolved === 'ambiguous') return undecided.ambiguous(gatewayPath);
@@ -107,7 +107,7 @@ export class Intake {
     }
     const run = new Run(this.#context(arrived, recognition, claims, envoy), { encoding: head.contentEncoding, held }, this.#services);
     // A client that leaves while its request is decided must release its slot: Envoy reports only requests that have an id.
-    const plan: RequestPlan = { kind: 'read-body', handler: run, beginning: !closed && head.contentLength === null };
+    const plan: RequestPlan = { kind: 'read-body', handler: run, beginning: head.contentLength === null };
     return generation.limitsConcurrent ? { ...plan, metadata: { id: arrived.id } } : plan;
   }
 
@@ -171,7 +171,8 @@ export class Intake {
     if (head.contentLength !== null && head.contentLength > limits.requestBodyBytes)
       return undecided.refuse(request, recognition, 'too-large');
     if (!admission.admits()) return undecided.refuse(request, recognition, 'overload');
-    return { kind: 'read-body', handler: new InspectedBody(request, known, head.contentEncoding, undecided, maskKeys) };
+    const handler = new InspectedBody(request, known, head.contentEncoding, undecided, maskKeys);
+    return { kind: 'read-body', handler, beginning: head.contentLength === null };
   }
 
   /** An observed call of a section that is not closed: its body is read only if bans, budgets or limits need it. Large files pass unread. */
@@ -184,12 +185,11 @@ export class Intake {
     const named = names !== null && head.contentLength !== null && head.contentLength <= limits.namedCallBytes;
     if (!bans && !named && !(countsBodies(generation, call) && !call.reads)) return undecided.permit(request, known, null);
     const large = head.contentLength !== null && head.contentLength > limits.requestBodyBytes;
-    if (large && bans && call.about !== 'files') return undecided.refuse(request, known, 'too-large');
+    const refusesLarge = bans && call.about !== 'files';
+    if (large && refusesLarge) return undecided.refuse(request, known, 'too-large');
     if (large || !admission.admits()) return undecided.permit(request, known, null);
-    return {
-      kind: 'read-body',
-      handler: new NamedBody(request, known, { encoding: head.contentEncoding, inside: names === 'inside' }, undecided),
-    };
+    const body = { encoding: head.contentEncoding, inside: names === 'inside', refusesLarge };
+    return { kind: 'read-body', handler: new NamedBody(request, known, body, undecided), beginning: head.contentLength === null };
   }
 
   /** If Envoy traces, its span for this stream is the parent; otherwise the app's span is. */

@@ -5,32 +5,41 @@ import { mayBan, modelNamed } from './observed-rules.ts';
 import type { BodyHandler, BodyPlan } from './plans.ts';
 import type { Undecided } from './undecided.ts';
 
-/** A body that is not rewritten: only what bans, budgets and limits need is read (its model, its size as a batch), and it is forwarded as it came. */
+/**
+ * A body that is not rewritten: only what bans, budgets and limits need is read (its model, its size as a batch), and it is forwarded as it
+ * came. Of a body that is too large, nothing is read.
+ */
 export class NamedBody implements BodyHandler {
   readonly #request: Arrived;
   readonly #recognition: Observed;
   readonly #encoding: string;
   readonly #inside: boolean;
+  readonly #refusesLarge: boolean;
   readonly #undecided: Undecided;
 
-  /** `encoding`: the body's content-encoding; `inside`: whether the model may be named below the body's top. */
+  /**
+   * `encoding`: the body's content-encoding; `inside`: whether the model may be named below the body's top; `refusesLarge`: a body that is
+   * too large may name a banned model, and is refused.
+   */
   constructor(
     request: Arrived,
     recognition: Observed,
-    body: { readonly encoding: string; readonly inside: boolean },
+    body: { readonly encoding: string; readonly inside: boolean; readonly refusesLarge: boolean },
     undecided: Undecided,
   ) {
     this.#request = request;
     this.#recognition = recognition;
     this.#encoding = body.encoding;
     this.#inside = body.inside;
+    this.#refusesLarge = body.refusesLarge;
     this.#undecided = undecided;
   }
 
-  take(body: Buffer): BodyPlan {
+  take(body: Buffer, more = false): BodyPlan {
     try {
-      const decoded = decodeBody(body, this.#encoding);
-      if (decoded === null && mayBan(this.#request.section))
+      if (more && this.#refusesLarge) return this.#undecided.refuse(this.#request, this.#recognition, 'too-large');
+      const decoded = more ? null : decodeBody(body, this.#encoding);
+      if (decoded === null && !more && mayBan(this.#request.section))
         return this.#undecided.refuse(this.#request, this.#recognition, 'encoded-body');
       const banned = this.#undecided.banned(this.#request, this.#recognition, decoded);
       if (banned !== null) return banned;

@@ -85,17 +85,19 @@ export type RequestPlan =
   /** Answer immediately, without reading the body. */
   | (BodyPlan & { readonly kind: 'respond' })
   /**
-   * Ask Envoy for the buffered body. `metadata`: for Envoy's log, in case the client leaves before the reply to the body; `beginning`: a
-   * body that Envoy cannot hold goes on unread, and the handler gets its beginning. Otherwise Envoy refuses it.
+   * Ask Envoy for the buffered body. `metadata`: for Envoy's log, in case the client leaves before the reply to the body; `beginning`: of
+   * a body that Envoy cannot hold, the handler gets the beginning, and decides. Otherwise Envoy refuses such a body, or, if it could not
+   * hold it before it had this reply, stops reading and never answers: set it for every body whose length nobody said.
    */
   | { readonly kind: 'read-body'; readonly handler: BodyHandler; readonly metadata?: SluiceMetadata; readonly beginning?: boolean };
 
 export interface BodyHandler {
   /**
    * Takes the whole body. An immediate plan is sent in the same turn. A later one must come within Envoy's `message_timeout` (`ms` 0), or
-   * within `ms`, up to limits.bodyWaitMs; Envoy is asked to wait that long. It must not reject.
+   * within `ms`, up to limits.bodyWaitMs; Envoy is asked to wait that long. It must not reject. `more`: this may be only the beginning of
+   * what the client sends, and Envoy forwards the rest unseen.
    */
-  take(body: Buffer): BodyPlan | Later<BodyPlan>;
+  take(body: Buffer, more?: boolean): BodyPlan | Later<BodyPlan>;
   /** The stream closed before the body came or before its plan was ready; a later plan is dropped. */
   aborted(): void;
   /** Asked after the plan: what to call if Envoy gave up before it saw the plan, so that the request goes on without it. */

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { PassReason } from '../apis/types.ts';
 import type { Later } from '../lib/later.ts';
 import { limits } from '../lib/limits.ts';
+import { isClosed } from './closed.ts';
 import type { RequestContext } from './context.ts';
 import { uncounted } from './memory-gate.ts';
 import { uncached, type CacheFacts, type HeldBody, type OpenExchange } from './open.ts';
@@ -42,8 +43,8 @@ export abstract class RunLife implements BodyHandler {
   /** The first step: decodes and reads the body. */
   protected abstract decode(body: Buffer): Plan;
 
-  take(body: Buffer): Plan {
-    return this.#leaving(this.#take(body));
+  take(body: Buffer, more = false): Plan {
+    return this.#leaving(this.#take(body, more));
   }
 
   /** Envoy holds the body until its request is answered, by Sluice or by the provider. */
@@ -55,12 +56,13 @@ export abstract class RunLife implements BodyHandler {
     return plan;
   }
 
-  #take(body: Buffer): Plan {
+  #take(body: Buffer, more: boolean): Plan {
     this.#awaited = false;
     this.services.admission.left();
     this.enteredAt = performance.now();
     try {
-      if (body.length > limits.requestBodyBytes) return this.unread('too-large');
+      // What follows a readable beginning would pass unread.
+      if (body.length > limits.requestBodyBytes || (more && isClosed(this.context.section))) return this.unread('too-large');
       // The body waited in the queue too; Envoy may have given up on the request.
       if (!this.services.admission.admits(this.enteredAt)) return this.unread('overload');
       return this.decode(body);

@@ -187,14 +187,17 @@ describe.each([
       expect(stream.replies[1]).toMatchObject({ request_body: { response: { body_mutation: { body: Buffer.from('changed') } } } });
     });
 
-    it('asks for the beginning of a body that may go on unread', async () => {
-      gateway.request = { kind: 'read-body', beginning: true, handler: { take: () => ({ kind: 'forward' }), aborted: () => undefined } };
+    it('asks for the beginning of a body of unknown length, and says whether it is all', async () => {
+      const seen: unknown[] = [];
+      const take = (_body: Buffer, more?: boolean): BodyPlan => (seen.push(more), { kind: 'forward' });
+      gateway.request = { kind: 'read-body', beginning: true, handler: { take, aborted: () => undefined } };
       const stream = envoy.open();
       stream.send(phases['requestHeaders']!);
       await stream.until(1);
       expect(stream.replies[0]).toMatchObject({ mode_override: { request_body_mode: 'BUFFERED_PARTIAL' } });
       stream.send(phases['requestBody']!);
       expect(await stream.over()).toBe(0);
+      expect(seen).toEqual([false]);
     });
 
     it('tells the gateway when Envoy ended the stream before it saw the plan', async () => {

@@ -27,7 +27,7 @@ const idle: State = { at: 'idle' };
 /** The first reply for every request whose body is read: always the same object, so that a transport can encode it in advance. */
 export const wantsBody: Reply & { readonly kind: 'continue' } = { kind: 'continue', phase: 'request-headers', requestBodyMode: 'BUFFERED' };
 
-/** The same for a body that goes on unread if Envoy cannot hold it. */
+/** The same for a body of unknown length, which may be more than Envoy can hold. */
 const wantsBeginning: Reply & { readonly kind: 'continue' } = { ...wantsBody, requestBodyMode: 'BUFFERED_PARTIAL' };
 
 function asking({ metadata, beginning }: RequestPlan & { readonly kind: 'read-body' }): Reply {
@@ -145,7 +145,7 @@ export class RequestStream implements StreamHandler {
     const { handler } = this.#state;
     this.#state = idle;
     if (!phase.endOfStream && phase.body.length === 0) this.#onEvent('partial-body');
-    const planned = handler.take(phase.body);
+    const planned = handler.take(phase.body, !phase.endOfStream);
     if (planned.kind === 'later') this.#await(planned, handler, phase, observability);
     else this.#planned(planned, handler);
   }
