@@ -429,15 +429,14 @@ describe.each(transportCases)('over $title', ({ transport, tcp }) => {
           }
         };
         const clients = Array.from({ length: 8 }, client);
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        await expect.poll(() => routed.length, { timeout: 10_000 }).toBeGreaterThan(8);
         await stack.stopSluice('SIGKILL');
-        await new Promise((resolve) => setTimeout(resolve, 300));
-        const passedBy = routed.at(-1);
+        // On a busy machine an answer of before may still be on its way.
+        await expect.poll(() => routed.at(-1), { timeout: 30_000 }).toBeNull();
         await stack.startSluice();
         await expect.poll(() => routed.at(-1), { timeout: 30_000 }).toBe('gpt-5-nano');
         going = false;
         await Promise.all(clients);
-        expect(passedBy).toBeNull();
         expect(new Set(statuses)).toEqual(new Set([200]));
       },
     );

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,10 +60,17 @@ export async function recordCode(out: string): Promise<void> {
     // Each thread writes its code every half a second.
     await sleep(2_000);
   } finally {
-    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    }
     rmSync(folder, { recursive: true, force: true });
     if (lent) rmSync(modules);
   }
+  // The program may have ended while a thread wrote.
+  const half = readdirSync(join(out, 'code'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.code.new'));
+  for (const name of half) rmSync(join(out, 'code', name));
   for (const name of ['sluice', 'ledger-worker', 'body-worker'])
     if (!readdirSync(join(out, 'code', name)).includes(`${name}.cjs.code`)) throw new Error(`no code was recorded for ${name}`);
 }
