@@ -6,6 +6,7 @@ import { apis } from './registry.ts';
 import { seenOf } from './seen.ts';
 import { JsonArraySplitter } from './scan/json-stream.ts';
 import { EventStreamSplitter, eventStreamType } from './scan/event-stream.ts';
+import { LineSplitter } from './scan/lines.ts';
 import { SseSplitter } from './scan/sse.ts';
 import type { Answer, AnswerHead, AnswerReader, UsageUnknown } from './types.ts';
 import { readUsage } from './usage.ts';
@@ -20,9 +21,14 @@ export function readAnswer(head: AnswerHead): AnswerReader {
 
 function plainReader(head: AnswerHead): AnswerReader {
   if (head.contentType.startsWith(eventStreamType)) return eventStreamReader(head);
-  if (head.contentType !== 'application/json' && head.contentType.toLowerCase().startsWith('text/event-stream')) return sseReader(head);
-  return new JsonReader(head);
+  if (head.contentType === 'application/json') return new JsonReader(head);
+  const type = head.contentType.toLowerCase();
+  if (type.startsWith('text/event-stream')) return sseReader(head);
+  return jsonLines.test(type) ? linesReader(head) : new JsonReader(head);
 }
+
+/** Names of streams with one JSON object on each line. */
+const jsonLines = /^application\/(?:stream\+json|(?:x-)?ndjson|(?:x-)?jsonlines?|jsonl)(?:;|$)/;
 
 function asBuffer(chunk: Uint8Array): Buffer {
   return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -30,7 +36,11 @@ function asBuffer(chunk: Uint8Array): Buffer {
 
 const plain: Billed = { service: null, beyond: [] };
 
-function billedOf({ service, beyond, calls }: AnswerFacts): Billed {
+function billedOf(facts: AnswerFacts): Billed {
+  // A call in a container has a name of its own, and may have a price.
+  if (facts.container && facts.calls?.['code_interpreter_call'] === undefined && facts.calls?.['shell_call'] === undefined)
+    facts.addBeyond('container');
+  const { service, beyond, calls } = facts;
   // Most answers say nothing about their price besides their usage.
   if (service === null && beyond.size === 0 && calls === undefined) return plain;
   return { service, beyond: [...beyond], ...(calls === undefined ? {} : { calls }) };
@@ -108,6 +118,13 @@ function sseReader(head: AnswerHead): AnswerReader {
   const facts = new AnswerFacts();
   const { events } = apis[head.api].answer;
   return new EventsReader(head, facts, new SseSplitter((data) => readEvent(events, data, facts)));
+}
+
+/** JSON lines: each is an event. */
+function linesReader(head: AnswerHead): AnswerReader {
+  const facts = new AnswerFacts();
+  const { events } = apis[head.api].answer;
+  return new EventsReader(head, facts, new LineSplitter((line) => readEvent(events, line, facts)));
 }
 
 /** A binary event stream of AWS. */

@@ -298,6 +298,72 @@ describe('what has a price of its own', () => {
       expect(catalog.cost('openai', 'gpt-5.1', response({ type }))).toMatchObject({ reason: 'beyond' });
   });
 
+  it('a container that was started and not used', () => {
+    const tools = [{ type: 'code_interpreter', container: { type: 'auto' } }];
+    const response = { object: 'response', status: 'completed', output: [{ type: 'message' }], tools, usage: said };
+    expect(catalog.cost('openai', 'gpt-5.1', answered('openai-responses', response))).toEqual({
+      known: false,
+      reason: 'beyond',
+      atLeastUsd: 0.00225,
+    });
+    expect(streamed('openai-responses', [{ type: 'response.completed', response }]).beyond).toEqual(['container']);
+    // One that ran code is known by its calls, which may have a price.
+    const ran = answered('openai-responses', { ...response, output: [{ type: 'code_interpreter_call' }] });
+    expect(ran.calls).toEqual({ code_interpreter_call: 1 });
+    expect(ran.beyond).toBeUndefined();
+    const plain = {
+      ...response,
+      tools: [
+        { type: 'function', name: 'f' },
+        { type: 'shell', environment: { type: 'local' } },
+      ],
+    };
+    expect(catalog.cost('openai', 'gpt-5.1', answered('openai-responses', plain))).toEqual({ known: true, usd: 0.00225 });
+  });
+
+  it('a shell in a container, and none that the app runs', () => {
+    const response = (type: string): Usage =>
+      answered('openai-responses', {
+        object: 'response',
+        output: [{ type: 'shell_call', action: { commands: ['ls'] }, environment: { type } }],
+        tools: [{ type: 'shell', environment: { type: type === 'local' ? 'local' : 'container_auto' } }],
+        usage: said,
+      });
+    expect(catalog.cost('openai', 'gpt-5.1', response('container_reference'))).toMatchObject({ reason: 'beyond' });
+    expect(catalog.cost('openai', 'gpt-5.1', response('local'))).toEqual({ known: true, usd: 0.00225 });
+  });
+
+  it('Anthropic’s containers', () => {
+    const container = { id: 'container_1', expires_at: '2026-12-01T00:00:00Z' };
+    const message = { type: 'message', content: [], usage: said, stop_reason: 'end_turn' };
+    expect(answered('anthropic-messages', { ...message, container }).beyond).toEqual(['container']);
+    expect(answered('anthropic-messages', { ...message, container: null }).beyond).toBeUndefined();
+    const events = (value: unknown): readonly object[] => [
+      { type: 'message_start', message: { ...message, container: null } },
+      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'x' } },
+      { type: 'message_delta', delta: { stop_reason: 'end_turn', container: value }, usage: { output_tokens: 100 } },
+      { type: 'message_stop' },
+    ];
+    expect(streamed('anthropic-messages', events(container)).beyond).toEqual(['container']);
+    expect(streamed('anthropic-messages', events(null)).beyond).toBeUndefined();
+  });
+
+  it('tools that Groq ran', () => {
+    const counts = { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 };
+    const ran = [{ index: 0, type: 'search', arguments: '{"query":"x"}', output: 'y' }];
+    const choice = (message: object): object => ({ choices: [{ index: 0, message, finish_reason: 'stop' }], usage: counts });
+    const searched = answered('openai-chat', choice({ role: 'assistant', content: 'x', executed_tools: ran }));
+    expect(searched.beyond).toEqual(['executed_tools search']);
+    expect(catalog.cost('groq', 'openai/gpt-oss-120b', searched)).toMatchObject({ known: false, reason: 'beyond' });
+    expect(answered('openai-chat', choice({ role: 'assistant', content: 'x', executed_tools: [] })).beyond).toBeUndefined();
+    const chunks = [
+      { model: 'm', choices: [{ delta: { content: 'x' } }] },
+      { model: 'm', choices: [{ delta: { executed_tools: ran } }] },
+      { model: 'm', choices: [{ delta: {}, finish_reason: 'stop' }], x_groq: { usage: counts } },
+    ];
+    expect(streamed('openai-chat', chunks).beyond).toEqual(['executed_tools search']);
+  });
+
   it('pictures that a response’s tool made', () => {
     const counts = { image_gen: { input_tokens: 3, output_tokens: 4_160 }, web_search: { num_requests: 0 } };
     const response = { object: 'response', status: 'completed', output: [], usage: said, tool_usage: counts };

@@ -7,13 +7,17 @@ function event(said: Fields, facts: AnswerFacts): void {
         facts.id ??= text(said['message']['id']);
         facts.model = text(said['message']['model']) ?? facts.model;
         facts.addUsage(said['message']['usage']);
+        facts.container ||= isObject(said['message']['container']);
       }
       return;
     case 'content_block_delta':
       facts.token = true;
       return;
     case 'message_delta':
-      if (isObject(said['delta'])) facts.finishReason = text(said['delta']['stop_reason']) ?? facts.finishReason;
+      if (isObject(said['delta'])) {
+        facts.finishReason = text(said['delta']['stop_reason']) ?? facts.finishReason;
+        facts.container ||= isObject(said['delta']['container']);
+      }
       facts.addUsage(said['usage']);
       return;
     case 'message_stop':

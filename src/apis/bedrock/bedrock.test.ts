@@ -72,6 +72,18 @@ it('does not know a price for tools that the server ran', () =>
     'serverToolUsage',
   ]));
 
+it('reads the tier, and knows no price of the faster mode', () => {
+  const usage = { inputTokens: 30, outputTokens: 6, totalTokens: 36 };
+  expect(whole({ usage, serviceTier: { type: 'flex' }, performanceConfig: { latency: 'standard' } }).usage).toMatchObject({
+    service: 'flex',
+  });
+  expect(whole({ usage, serviceTier: { type: 'reserved' } }).usage?.beyond).toEqual(['service_tier reserved']);
+  expect(whole({ usage, performanceConfig: { latency: 'optimized' } }).usage?.beyond).toEqual(['latency optimized']);
+  const ended = event('metadata', { usage, performanceConfig: { latency: 'optimized' }, serviceTier: { type: 'priority' } });
+  expect(stream(...converse.slice(0, 3), ended).usage).toMatchObject({ service: 'priority', beyond: ['latency optimized'] });
+  expect(stream(...converse).usage).not.toHaveProperty('beyond');
+});
+
 it('knows no usage where there is none', () => {
   expect(whole({ results: [] })).toMatchObject({ usage: null, usageUnknown: 'not-sent', complete: true });
   expect(whole({ usage: { inputTokens: -1 } })).toMatchObject({ usage: null, usageUnknown: 'unreadable' });

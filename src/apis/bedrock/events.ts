@@ -1,5 +1,5 @@
 import { messageEvents } from '../anthropic/events.ts';
-import { isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
+import { bedrockPrice, isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
 
 /** Reads an event of a stream; `:event-type` and `:message-type` are the headers of its message. */
 function event(said: Fields, facts: AnswerFacts): void {
@@ -11,6 +11,7 @@ function event(said: Fields, facts: AnswerFacts): void {
   else if (type === 'messageStop') facts.finishReason = text(said['stopReason']) ?? facts.finishReason;
   else if (type === 'metadata') {
     facts.addUsage(said['usage']);
+    bedrockPrice(said, facts);
     facts.terminal = true;
   }
 }

@@ -28,6 +28,8 @@ export class AnswerFacts {
   #beyond: Set<string> | null = null;
   /** What the provider bills per call or unit, and how often it was used. */
   calls: Record<string, number> | undefined;
+  /** The provider keeps a container for this answer: it is billed by its time, whether code ran in it or not. */
+  container = false;
 
   get sampleEnds(): readonly number[] {
     return this.#sampleEnds ?? nothing;
@@ -155,6 +157,34 @@ export function readEvent(
   if (isObject(event)) reading.event(headers === null ? event : { ...event, ...Object.fromEntries(headers) }, facts);
 }
 
+/**
+ * Notes what the tools of an answer cost by being there: OpenAI starts a container for its code interpreter, and for a shell that runs
+ * there, before the model uses it.
+ */
+export function toolsOf(tools: unknown, facts: AnswerFacts): void {
+  if (!Array.isArray(tools)) return;
+  for (const tool of tools as unknown[]) {
+    if (!isObject(tool)) continue;
+    const where = isObject(tool['environment']) ? tool['environment']['type'] : undefined;
+    if (tool['type'] === 'code_interpreter' || (tool['type'] === 'shell' && typeof where === 'string' && where !== 'local'))
+      facts.container = true;
+  }
+}
+
+/** Counts what Groq ran itself, which its usage leaves out: searches and visits have fees, code and browsers cost by their time. */
+export function executedTools(ran: unknown, facts: AnswerFacts): void {
+  if (!Array.isArray(ran)) return;
+  for (const one of ran as unknown[])
+    facts.addBeyond(`executed_tools ${(isObject(one) ? text(one['type']) : null) ?? ''}`.trim().slice(0, 64));
+}
+
+/** The tier and the mode in which Bedrock's Converse ran a request; the faster mode has prices of its own. */
+export function bedrockPrice(said: Fields, facts: AnswerFacts): void {
+  const { serviceTier, performanceConfig } = said;
+  if (isObject(serviceTier)) facts.addService(serviceTier['type']);
+  if (isObject(performanceConfig) && performanceConfig['latency'] === 'optimized') facts.addBeyond('latency optimized');
+}
+
 /** Response items of tools that OpenAI bills per call. */
 const paidCalls: ReadonlySet<string> = new Set([
   'web_search_call',
@@ -164,9 +194,11 @@ const paidCalls: ReadonlySet<string> = new Set([
   'shell_call',
 ]);
 
-/** Counts one item of a response. `action`: the kind of action of a search. */
-export function addCall(type: unknown, action: unknown, facts: AnswerFacts): void {
+/** Counts one item of a response. `action`: the kind of action of a search; `environment`: where a command ran. */
+export function addCall(type: unknown, action: unknown, environment: unknown, facts: AnswerFacts): void {
   if (typeof type !== 'string' || !paidCalls.has(type)) return;
+  // The app runs it.
+  if (type === 'shell_call' && environment === 'local') return;
   // Only searches are documented as billed; opening a page, or looking for something in it, may be.
   if (type === 'web_search_call' && typeof action === 'string' && action !== 'search') facts.addBeyond(`${type} ${action.slice(0, 32)}`);
   else facts.addCalls(type);
@@ -199,7 +231,9 @@ function answerMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void
     }
     case 'inputTextTokenCount':
     case 'prompt_token_count':
-    case 'generation_token_count': {
+    case 'generation_token_count':
+    case 'prompt_eval_count':
+    case 'eval_count': {
       const json = cursor.json();
       facts.addUsage({ [key]: JSON.parse(json) as unknown }, `"${key}":${json}`);
       return;
@@ -218,8 +252,20 @@ function answerMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void
     case 'tool_usage':
       toolUsage(cursor.parsed(), facts);
       return;
+    case 'tools':
+      toolsOf(cursor.parsed(), facts);
+      return;
+    case 'container':
+      // Anthropic's.
+      facts.container ||= cursor.isObject();
+      cursor.skip();
+      return;
     case 'service_tier':
       facts.addService(cursor.nameOrNull());
+      return;
+    case 'serviceTier':
+    case 'performanceConfig':
+      bedrockPrice({ [key]: cursor.parsed() }, facts);
       return;
     case 'output':
       outputOf(cursor, facts);
@@ -243,8 +289,8 @@ function answerMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void
   }
 }
 
-/** Cohere's answers that are no chat have what is billed in their `meta`. */
-function metaOf(meta: unknown, facts: AnswerFacts): void {
+/** Cohere's answers that are no chat, and those of its chat's version 1, have what is billed in their `meta`. */
+export function metaOf(meta: unknown, facts: AnswerFacts): void {
   if (isObject(meta) && isObject(meta['billed_units'])) facts.addUsage({ billed_units: meta['billed_units'] });
 }
 
@@ -259,18 +305,17 @@ function outputOf(cursor: JsonCursor, facts: AnswerFacts): void {
       cursor.skip();
       return;
     }
-    let type: string | null = null;
-    let action: unknown;
+    const found: Record<string, string | null> = {};
     cursor.object((key) => {
-      if (key === 'type') type = cursor.stringOrNull();
-      else if (key === 'action' && cursor.isObject())
+      if (key === 'type') found[key] = cursor.stringOrNull();
+      else if ((key === 'action' || key === 'environment') && cursor.isObject())
         cursor.object((inner) => {
-          if (inner === 'type') action = cursor.stringOrNull();
+          if (inner === 'type') found[key] = cursor.stringOrNull();
           else cursor.skip();
         });
       else cursor.skip();
     });
-    addCall(type, action, facts);
+    addCall(found['type'], found['action'], found['environment'], facts);
   });
 }
 
@@ -300,9 +345,15 @@ function groundingMember(_key: string, cursor: JsonCursor, facts: AnswerFacts): 
   cursor.skip();
 }
 
+function messageMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void {
+  if (key === 'executed_tools') executedTools(cursor.parsed(), facts);
+  else cursor.skip();
+}
+
 function choiceMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void {
   if (key === 'finish_reason' || key === 'finishReason') facts.finishReason = cursor.nameOrNull() ?? facts.finishReason;
   // Without members, the answer is from the model alone.
   else if (key === 'groundingMetadata' && cursor.isObject()) cursor.object(groundingMember, facts);
+  else if (key === 'message' && cursor.isObject()) cursor.object(messageMember, facts);
   else cursor.skip();
 }

@@ -1,4 +1,4 @@
-import { isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
+import { executedTools, isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
 
 function event(chunk: Fields, facts: AnswerFacts): void {
   facts.id ??= text(chunk['id']);
@@ -17,6 +17,7 @@ function event(chunk: Fields, facts: AnswerFacts): void {
       facts.terminal = true;
     }
     const delta = isObject(choice['delta']) ? choice['delta'] : choice;
+    executedTools(delta['executed_tools'], facts);
     if (
       text(delta['content']) !== null ||
       text(delta['text']) !== null ||
@@ -31,5 +32,5 @@ function event(chunk: Fields, facts: AnswerFacts): void {
 export const chatEvents: EventReading = {
   event,
   saysModel: true,
-  words: wordsIn('"usage', '"finish_reason":"', '"finish_reason": "', '"error"', '"type":"error', '"type": "error'),
+  words: wordsIn('"usage', '"finish_reason":"', '"finish_reason": "', '"error"', '"type":"error', '"type": "error', 'executed_tools'),
 };

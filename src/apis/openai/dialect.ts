@@ -1,6 +1,7 @@
 import type { Dialect } from '../api.ts';
 import { decoded, known, readable, type ApiCall } from '../common/recognition.ts';
 import { shortMs } from '../common/prompt-cache.ts';
+import { ollamaUsage } from './usage.ts';
 import type { Recognition, RequestHead, Span, Usage } from '../types.ts';
 import { openaiParameters } from './parameters.ts';
 import { openaiSimulation } from './simulator.ts';
@@ -64,6 +65,6 @@ export const openaiDialect: Dialect = {
   ],
   // OpenAI has no path of its own: every other provider's /v1 looks the same.
   paths: [],
-  observedUsage: [],
+  observedUsage: [{ members: ['prompt_eval_count', 'eval_count'], reading: ollamaUsage }],
   simulation: openaiSimulation,
 };

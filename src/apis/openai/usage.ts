@@ -116,6 +116,12 @@ export const openaiInputUsage: UsageReading = {
     ),
 };
 
+/** How Ollama's own API counts. */
+export const ollamaUsage: UsageReading = {
+  convention,
+  read: (usage) => ({ convention, ...noTokens, totalInput: count(usage['prompt_eval_count']), totalOutput: count(usage['eval_count']) }),
+};
+
 /** OpenAI chat: cached, written, audio and reasoning tokens are inside their totals. */
 export function openaiChatUsage(usage: Usage): JsonObject {
   return {

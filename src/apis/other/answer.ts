@@ -1,6 +1,6 @@
 import type { Dialect } from '../api.ts';
 import { messageEvents } from '../anthropic/events.ts';
-import { isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
+import { isObject, metaOf, text, toolsOf, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
 import { fields, type UsageFields, type UsageReading } from '../common/usage.ts';
 import { contentEvents } from '../gemini/events.ts';
 import { openaiInputUsage } from '../openai/usage.ts';
@@ -21,11 +21,32 @@ function event(said: Fields, facts: AnswerFacts): void {
   const type = text(said['type']) ?? text(said['event_type']) ?? '';
   if (messageTypes.test(type)) return messageEvents.event(said, facts);
   if (Array.isArray(said['candidates']) || said['usageMetadata'] !== undefined) return contentEvents.event(said, facts);
+  if (type === 'stream-end') return cohereEnd(said, facts);
+  if (said['done'] === true && said['eval_count'] !== undefined) return ollamaEnd(said, facts);
   if (type === 'error') facts.addError(said['error'] ?? said);
   facts.model = text(said['model']) ?? facts.model;
+  toolsOf(said['tools'], facts);
   if (isObject(said['interaction'])) event(said['interaction'], facts);
   if (isObject(said['usage'])) facts.addUsage(type.startsWith('speech.') ? spoken(said['usage']) : said['usage']);
   if (/\.(?:completed?|done)$/.test(type)) facts.terminal = true;
+}
+
+/** The last event of Cohere's chat, version 1. */
+function cohereEnd(said: Fields, facts: AnswerFacts): void {
+  const response = isObject(said['response']) ? said['response'] : {};
+  facts.id ??= text(response['response_id']) ?? text(response['generation_id']);
+  facts.finishReason = text(said['finish_reason']) ?? text(response['finish_reason']);
+  metaOf(response['meta'], facts);
+  if (/^ERROR/.test(facts.finishReason ?? '')) facts.addError({ type: facts.finishReason });
+  facts.terminal = true;
+}
+
+/** The last line of Ollama's own API. */
+function ollamaEnd(said: Fields, facts: AnswerFacts): void {
+  facts.model = text(said['model']) ?? facts.model;
+  facts.finishReason = text(said['done_reason']);
+  facts.addUsage({ prompt_eval_count: said['prompt_eval_count'], eval_count: said['eval_count'] });
+  facts.terminal = true;
 }
 
 /** Anthropic's events. */
@@ -39,5 +60,5 @@ function spoken(usage: Fields): Fields {
 export const otherEvents: EventReading = {
   event,
   saysModel: false,
-  words: wordsIn('"usage', '.complete', '.done', '"error', 'message_', '"finishReason"'),
+  words: wordsIn('"usage', '.complete', '.done', '"error', 'message_', '"finishReason"', 'stream-end', '"done"'),
 };

@@ -91,3 +91,37 @@ it.each([
     : stream(...events);
   expect(answer).toMatchObject({ usage, complete: true, errorType: null });
 });
+
+const line = (value: object): string => `${JSON.stringify(value)}\n`;
+const cohereEvents = [
+  { is_finished: false, event_type: 'stream-start', generation_id: 'g' },
+  { is_finished: false, event_type: 'text-generation', text: 'Hi' },
+  {
+    is_finished: true,
+    event_type: 'stream-end',
+    finish_reason: 'COMPLETE',
+    response: { response_id: 'r', text: 'Hi', meta: { billed_units: { input_tokens: 4, output_tokens: 2 }, tokens: { input_tokens: 70 } } },
+  },
+];
+
+it('reads Cohere’s streams of version 1, as JSON lines and as events', () => {
+  const expected = { usage: { totalInput: 4, totalOutput: 2 }, complete: true, errorType: null, finishReason: 'COMPLETE', id: 'r' };
+  const lines = cohereEvents.map(line).join('');
+  expect(read('application/stream+json', lines)).toMatchObject(expected);
+  expect(read('application/stream+json', lines.replaceAll('\n', '\r\n'))).toMatchObject(expected);
+  expect(read('application/stream+json; charset=utf-8', lines.trimEnd())).toMatchObject(expected);
+  expect(stream(...cohereEvents)).toMatchObject(expected);
+  expect(read('application/stream+json', cohereEvents.slice(0, 2).map(line).join(''))).toMatchObject({ usage: null, complete: false });
+  const failed = { event_type: 'stream-end', finish_reason: 'ERROR_LIMIT', response: {} };
+  expect(read('application/stream+json', line(failed))).toMatchObject({ usage: null, errorType: 'ERROR_LIMIT' });
+});
+
+it('reads Ollama’s own streams and answers', () => {
+  const last = { model: 'llama3.2', done: true, done_reason: 'stop', prompt_eval_count: 26, eval_count: 298, eval_duration: 4 };
+  const expected = { model: 'llama3.2', usage: { totalInput: 26, totalOutput: 298 }, complete: true };
+  expect(
+    read('application/x-ndjson', [{ model: 'llama3.2', done: false, message: { content: 'x' } }, last].map(line).join('')),
+  ).toMatchObject(expected);
+  expect(whole(last)).toMatchObject(expected);
+  expect(whole(last).usage).not.toHaveProperty('beyond');
+});
