@@ -7,6 +7,7 @@ const models: Readonly<Partial<Record<ApiName, string>>> = {
   'openai-chat': 'gpt-4.1',
   'anthropic-messages': 'claude-sonnet-4-5',
   'gemini-generate': 'gemini-2.5-flash',
+  'cohere-chat': 'command-a-03-2025',
 };
 
 function translate(from: ApiName, to: ApiName, body: object, drop: readonly string[] = []) {
@@ -157,6 +158,202 @@ describe('the form of an answer', () => {
       properties: { kind: { enum: ['a'] }, n: { type: 'integer', minimum: 1 }, s: { type: 'string' } },
       required: ['kind'],
     });
+  });
+});
+
+/** An object whose members are all required, and no others are there. */
+const closed = (properties: object): object => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties),
+  additionalProperties: false,
+});
+const wanted: Readonly<Record<string, (body: JsonObject) => unknown>> = {
+  'anthropic-messages': formatOf,
+  'gemini-generate': (body) => (body['generationConfig'] as JsonObject)['responseJsonSchema'],
+  'cohere-chat': (body) => (body['response_format'] as JsonObject)['json_schema'],
+};
+const schemaAt = (to: ApiName, schema: object, strict?: boolean): unknown =>
+  wanted[to]!(written('openai-chat', to, chatFormat(schema, strict)));
+const refusedAt = (to: ApiName, schema: object, from: ApiName = 'openai-chat'): readonly string[] => {
+  const body =
+    from === 'openai-chat'
+      ? chatFormat(schema, true)
+      : {
+          contents: [{ role: 'user', parts: [{ text: 'x' }] }],
+          generationConfig: { responseMimeType: 'application/json', responseJsonSchema: schema },
+        };
+  const result = translate(from, to, body);
+  return result.ok ? [] : result.unsupported.map(({ path }) => path);
+};
+
+describe('the part of JSON Schema', () => {
+  it.each<[string, object]>([
+    ['a bound on a list', { type: 'array', items: { type: 'string' }, maxItems: 3 }],
+    ['a bound on a number', { type: 'integer', minimum: 1 }],
+    ['a format of its own', { type: 'string', format: 'int32' }],
+    ['an expression that looks ahead', { type: 'string', pattern: '^(?=a)b$' }],
+    ['an enum of objects', { enum: [{ a: 1 }] }],
+  ])('of Anthropic and of Cohere has no %s', (_what, member) => {
+    for (const to of ['anthropic-messages', 'cohere-chat'] as const) {
+      expect(refusedAt(to, closed({ a: member }))).toHaveLength(1);
+      const hinted = written('openai-chat', to, chatFormat(closed({ a: member })));
+      const { a } = (wanted[to]!(hinted) as { readonly properties: { readonly a: object } }).properties;
+      expect(Object.keys(a).filter((key) => key !== 'type' && key !== 'items')).toEqual([]);
+      expect(hinted.dropped).toHaveLength(1);
+    }
+  });
+
+  it('of Cohere has formats of dates, expressions without anchors, and a required member in each object', () => {
+    const stated = {
+      type: 'object',
+      properties: {
+        day: { type: 'string', format: 'date' },
+        sku: { type: 'string', pattern: '^[A-Z]{3}\\$?$' },
+        note: { type: ['string', 'null'], description: 'n' },
+        kind: { enum: ['a', null], type: ['string', 'null'] },
+      },
+    };
+    const hinted = written('openai-chat', 'cohere-chat', chatFormat(stated));
+    expect(wanted['cohere-chat']!(hinted)).toEqual({
+      type: 'object',
+      properties: {
+        day: { type: 'string', format: 'date' },
+        sku: { type: 'string', pattern: '[A-Z]{3}\\$?' },
+        note: { anyOf: [{ type: 'string' }, { type: 'null' }], description: 'n' },
+        kind: { anyOf: [{ type: 'string', enum: ['a'] }, { type: 'null' }] },
+      },
+      required: ['day'],
+    });
+    expect(hinted.dropped).toEqual(['response_format.schema.required']);
+    expect(refusedAt('cohere-chat', closed({ a: closed({}) }))).toEqual(['response_format.schema.properties']);
+    expect(refusedAt('cohere-chat', { type: 'array', items: { type: 'string' } })).toContain('response_format.schema.type');
+  });
+
+  it('of Gemini has definitions in $defs, references alone, and values that are words', () => {
+    expect(
+      schemaAt('gemini-generate', {
+        type: 'object',
+        properties: {
+          a: { $ref: '#/definitions/x', description: 'the first' },
+          kind: { type: ['string', 'null'], enum: ['a', null] },
+          n: { const: 5 },
+          none: { const: null },
+          sure: { type: 'boolean', enum: [true, false] },
+        },
+        definitions: { x: { type: 'string', examples: ['y'] } },
+      }),
+    ).toEqual({
+      type: 'object',
+      properties: {
+        a: { $ref: '#/$defs/x' },
+        kind: { anyOf: [{ type: 'string', enum: ['a'] }, { type: 'null' }] },
+        n: { enum: [5] },
+        none: { type: 'null' },
+        sure: { type: 'boolean' },
+      },
+      $defs: { x: { type: 'string' } },
+    });
+  });
+
+  it('of Gemini contains itself only where it need not', () => {
+    const list = (required: readonly string[]): object => ({
+      type: 'object',
+      properties: { first: { $ref: '#/$defs/node' } },
+      required: ['first'],
+      $defs: {
+        node: {
+          type: 'object',
+          properties: { value: { type: 'string' }, next: { anyOf: [{ $ref: '#/$defs/node' }, { type: 'null' }] } },
+          required,
+        },
+      },
+    });
+    expect(refusedAt('gemini-generate', list(['value']))).toEqual([]);
+    expect(refusedAt('gemini-generate', list(['value', 'next']))).toEqual(['response_format.schema']);
+  });
+
+  it('has alternatives and references as generators write them, at all', () => {
+    const inner = closed({ b: { type: 'string' } });
+    const generated = { $ref: '#/$defs/root', $defs: { root: closed({ a: { allOf: [{ $ref: '#/$defs/x' }], title: 'A' } }), x: inner } };
+    expect(schemaAt('anthropic-messages', generated)).toMatchObject({
+      type: 'object',
+      properties: { a: { $ref: '#/$defs/x', title: 'A' } },
+    });
+    expect(schemaAt('gemini-generate', generated)).toMatchObject({ type: 'object', properties: { a: { $ref: '#/$defs/x' } } });
+    expect(schemaAt('cohere-chat', generated)).toMatchObject({ type: 'object', properties: { a: { $ref: '#/$defs/x', title: 'A' } } });
+    for (const to of ['anthropic-messages', 'gemini-generate', 'cohere-chat'] as const)
+      expect(refusedAt(to, closed({ a: { $ref: 'https://example.com/x.json' } }))).toEqual(['response_format.schema.$ref']);
+  });
+
+  it('of OpenAI’s strict mode has no defaults, nothing beside a reference, and its own formats', () => {
+    const asked = (schema: object): object => ({
+      contents: [{ role: 'user', parts: [{ text: 'x' }] }],
+      generationConfig: { responseMimeType: 'application/json', responseJsonSchema: schema },
+    });
+    const stated = {
+      ...closed({ a: { $ref: '#/$defs/x', description: 'd' }, b: { type: 'string', default: 'x', examples: ['y'] } }),
+      $defs: { x: closed({ c: { type: 'string', format: 'date' } }) },
+    };
+    const { response_format: format } = written('gemini-generate', 'openai-chat', asked(stated)) as { readonly response_format?: unknown };
+    expect(format).toEqual({
+      type: 'json_schema',
+      json_schema: {
+        name: 'answer',
+        strict: true,
+        schema: {
+          ...closed({ a: { $ref: '#/$defs/x' }, b: { type: 'string' } }),
+          $defs: { x: closed({ c: { type: 'string', format: 'date' } }) },
+        },
+      },
+    });
+    expect(refusedAt('openai-chat', closed({ a: { type: 'string', format: 'uri' } }), 'gemini-generate')).toHaveLength(1);
+    expect(refusedAt('openai-chat', closed({ a: { type: 'array', items: {}, uniqueItems: true } }), 'gemini-generate')).toHaveLength(1);
+    expect(refusedAt('openai-chat', { type: 'array', items: { type: 'string' } }, 'gemini-generate')).toContain(
+      'generationConfig.responseMimeType.schema.type',
+    );
+  });
+
+  it('of Anthropic is not larger than what it checks in one request', () => {
+    const members = (count: number, member: object): object =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`m${at}`, member]));
+    const optional = (count: number): object => ({
+      type: 'object',
+      properties: members(count, { type: 'string' }),
+      additionalProperties: false,
+    });
+    expect(refusedAt('anthropic-messages', optional(24))).toEqual([]);
+    expect(refusedAt('anthropic-messages', optional(25))).toEqual(['response_format.schema']);
+    expect(refusedAt('anthropic-messages', closed(members(17, { type: ['string', 'null'] })))).toEqual(['response_format.schema']);
+    const tools = (count: number): object => ({
+      model: 'm',
+      messages: ask,
+      tools: Array.from({ length: count }, (_, at) => ({
+        type: 'function',
+        function: { name: `f${at}`, strict: true, parameters: closed({ a: { type: 'string' } }) },
+      })),
+    });
+    expect(written('openai-chat', 'anthropic-messages', tools(20))['tools']).toHaveLength(20);
+    expect(translate('openai-chat', 'anthropic-messages', tools(21))).toMatchObject({
+      ok: false,
+      unsupported: [{ path: 'tools[].strict' }],
+    });
+    expect(JSON.stringify(written('openai-chat', 'anthropic-messages', tools(21), ['strict'])['tools'])).not.toContain('strict');
+  });
+
+  it('of Cohere’s strict tools is that of its answers', () => {
+    const tool = (parameters: object): object => ({
+      model: 'm',
+      messages: ask,
+      tools: [{ type: 'function', function: { name: 'f', strict: true, parameters } }],
+    });
+    expect(written('openai-chat', 'cohere-chat', tool(closed({ a: { type: 'string' } })))['strict_tools']).toBe(true);
+    const optional = { type: 'object', properties: { a: { type: 'string' } } };
+    for (const parameters of [closed({ a: { type: 'array', items: { type: 'string' }, maxItems: 2 } }), optional])
+      expect(translate('openai-chat', 'cohere-chat', tool(parameters))).toMatchObject({
+        ok: false,
+        unsupported: [{ path: 'tools[].strict' }],
+      });
   });
 });
 

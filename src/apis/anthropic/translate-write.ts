@@ -3,11 +3,11 @@ import type { Conversation, Part, ResultPart, Source, ToolDefinition, Turn, Writ
 import { anthropicIds, fitId } from '../common/ids.ts';
 import { isObject, parseJson } from '../common/json.ts';
 import type { Json, JsonObject } from '../common/json.ts';
-import { Losses } from '../common/losses.ts';
+import type { Losses } from '../common/losses.ts';
 import { mimeOfUrl } from '../common/media.ts';
-import { fitsStrict } from '../common/schema.ts';
 import { outputSchema, toolSchema } from '../common/target-schema.ts';
 import { anthropicOutputSchema, anthropicToolSchema } from './schema.ts';
+import { boundFormat, strictTools } from './strict.ts';
 import { anthropicTraits } from '../common/models.ts';
 import type { AnthropicTraits } from '../common/models.ts';
 import { writeAnthropicThinking } from './translate-thinking.ts';
@@ -23,14 +23,14 @@ export function writeAnthropic(said: Conversation, options: WriteOptions, losses
   for (const setting of [conversation.frequencyPenalty, conversation.presencePenalty, conversation.seed, conversation.verbosity]) {
     if (setting !== null) losses.lose(setting.at, none);
   }
-  const tools = writeTools(conversation, losses);
+  const format = writeFormat(conversation, traits, losses);
+  const tools = writeTools(conversation, schemaIn(format), losses);
   const forced =
     conversation.toolChoice !== null &&
     (conversation.toolChoice.kind === 'any' ||
       conversation.toolChoice.kind === 'tool' ||
       (conversation.toolChoice.kind === 'allowed' && conversation.toolChoice.required));
   const thinking = writeAnthropicThinking(conversation, traits, maxTokens, forced, losses);
-  const format = writeFormat(conversation, traits, losses);
   const outputConfig: JsonObject = { ...thinking.outputConfig, ...format };
   const body: JsonObject = {
     model: options.model,
@@ -93,12 +93,17 @@ function writeFormat(conversation: Conversation, traits: AnthropicTraits, losses
     return {};
   }
   if (output.description !== null) losses.lose(`${output.at}.description`, none);
-  return {
-    format: { type: 'json_schema', schema: outputSchema(output.schema, anthropicOutputSchema, output.at, output.strict !== false, losses) },
-  };
+  const schema = outputSchema(output.schema, anthropicOutputSchema, output.at, output.strict !== false, losses);
+  boundFormat(schema, output.at, losses);
+  return { format: { type: 'json_schema', schema } };
 }
 
-function writeTools(conversation: Conversation, losses: Losses): readonly JsonObject[] {
+function schemaIn({ format }: JsonObject): Json | undefined {
+  return isObject(format) ? format['schema'] : undefined;
+}
+
+/** `format`: the schema of the answer. */
+function writeTools(conversation: Conversation, format: Json | undefined, losses: Losses): readonly JsonObject[] {
   const { tools, toolChoice } = conversation;
   const offered = toolChoice?.kind === 'allowed' ? tools.filter((tool) => toolChoice.names.includes(tool.name)) : tools;
   const seen = new Set<string>();
@@ -108,11 +113,12 @@ function writeTools(conversation: Conversation, losses: Losses): readonly JsonOb
     const member = strangeMember(schema);
     if (member !== null) losses.refuse(`${at}.parameters.properties`, `Anthropic takes no member of the name ${JSON.stringify(member)}`);
   }
+  const strict = strictTools(offered, format, losses);
   return offered.map((tool: ToolDefinition) => ({
     name: tool.name,
     ...(tool.description === null || tool.description === '' ? {} : { description: tool.description }),
-    input_schema: toolSchema(tool.schema, anthropicToolSchema, tool.at, losses),
-    ...(tool.strict && keepsToStrict(tool, losses) ? { strict: true } : {}),
+    input_schema: toolSchema(tool.schema, strict.has(tool) ? anthropicOutputSchema : anthropicToolSchema, tool.at, losses),
+    ...(strict.has(tool) ? { strict: true } : {}),
   }));
 }
 
@@ -132,15 +138,6 @@ function writeCalledTools(turns: readonly Turn[]): JsonObject {
   const names = new Set(turns.flatMap(({ parts }) => parts.flatMap((part) => (part.kind === 'call' ? [part.name] : []))));
   if (names.size === 0) return {};
   return { tools: [...names].map((name) => ({ name, input_schema: { type: 'object', properties: {} } })), tool_choice: { type: 'none' } };
-}
-
-/** Whether Anthropic accepts a tool's schema in its strict mode, which supports only a part of JSON Schema. */
-function keepsToStrict(tool: ToolDefinition, losses: Losses): boolean {
-  const tried = new Losses([]);
-  outputSchema(tool.schema ?? { type: 'object', properties: {} }, anthropicOutputSchema, tool.at, true, tried);
-  if (tried.unsupported.length === 0 && fitsStrict(tool.schema)) return true;
-  losses.lose(`${tool.at}.strict`, 'Anthropic keeps to a part of JSON Schema only, and this goes beyond');
-  return false;
 }
 
 function writeToolChoice(conversation: Conversation, traits: AnthropicTraits, tools: boolean, losses: Losses): JsonObject {

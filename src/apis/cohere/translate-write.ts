@@ -1,16 +1,17 @@
 import { effortBudgets } from '../anthropic/translate-thinking.ts';
 import { spoken } from '../common/conversation.ts';
 import type { Conversation, Part, Setting, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
-import type { JsonObject } from '../common/json.ts';
-import type { Losses } from '../common/losses.ts';
-import { anySchema, neverKept, outputSchema, toolSchema, type SchemaRules } from '../common/target-schema.ts';
+import { isList, isObject } from '../common/json.ts';
+import type { Json, JsonObject } from '../common/json.ts';
+import { Losses } from '../common/losses.ts';
+import { isWords, settled } from '../common/result-media.ts';
+import { outputSchema, toolSchema } from '../common/target-schema.ts';
+import { cohereOutputSchema, cohereToolSchema } from './schema.ts';
 import { thinks } from './parameters.ts';
 import { earlierCall, imagePart, resultMessage } from '../common/chat-messages.ts';
 
-/** From the documentation of structured outputs: constraints that Cohere does not enforce. */
-const unknown: ReadonlySet<string> = new Set([...neverKept, 'minimum', 'maximum', 'minItems', 'maxItems', 'prefixItems']);
-const toolRules: SchemaRules = anySchema('Cohere');
-const outputRules: SchemaRules = { ...toolRules, unknown };
+/** Fields of all strict tools together. */
+const mostStrictFields = 200;
 
 const mostStops = 5;
 const mostK = 500;
@@ -65,7 +66,7 @@ function writeFormat({ output, tools }: Conversation, losses: Losses): JsonObjec
   return {
     response_format: {
       type: 'json_object',
-      json_schema: outputSchema(output.schema, outputRules, output.at, output.strict !== false, losses),
+      json_schema: outputSchema(output.schema, cohereOutputSchema, output.at, output.strict !== false, losses),
     },
   };
 }
@@ -85,9 +86,7 @@ function writeTools({ tools, toolChoice }: Conversation, losses: Losses): JsonOb
   const chosen = toolChoice?.kind === 'tool' ? [toolChoice.name] : toolChoice?.kind === 'allowed' ? toolChoice.names : null;
   const offered = chosen === null ? tools : tools.filter(({ name }) => chosen.includes(name));
   if (offered.length === 0) return {};
-  const strict = offered.every((tool) => tool.strict);
-  if (!strict)
-    for (const tool of offered) if (tool.strict) losses.lose(`${tool.at}.strict`, 'Cohere checks the arguments of all tools or of none');
+  const strict = keepsToStrict(offered, losses);
   const required = toolChoice?.kind === 'any' || toolChoice?.kind === 'tool' || (toolChoice?.kind === 'allowed' && toolChoice.required);
   return {
     tools: offered.map((tool) => writeTool(tool, losses)),
@@ -96,10 +95,41 @@ function writeTools({ tools, toolChoice }: Conversation, losses: Losses): JsonOb
   };
 }
 
+/** Whether Cohere checks the arguments of the tools: of all or of none, and only against a part of JSON Schema. */
+function keepsToStrict(tools: readonly ToolDefinition[], losses: Losses): boolean {
+  const asked = tools.filter((tool) => tool.strict);
+  if (asked.length === 0) return false;
+  const refused =
+    asked.length < tools.length
+      ? 'Cohere checks the arguments of all tools or of none'
+      : tools.reduce((fields, { schema }) => fields + fieldsOf(schema), 0) > mostStrictFields
+        ? `Cohere checks at most ${mostStrictFields} fields`
+        : tools.every(fitsStrict)
+          ? null
+          : 'Cohere checks a part of JSON Schema only, and this goes beyond';
+  if (refused !== null) for (const tool of asked) losses.lose(`${tool.at}.strict`, refused);
+  return refused === null;
+}
+
+function fitsStrict({ schema, at }: ToolDefinition): boolean {
+  // A tool without arguments has nothing to be checked.
+  if (fieldsOf(schema) === 0) return true;
+  const tried = new Losses([]);
+  outputSchema(schema, cohereOutputSchema, at, true, tried);
+  return tried.unsupported.length === 0 && !tried.dropped.some((path) => path.endsWith('.required'));
+}
+
+function fieldsOf(schema: Json | null | undefined): number {
+  if (isList(schema)) return schema.reduce((fields: number, inner) => fields + fieldsOf(inner), 0);
+  if (!isObject(schema)) return 0;
+  const own = isObject(schema['properties']) ? Object.keys(schema['properties']).length : 0;
+  return own + Object.values(schema).reduce((fields: number, inner) => fields + fieldsOf(inner), 0);
+}
+
 function writeTool({ name, description, schema, at }: ToolDefinition, losses: Losses): JsonObject {
   return {
     type: 'function',
-    function: { name, ...(description === null ? {} : { description }), parameters: toolSchema(schema, toolRules, at, losses) },
+    function: { name, ...(description === null ? {} : { description }), parameters: toolSchema(schema, cohereToolSchema, at, losses) },
   };
 }
 
@@ -110,8 +140,9 @@ function writeMessages({ system, turns }: Conversation, losses: Losses): readonl
 }
 
 function writeTurn(turn: Turn, losses: Losses): readonly JsonObject[] {
-  const results = turn.parts.filter((part) => part.kind === 'result').map((part) => resultMessage(part, 'Cohere', losses));
-  const content = turn.parts.filter((part) => part.kind !== 'result').flatMap((part) => writePart(part, losses));
+  const { results: held, rest } = settled(turn.parts, isWords);
+  const results = held.map((part) => resultMessage(part, 'Cohere', losses));
+  const content = rest.flatMap((part) => writePart(part, losses));
   if (content.length === 0) return results.length > 0 ? results : [{ role: turn.role, content: '' }];
   return [
     ...results,

@@ -32,7 +32,7 @@ export function earlierCall({ id, name, args }: Call): JsonObject {
 export function resultMessage(part: ResultPart, api: string, losses: Losses): JsonObject {
   const words: string[] = [];
   for (const inner of part.parts) {
-    if (inner.kind === 'text') words.push(inner.text);
+    if (inner.kind === 'text' || inner.kind === 'refusal') words.push(inner.text);
     else if (inner.kind === 'document' && inner.source.kind === 'text') words.push(inner.source.text);
     else losses.lose('at' in inner ? inner.at : part.at, `${api} takes nothing but words as a tool's result`);
   }

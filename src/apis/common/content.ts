@@ -149,12 +149,19 @@ function readMessageMember(key: string, cursor: JsonCursor, { draft, noted, turn
     if (type === 'function_call_output') turn.role = 'tool';
     else if (type === 'function_call' || type === 'reasoning') turn.role = 'assistant';
     if (type !== null) noted?.(draft, type);
-  } else if (key === 'output' && cursor.isString()) draft.text(cursor, turn);
+  } else if (key === 'output') readOutput(cursor, draft, turn);
   else {
     // Of who speaks; some providers of OpenAI's API refuse it.
     if (key === 'name' && cursor.isString()) noteOnce(draft, 'messages.name');
     cursor.skip();
   }
+}
+
+/** The output of a Responses API item: words, or parts of a message; a screenshot is an object. */
+function readOutput(cursor: JsonCursor, draft: Draft, turn: DraftTurn): void {
+  if (cursor.isObject()) {
+    if (memberOf(cursor, 'type') === 'computer_screenshot') draft.images++;
+  } else readContent(cursor, draft, turn, seenTypes);
 }
 
 function noteOnce(draft: Draft, name: string): void {

@@ -12,6 +12,15 @@ const refused: readonly string[] = [
   'dependentSchemas',
   'patternProperties',
   'unevaluatedProperties',
+  'unevaluatedItems',
+  'uniqueItems',
+  'contains',
+  'minContains',
+  'maxContains',
+  'minProperties',
+  'maxProperties',
+  'propertyNames',
+  'prefixItems',
 ];
 
 /**

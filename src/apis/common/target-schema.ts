@@ -1,63 +1,8 @@
 import { isList, isObject, numberOf } from './json.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Losses } from './losses.ts';
-
-/** The JSON Schema that a provider accepts for one use: tool arguments, or an enforced answer format. From the providers' documentation. */
-export interface SchemaRules {
-  /** The provider's name, for messages. */
-  readonly name: string;
-  /** Keywords that constrain a value and are not supported. */
-  readonly unknown: ReadonlySet<string>;
-  /** Objects must set `additionalProperties: false`. */
-  readonly closed: boolean;
-  /** Schemas must not be recursive. */
-  readonly flat: boolean;
-  /** The highest supported minItems. */
-  readonly minItems: number;
-  /** Whether alternatives are allowed at the root of a tool's arguments. */
-  readonly rootUnions: boolean;
-  /** A string constant is written as an enum. */
-  readonly constAsEnum: boolean;
-  /** Only members that are defined may be required. */
-  readonly requiredDefined: boolean;
-}
-
-/** Keywords that no provider keeps to in an enforced answer. */
-export const neverKept: readonly string[] = [
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'multipleOf',
-  'minLength',
-  'maxLength',
-  'uniqueItems',
-  'contains',
-  'minProperties',
-  'maxProperties',
-  'patternProperties',
-  'propertyNames',
-  'not',
-  'if',
-  'then',
-  'else',
-  'dependentRequired',
-  'dependentSchemas',
-  'unevaluatedProperties',
-  'unevaluatedItems',
-];
-
-/** Rules that allow everything. */
-export function anySchema(name: string): SchemaRules {
-  return {
-    name,
-    unknown: new Set(),
-    closed: false,
-    flat: false,
-    minItems: Infinity,
-    rootUnions: false,
-    constAsEnum: false,
-    requiredDefined: false,
-  };
-}
+import { flattened, refersElsewhere, restate, rooted, typesOf, type Draft, type LeftOut } from './schema-forms.ts';
+import type { SchemaRules } from './schema-rules.ts';
 
 /** Members whose values are maps of schemas, schemas, and lists of schemas. */
 const maps = ['properties', '$defs', 'definitions'] as const;
@@ -82,10 +27,15 @@ export function outputSchema(schema: Json, rules: SchemaRules, at: string, kept:
     losses.refuse(adaptation.at, 'is no JSON Schema of an object');
     return schema;
   }
-  if (adaptation.rules.flat && recursive(schema))
-    losses.refuse(adaptation.at, `contains itself, which ${adaptation.rules.name} does not take`);
-  const adapted = node(schema, adaptation);
-  return adapted;
+  const { name, recursion, rootObject } = rules;
+  const root = rooted(schema);
+  if (recursion !== 'any' && recursive(root, recursion === 'optional'))
+    losses.refuse(adaptation.at, `contains itself${recursion === 'optional' ? ' in required members' : ''}, which ${name} does not take`);
+  if (refersElsewhere(root)) losses.refuse(`${adaptation.at}.$ref`, 'refers to a schema elsewhere, which no provider fetches');
+  const types = typesOf(root);
+  if (rootObject && types.length > 0 && !types.includes('object'))
+    losses.refuse(`${adaptation.at}.type`, `is not that of an object, and ${name} answers with nothing else`);
+  return node(root, adaptation);
 }
 
 /** Keywords that no API accepts at the root of a tool's arguments. */
@@ -108,11 +58,12 @@ export function toolSchema(schema: Json | null, rules: SchemaRules, at: string, 
   return { ...adapted, type: 'object', ...(isObject(adapted['properties']) ? {} : { properties: {} }) };
 }
 
-function node(value: Json | undefined, adaptation: Adaptation): Json {
+function node(stated: Json | undefined, adaptation: Adaptation): Json {
   // `true` allows everything, as does the empty schema; `false` has no equivalent.
-  if (value === true) return {};
-  if (!isObject(value)) return value ?? {};
-  const out: Record<string, Json> = {};
+  if (stated === true) return {};
+  if (!isObject(stated)) return stated ?? {};
+  const value = flattened(stated);
+  const out: Draft = {};
   for (const [key, inner] of Object.entries(value)) {
     if (inner === undefined || key === '$schema' || key === 'nullable') continue;
     if (adaptation.rules.unknown.has(key) || (key === 'minItems' && (numberOf(inner) ?? 0) > adaptation.rules.minItems))
@@ -121,30 +72,45 @@ function node(value: Json | undefined, adaptation: Adaptation): Json {
   }
   if (value['nullable'] === true) nullable(out);
   modernise(out, adaptation);
-  for (const key of maps)
-    if (isObject(out[key])) out[key] = Object.fromEntries(Object.entries(out[key]).map(([name, inner]) => [name, node(inner, adaptation)]));
-  for (const key of singles) if (out[key] !== undefined && typeof out[key] !== 'boolean') out[key] = node(out[key], adaptation);
-  for (const key of lists) if (isList(out[key])) out[key] = out[key].map((inner) => node(inner, adaptation));
-  if (adaptation.rules.closed) close(out, adaptation);
-  const types = typesOf(out);
-  // Some servers refuse an array without an item type.
-  if (types.includes('array') && out['items'] === undefined && out['prefixItems'] === undefined)
-    out['items'] = adaptation.rules.closed ? { type: 'string' } : {};
-  if (types.includes('array') && isObject(value) && value['items'] === undefined && adaptation.rules.closed) leave('items', adaptation);
   // For generating an answer, exactly one alternative (oneOf) is the same as any alternative (anyOf).
   if (out['oneOf'] !== undefined && out['anyOf'] === undefined && adaptation.rules.unknown.size > 0) {
     out['anyOf'] = out['oneOf'];
     delete out['oneOf'];
   }
-  if (out['const'] !== undefined && adaptation.rules.constAsEnum && typeof out['const'] === 'string') {
-    out['enum'] = [out['const']];
-    delete out['const'];
-  }
+  restate(out, adaptation.rules, leftOut(adaptation));
+  within(out, adaptation);
+  finish(out, value, adaptation);
   return out;
 }
 
+/** Adapts the schemas inside a node. */
+function within(out: Draft, adaptation: Adaptation): void {
+  for (const key of maps)
+    if (isObject(out[key])) out[key] = Object.fromEntries(Object.entries(out[key]).map(([name, inner]) => [name, node(inner, adaptation)]));
+  for (const key of singles) if (out[key] !== undefined && typeof out[key] !== 'boolean') out[key] = node(out[key], adaptation);
+  for (const key of lists) if (isList(out[key])) out[key] = out[key].map((inner) => node(inner, adaptation));
+}
+
+/** Adds what the target requires of objects and lists. `value`: the node as it was stated. */
+function finish(out: Draft, value: JsonObject, adaptation: Adaptation): void {
+  if (adaptation.rules.closed) close(out, adaptation);
+  if (adaptation.rules.requiredSome) requireOne(out, adaptation);
+  const types = typesOf(out);
+  // Some servers refuse an array without an item type.
+  if (types.includes('array') && out['items'] === undefined && out['prefixItems'] === undefined)
+    out['items'] = adaptation.rules.closed ? { type: 'string' } : {};
+  if (types.includes('array') && value['items'] === undefined && adaptation.rules.closed) leave('items', adaptation);
+}
+
+function leftOut(adaptation: Adaptation): LeftOut {
+  return {
+    constraint: (keyword) => leave(keyword, adaptation),
+    annotation: (keyword) => adaptation.losses.note(`${adaptation.at}.${keyword}`),
+  };
+}
+
 /** Rewrites what older drafts of JSON Schema write in another way: the providers refuse it. */
-function modernise(out: Record<string, Json>, { rules }: Adaptation): void {
+function modernise(out: Draft, { rules }: Adaptation): void {
   const { items, additionalItems, required, properties } = out;
   if (isList(items)) {
     if (!rules.unknown.has('prefixItems')) out['prefixItems'] = items;
@@ -176,7 +142,7 @@ function leave(key: string, { at, kept, losses, rules: { name } }: Adaptation): 
 }
 
 /** Closes an object with named members; an object with arbitrary member names cannot be expressed. */
-function close(out: Record<string, Json>, { at, losses, rules: { name } }: Adaptation): void {
+function close(out: Draft, { at, losses, rules: { name } }: Adaptation): void {
   if (!typesOf(out).includes('object') && !isObject(out['properties'])) return;
   const open = out['additionalProperties'];
   if (isObject(open) || !isObject(out['properties']))
@@ -184,19 +150,26 @@ function close(out: Record<string, Json>, { at, losses, rules: { name } }: Adapt
   out['additionalProperties'] = false;
 }
 
-function typesOf(schema: JsonObject): readonly Json[] {
-  const { type } = schema;
-  return isList(type) ? type : type === undefined ? [] : [type];
+/** An object that requires nothing requires its first member: an answer that has it is right in the schema as it was stated, too. */
+function requireOne(out: Draft, { at, losses, rules: { name } }: Adaptation): void {
+  const { properties, required } = out;
+  if (!typesOf(out).includes('object') && !isObject(properties)) return;
+  const [first] = isObject(properties) ? Object.keys(properties) : [];
+  if (first === undefined) losses.refuse(`${at}.properties`, `are not named in an object, which ${name} does not take`);
+  else if (!isList(required) || required.length === 0) {
+    out['required'] = [first];
+    losses.note(`${at}.required`);
+  }
 }
 
-function nullable(out: Record<string, Json>): void {
+function nullable(out: Draft): void {
   const types = typesOf(out);
   if (types.length > 0 && !types.includes('null')) out['type'] = [...types, 'null'];
   if (isList(out['enum']) && !out['enum'].includes(null)) out['enum'] = [...out['enum'], null];
 }
 
-/** Whether a definition refers back to itself, or to the root. */
-function recursive(root: JsonObject): boolean {
+/** Whether a definition refers back to itself, or to the root. `byRequired`: by way of members that are required. */
+function recursive(root: JsonObject, byRequired: boolean): boolean {
   const defined = new Map<string, Json>();
   for (const group of ['$defs', 'definitions'] as const) {
     const found = root[group];
@@ -212,7 +185,12 @@ function recursive(root: JsonObject): boolean {
       if (!done.has(ref) && visit(defined.get(ref), new Set([...path, ref]))) return true;
       done.add(ref);
     }
-    return Object.entries(value).some(([key, inner]) => key !== '$defs' && key !== 'definitions' && visit(inner, path));
+    const required = byRequired && isObject(value['properties']) ? value['required'] : undefined;
+    return Object.entries(value).some(([key, inner]) => {
+      if (key === '$defs' || key === 'definitions') return false;
+      if (key !== 'properties' || !byRequired || !isObject(inner)) return visit(inner, path);
+      return isList(required) && required.some((name) => typeof name === 'string' && visit(inner[name], path));
+    });
   };
   return visit(root, new Set()) || [...defined].some(([name, inner]) => visit(inner, new Set([name])));
 }

@@ -96,7 +96,7 @@ function readPart(cursor: JsonCursor, draft: Draft, turn: DraftTurn): boolean {
   return result;
 }
 
-/** A tool's result; pictures in it are not counted as text. */
+/** A tool's result; the media beside it are not counted as text. */
 function readAnswered(cursor: JsonCursor, draft: Draft): void {
   if (!cursor.isObject()) {
     cursor.skip();
@@ -104,6 +104,7 @@ function readAnswered(cursor: JsonCursor, draft: Draft): void {
   }
   cursor.object((key) => {
     if (key === 'response') draft.readAside(cursor);
+    else if (key === 'parts' && cursor.isArray()) cursor.array(() => void readPart(cursor, draft, new DraftTurn('tool')));
     else cursor.skip();
   });
 }

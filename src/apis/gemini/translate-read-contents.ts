@@ -58,18 +58,7 @@ function readPart(part: Members, calls: Calls, losses: Losses): readonly Part[] 
   }
   part.ignore('partMetadata');
   const read: Part[] = words === null ? [] : [{ kind: 'text', text: words }];
-  const inline = part.object('inlineData');
-  if (inline !== null) {
-    inline.ignore('displayName');
-    read.push(...readMedia({ kind: 'base64', mime: inline.string('mimeType') ?? '', data: inline.string('data') ?? '' }, path, losses));
-    inline.done();
-  }
-  const file = part.object('fileData');
-  if (file !== null) {
-    file.ignore('displayName');
-    read.push(...readMedia({ kind: 'url', url: file.string('fileUri') ?? '', mime: file.string('mimeType') }, path, losses));
-    file.done();
-  }
+  read.push(...readSources(part, losses));
   const call = part.object('functionCall');
   if (call !== null) {
     const name = call.string('name') ?? '';
@@ -85,6 +74,26 @@ function readPart(part: Members, calls: Calls, losses: Losses): readonly Part[] 
   return read;
 }
 
+/** The media of a part, in its body or by URL. */
+function readSources(part: Members, losses: Losses): readonly Part[] {
+  const read: Part[] = [];
+  const inline = part.object('inlineData');
+  if (inline !== null) {
+    inline.ignore('displayName');
+    read.push(
+      ...readMedia({ kind: 'base64', mime: inline.string('mimeType') ?? '', data: inline.string('data') ?? '' }, part.path, losses),
+    );
+    inline.done();
+  }
+  const file = part.object('fileData');
+  if (file !== null) {
+    file.ignore('displayName');
+    read.push(...readMedia({ kind: 'url', url: file.string('fileUri') ?? '', mime: file.string('mimeType') }, part.path, losses));
+    file.done();
+  }
+  return read;
+}
+
 function readResponse(response: Members, at: string, calls: Calls, losses: Losses): Part {
   const name = response.string('name') ?? '';
   const id = calls.end(response.string('id'), name);
@@ -92,12 +101,9 @@ function readResponse(response: Members, at: string, calls: Calls, losses: Losse
   const value = response.take('response') ?? {};
   const media = (response.list('parts') ?? []).flatMap((entry, index) => {
     const part = new Members(entry, `${at}.functionResponse.parts[${index}]`, losses);
-    const inline = part.object('inlineData');
-    if (inline === null) {
-      part.done();
-      return [];
-    }
-    return readMedia({ kind: 'base64', mime: inline.string('mimeType') ?? '', data: inline.string('data') ?? '' }, part.path, losses);
+    const read = readSources(part, losses);
+    part.done();
+    return read;
   });
   response.expect('willContinue', [false], 'results that go on exist at Gemini only');
   response.ignore('scheduling');

@@ -4,6 +4,7 @@ import { parseJson } from '../common/json.ts';
 import type { Json, JsonObject } from '../common/json.ts';
 import type { Losses } from '../common/losses.ts';
 import { mimeOfUrl } from '../common/media.ts';
+import { isWords, settled } from '../common/result-media.ts';
 import { outputSchema, toolSchema } from '../common/target-schema.ts';
 import { askedModel, refusedIn } from '../common/parameters.ts';
 import { geminiParameters } from './parameters.ts';
@@ -138,9 +139,10 @@ function writeContents(turns: readonly Turn[], traits: GeminiTraits, losses: Los
       losses.lose(`${turn.at}.role`, 'Gemini takes no system message between the turns; dropped, it becomes a user message');
     for (const part of turn.parts) if (part.kind === 'call') names.set(part.id, part.name);
     // Results get a content of their own: Gemini compares their number with the calls of the previous content.
-    const results = turn.parts.filter((part) => part.kind === 'result').map((part) => writeResult(part, names, traits, losses));
+    const { results: held, rest } = settled(turn.parts, (part) => isWords(part) || isResultMedia(part, traits));
+    const results = held.map((part) => writeResult(part, names, losses));
     if (results.length > 0) contents.push({ role: 'user', parts: results });
-    const parts = turn.parts.flatMap((part) => (part.kind === 'result' ? [] : writePart(part, traits, losses)));
+    const parts = rest.flatMap((part) => writePart(part, traits, losses));
     if (traits.signatures) sign(parts);
     if (parts.length > 0) contents.push({ role: turn.role === 'assistant' ? 'model' : 'user', parts });
   }
@@ -186,15 +188,20 @@ function writeSource(source: Source, at: string, traits: GeminiTraits, losses: L
   return [{ fileData: { fileUri: source.url, ...(mime === null ? {} : { mimeType: mime }) } }];
 }
 
-function writeResult(part: ResultPart, names: ReadonlyMap<string, string>, traits: GeminiTraits, losses: Losses): JsonObject {
+/** Whether the model takes a picture or document inside the result of a function. */
+function isResultMedia(part: Part, { resultMedia }: GeminiTraits): boolean {
+  return resultMedia && (part.kind === 'image' || part.kind === 'document') && part.source.kind === 'base64';
+}
+
+function writeResult(part: ResultPart, names: ReadonlyMap<string, string>, losses: Losses): JsonObject {
   const name = names.get(part.id);
   if (name === undefined) losses.refuse(part.at, 'answers a call that is not in the conversation');
   const words: string[] = [];
   const media: JsonObject[] = [];
   for (const inner of part.parts) {
-    if (inner.kind === 'text') words.push(inner.text);
+    if (inner.kind === 'text' || inner.kind === 'refusal') words.push(inner.text);
     else if (inner.kind === 'document' && inner.source.kind === 'text') words.push(inner.source.text);
-    else if (traits.resultMedia && (inner.kind === 'image' || inner.kind === 'document') && inner.source.kind === 'base64')
+    else if ((inner.kind === 'image' || inner.kind === 'document') && inner.source.kind === 'base64')
       media.push({ inlineData: { mimeType: inner.source.mime, data: inner.source.data } });
     else losses.lose('at' in inner ? inner.at : part.at, "the model takes nothing but words as a tool's result");
   }

@@ -1,6 +1,6 @@
 import type { Conversation, Effort, Part, ToolDefinition, Turn, WriteOptions, Written } from '../common/conversation.ts';
 import type { Json, JsonObject } from '../common/json.ts';
-import type { Losses } from '../common/losses.ts';
+import { Losses } from '../common/losses.ts';
 import { urlOfSource } from '../common/media.ts';
 import { askedModel, refusedIn } from '../common/parameters.ts';
 import { openaiParameters } from '../openai/parameters.ts';
@@ -8,7 +8,8 @@ import { openaiTraits } from '../common/models.ts';
 import type { OpenAiTraits } from '../common/models.ts';
 import { fitsStrict } from '../common/schema.ts';
 import { outputSchema, toolSchema } from '../common/target-schema.ts';
-import { openaiSchema } from '../openai/schema.ts';
+import { openaiHintSchema, openaiSchema, openaiStrictSchema } from '../openai/schema.ts';
+import { isWords, settled } from '../common/result-media.ts';
 import { effortOfBudget } from '../anthropic/translate-thinking.ts';
 import { earlierCall, imagePart, resultMessage } from '../common/chat-messages.ts';
 
@@ -100,13 +101,13 @@ function writeFormat(conversation: Conversation, losses: Losses): JsonObject {
   const { output } = conversation;
   if (output.kind === 'text') return {};
   if (output.kind === 'json') return { response_format: { type: 'json_object' } };
-  const strict = output.strict ?? fitsStrict(output.schema);
+  const strict = output.strict ?? keptTo(output.schema, output.at);
   if (output.strict === null && !strict)
     losses.lose(`${output.at}.schema`, 'OpenAI keeps to a part of JSON Schema only, and this goes beyond; dropped, the schema is a hint');
   const schema: JsonObject = {
     name: output.name ?? 'answer',
     ...(output.description === null ? {} : { description: output.description }),
-    schema: outputSchema(output.schema, openaiSchema, output.at, strict, losses),
+    schema: outputSchema(output.schema, strict ? openaiStrictSchema : openaiHintSchema, output.at, strict, losses),
     strict,
   };
   return { response_format: { type: 'json_schema', json_schema: schema } };
@@ -144,15 +145,22 @@ function effortName(effort: Effort, traits: OpenAiTraits): string {
   return effort;
 }
 
+/** Whether OpenAI accepts a schema in its strict mode, in the form that it gets. */
+function keptTo(schema: Json, at: string): boolean {
+  const tried = new Losses([]);
+  const adapted = outputSchema(schema, openaiStrictSchema, at, true, tried);
+  return tried.unsupported.length === 0 && fitsStrict(adapted);
+}
+
 function writeTool(tool: ToolDefinition, losses: Losses): JsonObject {
-  const strict = tool.strict && fitsStrict(tool.schema);
+  const strict = tool.strict && (tool.schema === null || keptTo(tool.schema, tool.at));
   if (tool.strict && !strict) losses.lose(`${tool.at}.strict`, 'OpenAI keeps to a part of JSON Schema only, and this goes beyond');
   return {
     type: 'function',
     function: {
       name: tool.name,
       ...(tool.description === null ? {} : { description: tool.description }),
-      ...(tool.schema === null ? {} : { parameters: toolSchema(tool.schema, openaiSchema, tool.at, losses) }),
+      ...(tool.schema === null ? {} : { parameters: toolSchema(tool.schema, strict ? openaiStrictSchema : openaiSchema, tool.at, losses) }),
       ...(strict ? { strict: true } : {}),
     },
   };
@@ -192,12 +200,8 @@ function writeMessages(conversation: Conversation, losses: Losses): readonly Jso
 
 function writeTurn(turn: Turn, losses: Losses): readonly JsonObject[] {
   if (turn.role === 'assistant') return [writeAssistant(turn, losses)];
-  const messages: JsonObject[] = [];
-  const rest: Part[] = [];
-  for (const part of turn.parts) {
-    if (part.kind === 'result') messages.push(resultMessage(part, 'OpenAI', losses));
-    else rest.push(part);
-  }
+  const { results, rest } = settled(turn.parts, isWords);
+  const messages = results.map((part) => resultMessage(part, 'OpenAI', losses));
   const content = writeContent(rest, losses);
   if (content !== null) messages.push({ role: turn.role, content });
   else if (messages.length === 0) messages.push({ role: turn.role, content: '' });

@@ -114,7 +114,7 @@ export const chatBody: fc.Arbitrary<Record<string, unknown>> = fc
               type: 'json_schema',
               json_schema: {
                 name: 'answer',
-                schema: { type: 'object', properties: {}, required: [], additionalProperties: false },
+                schema: { type: 'object', properties: { a: { type: 'string' } }, required: ['a'], additionalProperties: false },
                 strict: true,
               },
             },
