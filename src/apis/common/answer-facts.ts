@@ -221,6 +221,35 @@ export function readBody(body: Buffer, facts: AnswerFacts): boolean {
   }
 }
 
+/** Takes a member that says what an answer costs beside its usage; false if it is another. */
+function priceMember(key: string, cursor: JsonCursor, facts: AnswerFacts): boolean {
+  switch (key) {
+    case 'meta':
+      metaOf(cursor.parsed(), facts);
+      return true;
+    case 'tool_usage':
+      toolUsage(cursor.parsed(), facts);
+      return true;
+    case 'tools':
+      toolsOf(cursor.parsed(), facts);
+      return true;
+    case 'container':
+      // Anthropic's.
+      facts.container ||= cursor.isObject();
+      cursor.skip();
+      return true;
+    case 'service_tier':
+      facts.addService(cursor.nameOrNull());
+      return true;
+    case 'serviceTier':
+    case 'performanceConfig':
+      bedrockPrice({ [key]: cursor.parsed() }, facts);
+      return true;
+    default:
+      return false;
+  }
+}
+
 function answerMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void {
   switch (key) {
     case 'usage':
@@ -246,27 +275,6 @@ function answerMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void
     case 'modelVersion':
       facts.model = text(cursor.nameOrNull()) ?? facts.model;
       return;
-    case 'meta':
-      metaOf(cursor.parsed(), facts);
-      return;
-    case 'tool_usage':
-      toolUsage(cursor.parsed(), facts);
-      return;
-    case 'tools':
-      toolsOf(cursor.parsed(), facts);
-      return;
-    case 'container':
-      // Anthropic's.
-      facts.container ||= cursor.isObject();
-      cursor.skip();
-      return;
-    case 'service_tier':
-      facts.addService(cursor.nameOrNull());
-      return;
-    case 'serviceTier':
-    case 'performanceConfig':
-      bedrockPrice({ [key]: cursor.parsed() }, facts);
-      return;
     case 'output':
       outputOf(cursor, facts);
       return;
@@ -285,7 +293,7 @@ function answerMember(key: string, cursor: JsonCursor, facts: AnswerFacts): void
       finishOf(cursor, facts);
       return;
     default:
-      cursor.skip();
+      if (!priceMember(key, cursor, facts)) cursor.skip();
   }
 }
 

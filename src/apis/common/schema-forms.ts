@@ -61,7 +61,7 @@ export function restate(out: Draft, rules: SchemaRules, left: LeftOut): void {
 }
 
 function leave(out: Draft, keyword: string, left: LeftOut): void {
-  delete out[keyword];
+  Reflect.deleteProperty(out, keyword);
   left.constraint(keyword);
 }
 
@@ -69,7 +69,7 @@ function leaveAnnotations(out: Draft, { annotations }: SchemaRules, left: LeftOu
   if (annotations.size === 0) return;
   for (const key of Object.keys(out))
     if (annotations.has(key) || key.startsWith('x-')) {
-      delete out[key];
+      Reflect.deleteProperty(out, key);
       left.annotation(key);
     }
 }
@@ -86,7 +86,7 @@ function refer(out: Draft, { defsOnly, loneRefs }: SchemaRules, left: LeftOut): 
   if (!loneRefs) return;
   for (const key of Object.keys(out)) {
     if (key.startsWith('$')) continue;
-    delete out[key];
+    Reflect.deleteProperty(out, key);
     if (descriptive.has(key)) left.annotation(key);
     else left.constraint(key);
   }
@@ -133,7 +133,7 @@ function split(out: Draft, types: readonly Json[]): void {
   for (const key of Object.keys(out)) {
     if (key === '$defs' || key === 'definitions' || descriptive.has(key)) continue;
     own[key] = out[key]!;
-    delete out[key];
+    Reflect.deleteProperty(out, key);
   }
   delete own['type'];
   const values = own['enum'];
