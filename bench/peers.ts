@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fillDocs } from './docs.ts';
-import { peersOutcome } from './peers/outcome.ts';
+import { peersOutcome, type LoopSample, type RateSample, type Who } from './peers/outcome.ts';
 import { startLiteLlm, startPortkey } from './peers/start.ts';
 import { cpuOf, load, machine, memoryOf, root } from './processes.ts';
 import { takenText, type Taken } from './report.ts';
@@ -25,8 +25,6 @@ const { values: flags } = parseArgs({
 const rounds = flags.quick ? 1 : Number(flags.rounds);
 const seconds = flags.quick ? 2 : Number(flags.seconds);
 
-export type Who = 'Envoy alone' | 'no-op' | 'Sluice' | 'Portkey' | 'LiteLLM';
-
 /** Requests a second, and who bears them: one process of each. */
 const rates: readonly { readonly rate: number; readonly who: readonly Who[] }[] = [
   { rate: 20, who: ['Envoy alone', 'no-op', 'Sluice', 'Portkey', 'LiteLLM'] },
@@ -35,22 +33,6 @@ const rates: readonly { readonly rate: number; readonly who: readonly Who[] }[] 
 ];
 /** Concurrent requests in the closed-loop run. */
 const closedLoop = 16;
-
-export interface RateSample {
-  readonly p50: number;
-  readonly p99: number;
-  /** CPU of what stands beside or behind Envoy, µs a request. */
-  readonly cpu: number;
-  readonly failed: number;
-}
-
-export interface LoopSample {
-  readonly perSecond: number;
-  readonly cpu: number;
-  readonly envoyCpu: number;
-  readonly memory: number;
-  readonly failed: number;
-}
 
 async function main(): Promise<void> {
   const stage = await Stage.open(['none', 'noop', 'sluice']);

@@ -102,6 +102,13 @@ function askedByRecord(arrows: readonly Arrow[]): string[] {
 const files = globSync('**/*.ts', { cwd: src }).filter((file) => !file.endsWith('.test.ts'));
 const arrows = files.flatMap((file) => importsOf(file, readFileSync(join(src, file), 'utf8')));
 
+it('the imports of bench/, scripts/ and image/ have no circle either', () => {
+  const beside = globSync('../{bench,scripts,image}/**/*.ts', { cwd: src });
+  const between = beside.flatMap((file) => importsOf(file, readFileSync(join(src, file), 'utf8')));
+  expect(between.length).toBeGreaterThan(beside.length);
+  expect(circles([...between, ...arrows])).toEqual([]);
+});
+
 describe('the imports of src/', () => {
   it('have no circle, not even of types', () => {
     expect(circles(arrows)).toEqual([]);

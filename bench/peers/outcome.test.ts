@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import type { LoopSample, RateSample, Who } from '../peers.ts';
-import { peersOutcome } from './outcome.ts';
+import { peersOutcome, type LoopSample, type RateSample, type Who } from './outcome.ts';
 
 const at = (p50: number, cpu: number): RateSample => ({ p50, p99: 2 * p50, cpu, failed: 1 });
 const loop = (perSecond: number): LoopSample => ({ perSecond, cpu: 100, envoyCpu: 100, memory: 50, failed: 0 });

@@ -1,5 +1,22 @@
-import type { LoopSample, RateSample, Who } from '../peers.ts';
 import { addedRatio, show, spread, type Goal, type Outcome, type Spread, type Table } from '../report.ts';
+
+export type Who = 'Envoy alone' | 'no-op' | 'Sluice' | 'Portkey' | 'LiteLLM';
+
+export interface RateSample {
+  readonly p50: number;
+  readonly p99: number;
+  /** CPU of what stands beside or behind Envoy, µs a request. */
+  readonly cpu: number;
+  readonly failed: number;
+}
+
+export interface LoopSample {
+  readonly perSecond: number;
+  readonly cpu: number;
+  readonly envoyCpu: number;
+  readonly memory: number;
+  readonly failed: number;
+}
 
 /**
  * Envoy AI Gateway's processor, measured once behind the same kind of Envoy and provider, beside the Go no-op of that run (docs/peers.md).
