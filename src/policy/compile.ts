@@ -1,25 +1,25 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { withOverrides, type CatalogOverrides } from '../catalog/index.ts';
+import { withOverrides } from '../catalog/index.ts';
 import type { Catalog } from '../catalog/types.ts';
 import { limits } from '../lib/limits.ts';
 import { compileBudgets } from './budgets.ts';
 import { compileCallers } from './callers.ts';
 import { isExampleFile } from './example-file.ts';
-import { compileExperiments, compileRollout, type Overlay } from './experiments.ts';
+import { compileExperiments, compileRollout } from './experiments.ts';
 import { loadFile, plainProblem, secretProblems, type LoadedFile } from './load.ts';
 import { namingOthers } from './other-file.ts';
 import { compileRateLimits } from './rate-limits.ts';
 import { mergeProviders, providerResolver } from './providers.ts';
 import { checkDelegations, type Trusted } from './delegations.ts';
-import { checkClosed, checkCovered, checkMatch, sectionFinder, type PlacedSection } from './match.ts';
-import { checkCatalogOverrides, checkProviders } from './provider-checks.ts';
-import type { PolicyDocument } from './schema.ts';
-import type { ProviderDocument } from './options/providers.ts';
-import type { SectionDocument, SettingsDocument } from './options/section.ts';
+import { checkClosed, checkCovered, checkMatch } from './match.ts';
+import { mergeFiles } from './merge.ts';
+import { checkCatalogOverrides } from './provider-checks.ts';
 import { findSecrets } from './secrets.ts';
+import type { PolicyDocument } from './schema.ts';
+import { rememberedSections, sectionFacts, sectionTable } from './section-table.ts';
 import { SectionCompiler } from './section.ts';
-import type { PolicyFile, PolicySnapshot, PolicySection, Problem } from './types.ts';
+import type { PolicyFile, PolicySnapshot, Problem } from './types.ts';
 import { checkWorkspaceNames } from './warnings.ts';
 import { checkVouched } from './vouched.ts';
 
@@ -143,190 +143,88 @@ function withoutSecrets(problems: readonly Problem[], files: readonly PolicyFile
   return problems.map((problem) => ({ ...problem, path: clean(problem.path), message: clean(problem.message), fix: clean(problem.fix) }));
 }
 
-const partKeys: ReadonlySet<string> = new Set(['version', 'defaults', 'sections']);
-
 function* build(
   loaded: readonly LoadedFile[],
   files: readonly PolicyFile[],
   options: CompileOptions,
   problems: Problem[],
 ): Generator<undefined, PolicySnapshot> {
-  const ownProviders: Record<string, ProviderDocument> = {};
-  const overrides: Record<string, CatalogOverrides[string]> = {};
-  let workspaces: PolicyDocument['workspaces'];
-  let defaults: SettingsDocument = {};
-  let defaultsAt: LoadedFile | null = null;
-  for (const entry of loaded) {
-    const { source, document } = entry;
-    checkProviders(entry, ownProviders, problems);
-    if (options.partOf !== undefined) {
-      for (const key of Object.keys(document)) {
-        if (!partKeys.has(key))
-          problems.push(
-            source.problem(
-              'error',
-              'not-in-part',
-              [key],
-              `${key} may not stand in the policy of one workspace and provider`,
-              'Write it into the policy that this one belongs to.',
-            ),
-          );
-      }
-    }
-    Object.assign(ownProviders, document.providers);
-    for (const [provider, models] of Object.entries(document.catalog?.overrides ?? {})) {
-      for (const model of Object.keys(models)) {
-        if (Object.hasOwn(overrides[provider] ?? {}, model))
-          problems.push(
-            source.problem(
-              'error',
-              'twice',
-              ['catalog', 'overrides', provider, model],
-              `${model} is overridden in another file too`,
-              'Keep one of them.',
-            ),
-          );
-      }
-      overrides[provider] = { ...overrides[provider], ...models };
-    }
-    if (document.workspaces !== undefined) {
-      if (workspaces !== undefined)
-        problems.push(
-          source.problem('error', 'twice', ['workspaces'], 'workspaces is written down in another file too', 'Keep one of them.'),
-        );
-      workspaces = document.workspaces;
-    }
-    if (document.defaults !== undefined) {
-      if (defaultsAt !== null)
-        problems.push(source.problem('error', 'twice', ['defaults'], 'defaults is written down in another file too', 'Keep one of them.'));
-      defaults = document.defaults;
-      defaultsAt = entry;
-    }
-  }
-  const providers = options.partOf?.providers ?? mergeProviders(ownProviders);
-  const catalog = withOverrides(options.catalog, overrides);
+  const merged = mergeFiles(loaded, options.partOf !== undefined, problems);
+  const { sections } = merged;
+  const workspaces = merged.workspacesAt?.document.workspaces;
+  const providers = options.partOf?.providers ?? mergeProviders(merged.providers);
+  const catalog = withOverrides(options.catalog, merged.overrides);
   checkCatalogOverrides(loaded, providers, catalog, options.catalog, problems);
-  const ruleHeaders = options.partOf?.ruleHeaders ?? (workspaces?.ruleHeaders ?? []).map((header) => header.toLowerCase());
-  const defaultsSource = (defaultsAt ?? loaded[0]!).source;
+  const ruleHeaders = options.partOf?.ruleHeaders ?? lowerCase(workspaces?.ruleHeaders ?? []);
+  const defaultsSource = (merged.defaultsAt ?? loaded[0]!).source;
   const compiler = new SectionCompiler({
     providers,
     catalog,
-    defaults,
+    defaults: merged.defaultsAt?.document.defaults ?? {},
     defaultsSource,
     ruleHeaders: new Set(ruleHeaders),
     exampleFiles: new Map(files.filter(isExampleFile).map((file) => [file.name, file])),
     problems,
     onRuleError: options.onRuleError ?? (() => undefined),
   });
-  const sections: PlacedSection[] = [];
-  const names = new Set<string>();
-  for (const { source, document } of loaded) {
-    for (const [index, section] of (document.sections ?? []).entries()) {
-      if (names.has(section.name))
-        problems.push(
-          source.problem(
-            'error',
-            'twice',
-            ['sections', index, 'name'],
-            `there is another section called ${section.name}`,
-            'Give each section its own name.',
-          ),
-        );
-      names.add(section.name);
-      sections.push({ document: section, source, index });
-    }
-  }
   for (const section of sections) checkMatch(section, providers, problems);
-  // Compiled for every provider that a section can apply to, so that mistakes are found now and not by a request.
-  const all = function* (overlay?: Overlay): Generator<undefined, Map<string, PolicySection>> {
-    const made = new Map<string, PolicySection>();
-    const global: SectionDocument = { name: 'defaults' };
-    for (const provider of providers.values()) {
-      made.set(`\n${provider.name}`, compiler.compile(global, defaultsSource, null, provider, overlay));
-      for (const { document, source, index } of sections) {
-        if (document.match?.provider !== undefined && !document.match.provider.includes(provider.name)) continue;
-        made.set(`${document.name}\n${provider.name}`, compiler.compile(document, source, index, provider, overlay));
-        yield;
-      }
-    }
-    return made;
-  };
-  const compiled = yield* all();
-  const find = sectionFinder(sections.map(({ document }) => document));
+  const compiled = { compiler, providers, sections, defaultsSource };
+  const table = yield* sectionTable(compiled);
   const experiments = yield* compileExperiments(loaded, {
     providers,
     problems,
     target: (text, source, path, provider) => compiler.target(text, source, path, provider),
     *sections(overlay) {
-      const varied = yield* all(overlay);
-      return (workspace, provider) => varied.get(`${find(workspace, provider)?.name ?? ''}\n${provider}`)!;
+      return (yield* sectionTable(compiled, overlay)).of;
     },
   });
-  const rollout = compileRollout(loaded, problems);
   compiler.finish();
   checkCovered(sections, problems);
-  checkClosed(
-    sections,
-    [...providers.keys()],
-    (provider) => compiled.get(`${find('', provider)?.name ?? ''}\n${provider}`)!.failClosed,
-    problems,
-  );
+  checkClosed(sections, [...providers.keys()], (provider) => table.of('', provider).failClosed, problems);
   checkWorkspaceNames(loaded, problems);
-  const budgets = compileBudgets(loaded, catalog, problems);
-  const callers = compileCallers(loaded, problems);
   const rateLimits = compileRateLimits(loaded, catalog, problems);
   if (options.partOf === undefined) checkVouched(loaded, problems);
-  const cache = new Map<string, PolicySection>();
-  // Most requests are for the same as the one before.
-  const last = { workspace: '', provider: '', section: null as PolicySection | null };
-  // Without folders, so that the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
-  const text = files.map((file) => `${basename(file.name).replace(/^.*#/, '')}\n${file.text}`).join('\n');
   return {
-    number: options.number ?? 1,
-    hash: createHash('sha256').update(text).digest('hex').slice(0, 16),
-    resourceVersion: options.resourceVersion ?? null,
-    loadedAt: options.now ?? Date.now(),
+    ...identity(files, options),
     providers,
     catalog,
     files,
     experiments,
-    rollout,
-    workspaceHeaders: (workspaces?.headers ?? ['x-sluice-workspace']).map((header) => header.toLowerCase()),
-    userHeaders: (workspaces?.userHeaders ?? ['x-sluice-user']).map((header) => header.toLowerCase()),
+    rollout: compileRollout(loaded, problems),
+    ...namesOf(workspaces),
     ruleHeaders,
-    ...budgets,
-    callers,
+    ...compileBudgets(loaded, catalog, problems),
+    callers: compileCallers(loaded, problems),
     namedWorkspaces: namedWorkspaces(loaded, workspaces?.known ?? []),
     rateLimits,
     limitsConcurrent: rateLimits.some(({ measures }) => measures.some(({ kind }) => kind === 'concurrent')),
-    workspaces: workspaces?.known ?? [],
-    hasChains: [...compiled.values()].some(({ fallback }) => fallback !== null),
-    hasMasks: [...compiled.values()].some(({ masks, mode }) => masks !== null && mode === 'enabled'),
-    keyFiles: [...new Set([...compiled.values()].flatMap(({ keys }) => [...keys.values()].flat()))],
-    hasClosedSections: [...compiled.values()].some(
-      ({ failClosed, sensitivity, mode, credentials }) =>
-        mode === 'enabled' && (failClosed || sensitivity.length > 0 || credentials === 'gateway'),
-    ),
-    withholds: [...compiled.values()].some(
-      ({ mode, sensitivity, overrides, rules }) =>
-        mode === 'enabled' && (sensitivity.length > 0 || [...overrides, ...rules].some(({ then }) => then.kind === 'block')),
-    ),
-    tierTables: new Map(
-      [...compiled.values()]
-        .filter(({ mode, routedTiers }) => mode !== 'off' && routedTiers.size > 0)
-        .map(({ name, classifier }) => [name, classifier.thresholds]),
-    ),
+    ...sectionFacts(table.all),
     resolveProvider: providerResolver(providers),
-    section(workspace, provider) {
-      if (last.section !== null && workspace === last.workspace && provider === last.provider) return last.section;
-      const key = `${workspace}\n${provider}`;
-      const section = cache.get(key) ?? compiled.get(`${find(workspace, provider)?.name ?? ''}\n${provider}`)!;
-      // Bounded, because callers can invent workspace names.
-      if (cache.size < limits.labelValues * 10) cache.set(key, section);
-      last.workspace = workspace;
-      last.provider = provider;
-      return (last.section = section);
-    },
+    section: rememberedSections(table),
+  };
+}
+
+function namesOf(workspaces: PolicyDocument['workspaces']): Pick<PolicySnapshot, 'workspaceHeaders' | 'userHeaders' | 'workspaces'> {
+  return {
+    workspaceHeaders: lowerCase(workspaces?.headers ?? ['x-sluice-workspace']),
+    userHeaders: lowerCase(workspaces?.userHeaders ?? ['x-sluice-user']),
+    workspaces: workspaces?.known ?? [],
+  };
+}
+
+const lowerCase = (names: readonly string[]): string[] => names.map((name) => name.toLowerCase());
+
+function identity(
+  files: readonly PolicyFile[],
+  { number, resourceVersion, now }: CompileOptions,
+): Pick<PolicySnapshot, 'number' | 'hash' | 'resourceVersion' | 'loadedAt'> {
+  // Without folders, so that the same ConfigMap has the same hash wherever it is mounted, and as a manifest.
+  const text = files.map((file) => `${basename(file.name).replace(/^.*#/, '')}\n${file.text}`).join('\n');
+  return {
+    number: number ?? 1,
+    hash: createHash('sha256').update(text).digest('hex').slice(0, 16),
+    resourceVersion: resourceVersion ?? null,
+    loadedAt: now ?? Date.now(),
   };
 }
 

@@ -115,47 +115,58 @@ function checkFile(
         'Have a trusted namespace write it.',
       );
   }
-  const may = new Set<string>(delegation.may ?? usualSettings);
-  const reserved = global.filter((section) => guarded(section).length > 0);
   for (const [at, section] of (document.sections ?? []).entries()) {
-    // Regardless of file order: a team must not use the name of a section that applies to others.
-    if (global.some(({ name }) => name === section.name))
+    const sayAt: SayAt = (path, message, fix) => say(['sections', at, ...path], message, fix);
+    checkMatches(section, delegation, namespace, sayAt);
+    checkSettings(section, new Set<string>(delegation.may ?? usualSettings), namespace, global, sayAt);
+  }
+}
+
+type SayAt = (path: readonly PropertyKey[], message: string, fix: string) => void;
+
+/** Reports a section that is for more than the namespace's own workspaces. */
+function checkMatches(section: SectionDocument, delegation: DelegationDocument, namespace: string, say: SayAt): void {
+  const patterns = section.match?.workspace;
+  const own = delegation.workspaces.join(', ');
+  if (patterns === undefined)
+    say([], `the section ${section.name} is for every workspace`, `Write match.workspace with workspaces of ${namespace}: ${own}.`);
+  for (const [index, pattern] of (patterns ?? []).entries()) {
+    if (delegation.workspaces.some((allowed) => within(pattern, allowed))) continue;
+    const message = `${pattern} is no workspace of the namespace ${namespace}`;
+    say(['match', 'workspace', index], message, `It may write sections for ${own}.`);
+  }
+}
+
+/** Reports settings that the namespace may not write, and a section that would replace one of a trusted namespace. */
+function checkSettings(
+  section: SectionDocument,
+  may: ReadonlySet<string>,
+  namespace: string,
+  global: readonly SectionDocument[],
+  say: SayAt,
+): void {
+  // Regardless of file order: a team must not use the name of a section that applies to others.
+  if (global.some(({ name }) => name === section.name))
+    say(
+      ['name'],
+      `${section.name} is the name of a section that a trusted namespace wrote, and that one holds`,
+      `Give this one another name, such as ${namespace}-${section.name}.`,
+    );
+  for (const key of Object.keys(section)) {
+    if (key !== 'name' && key !== 'match' && !may.has(key))
       say(
-        ['sections', at, 'name'],
-        `${section.name} is the name of a section that a trusted namespace wrote, and that one holds`,
-        `Give this one another name, such as ${namespace}-${section.name}.`,
-      );
-    const patterns = section.match?.workspace;
-    if (patterns === undefined)
-      say(
-        ['sections', at],
-        `the section ${section.name} is for every workspace`,
-        `Write match.workspace with workspaces of ${namespace}: ${delegation.workspaces.join(', ')}.`,
-      );
-    for (const [index, pattern] of (patterns ?? []).entries()) {
-      if (!delegation.workspaces.some((allowed) => within(pattern, allowed)))
-        say(
-          ['sections', at, 'match', 'workspace', index],
-          `${pattern} is no workspace of the namespace ${namespace}`,
-          `It may write sections for ${delegation.workspaces.join(', ')}.`,
-        );
-    }
-    for (const key of Object.keys(section)) {
-      if (key !== 'name' && key !== 'match' && !may.has(key))
-        say(
-          ['sections', at, key],
-          `the namespace ${namespace} may not write ${key}`,
-          `It may write ${[...may].join(', ')}; delegations.${namespace}.may says so.`,
-        );
-    }
-    const above = reserved.find((other) => meet(other, section) && guarded(other).some((key) => !may.has(key)));
-    if (above !== undefined)
-      say(
-        ['sections', at],
-        `the section ${section.name} would take requests away from ${above.name}, whose ${guarded(above).join(', ')} would not hold for them`,
-        `Have a trusted namespace write what differs into ${above.name}, or these settings into its defaults.`,
+        [key],
+        `the namespace ${namespace} may not write ${key}`,
+        `It may write ${[...may].join(', ')}; delegations.${namespace}.may says so.`,
       );
   }
+  const above = global.find((other) => meet(other, section) && guarded(other).some((key) => !may.has(key)));
+  if (above !== undefined)
+    say(
+      [],
+      `the section ${section.name} would take requests away from ${above.name}, whose ${guarded(above).join(', ')} would not hold for them`,
+      `Have a trusted namespace write what differs into ${above.name}, or these settings into its defaults.`,
+    );
 }
 
 /** The guarded settings of a section, which a team may not replace. */

@@ -1,8 +1,9 @@
 import { defaultComparison, defaultKeepMs, type PolicyExperiment, type RolloutPolicy } from './experiment-types.ts';
 import { shareOf } from './options/values.ts';
 import type { LoadedFile } from './load.ts';
+import { fileWith } from './merge.ts';
 import { didYouMean } from './nearest.ts';
-import type { ExperimentDocument, RolloutDocument } from './options/experiments.ts';
+import type { ExperimentDocument } from './options/experiments.ts';
 import type { SettingsDocument } from './options/section.ts';
 import type { PolicySource } from './source-map.ts';
 import type { PolicySection, Problem, Provider, TargetRef } from './types.ts';
@@ -100,15 +101,10 @@ const dayMs = 86_400_000;
 
 /** The rollout that the files define; null if none. */
 export function compileRollout(loaded: readonly LoadedFile[], problems: Problem[]): RolloutPolicy | null {
-  let found: { readonly document: RolloutDocument; readonly source: PolicySource } | null = null;
-  for (const { source, document } of loaded) {
-    if (document.rollout === undefined) continue;
-    if (found !== null)
-      problems.push(source.problem('error', 'twice', ['rollout'], 'rollout is written down in another file too', 'Keep one of them.'));
-    found = { document: document.rollout, source };
-  }
+  const found = fileWith('rollout', loaded, problems);
   if (found === null) return null;
-  const { document, source } = found;
+  const { source } = found;
+  const document = found.document.rollout!;
   const stages = (document.stages ?? defaultStages).map(shareOf);
   const wrong = stages.findIndex((stage, at) => !(stage > (stages[at - 1] ?? 0)) || stage >= 1);
   if (wrong !== -1)

@@ -3,7 +3,7 @@ import type { LoadedFile } from './load.ts';
 import { didYouMean } from './nearest.ts';
 import { isDefaultProvider } from './providers.ts';
 import type { ProviderDocument } from './options/providers.ts';
-import type { Problem, Provider } from './types.ts';
+import type { Problem, ProblemLevel, Provider } from './types.ts';
 import { checkKeyFile, checkPrices } from './warnings.ts';
 
 /** First segments of the providers' own paths: as prefixes they would catch requests that name no provider. */
@@ -26,66 +26,44 @@ export function checkProviders(
   problems: Problem[],
 ): void {
   for (const [name, provider] of Object.entries(document.providers ?? {})) {
-    const path = ['providers', name];
+    const say: Say = (level, code, path, message, fix) =>
+      problems.push(source.problem(level, code, ['providers', name, ...path], message, fix));
     if (Object.hasOwn(earlier, name))
-      problems.push(source.problem('error', 'twice', path, `provider ${name} is written down in another file too`, 'Keep one of them.'));
-    const missing = isDefaultProvider(name) ? [] : (['dialect', 'endpoint'] as const).filter((key) => provider[key] === undefined);
-    if (missing.length > 0) {
-      problems.push(
-        source.problem(
-          'error',
-          'missing',
-          path,
-          `provider ${name} has no ${missing.join(' and no ')}`,
-          `Add ${missing.length === 2 ? 'both' : 'it'}; only the built-in providers bring their own.`,
-        ),
-      );
-    }
-    const [twice, rest] = pathTwice(provider) ?? [];
-    if (twice !== undefined) {
-      problems.push(
-        source.problem(
-          'warning',
-          'endpoint-path',
-          [...path, 'endpoint'],
-          `requests bring ${twice} themselves: they would be sent to ${provider.endpoint!.replace(/\/$/, '')}${twice}`,
-          `Write ${rest!}.`,
-        ),
-      );
-    }
-    if (provider.signing !== undefined && (provider.credentialFile !== undefined || provider.credentialFiles !== undefined)) {
-      problems.push(
-        source.problem(
-          'error',
-          'contradiction',
-          [...path, 'credentialFile'],
-          `requests to ${name} are signed: a key would have no place`,
-          'Keep one of signing and credentialFile.',
-        ),
-      );
-    }
-    for (const [at, file] of [
-      ...(provider.credentialFile === undefined ? [] : [['credentialFile', provider.credentialFile] as const]),
-      ...(provider.credentialFiles ?? []).map((one, index) => [index, one] as const),
-    ]) {
-      checkKeyFile(file, (_path, message, fix) =>
-        problems.push(
-          source.problem('warning', 'key-file', [...path, ...(typeof at === 'number' ? ['credentialFiles', at] : [at])], message, fix),
-        ),
-      );
-    }
-    if (provider.pathPrefix !== undefined && reserved.has(provider.pathPrefix)) {
-      problems.push(
-        source.problem(
-          'error',
-          'path-prefix',
-          [...path, 'pathPrefix'],
-          `${provider.pathPrefix} is the beginning of providers' own paths`,
-          `Choose another, such as /${name}-api.`,
-        ),
-      );
-    }
+      say('error', 'twice', [], `provider ${name} is written down in another file too`, 'Keep one of them.');
+    checkEndpoint(name, provider, say);
+    checkCredentials(name, provider, say);
   }
+}
+
+type Say = (level: ProblemLevel, code: string, path: readonly PropertyKey[], message: string, fix: string) => void;
+
+function checkEndpoint(name: string, provider: ProviderDocument, say: Say): void {
+  const missing = isDefaultProvider(name) ? [] : (['dialect', 'endpoint'] as const).filter((key) => provider[key] === undefined);
+  if (missing.length > 0) {
+    const fix = `Add ${missing.length === 2 ? 'both' : 'it'}; only the built-in providers bring their own.`;
+    say('error', 'missing', [], `provider ${name} has no ${missing.join(' and no ')}`, fix);
+  }
+  const [twice, rest] = pathTwice(provider) ?? [];
+  if (twice !== undefined) {
+    const sent = `${provider.endpoint!.replace(/\/$/, '')}${twice}`;
+    say('warning', 'endpoint-path', ['endpoint'], `requests bring ${twice} themselves: they would be sent to ${sent}`, `Write ${rest!}.`);
+  }
+  if (provider.pathPrefix !== undefined && reserved.has(provider.pathPrefix)) {
+    const message = `${provider.pathPrefix} is the beginning of providers' own paths`;
+    say('error', 'path-prefix', ['pathPrefix'], message, `Choose another, such as /${name}-api.`);
+  }
+}
+
+function checkCredentials(name: string, { signing, credentialFile, credentialFiles }: ProviderDocument, say: Say): void {
+  if (signing !== undefined && (credentialFile !== undefined || credentialFiles !== undefined)) {
+    const message = `requests to ${name} are signed: a key would have no place`;
+    say('error', 'contradiction', ['credentialFile'], message, 'Keep one of signing and credentialFile.');
+  }
+  const files = [
+    ...(credentialFile === undefined ? [] : [{ at: ['credentialFile'], file: credentialFile }]),
+    ...(credentialFiles ?? []).map((file, index) => ({ at: ['credentialFiles', index], file })),
+  ];
+  for (const { at, file } of files) checkKeyFile(file, (_path, message, fix) => say('warning', 'key-file', at, message, fix));
 }
 
 /**

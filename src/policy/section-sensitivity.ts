@@ -10,6 +10,8 @@ import type { Reach } from './targets.ts';
 import type { SensitivityRule } from './types.ts';
 import { SecureModels } from './warnings.ts';
 
+type SensitivityDocument = NonNullable<SettingsDocument['sensitivity']>[number];
+
 interface CompiledSensitivity {
   readonly rule: SensitivityRule;
   readonly mask: MaskRule | null;
@@ -29,73 +31,65 @@ export class SensitivityCompiler {
   }
 
   compile(settings: SettingsDocument, place: Place, reach: Reach): CompiledSensitivity[] {
-    return (settings.sensitivity ?? []).flatMap((document, at): CompiledSensitivity[] => {
-      checkName(this.#reporter, settings.sensitivity ?? [], document.name, place, at);
-      const fault = this.#patternFault(document.pattern);
-      if (fault !== null) {
-        this.#reporter.say(
-          'error',
-          'regex',
-          place,
-          [at, 'pattern'],
-          `not a regular expression in RE2 syntax: ${fault}`,
-          'Look-around and back-references do not exist there; write it without.',
-        );
-        return [];
-      }
-      const breadth = this.#breadth(document.pattern);
-      if (breadth !== null && (document.then.mask !== true || breadth !== 'empty'))
-        this.#reporter.say(
-          'warning',
-          'matches-everything',
-          place,
-          [at, 'pattern'],
-          `${breadth === 'usual' ? 'nearly every' : 'every'} prompt matches ${document.name}`,
-          breadth === 'empty' ? 'Correct the pattern: a part that may be empty is found everywhere.' : 'Write a narrower pattern.',
-        );
-      const doubled = doubledBackslash(document.pattern);
-      if (doubled !== null)
-        this.#reporter.say(
-          'warning',
-          'regex',
-          place,
-          [at, 'pattern'],
-          `${document.name} looks for a backslash and a letter: ${doubled} is not ${doubled.slice(1)}`,
-          'In YAML, a backslash is doubled only within double quotes.',
-        );
+    const all = settings.sensitivity ?? [];
+    return all.flatMap((document, at): CompiledSensitivity[] => {
+      checkName(this.#reporter, all, document.name, place, at);
+      if (!this.#checkPattern(document, place, at)) return [];
+      const { name, then } = document;
       const pattern: SensitivePattern = {
         source: document.pattern,
         ignoreCase: document.ignoreCase ?? false,
         fold: document.fold ?? true,
         base64: document.base64 ?? false,
       };
-      if (document.then.mask === true) {
-        this.#checkMask(pattern, document.name, place, [at, 'pattern']);
-        const message = document.then.block ?? `This request holds ${document.name} where it cannot be masked.`;
+      if (then.mask === true) {
+        this.#checkMask(pattern, name, place, [at, 'pattern']);
+        const message = then.block ?? `This request holds ${name} where it cannot be masked.`;
         return [
-          {
-            rule: { name: document.name, pattern, then: { kind: 'mask', message } },
-            mask: { label: labelOf(document.name), restore: document.then.restore === true },
-          },
+          { rule: { name, pattern, then: { kind: 'mask', message } }, mask: { label: labelOf(name), restore: then.restore === true } },
         ];
       }
-      if (document.then.block !== undefined)
-        return [{ rule: { name: document.name, pattern, then: { kind: 'block', message: document.then.block } }, mask: null }];
-      const target = this.#targets.all.resolve(document.then.model ?? '', place, [at, 'then', 'model'], reach);
-      if ((settings.mode ?? 'enabled') !== 'off')
-        this.#secure.note(place, [at, 'then', 'model'], {
-          rule: document.name,
-          model: document.then.model ?? '',
-          provider: reach.provider.name,
-          reached: target !== null && this.#targets.hasKey(target, reach),
-        });
-      // If this provider's traffic cannot reach the secure model, the request must not be let through.
-      const then: SensitivityRule['then'] =
-        target === null
-          ? { kind: 'block', message: `This prompt holds ${document.name} and no secure model can take it.` }
-          : { kind: 'model', target };
-      return [{ rule: { name: document.name, pattern, then }, mask: null }];
+      if (then.block !== undefined) return [{ rule: { name, pattern, then: { kind: 'block', message: then.block } }, mask: null }];
+      const active = (settings.mode ?? 'enabled') !== 'off';
+      return [{ rule: { name, pattern, then: this.#secureModel(document, active, place, at, reach) }, mask: null }];
     });
+  }
+
+  /** Whether the pattern is one; reports also those that match too much or not what they seem to. */
+  #checkPattern({ name, pattern, then }: SensitivityDocument, place: Place, at: number): boolean {
+    const path = [at, 'pattern'];
+    const fault = this.#patternFault(pattern);
+    if (fault !== null) {
+      const message = `not a regular expression in RE2 syntax: ${fault}`;
+      this.#reporter.say('error', 'regex', place, path, message, 'Look-around and back-references do not exist there; write it without.');
+      return false;
+    }
+    const breadth = this.#breadth(pattern);
+    if (breadth !== null && (then.mask !== true || breadth !== 'empty')) {
+      const message = `${breadth === 'usual' ? 'nearly every' : 'every'} prompt matches ${name}`;
+      const fix = breadth === 'empty' ? 'Correct the pattern: a part that may be empty is found everywhere.' : 'Write a narrower pattern.';
+      this.#reporter.say('warning', 'matches-everything', place, path, message, fix);
+    }
+    const doubled = doubledBackslash(pattern);
+    if (doubled !== null) {
+      const message = `${name} looks for a backslash and a letter: ${doubled} is not ${doubled.slice(1)}`;
+      this.#reporter.say('warning', 'regex', place, path, message, 'In YAML, a backslash is doubled only within double quotes.');
+    }
+    return true;
+  }
+
+  #secureModel({ name, then }: SensitivityDocument, active: boolean, place: Place, at: number, reach: Reach): SensitivityRule['then'] {
+    const model = then.model ?? '';
+    const path = [at, 'then', 'model'];
+    const target = this.#targets.all.resolve(model, place, path, reach);
+    if (active) {
+      const reached = target !== null && this.#targets.hasKey(target, reach);
+      this.#secure.note(place, path, { rule: name, model, provider: reach.provider.name, reached });
+    }
+    // If this provider's traffic cannot reach the secure model, the request must not be let through.
+    return target === null
+      ? { kind: 'block', message: `This prompt holds ${name} and no secure model can take it.` }
+      : { kind: 'model', target };
   }
 
   #breadth(source: string): Breadth | null {

@@ -66,95 +66,140 @@ export class SectionCompiler {
     overlay: Overlay | null = null,
   ): PolicySection {
     const settings: SettingsDocument = { ...this.#context.defaults, ...document, ...overlay?.settings };
-    const place = (key: string): Place => {
-      if (overlay !== null && key in overlay.settings) return { source: overlay.source, base: [...overlay.path, key] };
-      const own = index !== null && key in document;
-      return own ? { source, base: ['sections', index, key] } : { source: this.#context.defaultsSource, base: ['defaults', key] };
-    };
+    const place = this.#places(document, source, index, overlay);
     const allow = new Set(settings.allowProviders ?? []);
     for (const [at, name] of (settings.allowProviders ?? []).entries()) this.#checkProvider(name, place('allowProviders'), [at]);
     const reach: Reach = { provider, allow, keys: new Set(Object.keys(settings.keys ?? {})) };
-    const routed = new Set<Tier>(settings.tiers ?? tiers);
     const candidates = this.#targets.candidates(settings, place('candidates'), reach);
     // A section for all providers may hold candidates that suit only one of them; the others are then not routed.
     const mine = tiers.some((tier) => candidates[tier].length > 0);
-    const active = (settings.mode ?? 'enabled') !== 'off';
-    if (mine && active) {
-      for (const tier of routed) {
-        if (candidates[tier].length === 0)
-          this.#bare(place('candidates'), tier, provider.name, (settings.candidates?.[tier]?.length ?? 0) > 0);
-      }
-    }
+    const directed: Reach = { ...reach, idle: !mine };
     if (mine) for (const key of ['overrides', 'rules'] as const) this.#rules.checkTiers(settings[key] ?? [], candidates, place(key));
-    if (active && routed.size > 0 && (settings.tiers !== undefined || settings.candidates !== undefined)) {
-      const key = `${source.file.name}\n${document.name}\n${index ?? ''}`;
-      const routable = this.#routable.get(key) ?? { place: place(settings.candidates === undefined ? 'tiers' : 'candidates'), any: false };
-      routable.any ||= mine;
-      this.#routable.set(key, routable);
-    }
+    this.#checkRouted(settings, candidates, `${source.file.name}\n${document.name}\n${index ?? ''}`, reach, place);
     this.#warn(settings, candidates, place);
     for (const [at, model] of (settings.pinned ?? []).entries()) this.#targets.checkNamed(model, place('pinned'), [at]);
     this.#checkPrompts(settings, place('prompts'));
-    const directed: Reach = { ...reach, idle: !mine };
-    const overrides = this.#rules.overrides(settings, place('overrides'), directed);
-    const rules = this.#rules.rules(settings, place('rules'), directed);
-    const sensitivity = this.#sensitivity.compile(settings, place('sensitivity'), reach);
-    const target = settings.default === undefined ? null : this.#targets.all.resolve(settings.default, place('default'), [], directed);
     return {
       name: document.name,
       mode: settings.mode ?? 'enabled',
       failClosed: settings.failClosed ?? false,
-      routedTiers: mine ? routed : new Set(),
-      classifier: compileClassifier(settings, this.#exampleFile(settings, place('classifier'))),
+      routedTiers: new Set(mine ? (settings.tiers ?? tiers) : []),
       candidates,
-      shapes:
-        settings.shape === undefined
-          ? null
-          : {
-              simple: compileShape(settings.shape.simple),
-              standard: compileShape(settings.shape.standard),
-              complex: compileShape(settings.shape.complex),
-            },
-      overrides,
-      rules,
+      pinned: new Set(settings.pinned ?? []),
+      allowProviders: allow,
+      ...this.#directed(settings, place, directed),
+      ...this.#learnedFrom(settings, place, reach),
+      ...this.#sensitive(settings, place('sensitivity'), reach),
+      ...this.#kept(settings, place),
+      baseline: this.#baseline(settings, place('baseline'), provider),
+      fallback: compileFallback(settings.fallback, (text, path, asked) =>
+        this.#targets.chained(text, place('fallback'), path, { ...(path[0] === 'tiers' ? directed : reach), asked }),
+      ),
+      keys: this.#keys(settings, document.match?.provider === undefined ? null : provider, place),
+    };
+  }
+
+  /** Where each setting is written: in the overlay, in the section itself or in the defaults. */
+  #places(document: SectionDocument, source: PolicySource, index: number | null, overlay: Overlay | null): (key: string) => Place {
+    return (key) => {
+      if (overlay !== null && key in overlay.settings) return { source: overlay.source, base: [...overlay.path, key] };
+      const own = index !== null && key in document;
+      return own ? { source, base: ['sections', index, key] } : { source: this.#context.defaultsSource, base: ['defaults', key] };
+    };
+  }
+
+  /** Notes routed tiers without candidates. `key` is the section's, whichever provider it is compiled for. */
+  #checkRouted(
+    settings: SettingsDocument,
+    candidates: PolicySection['candidates'],
+    key: string,
+    { provider }: Reach,
+    place: (key: string) => Place,
+  ): void {
+    const routed = settings.tiers ?? tiers;
+    if ((settings.mode ?? 'enabled') === 'off' || routed.length === 0) return;
+    const mine = tiers.some((tier) => candidates[tier].length > 0);
+    for (const tier of mine ? new Set(routed) : []) {
+      if (candidates[tier].length === 0)
+        this.#bare(place('candidates'), tier, provider.name, (settings.candidates?.[tier]?.length ?? 0) > 0);
+    }
+    if (settings.tiers === undefined && settings.candidates === undefined) return;
+    const routable = this.#routable.get(key) ?? { place: place(settings.candidates === undefined ? 'tiers' : 'candidates'), any: false };
+    routable.any ||= mine;
+    this.#routable.set(key, routable);
+  }
+
+  /** Settings that name models for some requests. */
+  #directed(
+    settings: SettingsDocument,
+    place: (key: string) => Place,
+    directed: Reach,
+  ): Pick<PolicySection, 'overrides' | 'rules' | 'defaultTarget' | 'upgrades' | 'unknownModel'> {
+    return {
+      overrides: this.#rules.overrides(settings, place('overrides'), directed),
+      rules: this.#rules.rules(settings, place('rules'), directed),
+      defaultTarget: settings.default === undefined ? null : this.#targets.all.resolve(settings.default, place('default'), [], directed),
+      upgrades: settings.upgrades ?? 'never',
+      unknownModel: settings.unknownModel ?? 'keep',
+    };
+  }
+
+  /** Settings of classifier, router and grades. */
+  #learnedFrom(
+    settings: SettingsDocument,
+    place: (key: string) => Place,
+    reach: Reach,
+  ): Pick<PolicySection, 'classifier' | 'learned' | 'models' | 'learning' | 'verify' | 'grading'> {
+    return {
+      classifier: compileClassifier(settings, this.#exampleFile(settings, place('classifier'))),
       learned: this.#learned(settings, place('learned'), reach),
       models: this.#modelsOf(settings, place('models'), reach),
       learning: compileLearning(settings.learning),
       verify: compileVerify(settings.verify),
-      sensitivity: sensitivity.map(({ rule }) => rule),
-      masks: sensitivity.some(({ mask }) => mask !== null) ? sensitivity.map(({ mask }) => mask) : null,
-      pinned: new Set(settings.pinned ?? []),
-      allowProviders: allow,
-      upgrades: settings.upgrades ?? 'never',
-      unknownModel: settings.unknownModel ?? 'keep',
-      defaultTarget: target,
-      baseline:
-        settings.baseline === undefined
-          ? null
-          : this.#targets.all.resolve(settings.baseline, place('baseline'), [], {
-              provider,
-              allow: new Set(this.#context.providers.keys()),
-            }),
-      fallback: compileFallback(settings.fallback, (text, path, asked) =>
-        this.#targets.chained(text, place('fallback'), path, { ...(path[0] === 'tiers' ? directed : reach), asked }),
+      grading: compileGrading(settings.grading, this.#context.providers, (code, path, message, fix) =>
+        this.#say('error', code, place('grading'), path, message, fix),
       ),
+    };
+  }
+
+  #sensitive(settings: SettingsDocument, place: Place, reach: Reach): Pick<PolicySection, 'sensitivity' | 'masks'> {
+    const compiled = this.#sensitivity.compile(settings, place, reach);
+    return {
+      sensitivity: compiled.map(({ rule }) => rule),
+      masks: compiled.some(({ mask }) => mask !== null) ? compiled.map(({ mask }) => mask) : null,
+    };
+  }
+
+  /** Settings that name no model. */
+  #kept(
+    settings: SettingsDocument,
+    place: (key: string) => Place,
+  ): Pick<PolicySection, 'shapes' | 'credentials' | 'websockets' | 'streamUsage' | 'inAnswer' | 'cache' | 'sessions' | 'promptCapture'> {
+    const { shape, prompts } = settings;
+    return {
+      shapes:
+        shape === undefined
+          ? null
+          : { simple: compileShape(shape.simple), standard: compileShape(shape.standard), complex: compileShape(shape.complex) },
       credentials: settings.credentials ?? 'app',
-      keys: this.#keys(settings, document.match?.provider === undefined ? null : provider, place),
       websockets: settings.websockets ?? (settings.failClosed === true || (settings.sensitivity ?? []).length > 0 ? 'refuse' : 'allow'),
       streamUsage: settings.streamUsage ?? 'leave',
       inAnswer: inAnswerOf(settings.inAnswer),
       cache: this.#cache(settings, place('cache')),
       sessions: compileSessions(settings.sessions),
-      grading: compileGrading(settings.grading, this.#context.providers, (code, path, message, fix) =>
-        this.#say('error', code, place('grading'), path, message, fix),
-      ),
       promptCapture:
-        settings.prompts === undefined
+        prompts === undefined
           ? { kind: 'hash' }
-          : settings.prompts.capture === 'truncate'
-            ? { kind: 'truncate', units: settings.prompts.units ?? 256 }
-            : { kind: settings.prompts.capture },
+          : prompts.capture === 'truncate'
+            ? { kind: 'truncate', units: prompts.units ?? 256 }
+            : { kind: prompts.capture },
     };
+  }
+
+  /** The baseline may be any provider's: nothing is sent there. */
+  #baseline({ baseline }: SettingsDocument, place: Place, provider: Provider): TargetRef | null {
+    if (baseline === undefined) return null;
+    return this.#targets.all.resolve(baseline, place, [], { provider, allow: new Set(this.#context.providers.keys()) });
   }
 
   /** Warns about settings that do nothing, or the opposite of what they seem to. */

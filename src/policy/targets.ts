@@ -43,6 +43,33 @@ const needed = { vision: 'vision', audio: 'audioInput', files: 'files', tools: '
 /** Capabilities that requests need often enough to warn about in advance. */
 const watched = ['tools', 'vision', 'jsonSchema'] as const;
 
+/** Why a provider's traffic may not use another provider's model; null if it may. `aside`: it does not ask for what the model is meant for. */
+function barrierTo(
+  text: string,
+  owner: Provider,
+  { provider, allow, translate, asked }: Reach,
+  aside: boolean,
+): Pick<Unused, 'code' | 'message' | 'fix'> | null {
+  const crossable = translatable(provider.family, owner.family);
+  // Check the API first: allowing a provider with another API would only cause the next message.
+  if (owner.family !== provider.family && !(translate === true && crossable)) {
+    const instead =
+      translate !== true && crossable ? ` Chains are translated: fallback may name it, with ${owner.name} in allowProviders.` : '';
+    return {
+      code: 'dialect',
+      message: `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated here`,
+      fix: `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.${instead}`,
+    };
+  }
+  if (owner === provider || allow.has(owner.name)) return null;
+  const who = asked === undefined || aside ? anyTraffic : `no traffic that asks for ${asked.join(', ')}`;
+  return {
+    code: 'cross-provider',
+    message: `${text} is a model of ${owner.name}, and ${who} may go there`,
+    fix: `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`,
+  };
+}
+
 /**
  * Resolves the models that a policy names to targets, and reports those that do not exist, can never be used, or cannot do the job. A list
  * may hold models of several providers, each for its own traffic: only a model that no traffic can use is a mistake.
@@ -66,75 +93,43 @@ export class Targets {
 
   /** Resolves `model` or `provider/model`. Null if this provider's traffic cannot use it, or it does not exist. */
   resolve(text: string, place: Place, path: readonly PropertyKey[], reach: Reach): TargetRef | null {
-    const { provider, allow, translate } = reach;
-    const aside = this.isAside(reach);
-    const idle = reach.idle === true && reach.asked === undefined;
-    const who = reach.asked === undefined || aside ? anyTraffic : `no traffic that asks for ${reach.asked.join(', ')}`;
-    const target = this.#find(text, provider);
+    const target = this.#find(text, reach.provider);
     if (target === null) {
-      const slash = text.indexOf('/');
-      const named = slash === -1 ? undefined : this.#providers.get(text.slice(0, slash));
-      const owners = named === undefined ? [...this.#providers.values()] : [named];
-      const models = owners.flatMap(({ catalogProvider }) => this.#catalog.models(catalogProvider).map((entry) => entry.model));
-      const wanted = named === undefined ? text : text.slice(slash + 1);
-      const prefix = named === undefined && slash > 0 ? text.slice(0, slash) : null;
-      if (prefix !== null && !this.known(text)) {
-        const [likely] = nearest(prefix, this.#providers.keys(), 1);
-        this.#reporter.say(
-          'error',
-          'unknown-model',
-          place,
-          path,
-          `there is no provider ${prefix}, and the catalog knows no model ${text}`,
-          likely === undefined
-            ? `Add ${prefix} under providers; known: ${[...this.#providers.keys()].join(', ')}.`
-            : `Did you mean ${likely}${text.slice(slash)}?`,
-        );
-        return null;
-      }
-      this.#reporter.say(
-        'error',
-        'unknown-model',
-        place,
-        path,
-        `the catalog knows no model ${text}`,
-        didYouMean(wanted, new Set(models), 'Add it under catalog.overrides, or see `sluice catalog show`.'),
-      );
+      this.#unknown(text, place, path);
       return null;
     }
     const key = this.#key(place, path);
-    const owner = this.#providers.get(target.provider)!;
-    // Check the API first: allowing a provider with another API would only cause the next message.
-    if (owner.family !== provider.family && !(translate === true && translatable(provider.family, owner.family))) {
-      const instead =
-        translate !== true && translatable(provider.family, owner.family)
-          ? ` Chains are translated: fallback may name it, with ${owner.name} in allowProviders.`
-          : '';
-      this.#leave(key, {
-        place,
-        path,
-        aside,
-        idle,
-        code: 'dialect',
-        message: `${text} speaks the ${owner.family} API; requests for ${provider.name} come as ${provider.family} and are not translated here`,
-        fix: `List a model of ${provider.name}, or of a provider that speaks ${provider.family}.${instead}`,
-      });
-      return null;
-    }
-    if (owner !== provider && !allow.has(owner.name)) {
-      this.#leave(key, {
-        place,
-        path,
-        aside,
-        idle,
-        code: 'cross-provider',
-        message: `${text} is a model of ${owner.name}, and ${who} may go there`,
-        fix: `Add ${owner.name} to allowProviders, or list a model of ${provider.name}.`,
-      });
+    const aside = this.isAside(reach);
+    const idle = reach.idle === true && reach.asked === undefined;
+    const barrier = barrierTo(text, this.#providers.get(target.provider)!, reach, aside);
+    if (barrier !== null) {
+      this.#leave(key, { place, path, aside, idle, ...barrier });
       return null;
     }
     (aside ? this.#usedAside : idle ? this.#usedIdle : this.#used).add(key);
     return target;
+  }
+
+  /** Reports a name that neither the catalog nor the providers know. */
+  #unknown(text: string, place: Place, path: readonly PropertyKey[]): void {
+    const slash = text.indexOf('/');
+    const named = slash === -1 ? undefined : this.#providers.get(text.slice(0, slash));
+    const prefix = named === undefined && slash > 0 ? text.slice(0, slash) : null;
+    if (prefix !== null && !this.known(text)) {
+      const [likely] = nearest(prefix, this.#providers.keys(), 1);
+      const message = `there is no provider ${prefix}, and the catalog knows no model ${text}`;
+      const fix =
+        likely === undefined
+          ? `Add ${prefix} under providers; known: ${[...this.#providers.keys()].join(', ')}.`
+          : `Did you mean ${likely}${text.slice(slash)}?`;
+      this.#reporter.say('error', 'unknown-model', place, path, message, fix);
+      return;
+    }
+    const owners = named === undefined ? [...this.#providers.values()] : [named];
+    const models = owners.flatMap(({ catalogProvider }) => this.#catalog.models(catalogProvider).map((entry) => entry.model));
+    const wanted = named === undefined ? text : text.slice(slash + 1);
+    const fix = didYouMean(wanted, new Set(models), 'Add it under catalog.overrides, or see `sluice catalog show`.');
+    this.#reporter.say('error', 'unknown-model', place, path, `the catalog knows no model ${text}`, fix);
   }
 
   /** Whether a target is meant for models that only other providers have: this traffic does not ask for them. */
