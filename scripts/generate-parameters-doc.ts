@@ -11,7 +11,7 @@ const tables = parameterTables.map(({ title, rules }) => {
   return `## ${title}\n\n| Parameter | Values refused | Models | Source |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 });
 
-const page = `<!-- Generated from src/apis by \`npm run docs:generate\`. -->
+const page = `<!-- Generated from src/apis by \`npm run build\`. -->
 # Parameters that models refuse
 
 A provider answers 400 to a parameter that a model does not take. Sluice never lets routing cause that:

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,16 @@ it('every `npm run` in docs, sources and scripts names a script and a measure th
       .map(([text]) => `${file}: ${text}`),
   );
   expect(wrong).toEqual([]);
+});
+
+it('lint takes --fix alone', () => {
+  const refused = spawnSync('sh', ['scripts/lint.sh', '--nothing'], { cwd: root, encoding: 'utf8' });
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toContain("no '--nothing'");
+});
+
+it('a newcomer finds no more than eleven scripts', () => {
+  expect(Object.keys(scripts).length).toBeLessThanOrEqual(11);
 });
 
 it('without a name drills are listed; an unknown name is refused with the list', () => {

@@ -342,5 +342,5 @@ export function rulesYaml(runbooks: string = defaultRunbooks): string {
       ),
     })),
   };
-  return `# Made by \`npm run docs:generate\` from src/monitoring/alerts.ts; sluice render alerts --runbooks URL makes them with other runbook URLs.\n${stringify(document, { lineWidth: 0 })}`;
+  return `# Made by \`npm run build\` from src/monitoring/alerts.ts; sluice render alerts --runbooks URL makes them with other runbook URLs.\n${stringify(document, { lineWidth: 0 })}`;
 }

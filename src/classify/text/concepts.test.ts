@@ -19,7 +19,7 @@ function named(text: string): string[] {
 }
 
 describe('the words of concepts', () => {
-  it('are in the file that ships as they are in data/concepts (npm run docs:generate)', () => {
+  it('are in the file that ships as they are in data/concepts (npm run build)', () => {
     expect(readFileSync(conceptsFile).equals(encodeLexicon(lexiconOf(folder).save()))).toBe(true);
   });
 

@@ -22,7 +22,7 @@ export function flagsPage(): string {
         .map(([key, flag]) => row(key, flag))
         .join('\n')}\n`,
   );
-  return `<!-- Generated from src/cli/flags/serve.ts by \`npm run docs:generate\`. -->
+  return `<!-- Generated from src/cli/flags/serve.ts by \`npm run build\`. -->
 # Flags of serve
 
 \`sluice serve\` takes these flags. An environment variable counts where the flag is not given; an empty one counts as absent. A wrong value

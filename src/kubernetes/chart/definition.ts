@@ -53,7 +53,7 @@ export function llmPolicyDefinition(): string {
       ],
     },
   };
-  return `# Made by \`npm run docs:generate\` from src/kubernetes/chart/definition.ts.\n${stringify(definition, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+  return `# Made by \`npm run build\` from src/kubernetes/chart/definition.ts.\n${stringify(definition, { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
 function conditionPath(type: string, field: string): string {

@@ -14,7 +14,7 @@ interface JsonNode {
   readonly maximum?: number;
 }
 
-const made = 'Made by `npm run docs:generate` from src/kubernetes/chart/values.ts.';
+const made = 'Made by `npm run build` from src/kubernetes/chart/values.ts.';
 
 function schema(): JsonNode {
   return z.toJSONSchema(chartValues, { io: 'input', target: 'draft-7' }) as JsonNode;
