@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
+import { messageOf } from '../src/lib/message-of.ts';
 
 const charts = ['helm/sluice', 'helm/sluice-crds'] as const;
 
@@ -92,7 +93,7 @@ if (import.meta.main) {
   try {
     release();
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${messageOf(error)}\n`);
     process.exit(1);
   }
 }

@@ -106,6 +106,10 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
       'method',
       'Only GET and HEAD are answered here, DELETE for /cache/entries and /learning, PUT for /log and /learning/frozen, and POST for /try, /v1/feedback, rollouts and experiments.',
     );
+  return read(options, request, url);
+}
+
+async function read(options: AdminOptions, request: IncomingMessage, url: URL): Promise<AdminAnswer> {
   switch (url.pathname) {
     case '/metrics':
       return { status: 200, ...(await exposition(options.registry, request.headers.accept)) };
@@ -146,12 +150,17 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
     case '/cache':
       return json(200, { ...options.cache.stats(), exchanges: await byResult(options.registry, metricTable.cache.name) });
     default:
-      if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
-      if (url.pathname.startsWith('/runbooks/')) return runbookOf(url.pathname.slice('/runbooks/'.length));
-      if (url.pathname.startsWith('/decisions/'))
-        return decision(options, plainName(url.pathname.slice('/decisions/'.length)) ?? '', url.searchParams.get('format'));
-      return pageFile(url.pathname);
+      return readBelow(options, url);
   }
+}
+
+/** What is found by the end of its path. */
+function readBelow(options: AdminOptions, url: URL): AdminAnswer | Promise<AdminAnswer> {
+  if (url.pathname.startsWith('/cache/entries/')) return entry(options.cache, url.pathname.slice('/cache/entries/'.length));
+  if (url.pathname.startsWith('/runbooks/')) return runbookOf(url.pathname.slice('/runbooks/'.length));
+  if (url.pathname.startsWith('/decisions/'))
+    return decision(options, plainName(url.pathname.slice('/decisions/'.length)) ?? '', url.searchParams.get('format'));
+  return pageFile(url.pathname);
 }
 
 /** The state-changing action of a request; null if it only reads or is unknown. */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ProtocolEvent, TellEvent } from '../extproc/events.ts';
 import type { Metrics } from '../record/metrics.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 /** The log message for each event's error. The log suppresses repeated messages. */
 const messages: Readonly<Partial<Record<ProtocolEvent, string>>> = {
@@ -29,5 +30,5 @@ export function protocolEvents(metrics: Pick<Metrics, 'protocolEvent' | 'failOpe
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

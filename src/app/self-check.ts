@@ -10,6 +10,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { backendOf } from '../ledger/backends.ts';
 import type { LivePolicyStore } from '../policy/types.ts';
 import type { SluiceOptions } from './options.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 /** The parts of a running server that the self-check inspects. */
 export interface SelfCheckParts {
@@ -92,7 +93,7 @@ async function ledgerFacts(place: string | null, ledger: Ledger | null): Promise
   const error = await Promise.race([
     ledger.find(nobody).then(
       () => null,
-      (reason: unknown) => (reason instanceof Error ? reason.message : String(reason)),
+      (reason: unknown) => messageOf(reason),
     ),
     late,
   ]);

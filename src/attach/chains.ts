@@ -71,44 +71,27 @@ export const upstreamCodec: Json = {
   typed_config: { '@type': `${http}.filters.http.upstream_codec.v3.UpstreamCodec` },
 };
 
+/** Headers both ways, and no body. */
+const headersOnly = {
+  request_header_mode: 'SEND',
+  response_header_mode: 'SEND',
+  request_body_mode: 'NONE',
+  response_body_mode: 'NONE',
+  request_trailer_mode: 'SKIP',
+  response_trailer_mode: 'SKIP',
+};
+
+const processingModes: Readonly<Record<FilterRole, Json>> = {
+  gate: { ...headersOnly, request_header_mode: 'SKIP' },
+  next: headersOnly,
+  shadow: headersOnly,
+  // A body that flows both ways must be followed to its trailers.
+  stream: { ...headersOnly, request_body_mode: 'BUFFERED', response_body_mode: 'FULL_DUPLEX_STREAMED', response_trailer_mode: 'SEND' },
+  listener: {},
+};
+
 /** The filter of a chain's attempt, in the provider's cluster; `before` and `after`: further filters around it. */
 export function attemptFilter(role: FilterRole, grpcService: Json, before: readonly Json[] = [], after: readonly Json[] = []): Json {
-  const modes = {
-    gate: {
-      request_header_mode: 'SKIP',
-      response_header_mode: 'SEND',
-      request_body_mode: 'NONE',
-      response_body_mode: 'NONE',
-      request_trailer_mode: 'SKIP',
-      response_trailer_mode: 'SKIP',
-    },
-    next: {
-      request_header_mode: 'SEND',
-      response_header_mode: 'SEND',
-      request_body_mode: 'NONE',
-      response_body_mode: 'NONE',
-      request_trailer_mode: 'SKIP',
-      response_trailer_mode: 'SKIP',
-    },
-    shadow: {
-      request_header_mode: 'SEND',
-      response_header_mode: 'SEND',
-      request_body_mode: 'NONE',
-      response_body_mode: 'NONE',
-      request_trailer_mode: 'SKIP',
-      response_trailer_mode: 'SKIP',
-    },
-    // A body that flows both ways must be followed to its trailers.
-    stream: {
-      request_header_mode: 'SEND',
-      response_header_mode: 'SEND',
-      request_body_mode: 'BUFFERED',
-      response_body_mode: 'FULL_DUPLEX_STREAMED',
-      request_trailer_mode: 'SKIP',
-      response_trailer_mode: 'SEND',
-    },
-    listener: {},
-  }[role];
   return {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
       '@type': `${http}.upstreams.http.v3.HttpProtocolOptions`,
@@ -127,7 +110,7 @@ export function attemptFilter(role: FilterRole, grpcService: Json, before: reado
             // the app.
             message_timeout: seconds(role === 'gate' ? limits.messageMs : limits.attemptMessageMs),
             allow_mode_override: true,
-            processing_mode: modes,
+            processing_mode: processingModes[role],
             mutation_rules: { allow_all_routing: true, allow_envoy: true },
             metadata_options: { forwarding_namespaces: { untyped: ['sluice'] }, receiving_namespaces: { untyped: ['sluice'] } },
           },

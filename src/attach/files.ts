@@ -8,6 +8,7 @@ import { overloadManager } from './overload.ts';
 import { renderEnvoy, type EnvoyOptions } from './render.ts';
 import { Rollout } from './rollout.ts';
 import { socketAddress, spareAddress } from './socket-address.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 export interface EnvoyFilesOptions extends Omit<
   EnvoyOptions,
@@ -115,10 +116,7 @@ export class EnvoyFiles {
         this.#written.set(name, text);
       }
     } catch (error) {
-      throw new SluiceError('SLUICE_ENVOY_FILES', error instanceof Error ? error.message : String(error), {
-        where: this.#options.folder,
-        cause: error,
-      });
+      throw new SluiceError('SLUICE_ENVOY_FILES', messageOf(error), { where: this.#options.folder, cause: error });
     }
   }
 }

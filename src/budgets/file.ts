@@ -3,6 +3,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SluiceError } from '../lib/errors.ts';
 import type { MemoryBudgetStore, SavedCounter } from './memory.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 /** Interval between checks for changes to write, in ms. */
 const everyMs = 1_000;
@@ -73,7 +74,7 @@ function read(path: string): Saved {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { counters: [], damage: null };
-    throw new SluiceError('SLUICE_BUDGETS_FILE', error instanceof Error ? error.message : String(error), { where: path, cause: error });
+    throw new SluiceError('SLUICE_BUDGETS_FILE', messageOf(error), { where: path, cause: error });
   }
   try {
     const saved = JSON.parse(text) as { readonly version?: unknown; readonly counters?: unknown } | null;
@@ -82,7 +83,7 @@ function read(path: string): Saved {
     const lost = saved.counters.length - counters.length;
     return { counters, damage: lost === 0 ? null : `${lost} of its ${saved.counters.length} counters cannot be read` };
   } catch (error) {
-    return { counters: [], damage: error instanceof Error ? error.message : String(error) };
+    return { counters: [], damage: messageOf(error) };
   }
 }
 
@@ -92,7 +93,7 @@ function setAside(path: string): string {
   try {
     renameSync(path, aside);
   } catch (error) {
-    throw new SluiceError('SLUICE_BUDGETS_FILE', error instanceof Error ? error.message : String(error), { where: path, cause: error });
+    throw new SluiceError('SLUICE_BUDGETS_FILE', messageOf(error), { where: path, cause: error });
   }
   return aside;
 }

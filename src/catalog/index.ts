@@ -5,6 +5,7 @@ import { limits } from '../lib/limits.ts';
 import { ModelCatalog } from './catalog.ts';
 import { catalogSchema, type CatalogFile } from './schema.ts';
 import type { Catalog, ModelEntry } from './types.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 export { catalogOverridesSchema, type CatalogOverrides } from './schema.ts';
 export { withOverrides } from './overrides.ts';
@@ -43,10 +44,7 @@ export function parseCatalog(text: string, where: string): CatalogFile {
 }
 
 function unreadable(where: string, error: unknown): SluiceError {
-  return new SluiceError('SLUICE_CATALOG_UNREADABLE', `${error instanceof Error ? error.message : String(error)}.`, {
-    where,
-    cause: error,
-  });
+  return new SluiceError('SLUICE_CATALOG_UNREADABLE', `${messageOf(error)}.`, { where, cause: error });
 }
 
 /** The embedded catalog, or the one in `file`. Throws SluiceError. */
@@ -83,6 +81,6 @@ export async function writeCatalogFile(path: string, file: CatalogFile): Promise
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw new SluiceError('SLUICE_FILE_UNWRITABLE', error instanceof Error ? error.message : String(error), { where: path, cause: error });
+    throw new SluiceError('SLUICE_FILE_UNWRITABLE', messageOf(error), { where: path, cause: error });
   }
 }

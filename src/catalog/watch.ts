@@ -5,6 +5,7 @@ import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { catalogOf, parseCatalog } from './index.ts';
 import type { Catalog } from './types.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 export interface WatchOptions {
   /** Called with a new catalog that passed its checks. */
@@ -97,7 +98,7 @@ function readNow(file: string): Content {
   try {
     return { text: readFileSync(file, 'utf8'), error: '' };
   } catch (error) {
-    return { text: null, error: error instanceof Error ? error.message : String(error) };
+    return { text: null, error: messageOf(error) };
   }
 }
 
@@ -107,6 +108,6 @@ async function read(file: string): Promise<Content> {
     if (size > limits.priceListBytes) return { text: null, error: `it is larger than ${limits.priceListBytes} bytes` };
     return { text: await readFile(file, 'utf8'), error: '' };
   } catch (error) {
-    return { text: null, error: error instanceof Error ? error.message : String(error) };
+    return { text: null, error: messageOf(error) };
   }
 }

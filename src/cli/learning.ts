@@ -36,6 +36,11 @@ export function registerLearning(program: Command): void {
       const text = `${JSON.stringify(await askAdmin(flags.admin, '/learning/state'))}\n`;
       await writeText(flags.out ?? '-', text, 0o600);
     });
+  registerFreeze(learning);
+  registerReset(learning);
+}
+
+function registerFreeze(learning: Command): void {
   for (const [name, frozen, what] of [
     ['freeze', true, 'grades change nothing any more; what was learnt stays in use'],
     ['thaw', false, 'grades count again'],
@@ -54,6 +59,9 @@ export function registerLearning(program: Command): void {
         process.stdout.write(flags.json === true ? `${JSON.stringify(answer)}\n` : frozen ? 'Frozen.\n' : 'Learning again.\n');
       });
   }
+}
+
+function registerReset(learning: Command): void {
   learning
     .command('reset')
     .description('forgets what was learnt, upgrades included')

@@ -20,6 +20,12 @@ import { fileOf } from './stdin.ts';
 /** `sluice ledger verify|export|erase`. */
 export function registerLedger(program: Command): void {
   const ledger = program.command('ledger').description('check, export or erase what the ledger holds');
+  registerVerify(ledger);
+  registerExport(ledger);
+  registerErase(ledger);
+}
+
+function registerVerify(ledger: Command): void {
   ledger
     .command('verify')
     .description(
@@ -33,24 +39,34 @@ export function registerLedger(program: Command): void {
     )
     .option('--log <file>', 'a log of the server: its checkpoints also find an end that was cut off; - for stdin', fileOf)
     .option(...shared.json)
-    .action(async (flags: { readonly ledger?: string; readonly publicKey?: string; readonly log?: string; readonly json?: boolean }) => {
-      const options = {
-        publicKey: flags.publicKey === undefined ? null : keyIn(flags.publicKey, createPublicKey),
-        checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log),
-      };
-      const progress = new Progress('row');
-      const result = await withRows(flags.ledger, null, (db, { doubled = [], moving = [], foreign = [] }) =>
-        verifyLedger(db, { ...options, doubled, moving, foreign, progress: progress.tick }),
-      );
-      progress.done();
-      process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
-      if (!result.ok)
-        throw new SluiceError(
-          'SLUICE_LEDGER_BROKEN',
-          `${counted(result.faultCount, 'fault')} in ${counted(result.rows, 'row')}.`,
-          flags.ledger === undefined ? {} : { where: shownPlace(flags.ledger) },
-        );
-    });
+    .action(verify);
+}
+
+async function verify(flags: {
+  readonly ledger?: string;
+  readonly publicKey?: string;
+  readonly log?: string;
+  readonly json?: boolean;
+}): Promise<void> {
+  const options = {
+    publicKey: flags.publicKey === undefined ? null : keyIn(flags.publicKey, createPublicKey),
+    checkpoints: flags.log === undefined ? [] : await checkpointsIn(flags.log),
+  };
+  const progress = new Progress('row');
+  const result = await withRows(flags.ledger, null, (db, { doubled = [], moving = [], foreign = [] }) =>
+    verifyLedger(db, { ...options, doubled, moving, foreign, progress: progress.tick }),
+  );
+  progress.done();
+  process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
+  if (!result.ok)
+    throw new SluiceError(
+      'SLUICE_LEDGER_BROKEN',
+      `${counted(result.faultCount, 'fault')} in ${counted(result.rows, 'row')}.`,
+      flags.ledger === undefined ? {} : { where: shownPlace(flags.ledger) },
+    );
+}
+
+function registerExport(ledger: Command): void {
   ledger
     .command('export')
     .description('write exchanges to a file, oldest first')
@@ -66,25 +82,30 @@ export function registerLedger(program: Command): void {
     .option(...shared.to)
     .option(...shared.ledger)
     .option(...shared.json)
-    .action(async (flags: ExportFlags) => {
-      if (flags.format === 'parquet' && flags.out === '-')
-        throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
-      const { from, to } = periodOf(flags);
-      const progress = new Progress('exchange');
-      const count = await withRows(flags.ledger, from, (db) =>
-        // Parquet's writer is loaded only when needed.
-        import('../ledger/export.ts')
-          .then(({ exportLedger }) => exportLedger(db, { format: flags.format, file: flags.out, from, to, progress: progress.tick }))
-          .catch((error: unknown) => {
-            throw unwritable(flags.out, error);
-          }),
-      );
-      progress.done();
-      // stdout carries the export itself.
-      if (flags.json === true)
-        (flags.out === '-' ? process.stderr : process.stdout).write(`${JSON.stringify({ exchanges: count, out: flags.out })}\n`);
-      else process.stderr.write(`${counted(count, 'exchange')} written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
-    });
+    .action(exportRows);
+}
+
+async function exportRows(flags: ExportFlags): Promise<void> {
+  if (flags.format === 'parquet' && flags.out === '-')
+    throw new SluiceError('SLUICE_CLI_USAGE', 'Parquet is written to a file.', { where: '--out' });
+  const { from, to } = periodOf(flags);
+  const progress = new Progress('exchange');
+  const count = await withRows(flags.ledger, from, (db) =>
+    // Parquet's writer is loaded only when needed.
+    import('../ledger/export.ts')
+      .then(({ exportLedger }) => exportLedger(db, { format: flags.format, file: flags.out, from, to, progress: progress.tick }))
+      .catch((error: unknown) => {
+        throw unwritable(flags.out, error);
+      }),
+  );
+  progress.done();
+  // stdout carries the export itself.
+  if (flags.json === true)
+    (flags.out === '-' ? process.stderr : process.stdout).write(`${JSON.stringify({ exchanges: count, out: flags.out })}\n`);
+  else process.stderr.write(`${counted(count, 'exchange')} written to ${flags.out === '-' ? 'stdout' : flags.out}\n`);
+}
+
+function registerErase(ledger: Command): void {
   ledger
     .command('erase')
     .description(
@@ -101,19 +122,21 @@ export function registerLedger(program: Command): void {
       fileOf,
     )
     .option(...shared.json)
-    .action(async (flags: EraseFlags) => {
-      const whose = whoseOf(flags);
-      const erased = await eraseIn(flags.ledger, {
-        whose,
-        reason: flags.reason,
-        key: flags.ledgerKey === undefined ? null : keyIn(flags.ledgerKey, createPrivateKey),
-      });
-      process.stdout.write(
-        flags.json === true
-          ? `${JSON.stringify({ erased, ...whose })}\n`
-          : `${counted(erased, 'row')} of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`,
-      );
-    });
+    .action(erase);
+}
+
+async function erase(flags: EraseFlags): Promise<void> {
+  const whose = whoseOf(flags);
+  const erased = await eraseIn(flags.ledger, {
+    whose,
+    reason: flags.reason,
+    key: flags.ledgerKey === undefined ? null : keyIn(flags.ledgerKey, createPrivateKey),
+  });
+  process.stdout.write(
+    flags.json === true
+      ? `${JSON.stringify({ erased, ...whose })}\n`
+      : `${counted(erased, 'row')} of ${'workspace' in whose ? whose.workspace : `user ${whose.user}`} erased: exchanges, and grades of them. Logs and exports are not reached from here.\n`,
+  );
 }
 
 /** Everything if no period is given. */

@@ -85,6 +85,11 @@ export function registerRender(program: Command): void {
     .option(...shared.json)
     .action(renderForEnvoy);
   registerAlerts(render);
+  registerIstio(render);
+  registerEnvoyGateway(render);
+}
+
+function registerIstio(render: Command): void {
   common(render.command('istio'), defaultSluiceService, "host:port of Sluice's Service")
     .description("manifests that put Sluice into Istio's sidecars or egress gateway")
     .option('--namespace <name>', "the apps' namespace (sidecar) or the gateway's; Istio's root namespace means all apps", 'default')
@@ -108,6 +113,9 @@ export function registerRender(program: Command): void {
       });
       await print(flags, manifestsYaml('istio', generation.hash, objects));
     });
+}
+
+function registerEnvoyGateway(render: Command): void {
   common(render.command('envoy-gateway'), defaultSluiceService, "host:port of Sluice's Service")
     .description('manifests that put Sluice into an Envoy Gateway')
     .option('--namespace <name>', "the Gateway's namespace", 'llm')

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { SluiceError } from '../lib/errors.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 /** Writes a text file, or to stdout for `-`; `mode`: permissions of a new file. Throws SLUICE_FILE_UNWRITABLE. */
 export async function writeText(file: string, text: string, mode = 0o666): Promise<void> {
@@ -15,5 +16,5 @@ export async function writeText(file: string, text: string, mode = 0o666): Promi
 }
 
 export function unwritable(file: string, error: unknown): SluiceError {
-  return new SluiceError('SLUICE_FILE_UNWRITABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+  return new SluiceError('SLUICE_FILE_UNWRITABLE', messageOf(error), { where: file, cause: error });
 }

@@ -8,6 +8,7 @@ import { howToPoint, policyAtSimulator, showRequests, writeSimulatorKey } from '
 import { ProviderSimulator } from './simulator.ts';
 import { Stack } from './stack.ts';
 import { renderTable, renderTotals, type DemoRow } from './table.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 export interface DemoOptions {
   readonly once: boolean;
@@ -156,7 +157,7 @@ async function recordOf(request: DemoRequest, { clients, stack, seen, progress }
     try {
       await request.run(clients);
     } catch (error) {
-      progress(`${request.title}: ${error instanceof Error ? error.message : String(error)}`);
+      progress(`${request.title}: ${messageOf(error)}`);
     }
     // One request at a time, so the next new record belongs to this request.
     const record = await nextRecord(stack, seen);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { SluiceError } from '../lib/errors.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 /**
  * Finds the API server and our identity: `$KUBECONFIG`, `~/.kube/config`, or the pod's service account. Throws SLUICE_KUBERNETES if none is
@@ -65,6 +66,6 @@ export async function despiteConflicts<Written>(write: () => Promise<Written>): 
 }
 
 function sentence(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return text.endsWith('.') ? text : `${text}.`;
 }

@@ -11,6 +11,7 @@ import { readReview, writeReview, type AdmissionAnswer, type AdmissionRequest } 
 import { injectBaseUrl, injectNames, type EgressOptions } from './egress.ts';
 import { injectSidecar, readSidecarTemplate } from './sidecar.ts';
 import { validatePolicy, type PolicyChecks } from './validate-policy.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 export interface WebhookOptions {
   /** `host:port`; port 0 selects a free port. */
@@ -59,7 +60,7 @@ export async function startWebhooks(options: WebhookOptions): Promise<WebhookSer
       signature = now;
     } catch (error) {
       // Between two renames key and certificate may not match: the next check sees both.
-      options.onError(error instanceof Error ? error.message : String(error));
+      options.onError(messageOf(error));
     }
   }, certificateMs);
   renew.unref();
@@ -79,7 +80,7 @@ function readCertificate(folder: string): { cert: Buffer; key: Buffer } {
   try {
     return { cert: readFileSync(join(folder, 'tls.crt')), key: readFileSync(join(folder, 'tls.key')) };
   } catch (error) {
-    throw new SluiceError('SLUICE_WEBHOOK_TLS', error instanceof Error ? error.message : String(error), { where: folder, cause: error });
+    throw new SluiceError('SLUICE_WEBHOOK_TLS', messageOf(error), { where: folder, cause: error });
   }
 }
 
@@ -111,7 +112,7 @@ async function respond(options: WebhookOptions, request: IncomingMessage, respon
     if (decided.egress !== undefined && review.dryRun !== true) options.onPod?.(decided.egress.mode, decided.egress.result);
     send(200, writeReview(review.uid, decided));
   } catch (error) {
-    options.onError(error instanceof Error ? error.message : String(error));
+    options.onError(messageOf(error));
     // The webhook configuration's failurePolicy decides the effect.
     send(500, '{"error":"internal"}');
   }

@@ -1,3 +1,4 @@
+import { messageOf } from './message-of.ts';
 /**
  * The only registry of error codes. An error says what is wrong, where, and what to do; its code is stable, so that operators can search
  * for it. `docs/errors.md` is generated from this table and checked by a test.
@@ -117,7 +118,7 @@ const fileReasons: Readonly<Record<string, string>> = {
 /** SLUICE_FILE_UNREADABLE for a file, with the reason in words. */
 export function unreadable(where: string, error: unknown): SluiceError {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  const reason = (code === undefined ? undefined : fileReasons[code]) ?? (error instanceof Error ? error.message : String(error));
+  const reason = (code === undefined ? undefined : fileReasons[code]) ?? messageOf(error);
   return new SluiceError('SLUICE_FILE_UNREADABLE', reason, { where, cause: error });
 }
 

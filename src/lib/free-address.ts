@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { checkListen, hostAndPort } from './address.ts';
 import { SluiceError } from './errors.ts';
+import { messageOf } from './message-of.ts';
 
 /**
  * Listens for a moment, so that a start which cannot listen ends before it has opened anything. A Unix socket's file is only looked at: the
@@ -18,7 +19,7 @@ export async function checkFree(text: string, where: string): Promise<void> {
     });
   } catch (error) {
     const code = String((error as NodeJS.ErrnoException).code);
-    const [reason, fix] = reasons[code] ?? [`cannot be listened on: ${error instanceof Error ? error.message : String(error)}`, undefined];
+    const [reason, fix] = reasons[code] ?? [`cannot be listened on: ${messageOf(error)}`, undefined];
     throw new SluiceError('SLUICE_LISTEN', `${text} ${reason}.`, { where, ...(fix === undefined ? {} : { fix }), cause: error });
   } finally {
     server.close();

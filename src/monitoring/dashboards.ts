@@ -280,9 +280,33 @@ const operations: Dashboard = {
 
 export const dashboards: readonly Dashboard[] = [costAndRouting, operations];
 
+const datasource = { type: 'prometheus', uid: '${datasource}' };
+
+/** The first `statistics` panels are single figures in a row; the graphs follow, two in a row. */
+function panelJson({ title, unit, kind, queries }: Panel, index: number, statistics: number): object {
+  const place = index - statistics;
+  return {
+    id: index + 1,
+    title,
+    type: kind ?? 'timeseries',
+    datasource,
+    gridPos: kind === 'stat' ? { x: index * 6, y: 0, w: 6, h: 4 } : { x: (place % 2) * 12, y: 4 + Math.floor(place / 2) * 8, w: 12, h: 8 },
+    fieldConfig: { defaults: { unit }, overrides: [] },
+    // A figure for the whole range is queried once, at its end.
+    ...(kind === 'stat' ? { options: { reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false } } } : {}),
+    targets: queries.map(([expr, legendFormat], at) => ({
+      refId: String.fromCharCode(65 + at),
+      datasource,
+      expr,
+      legendFormat,
+      instant: kind === 'stat',
+      range: kind !== 'stat',
+    })),
+  };
+}
+
 /** A Grafana dashboard with selectors for data source and namespace, as JSON. */
 export function dashboardJson({ name, title, panels }: Dashboard): string {
-  const datasource = { type: 'prometheus', uid: '${datasource}' };
   const statistics = panels.filter(({ kind }) => kind === 'stat').length;
   return `${JSON.stringify(
     {
@@ -322,27 +346,7 @@ export function dashboardJson({ name, title, panels }: Dashboard): string {
           },
         ],
       },
-      panels: panels.map(({ title: of, unit, kind, queries }, index) => ({
-        id: index + 1,
-        title: of,
-        type: kind ?? 'timeseries',
-        datasource,
-        gridPos:
-          kind === 'stat'
-            ? { x: index * 6, y: 0, w: 6, h: 4 }
-            : { x: ((index - statistics) % 2) * 12, y: 4 + Math.floor((index - statistics) / 2) * 8, w: 12, h: 8 },
-        fieldConfig: { defaults: { unit }, overrides: [] },
-        // A figure for the whole range is queried once, at its end.
-        ...(kind === 'stat' ? { options: { reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false } } } : {}),
-        targets: queries.map(([expr, legendFormat], at) => ({
-          refId: String.fromCharCode(65 + at),
-          datasource,
-          expr,
-          legendFormat,
-          instant: kind === 'stat',
-          range: kind !== 'stat',
-        })),
-      })),
+      panels: panels.map((panel, index) => panelJson(panel, index, statistics)),
     },
     null,
     2,

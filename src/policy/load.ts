@@ -4,6 +4,7 @@ import { schemaProblems } from './schema-problems.ts';
 import { findSecrets } from './secrets.ts';
 import { SourceFile, type PolicySource } from './source-map.ts';
 import type { PolicyFile, Problem } from './types.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 /** One policy file that matches the schema. */
 export interface LoadedFile {
@@ -65,14 +66,7 @@ export function loadFile(file: PolicyFile, problems: Problem[]): ReadFile | null
     }
     value = source.value();
   } catch (error) {
-    problems.push(
-      plainProblem(
-        file.name,
-        'yaml',
-        lowerFirst(error instanceof Error ? error.message : String(error)),
-        'Write plain keys, flat lists and few aliases.',
-      ),
-    );
+    problems.push(plainProblem(file.name, 'yaml', lowerFirst(messageOf(error)), 'Write plain keys, flat lists and few aliases.'));
     return null;
   }
   if (value === null || value === undefined) {

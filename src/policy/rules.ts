@@ -6,6 +6,7 @@ import { alwaysTrue, neverTrue } from './never.ts';
 import { valueFault } from './rule-values.ts';
 import { domains, taskTypes } from '../classify/types.ts';
 import type { RuleInput } from './types.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 /** The variables of rules. Types are CEL's; docs/policy.md describes each field. */
 export const ruleVariables = {
@@ -190,11 +191,7 @@ function linearise(source: string, tree: unknown): Linear {
     try {
       linearPattern(pattern.args);
     } catch (error) {
-      return {
-        ok: false,
-        message: `not a regular expression in RE2 syntax: ${error instanceof Error ? error.message : String(error)}`,
-        offset: pattern.start,
-      };
+      return { ok: false, message: `not a regular expression in RE2 syntax: ${messageOf(error)}`, offset: pattern.start };
     }
     const name = source.lastIndexOf('matches', pattern.start);
     if (name >= receiver.start) cuts.push([name, name + 'matches'.length]);
@@ -285,6 +282,6 @@ export function patternFault(source: string): string | null {
     RE2JS.compile(source);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

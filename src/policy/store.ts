@@ -9,6 +9,7 @@ import { PolicyFeed } from './feed.ts';
 import { exampleFilesOf, policySignature, readPolicyFiles } from './source.ts';
 import type { KeptPolicy } from './kept.ts';
 import type { PolicyFile, PolicySnapshot, Problem } from './types.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 export interface FilePolicyOptions {
   /** A file or a folder. */
@@ -233,7 +234,7 @@ function unreadable(path: string, error: unknown): Problem {
     line: 1,
     column: 1,
     path: '',
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
     fix: 'Put the policy back; the last good one is still in force.',
   };
 }

@@ -9,6 +9,7 @@ import { LineWriter, type LogCounts } from './line-writer.ts';
 import { recordJson } from './record-json.ts';
 import { Repeats } from './repeats.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 export interface LogOptions {
   /** pino's levels, or `silent`. */
@@ -35,10 +36,7 @@ export function openLog(options: LogOptions): LogOutput {
   try {
     file = new LineWriter(options.path, limits.logBacklogBytes);
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNWRITABLE', error instanceof Error ? error.message : String(error), {
-      where: options.path,
-      cause: error,
-    });
+    throw new SluiceError('SLUICE_FILE_UNWRITABLE', messageOf(error), { where: options.path, cause: error });
   }
   const destination = new BatchedLines(file);
   const logger = createLogger(options.level, destination);

@@ -50,11 +50,42 @@ export function rebuild(record: ExchangeRecord, generation: PolicySnapshot): Reb
       unknownRules.add(name);
     }),
   );
-  const promptTokens = record.request.estimatedTokens ?? 0;
-  const exchange: ParsedRequest = {
+  const exchange = requestOf(record, asks, { api, model: requestedModel });
+  return {
+    input: {
+      exchange,
+      verdict: { ...verdict, ...retier(verdict, promptTokensOf(record), section.classifier.thresholds) },
+      ...(decision.models === undefined || !replays(decision.models, section, record) ? {} : { models: decision.models }),
+      ...(decision.learned === undefined || section.learned === null ? {} : { learned: decision.learned }),
+      caller: {
+        workspace: record.workspace,
+        ...caller,
+        session: null,
+        user: (record as Partial<ExchangeRecord>).user ?? null,
+        headers: new Map(),
+        now: Date.parse(record.time),
+      },
+      provider,
+      section: { ...section, rules },
+      generation,
+      // Whether a request can be translated to another API was checked when it was decided; here the policy's chains are assumed to work.
+      canTranslate: () => true,
+    },
+    approximations,
+    unknownRules,
+  };
+}
+
+/** The request as far as the record holds it. */
+function requestOf(
+  record: ExchangeRecord,
+  asks: NonNullable<ExchangeRecord['request']['asks']>,
+  { api, model }: Pick<ParsedRequest, 'api' | 'model'>,
+): ParsedRequest {
+  return {
     api,
     operation: record.operation,
-    model: requestedModel,
+    model,
     modelSpans: [],
     pathModel: null,
     stream: record.stream,
@@ -66,7 +97,7 @@ export function rebuild(record: ExchangeRecord, generation: PolicySnapshot): Reb
     context: '',
     textTruncated: true,
     textBytes: asks.userUnits,
-    promptTokens,
+    promptTokens: promptTokensOf(record),
     messages: record.request.messages ?? 1,
     userTurns: asks.userTurns,
     lastIsToolResult: false,
@@ -89,30 +120,9 @@ export function rebuild(record: ExchangeRecord, generation: PolicySnapshot): Reb
     limitKey: null,
     bodyOpen: 0,
   };
-  return {
-    input: {
-      exchange,
-      verdict: { ...verdict, ...retier(verdict, promptTokens, section.classifier.thresholds) },
-      ...(decision.models === undefined || !replays(decision.models, section, record) ? {} : { models: decision.models }),
-      ...(decision.learned === undefined || section.learned === null ? {} : { learned: decision.learned }),
-      caller: {
-        workspace: record.workspace,
-        ...caller,
-        session: null,
-        user: (record as Partial<ExchangeRecord>).user ?? null,
-        headers: new Map(),
-        now: Date.parse(record.time),
-      },
-      provider,
-      section: { ...section, rules },
-      generation,
-      // Whether a request can be translated to another API was checked when it was decided; here the policy's chains are assumed to work.
-      canTranslate: () => true,
-    },
-    approximations,
-    unknownRules,
-  };
 }
+
+const promptTokensOf = ({ request }: ExchangeRecord): number => request.estimatedTokens ?? 0;
 
 /** Whether a section compares the same models for this request as the record did; otherwise nothing is known of its candidates. */
 function replays(

@@ -19,7 +19,6 @@ const approximationWords: Readonly<Record<Approximation, string>> = {
 
 /** A report as text; ends with a newline. */
 export function replayText(report: ReplayReport): string {
-  const { cost } = report;
   const lines = [
     `${report.replayed} of ${counted(report.read, 'record')} decided again by policy ${report.policy}, held against ${report.against === 'recorded' ? 'what was recorded' : `policy ${report.against}`}.`,
     ...Object.entries(report.skipped).map(([why, count]) => `· ${count} left out: they ${skippedWords[why as Unreplayable]}`),
@@ -56,29 +55,34 @@ export function replayText(report: ReplayReport): string {
     '',
     `Refused: ${report.newlyRefused} that were answered before; ${report.noLongerRefused} that were refused would be answered.`,
   );
-  lines.push(
-    '',
+  lines.push('', ...costLines(report.cost), '', ...faultLines(report));
+  return `${lines.join('\n')}\n`;
+}
+
+function costLines(cost: ReplayReport['cost']): string[] {
+  const lines = [
     `Cost of the ${counted(cost.compared, 'request')} with an answer both ways and a known cost: ${dollars(cost.beforeUsd)} before, ${dollars(cost.afterUsd)} after (same usage)`,
-  );
-  lines.push(
     cost.difference === null
       ? '  difference: too few to say'
       : `  difference: ${dollars(cost.difference.sum)}, with 95% confidence from ${dollars(cost.difference.low)} to ${dollars(cost.difference.high)}`,
-  );
+  ];
   if (cost.relative !== null)
     lines.push(`  that is ${signed(cost.relative.difference)}, from ${signed(cost.relative.low)} to ${signed(cost.relative.high)}`);
   if (cost.unknown > 0) lines.push(`  ${cost.unknown} more, whose usage or price is unknown, are in no sum`);
+  return lines;
+}
+
+function faultLines(report: ReplayReport): string[] {
   const faults = Object.entries(report.capabilities).sort(([, a], [, b]) => b - a);
-  lines.push(
-    '',
+  const lines = [
     faults.length === 0
       ? 'Every target that the policy lists can do what these requests need.'
       : 'Targets that the policy lists and that cannot do what requests need:',
-  );
+  ];
   for (const [fault, count] of faults) lines.push(`  ${fault}: ${counted(count, 'request')}`);
   if (report.unable.after > 0 || report.unable.before > 0)
     lines.push(`Requests that nothing in the policy's lists can take: ${report.unable.after} (${report.unable.before} before)`);
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);

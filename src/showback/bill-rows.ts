@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { parseCsv } from '../lib/csv.ts';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
+import { messageOf } from '../lib/message-of.ts';
 
 /** One row of an export: values by column in snake case, nested members joined by `_`. */
 export interface BillRow {
@@ -33,7 +34,7 @@ function unpacked(bytes: Buffer, file: string): Buffer {
   try {
     return gunzipSync(bytes, { maxOutputLength: limits.billBytes });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new SluiceError('SLUICE_BILL', `it cannot be unpacked: ${why}.`, { where: file, fix: 'Give it unpacked, or a shorter period.' });
   }
 }
@@ -99,7 +100,7 @@ function parsed(text: string, file: string): unknown[] {
       // JSON lines, or pages that were written one after the other.
       return JSON.parse(`[${text.trim().replace(/\}\s*\n\s*\{/g, '},{')}]`) as unknown[];
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new SluiceError('SLUICE_BILL', `this is no JSON: ${why}.`, { where: file });
     }
   }

@@ -15,9 +15,6 @@ function draw(id, config) {
 /** What was spent, and on top of it what was saved: together what the requested models would have cost. */
 export function drawTrend({ from, to, trend }, hours) {
   const points = filled(Date.parse(from), Date.parse(to), trend, hours ? 3_600_000 : 86_400_000);
-  const soft = colour('--soft');
-  const size = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const font = { size: size * 0.8 };
   const bars = (label, name, read) => ({
     label,
     data: points.map(read),
@@ -32,44 +29,57 @@ export function drawTrend({ from, to, trend }, hours) {
       labels: points.map(({ at }) => (hours ? at.slice(11, 16) : at.slice(5, 10))),
       datasets: [bars('Cost', '--cost-bar', ({ cost }) => cost), bars('Saved', '--accent', ({ savings }) => savings)],
     },
-    options: {
-      responsive: true,
-      maintainAspectRatio: false,
-      animation: still.matches ? false : { duration: 400 },
-      interaction: { mode: 'index', intersect: false },
-      scales: {
-        x: {
-          stacked: true,
-          grid: { display: false },
-          border: { color: colour('--rule') },
-          ticks: { color: soft, font, maxRotation: 0, autoSkipPadding: 18 },
-        },
-        y: {
-          stacked: true,
-          grid: { color: colour('--rule') },
-          border: { display: false },
-          ticks: { color: soft, font, maxTicksLimit: 6, callback: (value) => (value === 0 ? '$0' : `$${Number(value.toPrecision(3))}`) },
-        },
-      },
-      plugins: {
-        legend: {
-          align: 'end',
-          labels: { color: soft, font, boxWidth: size * 0.8, boxHeight: size * 0.8, useBorderRadius: true, borderRadius: 3 },
-        },
-        tooltip: {
-          callbacks: {
-            label: ({ dataset, raw }) => ` ${dataset.label} ${dollars(raw)}`,
-            footer: ([first]) => (points[first.dataIndex].unknown === 0 ? '' : `${count(points[first.dataIndex].unknown)} more unknown`),
-          },
-        },
-      },
-    },
+    options: trendOptions(points),
   });
   const total = (read) => points.reduce((sum, point) => sum + read(point), 0);
   by('trend').setAttribute(
     'aria-label',
     `By ${hours ? 'hour' : 'day'}, ${day(from)} to ${day(to)}: cost ${dollars(total(({ cost }) => cost))}, saved ${dollars(total(({ savings }) => savings))}. The table below has each ${hours ? 'hour' : 'day'}.`,
   );
+  showTrend(trend, hours);
+  again = () => drawTrend({ from, to, trend }, hours);
+}
+
+function trendOptions(points) {
+  const soft = colour('--soft');
+  const size = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const font = { size: size * 0.8 };
+  return {
+    responsive: true,
+    maintainAspectRatio: false,
+    animation: still.matches ? false : { duration: 400 },
+    interaction: { mode: 'index', intersect: false },
+    scales: {
+      x: {
+        stacked: true,
+        grid: { display: false },
+        border: { color: colour('--rule') },
+        ticks: { color: soft, font, maxRotation: 0, autoSkipPadding: 18 },
+      },
+      y: {
+        stacked: true,
+        grid: { color: colour('--rule') },
+        border: { display: false },
+        ticks: { color: soft, font, maxTicksLimit: 6, callback: (value) => (value === 0 ? '$0' : `$${Number(value.toPrecision(3))}`) },
+      },
+    },
+    plugins: {
+      legend: {
+        align: 'end',
+        labels: { color: soft, font, boxWidth: size * 0.8, boxHeight: size * 0.8, useBorderRadius: true, borderRadius: 3 },
+      },
+      tooltip: {
+        callbacks: {
+          label: ({ dataset, raw }) => ` ${dataset.label} ${dollars(raw)}`,
+          footer: ([first]) => (points[first.dataIndex].unknown === 0 ? '' : `${count(points[first.dataIndex].unknown)} more unknown`),
+        },
+      },
+    },
+  };
+}
+
+/** The same figures in words, for those who cannot see the bars. */
+function showTrend(trend, hours) {
   by('trend-table').replaceChildren(
     table(
       [hours ? 'Hour (UTC)' : 'Day (UTC)', number('Cost'), number('Saved'), number('Exchanges'), number('Unknown')],
@@ -82,7 +92,6 @@ export function drawTrend({ from, to, trend }, hours) {
       ]),
     ),
   );
-  again = () => drawTrend({ from, to, trend }, hours);
 }
 
 /** Every bucket of the window: one without traffic is an empty place, not a missing one. */

@@ -231,20 +231,8 @@ function checkResponse(findings: Findings, config: Json, path: Path): void {
     );
 }
 
-/** Checks the connection manager's settings around the filters: client headers, the access log, time-outs and paths. */
-export function checkManager(findings: Findings, manager: Json, path: Path, { usage }: SluiceFilters): void {
-  const wanted = findings.wanted.http_connection_manager;
-  const mutations = listOf(manager['early_header_mutation_extensions'])
-    .flatMap((one) => listOf(at(one, 'typed_config', 'mutations')))
-    .map(objectOf);
-  const removed = new Set(mutations.map(({ remove }) => remove));
-  const missing = mutationsOf(wanted).flatMap(({ remove }) => (typeof remove === 'string' && !removed.has(remove) ? [remove] : []));
-  if (missing.length > 0)
-    findings.error(
-      path,
-      `clients may send headers that lead a request (${missing.join(', ')}): anybody could choose the provider, and the gateway's key with it.`,
-      'Add the early_header_mutation_extensions of the snippet.',
-    );
+/** Checks what Envoy tells Sluice of itself in headers of its own. */
+function checkTold(findings: Findings, mutations: readonly Json[], path: Path, usage: SluiceFilters['usage']): void {
   const set = (name: string): unknown =>
     mutations
       .map((mutation) => at(mutation, 'append', 'header'))
@@ -265,6 +253,23 @@ export function checkManager(findings: Findings, manager: Json, path: Path, { us
       `Envoy tells Sluice that it takes chains as \`${textOf(style)}\`; this version takes them as \`${name}\`.`,
       'Take the snippet for the Envoy that runs: --envoy-version.',
     );
+}
+
+/** Checks the connection manager's settings around the filters: client headers, the access log, time-outs and paths. */
+export function checkManager(findings: Findings, manager: Json, path: Path, { usage }: SluiceFilters): void {
+  const wanted = findings.wanted.http_connection_manager;
+  const mutations = listOf(manager['early_header_mutation_extensions'])
+    .flatMap((one) => listOf(at(one, 'typed_config', 'mutations')))
+    .map(objectOf);
+  const removed = new Set(mutations.map(({ remove }) => remove));
+  const missing = mutationsOf(wanted).flatMap(({ remove }) => (typeof remove === 'string' && !removed.has(remove) ? [remove] : []));
+  if (missing.length > 0)
+    findings.error(
+      path,
+      `clients may send headers that lead a request (${missing.join(', ')}): anybody could choose the provider, and the gateway's key with it.`,
+      'Add the early_header_mutation_extensions of the snippet.',
+    );
+  checkTold(findings, mutations, path, usage);
   const logs = listOf(manager['access_log']).map(objectOf);
   if (!logs.some((log) => at(log, 'typed_config', 'common_config', 'log_name') === 'sluice_answers')) {
     const tell = usage === 'observe' ? findings.warning.bind(findings) : findings.error.bind(findings);

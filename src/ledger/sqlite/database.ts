@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { SluiceError } from '../../lib/errors.ts';
 import { columnNames, columnTypes, joinColumns } from '../types.ts';
+import { messageOf } from '../../lib/message-of.ts';
 
 export type Db = Database.Database;
 
@@ -134,6 +135,6 @@ export function openDatabase(file: string, mode: 'write' | 'readonly'): Db {
     return db;
   } catch (error) {
     db?.close();
-    throw new SluiceError('SLUICE_LEDGER_UNUSABLE', error instanceof Error ? error.message : String(error), { where: file, cause: error });
+    throw new SluiceError('SLUICE_LEDGER_UNUSABLE', messageOf(error), { where: file, cause: error });
   }
 }
