@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { bypassDrill, tableOf, type Tried } from './bypass/drill.ts';
+import { bypassDrill, rowHeader, rowOf, type Tried } from './bypass/drill.ts';
 
 /** `npm run drill -- bypass [--write]`: tries every known way around a block, a budget, a rate limit and a mask, and writes the tables into docs/security.md. */
 const { block, budget, limit, mask, kept, allowed } = await bypassDrill();
@@ -11,7 +11,13 @@ for (const { way, status, recorded } of all.flatMap(failed))
   process.stdout.write(`got through: ${way.kind}: ${way.what} (${status}${recorded ? '' : ', not recorded'})\n`);
 for (const file of kept) process.stdout.write(`kept in ${file}\n`);
 const page = new URL('../docs/security.md', import.meta.url);
-const text = `Around a block (a pattern, or a banned model):\n\n${tableOf(block)}\n\nAround a hard budget that is used up:\n\n${tableOf(budget)}\n\nAround a rate limit that is reached:\n\n${tableOf(limit)}\n\nAround a mask; those that hold the text to be masked:\n\n${tableOf(mask, true)}\n`;
+const rows = [
+  rowOf('a block (a pattern, or a banned model)', block),
+  rowOf('a hard budget that is used up', budget),
+  rowOf('a rate limit that is reached', limit),
+  rowOf('a mask: requests that hold the text to be masked', mask),
+];
+const text = `${[rowHeader, ...rows].join('\n')}\n`;
 process.stdout.write(`${text}\n`);
 if (process.argv.includes('--write'))
   writeFileSync(page, readFileSync(page, 'utf8').replace(/(<!-- bypass -->\n)[\s\S]*(<!-- \/bypass -->)/, `$1${text}$2`));

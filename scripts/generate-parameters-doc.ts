@@ -5,10 +5,9 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 
 const tables = parameterTables.map(({ title, rules }) => {
   const rows = rules.map(
-    ({ parameters, values, models, source }) =>
-      `| ${parameters.map((name) => `\`${name}\``).join(', ')} | ${cell(values)} | ${cell(models)} | ${cell(source)} |`,
+    ({ parameters, values, models }) => `| ${parameters.map((name) => `\`${name}\``).join(', ')} | ${cell(values)} | ${cell(models)} |`,
   );
-  return `## ${title}\n\n| Parameter | Values refused | Models | Source |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+  return `## ${title}\n\n| Parameter | Values refused | Models |\n|---|---|---|\n${rows.join('\n')}\n`;
 });
 
 const page = `<!-- Generated from src/apis by \`npm run build\`. -->
@@ -21,7 +20,7 @@ A provider answers 400 to a parameter that a model does not take. Sluice never l
 - **If a chosen model refuses a parameter all the same**, the requested model answers, once, also in a section without \`fallback\`. The attempt ends with \`unsupported-parameter\`, \`llm_proxy_fallback_total{reason="unsupported-parameter"}\` counts it, [SluiceParameterRefused](runbooks.md#sluiceparameterrefused) warns, and this process does not offer the model such a request again. The same happens if OpenAI wants the organization verified before it streams the chosen model, until this process has seen that model stream. It does not happen where a rule, an override or a sensitivity pattern chose the model, nor with an Envoy that cannot carry out chains.
 - **\`sluice validate\` warns** where the candidates of a tier differ in what they take.
 
-\`tools.TYPE\` stands for a tool that is no function of the app's own, \`messages.prefill\` for an answer that is begun. A name that ends in \`*\` stands for all that begin so. A model that no line is about is taken to accept a parameter.
+\`tools.TYPE\` stands for a tool that is no function of the app's own, \`messages.prefill\` for an answer that is begun. A name that ends in \`*\` stands for all that begin so. A model that no line is about is taken to accept a parameter. The provider's page that says so stands with each rule in \`src/apis/*/parameters.ts\`.
 
 ${tables.join('\n')}`;
 

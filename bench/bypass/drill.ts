@@ -140,23 +140,28 @@ function send(
   });
 }
 
-/** A table of docs/security.md: kinds of ways, how many were tried, and what became of them. `masks`: some may be sent, masked. */
-export function tableOf(tried: readonly Tried[], masks = false): string {
-  const kinds = [...new Set(tried.map(({ way }) => way.kind))];
+export const rowHeader = [
+  '| around | ways | tried | got through | sent, masked | refused (4xx) | refused (5xx) | left without a record |',
+  '|---|---|---|---|---|---|---|---|',
+].join('\n');
+
+/** A row of docs/security.md: what the ways lead around, how many of each kind were tried, and what became of them. */
+export function rowOf(around: string, tried: readonly Tried[]): string {
+  const kindsOf = (some: readonly Tried[]): string =>
+    [...Map.groupBy(some, ({ way }) => way.kind)].map(([kind, of]) => `${kind} ${of.length}`).join(', ');
+  const count = (is: (one: Tried) => boolean): number => tried.filter(is).length;
   // Envoy answers gRPC with 200 and the status in a header.
-  const row = (kind: string, of: readonly Tried[]): string => {
-    const by = (low: number, high: number): number => of.filter(({ status, sent }) => !sent && status >= low && status < high).length;
-    return `| ${kind} | ${of.length} | ${of.filter(({ through }) => through).length} | ${masks ? `${of.filter(({ sent, through }) => sent && !through).length} | ` : ''}${by(200, 500)} | ${by(500, 600)} | ${of.filter(({ sent, recorded }) => sent && !recorded).length} |`;
-  };
-  return [
-    `| way | tried | got through | ${masks ? 'sent, masked | ' : ''}refused (4xx) | refused (5xx) | left without a record |`,
-    `|---|---|---|${masks ? '---|' : ''}---|---|---|`,
-    ...kinds.map((kind) =>
-      row(
-        kind,
-        tried.filter(({ way }) => way.kind === kind),
-      ),
-    ),
-    row('all', tried),
-  ].join('\n');
+  const refused = (low: number, high: number): number => count(({ status, sent }) => !sent && status >= low && status < high);
+  const through = tried.filter((one) => one.through);
+  const cells = [
+    around,
+    kindsOf(tried),
+    tried.length,
+    through.length === 0 ? 0 : `**${kindsOf(through)}**`,
+    count((one) => one.sent && !one.through),
+    refused(200, 500),
+    refused(500, 600),
+    count(({ sent, recorded }) => sent && !recorded),
+  ];
+  return `| ${cells.join(' | ')} |`;
 }
