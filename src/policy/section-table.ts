@@ -10,7 +10,7 @@ import type { PolicySection, PolicySnapshot, Provider } from './types.ts';
 export interface SectionTable {
   readonly all: readonly PolicySection[];
   /** The most specific section for a workspace and a provider of the policy. */
-  of(workspace: string, provider: string): PolicySection;
+  readonly of: (workspace: string, provider: string) => PolicySection;
 }
 
 /** What the sections of a policy are compiled from. */
