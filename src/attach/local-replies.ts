@@ -31,6 +31,8 @@ const forms: readonly Form[] = [
   { api: common, path: null },
 ];
 
+const tooLarge = 413;
+
 /** What Envoy answers by itself when a provider does not: by its response flags. */
 const failures: readonly Failure[] = [
   {
@@ -55,7 +57,7 @@ const failures: readonly Failure[] = [
         },
       },
     },
-    status: 413,
+    status: tooLarge,
     code: 'request_too_large',
     message: 'The request is larger than the gateway takes.',
   },
@@ -64,10 +66,22 @@ const failures: readonly Failure[] = [
 /** A request that Sluice decided. */
 const decided: Json = inMetadata('id', { present_match: true });
 
-/** The same for a listener with other traffic too, whose answers stay as they are. A request that is too large is not decided. */
+/** The paths of the common form that hold a prompt. */
+const prompts = '/(?:chat/completions|completions|responses|embeddings)';
+
+/**
+ * The same for a listener with other traffic too, whose answers stay as they are. A request that is too large is not decided: it is known by
+ * its path alone.
+ */
 export function decidedReplies(): Json {
-  const mappers = mappersOf(failures.filter(({ status }) => status !== 413));
-  return { mappers: mappers.map((mapper) => ({ ...mapper, filter: { and_filter: { filters: [decided, mapper.filter] } } })) };
+  const of = (large: boolean): readonly Failure[] => failures.filter(({ status }) => (status === tooLarge) === large);
+  const places = [...forms.filter(({ path }) => path !== null), { api: common, path: prompts }];
+  return {
+    mappers: [
+      ...mappersOf(of(false)).map((mapper) => ({ ...mapper, filter: { and_filter: { filters: [decided, mapper.filter] } } })),
+      ...of(true).flatMap((failure) => places.map((form) => atPath(failure, form))),
+    ],
+  };
 }
 
 /**

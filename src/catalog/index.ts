@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { SluiceError } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
+import { withDocumented } from './documented.ts';
 import { ModelCatalog } from './catalog.ts';
 import { catalogSchema, type CatalogFile } from './schema.ts';
 import type { Catalog, ModelEntry } from './types.ts';
@@ -58,7 +59,7 @@ export async function loadCatalog(file?: string): Promise<Catalog> {
  */
 export function catalogOf({ version, date, models }: CatalogFile): Catalog {
   const hash = hashOf(models);
-  return new ModelCatalog(version.endsWith(hash) ? version : `${version}+${hash}`, date, models);
+  return new ModelCatalog(version.endsWith(hash) ? version : `${version}+${hash}`, date, models.map(withDocumented));
 }
 
 /** A hash that distinguishes two lists of models. */

@@ -1,3 +1,4 @@
+import { neutralDrops } from '../apis/translate.ts';
 import type { DialectFamily, ParsedRequest } from '../apis/types.ts';
 import type { Budgets } from '../budgets/budgets.ts';
 import { textFeatures, type TextFeatures } from '../classify/features.ts';
@@ -141,7 +142,7 @@ export class Question implements DecideInput {
       const to = {
         family,
         model,
-        drop: section.fallback?.drop ?? nothingDropped,
+        drop: section.fallback?.drop ?? neutralDrops,
         provider: generation.providers.get(provider)?.catalogProvider,
       };
       known.set(name, (can = envoy.chains && translatableTo(this.exchange, this.#request.body, to)));
@@ -149,8 +150,6 @@ export class Question implements DecideInput {
     return can;
   }
 }
-
-const nothingDropped: readonly string[] = [];
 
 /** Budgets and limits that exclude a target; empty if none is set. */
 function overOf(

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { neutralDrops } from '../apis/translate.ts';
 import type { Usage } from '../apis/types.ts';
 import { classifyRequest } from '../classify/index.ts';
 import { textFeatures } from '../classify/features.ts';
@@ -160,7 +161,7 @@ export class PolicyRun {
         translatableTo(exchange, body, {
           family,
           model,
-          drop: section.fallback?.drop ?? [],
+          drop: section.fallback?.drop ?? neutralDrops,
           provider: generation.providers.get(name)?.catalogProvider,
         }),
     };

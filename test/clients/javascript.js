@@ -67,12 +67,18 @@ async function withLangChain({ base, headers, anthropicHeaders, models }) {
   return found;
 }
 
+// The place with the library's name in its workspaces, by which its records are found.
+function named({ headers, anthropicHeaders, ...place }, library) {
+  const own = (one) => ({ 'x-sluice-workspace': `${one['x-sluice-workspace']}-${library}` });
+  return { ...place, headers: own(headers), anthropicHeaders: own(anthropicHeaders) };
+}
+
 const places = JSON.parse(readFileSync(0, 'utf8'));
 const found = {};
 for (const [library, calls] of Object.entries({ 'ai-sdk': withAiSdk, 'langchain-js': withLangChain })) {
   found[library] = {};
   for (const place of places) {
-    found[library][place.mode] = await calls(place).catch((error) => ({ error: error.stack.slice(0, 1500) }));
+    found[library][place.mode] = await calls(named(place, library)).catch((error) => ({ error: error.stack.slice(0, 1500) }));
   }
 }
 console.log(JSON.stringify(found));

@@ -42,7 +42,7 @@ beforeAll(async () => {
       return {
         mode,
         base: mode === 'direct' ? clients.direct : clients.stack.url,
-        headers: mode === 'crossed' ? {} : own,
+        headers: own,
         anthropicHeaders: mode === 'crossed' ? { 'x-sluice-workspace': 'to-openai' } : own,
         models,
       };
@@ -98,6 +98,13 @@ function expectAlike(made: Calls, direct: Calls): void {
   }
 }
 
+/** The models that routed calls get. */
+const cheaper: Readonly<Record<string, string>> = {
+  [models.openai]: 'gpt-4.1-nano',
+  [models.anthropic]: 'claude-haiku-4-5',
+  [models.google]: 'gemini-2.5-flash-lite',
+};
+
 /** Why a request may stay with its own API: the other model costs more for it, answers less at most, or has no place for its schema. */
 function mayStay({ decision, request }: ExchangeRecord): boolean {
   const why = new Set(decision!.candidates.map(({ disqualified }) => disqualified));
@@ -135,26 +142,56 @@ describe.each(libraries)('%s', (library) => {
   });
 });
 
-it('went where each mode says', async () => {
-  const records = await clients.records();
-  const of = (workspace: string): typeof records =>
-    records.filter((record) => record.workspace === workspace && record.kind !== 'observed');
-  expect(of('plain').filter(({ requestedModel, servedModel }) => requestedModel !== servedModel)).toEqual([]);
-  expect(
-    of('routed')
-      .filter(({ requestedModel, servedModel }) => requestedModel === servedModel)
-      .map(({ decision }) => decision?.reason),
-  ).toEqual([]);
-  const asked = records.filter(({ workspace, decision }) => decision !== null && !['plain', 'routed', 'cached'].includes(workspace));
-  const crossed = asked.filter(({ decision }) => decision!.requested.provider !== decision!.served.provider);
-  expect(new Set(crossed.map(({ api }) => api))).toEqual(
-    new Set(['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini-generate']),
-  );
-  expect(
-    asked
-      .filter((record) => !crossed.includes(record) && !mayStay(record))
-      .map(({ id, decision }) => [id, decision!.reason, decision!.candidates.map(({ disqualified }) => disqualified)]),
-  ).toEqual([]);
-  const hits = of('cached').filter(({ cache }) => cache === 'hit').length;
-  expect(hits).toBeGreaterThanOrEqual(of('cached').length / 2);
+/** A library's records of one kind of workspace, in the order of its calls. */
+function madeBy(records: readonly ExchangeRecord[], workspace: string, library: string): readonly ExchangeRecord[] {
+  return records
+    .filter((record) => record.workspace === `${workspace}-${library}` && record.kind !== 'observed')
+    .sort((a, b) => a.time.localeCompare(b.time) || a.id.localeCompare(b.id));
+}
+
+describe('the calls', () => {
+  let records: readonly ExchangeRecord[] = [];
+  beforeAll(async () => {
+    records = await clients.records();
+  });
+
+  it.each(libraries)('of %s went where each mode says', (library) => {
+    const plain = madeBy(records, 'plain', library);
+    expect(plain.length).toBeGreaterThanOrEqual(Object.keys(found[library]!.plain).length);
+    expect(plain.map(({ requestedModel, servedModel }) => requestedModel === servedModel)).toEqual(plain.map(() => true));
+
+    const routed = madeBy(records, 'routed', library);
+    expect(routed.length).toBe(plain.length);
+    expect(routed.map(({ requestedModel, decision }) => [requestedModel, decision?.served.model, decision?.reason])).toEqual(
+      routed.map(({ requestedModel }) => [requestedModel, cheaper[requestedModel ?? ''], 'override']),
+    );
+
+    // The same calls twice: the second time, every answer is from the cache.
+    const cached = madeBy(records, 'cached', library);
+    expect(cached.length).toBe(2 * plain.length);
+    expect(cached.slice(plain.length).map(({ cache, cost }) => [cache, cost])).toEqual(plain.map(() => ['hit', { known: true, usd: 0 }]));
+
+    const asked = [...madeBy(records, 'crossed', library), ...madeBy(records, 'to-openai', library)];
+    expect(asked.length).toBe(plain.length);
+    const crossed = asked.filter(({ decision }) => decision!.requested.provider !== decision!.served.provider);
+    expect(crossed.length).toBeGreaterThan(0);
+    expect(crossed.map(({ outcome, attempts }) => [outcome, attempts.at(-1)?.target.provider])).toEqual(
+      crossed.map(({ decision }) => ['complete', decision!.served.provider]),
+    );
+    expect(
+      asked
+        .filter((record) => !crossed.includes(record) && !mayStay(record))
+        .map(({ id, decision }) => [id, decision!.reason, decision!.candidates.map(({ disqualified }) => disqualified)]),
+    ).toEqual([]);
+  });
+
+  it('crossed from every API', () => {
+    const crossed = records.filter(
+      ({ workspace, decision }) =>
+        /^(?:crossed|to-openai)-/.test(workspace) && decision !== null && decision.requested.provider !== decision.served.provider,
+    );
+    expect(new Set(crossed.map(({ api }) => api))).toEqual(
+      new Set(['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini-generate']),
+    );
+  });
 });

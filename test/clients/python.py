@@ -244,6 +244,12 @@ LIBRARIES = {
 }
 
 
+def named(place, library):
+    """The place with the library's name in its workspaces, by which its records are found."""
+    headers = {name: {"x-sluice-workspace": place[name]["x-sluice-workspace"] + "-" + library} for name in ("headers", "anthropicHeaders")}
+    return {**place, **headers}
+
+
 def main():
     places = json.load(sys.stdin)
     wanted = sys.argv[1:] or list(LIBRARIES)
@@ -254,7 +260,7 @@ def main():
             calls = found[library][place["mode"]] = {}
             began = time.monotonic()
             try:
-                for name, value in LIBRARIES[library](place):
+                for name, value in LIBRARIES[library](named(place, library)):
                     calls[name] = value
             except Exception:  # what a library throws is what the test shows
                 calls["error"] = traceback.format_exc()[-1500:]

@@ -40,10 +40,10 @@ defaults:
   fallback: { drop: [neutral] }
   candidates: ${all('anthropic/claude-haiku-4-5')}
 sections:
-  - { name: plain, match: { workspace: [plain] }, tiers: [] }
-  - { name: to-openai, match: { workspace: [to-openai] }, candidates: ${all('openai/gpt-4.1-nano')} }
-  - { name: routed, match: { workspace: [routed] }, tiers: [], overrides: [${to(['openai/gpt-4.1-nano', 'anthropic/claude-haiku-4-5', 'google/gemini-2.5-flash-lite'])}] }
-  - { name: cached, match: { workspace: [cached] }, tiers: [], cache: { mode: on, ttl: 3600 } }
+  - { name: plain, match: { workspace: ['plain-*'] }, tiers: [] }
+  - { name: to-openai, match: { workspace: ['to-openai-*'] }, candidates: ${all('openai/gpt-4.1-nano')} }
+  - { name: routed, match: { workspace: ['routed-*'] }, tiers: [], overrides: [${to(['openai/gpt-4.1-nano', 'anthropic/claude-haiku-4-5', 'google/gemini-2.5-flash-lite'])}] }
+  - { name: cached, match: { workspace: ['cached-*'] }, tiers: [], cache: { mode: on, ttl: 3600 } }
 `;
     this.stack = new Stack({ policy, endpoint: null });
     await this.stack.start();

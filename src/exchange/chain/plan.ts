@@ -1,6 +1,7 @@
 import type { CacheHit } from '../../cache/cache.ts';
 import { limits } from '../../lib/limits.ts';
 import { apis } from '../../apis/registry.ts';
+import { neutralDrops } from '../../apis/translate.ts';
 import { takesAsIs } from '../../apis/translatable.ts';
 import type { Restoring } from '../../apis/mask/restore.ts';
 import type { ParsedRequest } from '../../apis/types.ts';
@@ -187,7 +188,7 @@ const refusalsOnly: FallbackPolicy = {
   firstByteMs: null,
   totalMs: null,
   maxUsd: null,
-  drop: [],
+  drop: neutralDrops,
   inspectBytes: limits.refusalBytes,
 };
 

@@ -59,7 +59,7 @@ const fallback = z.strictObject({
     .array(z.string().min(1).max(64))
     .optional()
     .describe(
-      'Parameters that may be left out where a target’s API has no place for them; `neutral` stands for all that do not change the answer',
+      'Parameters that may be left out where a target’s API has no place for them; `neutral`, the default, stands for all that do not change the answer',
     ),
   inspectKiB: z.int().min(1).max(8192).optional().describe('Answers up to this size are looked into; larger ones pass'),
 });
@@ -115,7 +115,7 @@ export function compileFallback(document: FallbackDocument | undefined, resolve:
     firstByteMs: ms(document.firstByteSeconds),
     totalMs: ms(document.totalSeconds),
     maxUsd: document.maxUsd ?? null,
-    drop: (document.drop ?? []).flatMap((entry) => (entry === 'neutral' ? neutralDrops : [entry])),
+    drop: (document.drop ?? ['neutral']).flatMap((entry) => (entry === 'neutral' ? neutralDrops : [entry])),
     inspectBytes: (document.inspectKiB ?? defaultInspectKiB) * 1024,
   };
 }
