@@ -303,6 +303,8 @@ describe('a limit on the answer', () => {
 
   it('keeps its name where the model takes either, or has it already', () => {
     expect(limitNameFor(chat({ max_tokens: 5 }), 'openai', 'gpt-4.1-nano')).toBeNull();
+    expect(limitNameFor(chat({ max_completion_tokens: 5 }), 'deepseek', 'deepseek-chat')).toBe('max_tokens');
+    expect(limitNameFor(chat({ max_tokens: 5 }), 'deepseek', 'deepseek-chat')).toBeNull();
     expect(limitNameFor(chat({ max_completion_tokens: 5 }), 'openai', 'gpt-5-nano')).toBeNull();
     expect(limitNameFor(responses({ max_output_tokens: 5 }), 'openai', 'gpt-5-nano')).toBeNull();
   });

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { catalogOf, loadCatalog, withOverrides } from './index.ts';
+import type { CatalogFile } from './schema.ts';
 
 const catalog = await loadCatalog();
 
@@ -13,7 +14,7 @@ it.each([
 
 it('is what any list gets, and a policy’s statement counts more', () => {
   const listed = catalog.lookup('deepseek', 'deepseek-chat')!;
-  const models = [{ ...listed, capabilities: { ...listed.capabilities, jsonSchema: true } }];
+  const models = [{ ...listed, capabilities: { ...listed.capabilities, jsonSchema: true } } as CatalogFile['models'][number]];
   const other = catalogOf({ source: 's', version: 'v', date: '2026-01-01', models });
   expect(other.lookup('deepseek', 'deepseek-chat')?.capabilities.jsonSchema).toBe(false);
   const stated = withOverrides(other, { deepseek: { 'deepseek-chat': { capabilities: { jsonSchema: true } } } });

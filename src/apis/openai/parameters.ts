@@ -421,9 +421,12 @@ const compatibleRules: readonly ParameterRule[] = [
 
 const rules: readonly ParameterRule[] = [...samplingRules, ...thinkingRules, ...serviceRules, ...toolRules, ...compatibleRules];
 
+/** Providers whose documentation has max_tokens alone: Mistral refuses the other name, and DeepSeek would not know it: the limit would be lost. */
+const ownLimit: ReadonlySet<string> = new Set(['mistral', 'deepseek']);
+
 /** The name that a model requires for the limit on its answer; null if it accepts either. */
 function limitName({ provider, openai }: AskedModel): 'max_tokens' | 'max_completion_tokens' | null {
-  if (provider === 'mistral') return 'max_tokens';
+  if (ownLimit.has(provider)) return 'max_tokens';
   return openai.reasoning ? 'max_completion_tokens' : null;
 }
 
