@@ -110,6 +110,11 @@ describe('a month in the ledger', () => {
       sluice('savings', '--month', '2026-10', '--by', 'workspace', '--csv'),
       fetch(`${adminUrl}/savings?month=2026-10&by=workspace`).then((response) => response.json() as Promise<SavingsReport>),
     ]);
+    const table = await fetch(`${adminUrl}/savings?month=2026-10&by=workspace&format=csv`);
+    expect([table.headers.get('content-type'), await table.text()]).toEqual(['text/csv; charset=utf-8', csv]);
+    // No amount has the remainder of a binary fraction.
+    for (const text of [csv, JSON.stringify(served, ['total', 'lines', 'trend', 'cost', 'baseline', 'savings', 'apart'])])
+      expect(text).not.toMatch(/\.\d{11}/);
     for (const report of [byTeam, served]) {
       expect(cents(report.total)).toEqual(cents(truth(month)));
       expect(report.total.baseline - report.total.cost).toBeCloseTo(report.total.savings, 9);
@@ -156,6 +161,26 @@ describe('a month in the ledger', () => {
       const column = (name: string): number => rows.reduce((total, row) => total + nano(Number(row[head!.indexOf(name)])), 0) / 1e9;
       expect([column('cost'), column('savings')].map((usd) => usd.toFixed(6))).toEqual([(cost + apart).toFixed(6), savings.toFixed(6)]);
     }
+  });
+
+  it('is that of whole hours, whether sums or records answer, and says so', async () => {
+    const span = ['--from', '2026-10-01T00:30Z', '--to', '2026-10-01T02:30Z', '--by', 'workspace'];
+    const [bySums, byRows] = await Promise.all([sluice('savings', ...span), sluice('savings', ...span, '--where', 'overhead>=0')]);
+    const hours = all.filter(({ time }) => /^2026-10-01T0[012]/.test(time));
+    for (const text of [bySums, byRows]) {
+      expect(text).toContain(': 2026-10-01 00:00 to 2026-10-01 03:00 UTC)');
+      expect(text).toContain(`of ${hours.length} exchanges`);
+    }
+    const conditions = await fetch(`${adminUrl}/decisions?workspace=search&window=9999d&limit=2000`);
+    const { decisions } = (await conditions.json()) as { readonly decisions: readonly ExchangeRecord[] };
+    expect(decisions.length).toBe(all.filter(({ workspace }) => workspace === 'search').length);
+  });
+
+  it('is verified, and what was not looked for is said', async () => {
+    expect(await sluice('ledger', 'verify')).toMatch(
+      /everything holds\.\nNot checked: who wrote it \(--public-key\), whether newer rows were cut off \(--log\)\.\n$/,
+    );
+    expect(await sluice('decisions', '--where', 'model=nobody')).toBe('no decisions were found\n');
   });
 
   it('is the same in the metrics', async () => {

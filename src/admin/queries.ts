@@ -1,6 +1,7 @@
 import type { Grade } from '../grades/types.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { parsePeriod, parseWhere } from '../ledger/query.ts';
+import { savingsCsv } from '../ledger/savings-csv.ts';
 import { limits } from '../lib/limits.ts';
 import type { RecentRecords } from '../record/recent.ts';
 import type { ExchangeRecord } from '../record/types.ts';
@@ -23,7 +24,8 @@ const defaultLimit = 50;
 export async function decisions({ recent, ledger }: Records, query: URLSearchParams): Promise<AdminAnswer> {
   const limit = limitOf(query, limits.recentDecisions);
   if (limit === null) return badLimit(limits.recentDecisions);
-  const where = query.getAll('where');
+  const conditions = query.getAll('where');
+  const [workspace, model] = [query.get('workspace') ?? undefined, query.get('model') ?? undefined];
   const span = { window: query.get('window'), month: query.get('month'), from: query.get('from'), to: query.get('to') };
   const spanned = Object.values(span).some((value) => value !== null);
   const id = query.get('id');
@@ -33,12 +35,15 @@ export async function decisions({ recent, ledger }: Records, query: URLSearchPar
     const own = recent.get(id);
     return json(200, { decisions: (own === null ? recent.joined(id) : [own]).slice(0, limit) });
   }
-  if (where.length === 0 && !spanned && id === null) {
-    return json(200, {
-      decisions: recent.list({ limit, workspace: query.get('workspace') ?? undefined, model: query.get('model') ?? undefined }),
-    });
-  }
+  if (conditions.length === 0 && !spanned && id === null) return json(200, { decisions: recent.list({ limit, workspace, model }) });
   if (ledger === null) return noLedger();
+  if (model !== undefined)
+    return failure(
+      400,
+      'bad-parameter',
+      'In the ledger, a model is a condition: where=model=NAME served it, where=requested_model=NAME was asked for.',
+    );
+  const where = [...conditions, ...(workspace === undefined ? [] : [`workspace=${workspace}`])];
   for (const condition of where) parseWhere(condition);
   const { from, to } = spanned ? parsePeriod(span, Date.now()) : { from: null, to: null };
   return json(200, { decisions: await ledger.decisions({ where, id, from, to, limit }) });
@@ -57,6 +62,36 @@ export function limitOf(query: URLSearchParams, most: number): number | null {
 
 export function badLimit(most: number): AdminAnswer {
   return failure(400, 'bad-limit', `limit must be a whole number from 1 to ${most}.`);
+}
+
+/** What each path that reads takes; a parameter that it does not know would be ignored, and the answer be one to another question. */
+const parameters: Readonly<Record<string, readonly string[]>> = {
+  '/decisions': ['where', 'window', 'month', 'from', 'to', 'id', 'limit', 'workspace', 'model'],
+  '/savings': ['window', 'month', 'from', 'to', 'by', 'where', 'limit', 'shadow', 'format'],
+  '/budgets': ['limit', 'budget'],
+  '/limits': ['limit', 'name'],
+  '/recent': [],
+  '/policy': [],
+  '/policy/generations': [],
+  '/rollout': [],
+  '/experiments': [],
+  '/cache': [],
+  '/log': [],
+  '/learning': [],
+  '/learning/state': [],
+};
+
+/** A refusal if a reading path does not know one of the parameters; null otherwise. */
+export function unknownParameter(path: string, query: URLSearchParams): AdminAnswer | null {
+  const known = path.startsWith('/decisions/') ? ['format'] : parameters[path];
+  const unknown = known === undefined ? undefined : [...query.keys()].find((name) => !known.includes(name));
+  return known === undefined || unknown === undefined
+    ? null
+    : failure(
+        400,
+        'bad-parameter',
+        `There is no parameter ${unknown.slice(0, 64)}: ${known.length === 0 ? 'none' : new Intl.ListFormat('en').format(known)} ${known.length < 2 ? 'is' : 'are'} known.`,
+      );
 }
 
 function noLedger(): AdminAnswer {
@@ -82,13 +117,6 @@ export async function decision({ recent, ledger, grades }: Records, id: string, 
  * GET /savings. Without parameters: since the process started, from memory. With any: from the ledger, for a window, a month or a range.
  */
 export async function savings({ recent, ledger }: Records, query: URLSearchParams): Promise<AdminAnswer> {
-  const unknown = [...query.keys()].find((name) => !['window', 'month', 'from', 'to', 'by', 'where', 'limit', 'shadow'].includes(name));
-  if (unknown !== undefined)
-    return failure(
-      400,
-      'bad-parameter',
-      `There is no parameter ${unknown.slice(0, 64)}: window, month, from, to, by, where, limit and shadow are known.`,
-    );
   if (query.size > 0) {
     if (ledger === null) return noLedger();
     const limit = limitOf(query, limits.ledgerAnswers);
@@ -98,7 +126,12 @@ export async function savings({ recent, ledger }: Records, query: URLSearchParam
       Date.now(),
     );
     const by = (query.get('by') ?? '').split(',').filter((key) => key !== '');
-    return json(200, await ledger.savings({ from, to, by, where: query.getAll('where'), limit, shadow: query.get('shadow') === '1' }));
+    const shadow = query.get('shadow') ?? '0';
+    if (shadow !== '0' && shadow !== '1') return failure(400, 'bad-parameter', 'shadow must be 0 or 1.');
+    const format = query.get('format') ?? 'json';
+    if (format !== 'json' && format !== 'csv') return failure(400, 'bad-format', 'format must be json or csv.');
+    const report = await ledger.savings({ from, to, by, where: query.getAll('where'), limit, shadow: shadow === '1' });
+    return format === 'json' ? json(200, report) : { status: 200, type: 'text/csv; charset=utf-8', body: savingsCsv(report) };
   }
   const totals = recent.totals();
   const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null =>

@@ -139,6 +139,12 @@ describe('the admin server', () => {
     [`/decisions/${record().id}?format=xml`, 400, 'bad-format'],
     ['/decisions?where=tier=simple', 404, 'no-ledger'],
     ['/savings?window=1d', 404, 'no-ledger'],
+    ['/decisions?wher=tier=simple', 400, 'bad-parameter'],
+    ['/savings?mnth=2026-10', 400, 'bad-parameter'],
+    ['/budgets?name=a', 400, 'bad-parameter'],
+    ['/limits?limits=a', 400, 'bad-parameter'],
+    ['/recent?window=1d', 400, 'bad-parameter'],
+    [`/decisions/${record().id}?forma=text`, 400, 'bad-parameter'],
     ['/nothing', 404, 'not-found'],
   ])('answers %s with %d %s', async (path, status, code) => {
     const found = await get(path);

@@ -24,7 +24,7 @@ import { contentPolicy, pageAsset, runbook } from './page.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { closeServer, listenAt, type Admin } from './listen.ts';
 import { readiness } from './metrics-server.ts';
-import { badLimit, decision, decisions, limitOf, savings, type Records } from './queries.ts';
+import { badLimit, decision, decisions, limitOf, savings, unknownParameter, type Records } from './queries.ts';
 import { tryRequest } from './try.ts';
 
 export interface AdminOptions extends Records {
@@ -110,6 +110,8 @@ async function route(options: AdminOptions, request: IncomingMessage): Promise<A
 }
 
 async function read(options: AdminOptions, request: IncomingMessage, url: URL): Promise<AdminAnswer> {
+  const unknown = unknownParameter(url.pathname, url.searchParams);
+  if (unknown !== null) return unknown;
   switch (url.pathname) {
     case '/metrics':
       return { status: 200, ...(await exposition(options.registry, request.headers.accept)) };

@@ -56,7 +56,9 @@ export function registerDecisions(program: Command): void {
             )
           : flags.json === true
             ? records.map((record) => `${JSON.stringify(record)}\n`).join('')
-            : `${decisionsTable(records)}\n`,
+            : records.length === 0
+              ? 'no decisions were found\n'
+              : `${decisionsTable(records)}\n`,
       );
     });
 }

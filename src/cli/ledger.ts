@@ -57,7 +57,7 @@ async function verify(flags: {
     verifyLedger(db, { ...options, doubled, moving, foreign, progress: progress.tick }),
   );
   progress.done();
-  process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
+  process.stdout.write(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : resultText(result, flags.log !== undefined));
   if (!result.ok)
     throw new SluiceError(
       'SLUICE_LEDGER_BROKEN',
@@ -208,7 +208,12 @@ function checkpointIn(line: string): Checkpoint | null {
   }
 }
 
-function resultText(result: VerifyResult): string {
+/** What was found, and what was not looked for: chains and sums alone cannot show that somebody rewrote all of them. */
+function resultText(result: VerifyResult, withLog: boolean): string {
+  const unchecked = [
+    ...(result.unsigned === null ? ['who wrote it (--public-key)'] : []),
+    ...(withLog ? [] : ['whether newer rows were cut off (--log)']),
+  ];
   const lines = [
     ...result.faults.map(
       ({ kind, writer, seq, message }) => `✗ ${kind}${writer === '' ? '' : ` ${writer}`}${seq === null ? '' : ` row ${seq}`}: ${message}`,
@@ -216,6 +221,7 @@ function resultText(result: VerifyResult): string {
     ...(result.faultCount > result.faults.length ? [`✗ and ${result.faultCount - result.faults.length} more`] : []),
     ...result.gaps.map((gap) => `· ${gap}`),
     `${counted(result.rows, 'row')} of ${counted(result.writers, 'writer')}, ${result.erased} of them erased, ${counted(result.checkpoints, 'checkpoint')}${result.unsigned === null || result.unsigned === 0 ? '' : `, ${result.unsigned} not yet signed`}: ${result.ok ? 'everything holds' : counted(result.faultCount, 'fault')}.`,
+    ...(unchecked.length === 0 ? [] : [`Not checked: ${unchecked.join(', ')}.`]),
   ];
   return `${lines.join('\n')}\n`;
 }

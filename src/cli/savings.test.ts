@@ -68,7 +68,7 @@ it('a name that a caller made up moves no cursor and forges no line', () => {
 
 it('a window without exchanges has no sums', () => {
   expect(savingsText(report({ exchanges: 0 }, []), '1d')).toBe(
-    'AI cost saved by routing (1d, since 2026-01-01 00:00 UTC)\n  no exchanges in this window\n',
+    'AI cost saved by routing (1d: 2026-01-01 00:00 to 2026-01-02 00:00 UTC)\n  no exchanges in this window\n',
   );
 });
 

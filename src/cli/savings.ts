@@ -1,7 +1,7 @@
 import { counted } from '../lib/counted.ts';
 import { Option, type Command } from 'commander';
 import { parsePeriod, savingsKeys, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
-import { csvText } from '../lib/csv.ts';
+import { allLines, savingsCsv } from '../ledger/savings-csv.ts';
 import { limits } from '../lib/limits.ts';
 import { askAdmin } from './ask-admin.ts';
 import { alignColumns, dollars, percent } from '../record/columns.ts';
@@ -27,7 +27,7 @@ export function registerSavings(program: Command): void {
   program
     .command('savings')
     .description('what routing saved, and for which share that is unknown')
-    .option('--window <time>', 'how far back: 24h, 30d; begins on a whole hour (default: 30d)')
+    .option('--window <time>', 'how far back: 24h, 30d; periods are of whole hours (default: 30d)')
     .option(...shared.month)
     .option(...shared.from)
     .option(...shared.to)
@@ -37,7 +37,7 @@ export function registerSavings(program: Command): void {
     .option(...shared.ledger)
     .option(...shared.adminInstead)
     .addOption(new Option('--json', 'print the report as JSON').conflicts('csv'))
-    .option('--csv', 'print its lines, or with no --by its days, as CSV')
+    .option('--csv', 'print its lines, or with no --by its days (hours, up to three days), as CSV')
     .action(async (flags: SavingsFlags) => {
       const report = await reportFor(flags);
       process.stdout.write(
@@ -80,7 +80,8 @@ function periodName({ window, month, from, to }: SavingsFlags): string {
 /** The report as text. A sum of unknowns only is `?`, not zero. */
 export function savingsText(report: SavingsReport, window: string): string {
   const { total } = report;
-  const title = `AI cost saved by routing (${window}, since ${report.from.slice(0, 16).replace('T', ' ')} UTC)`;
+  const minute = (time: string): string => time.slice(0, 16).replace('T', ' ');
+  const title = `AI cost saved by routing (${window}: ${minute(report.from)} to ${minute(report.to)} UTC)`;
   if (total.exchanges === 0)
     return `${title}\n  no exchanges in this window${report.basis === 'rows' ? ' among the records that are kept' : ''}\n`;
   const text = [
@@ -125,36 +126,6 @@ export function savingsText(report: SavingsReport, window: string): string {
     percent(line.exchanges === 0 ? null : line.costUnknown / line.exchanges),
   ]);
   return `${text}\n\n${alignColumns(head, rows, new Set([...head.keys()].filter((column) => column >= first)))}\n`;
-}
-
-const plainSums = [
-  'exchanges',
-  'cost',
-  'baseline',
-  'savings',
-  'savingsUnknown',
-  'apart',
-  'costUnknown',
-  'input',
-  'output',
-  'usageUnknown',
-  'retried',
-] as const;
-
-/** The lines, and what is beyond their limit as one more. */
-function allLines({ lines, rest }: SavingsReport): readonly SavingsLine[] {
-  // An older server says no rest.
-  return (rest ?? null) === null ? lines : [...lines, rest!];
-}
-
-/** One row per group, or per day if there is no grouping. */
-export function savingsCsv(report: SavingsReport): string {
-  const grouped = report.by.length > 0;
-  const sums = report.total.shadow === undefined ? plainSums : ([...plainSums, 'shadow'] as const);
-  const rows = grouped
-    ? allLines(report).map((line) => [...line.group, ...sums.map((name) => line[name] ?? null)])
-    : report.trend.map((line) => [line.at, ...sums.map((name) => line[name] ?? null)]);
-  return csvText([...(grouped ? report.by : ['time']), ...sums], rows);
 }
 
 function costOf({ cost, costUnknown, exchanges }: SavingsLine): string {

@@ -193,7 +193,7 @@ export interface SavingsLine {
 }
 
 export interface SavingsReport {
-  /** ISO 8601; starts on a full hour. */
+  /** ISO 8601; starts on a full hour, and ends on one or now. */
   readonly from: string;
   readonly to: string;
   readonly by: readonly SavingsKey[];
@@ -296,15 +296,14 @@ export function savingsPlan(
   const shadow = query.shadow === true;
   const rows = shadow || rowsOnly(by, where);
   const sums = shadow ? `${sumsSql}, sum(shadow) AS shadow` : sumsSql;
-  // Sums start on full hours; rows have exact times.
-  const from = rows ? query.from : query.from - (query.from % hourMs);
-  const period = { from, to: query.to };
+  const period = wholeHours(query);
+  const { from, to } = period;
   const fine = query.to - from <= 3 * dayMs;
   const source = rows ? rowSource(by, period, where, dialect, shadow) : sumSource(period, dialect);
   const trend = rows
     ? rowSource([], period, where, dialect, shadow)
     : fine
-      ? { sql: `(SELECT * FROM ${dialect.hours} WHERE at >= ? AND at < ?) AS sums`, values: [from, query.to] }
+      ? { sql: `(SELECT * FROM ${dialect.hours} WHERE at >= ? AND at < ?) AS sums`, values: [from, to] }
       : source;
   const bucket = `at - at % ${fine ? hourMs : dayMs}`;
   const keys = by.map((key) => `"${key}"`).join(', ');
@@ -327,7 +326,8 @@ export function savingsPlan(
       const whole = { group: by.map(() => restName), ...onlySums(total) };
       return {
         from: new Date(from).toISOString(),
-        to: new Date(query.to).toISOString(),
+        // The hour that is not over is included as far as it is.
+        to: new Date(Math.min(to, Math.max(query.to, Date.now()))).toISOString(),
         by,
         where,
         basis: rows ? 'rows' : 'sums',
@@ -342,6 +342,14 @@ export function savingsPlan(
   };
 }
 
+/**
+ * The period in whole hours, which is all that the sums can answer; records are taken from the same hours, so that one period has one total
+ * whatever it is grouped by.
+ */
+function wholeHours({ from, to }: Period): Period {
+  return { from: Math.floor(from / hourMs) * hourMs, to: Math.ceil(to / hourMs) * hourMs };
+}
+
 /** The name of all groups beyond the limit together. */
 const restName = '(all others)';
 
@@ -350,7 +358,7 @@ function restOf(whole: SavingsLine, lines: readonly SavingsLine[]): SavingsLine 
   const { group, ...sums } = whole;
   const names = Object.keys(sums) as (keyof typeof sums)[];
   const left = names.map((name) => [name, lines.reduce((rest, line) => rest - (line[name] ?? 0), sums[name] ?? 0)] as const);
-  const rest: SavingsLine = { ...whole, ...Object.fromEntries(left), group };
+  const rest: SavingsLine = { group, ...onlySums(Object.fromEntries(left) as Sums) };
   return rest.exchanges > 0 ? rest : null;
 }
 
@@ -368,6 +376,20 @@ export function savingsReport(db: Db, query: SavingsQuery): SavingsReport {
 function onlySums(line: Sums): Omit<SavingsLine, 'group'> {
   const names = [...Object.keys(empty), ...(line.shadow === undefined ? [] : ['shadow'])];
   const sums = Object.fromEntries(names.map((key) => [key, line[key as keyof Sums]])) as unknown as Omit<SavingsLine, 'group'>;
-  // A difference of two sums of dollars: a remainder from rounding is zero.
-  return Math.abs(sums.apart) < 1e-9 ? { ...sums, apart: 0 } : sums;
+  const [cost, savings] = [rounded(sums.cost), rounded(sums.savings)];
+  return {
+    ...sums,
+    cost,
+    savings,
+    // Baseline - cost = savings holds for the digits that are shown too.
+    baseline: rounded(cost + savings),
+    apart: rounded(sums.apart),
+    ...(sums.shadow === undefined ? {} : { shadow: rounded(sums.shadow) }),
+  };
+}
+
+/** Dollars without the remainders of binary fractions, such as 0.03330000000000011. */
+export function rounded(usd: number): number {
+  // Adding 0 makes -0 plain.
+  return Math.round(usd * 1e10) / 1e10 + 0;
 }

@@ -19,6 +19,7 @@ const usd = fc.integer({ min: 0, max: 640 }).map((parts): Cost => ({ known: true
 const unknown = fc.constantFrom<Cost>({ known: false, reason: 'price' }, { known: false, reason: 'usage' });
 const exchange = fc.record({
   hours: fc.integer({ min: 0, max: 200 }),
+  minutes: fc.integer({ min: 0, max: 59 }),
   workspace: fc.constantFrom('red', 'green', 'blue', 'none', 'a,b', '=1+1'),
   requestedModel: fc.constantFrom('gpt-5.1', 'gpt-4.1', 'retired-model'),
   servedModel: fc.constantFrom('gpt-5.1', 'gpt-5-nano', null),
@@ -28,10 +29,10 @@ const exchange = fc.record({
 });
 type Exchange = typeof exchange extends fc.Arbitrary<infer T> ? T : never;
 
-const recordOf = ({ hours, ...facts }: Exchange): ExchangeRecord => {
+const recordOf = ({ hours, minutes, ...facts }: Exchange): ExchangeRecord => {
   const { cost, baseline } = facts;
   const savings: Cost = !cost.known ? cost : !baseline.known ? baseline : { known: true, usd: baseline.usd - cost.usd };
-  return sample(start + hours * hour, { ...facts, savings });
+  return sample(start + hours * hour + minutes * 60_000, { ...facts, savings });
 };
 
 const sums = [
@@ -64,12 +65,19 @@ it('sums of any ledger add up: by any keys, any period, any limit, from sums and
       fc.integer({ min: 0, max: 220 }),
       fc.integer({ min: 1, max: 220 }),
       fc.integer({ min: 1, max: 12 }),
-      (exchanges, by, from, span, limit) => {
+      // Periods that begin or end within an hour are of whole hours, from sums and from records.
+      fc.tuple(fc.integer({ min: 0, max: hour - 1 }), fc.integer({ min: 0, max: hour - 1 })),
+      (exchanges, by, from, span, limit, [late, early]) => {
         const folder = mkdtempSync(join(tmpdir(), 'sums-'));
         const db = openDatabase(join(folder, 'ledger.db'), 'write');
         try {
           new LedgerWriter(db, { version: '1' }).append(exchanges.map((one) => line(recordOf(one))));
-          const query = { from: start + from * hour, to: start + (from + span) * hour, by, limit };
+          const query = {
+            from: start + from * hour + late,
+            to: Math.max(start + (from + span) * hour - early, start + from * hour + late + 1),
+            by,
+            limit,
+          };
           const report = savingsReport(db, query);
           // A condition that is always true is answered from the records instead of the sums.
           const rows = savingsReport(db, { ...query, where: ['overhead>=0'] });

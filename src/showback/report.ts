@@ -1,4 +1,4 @@
-import type { SavingsLine, SavingsReport } from '../ledger/query.ts';
+import { rounded, type SavingsLine, type SavingsReport } from '../ledger/query.ts';
 
 /** Cost of a team's models in a period, and how certain it is. Dollars; null if not a single amount is known. */
 interface TeamLine {
@@ -56,7 +56,7 @@ function teamLine(team: string, line: SavingsLine, models: TeamLine['models']): 
 }
 
 function spentOf({ cost, apart, costUnknown, exchanges }: SavingsLine): number | null {
-  return exchanges > 0 && costUnknown === exchanges ? null : cost + apart;
+  return exchanges > 0 && costUnknown === exchanges ? null : rounded(cost + apart);
 }
 
 /** How certain a sum is, in words. */
