@@ -26,6 +26,13 @@ it.each<[string, string, string[]]>([
   ],
   ['on for a map', `${listed}  cache: on\n`, ['4 schema: expected a map (keys and values), found the text "on". Write { mode: on }.']],
   [
+    'prices of a model without its provider',
+    `${listed}catalog: { overrides: { gpt-5-nano: { input: 5 } } }\n`,
+    [
+      '4 schema: expected a map (keys and values), found 5. overrides has a level more: write PROVIDER: { gpt-5-nano: { input: … } } under it.',
+    ],
+  ],
+  [
     'yes for true',
     `${listed}  failClosed: 'yes'\n`,
     [expect.stringMatching(/found the text "yes"\. Write true, without quotes\./) as string],

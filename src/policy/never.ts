@@ -55,7 +55,7 @@ function contradiction(
   for (const { what, condition } of found.asked) {
     const conditions = [...(all.get(what) ?? []), condition];
     all.set(what, conditions);
-    if (impossible(what, conditions)) return `${what} cannot be all that is asked of it`;
+    if (impossible(what, conditions)) return `no value of ${what} meets it`;
   }
   for (const ways of found.either) {
     const whys = ways.map((way) => contradiction(source, [way], all));

@@ -133,6 +133,9 @@ function likelyForm(value: unknown, expected: string, path: readonly PropertyKey
   if (expected === 'object') {
     const known = knownKeys(path);
     if (known.includes('mode') && ['on', 'off'].includes(String(value))) return `Write { mode: ${String(value)} }.`;
+    // A setting in the place of a map that would have it: the map's own name was left out, a level above.
+    if (known.includes(String(path.at(-1))) && path.length > 2)
+      return `${String(path.at(-3))} has a level more: write ${path[0] === 'catalog' ? 'PROVIDER' : 'NAME'}: { ${String(path.at(-2))}: { ${String(path.at(-1))}: … } } under it.`;
     return known.length === 0 ? null : `Write keys under it: ${known.join(', ')}.`;
   }
   if (expected === 'boolean' && /^(?:yes|on|no|off|true|false)$/i.test(String(value)))

@@ -50,23 +50,23 @@ describe('validate warns of what harms or does nothing', () => {
     [
       'a count below zero',
       rule('request.promptTokens < 0'),
-      /^warning 4 unreachable: rule a is never true: request\.promptTokens cannot be all that is asked of it/,
+      /^warning 4 unreachable: rule a is never true: no value of request\.promptTokens meets it/,
     ],
     [
       'more than three and fewer than four',
       rule('request.words > 3 && request.words < 4'),
-      /^warning 4 unreachable: rule a is never true: request\.words cannot be all that is asked of it/,
+      /^warning 4 unreachable: rule a is never true: no value of request\.words meets it/,
     ],
     ['a length below zero', rule('size(request.lastUser) < 0'), /^warning 4 unreachable: rule a is never true/],
     [
       'two beginnings',
       rule("request.model.startsWith('gpt-') && request.model.startsWith('claude-')"),
-      /^warning 4 unreachable: rule a is never true: request\.model/,
+      /^warning 4 unreachable: rule a is never true: no value of request\.model meets it/,
     ],
     [
       'an exception that is the rule itself',
       rule("request.model.startsWith('gpt-5') && !request.model.startsWith('gpt')"),
-      /^warning 4 unreachable: rule a is never true: request\.model/,
+      /^warning 4 unreachable: rule a is never true: no value of request\.model meets it/,
     ],
     ['an API that there is not', rule("request.api == 'openai'"), /^error 4 cel: request\.api is never 'openai' .*/],
     ...[
@@ -99,12 +99,12 @@ describe('validate warns of what harms or does nothing', () => {
     [
       'two values at once',
       rule("verdict.tier == 'simple' && 'complex' == verdict.tier"),
-      /^warning 4 unreachable: rule a is never true: verdict\.tier/,
+      /^warning 4 unreachable: rule a is never true: no value of verdict\.tier meets it/,
     ],
     [
       'bounds that leave nothing',
       rule('request.promptTokens > 10 && request.stream && request.promptTokens < 5'),
-      /^warning 4 unreachable: rule a is never true: request\.promptTokens/,
+      /^warning 4 unreachable: rule a is never true: no value of request\.promptTokens meets it/,
     ],
     [
       'both ways of an or',
