@@ -35,7 +35,7 @@ export function registerCatalog(program: Command): void {
   const catalog = program.command('catalog').description('the price catalog');
   catalog
     .command('import')
-    .argument('<source>', "LiteLLM's price list: a file or a URL; - for stdin")
+    .argument('<source>', "a price list, as LiteLLM's or provider → model → input_cost_per_1k_tokens: a file or a URL; - for stdin")
     .description('read a price list, report what changed, hold prices that moved more than 10×')
     .option('--base <file>', 'catalog to compare with; - for stdin (default: --out if it exists, else the embedded one)', fileOf)
     .option('--out <file>', 'write the new catalog here; without it nothing is written')

@@ -21,7 +21,7 @@ function text(file: string, findings: readonly EnvoyFinding[], ok: boolean): str
       ({ level, where, message, fix, also }) =>
         `${level === 'error' ? '✗' : '!'} ${where}\n    ${message}\n    → ${fix}\n${also.length === 0 ? '' : `    also at ${also.join(', ')}\n`}`,
     ),
-    `${file}: ${counted(errors, 'error')}, ${counted(findings.length - errors, 'warning')}. ${ok ? 'Its requests are decided.' : 'Its requests are not all decided as the policy says.'}\n`,
+    `${file === '-' ? 'stdin' : file}: ${counted(errors, 'error')}, ${counted(findings.length - errors, 'warning')}. ${ok ? 'Its requests are decided.' : 'Its requests are not all decided as the policy says.'}\n`,
   ].join('');
 }
 
