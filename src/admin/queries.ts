@@ -1,9 +1,10 @@
 import type { Grade } from '../grades/types.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { parsePeriod, parseWhere } from '../ledger/query.ts';
+import { decisionsCsv } from '../ledger/export-fields.ts';
 import { savingsCsv } from '../ledger/savings-csv.ts';
 import { limits } from '../lib/limits.ts';
-import type { RecentRecords } from '../record/recent.ts';
+import type { RecentRecords, SavingsTotals } from '../record/recent.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { explainRecord } from '../route/explain.ts';
 import { failure, json, type AdminAnswer } from './answer.ts';
@@ -24,6 +25,8 @@ const defaultLimit = 50;
 export async function decisions({ recent, ledger }: Records, query: URLSearchParams): Promise<AdminAnswer> {
   const limit = limitOf(query, limits.recentDecisions);
   if (limit === null) return badLimit(limits.recentDecisions);
+  const format = query.get('format') ?? 'json';
+  if (format !== 'json' && format !== 'csv') return failure(400, 'bad-format', 'format must be json or csv.');
   const conditions = query.getAll('where');
   const [workspace, model] = [query.get('workspace') ?? undefined, query.get('model') ?? undefined];
   const span = { window: query.get('window'), month: query.get('month'), from: query.get('from'), to: query.get('to') };
@@ -33,9 +36,9 @@ export async function decisions({ recent, ledger }: Records, query: URLSearchPar
     return failure(400, 'bad-id', `id must have 1 to ${limits.joinIdUnits} characters.`);
   if (id !== null && ledger === null) {
     const own = recent.get(id);
-    return json(200, { decisions: (own === null ? recent.joined(id) : [own]).slice(0, limit) });
+    return listed((own === null ? recent.joined(id) : [own]).slice(0, limit), format);
   }
-  if (conditions.length === 0 && !spanned && id === null) return json(200, { decisions: recent.list({ limit, workspace, model }) });
+  if (conditions.length === 0 && !spanned && id === null) return listed(recent.list({ limit, workspace, model }), format);
   if (ledger === null) return noLedger();
   if (model !== undefined)
     return failure(
@@ -46,7 +49,12 @@ export async function decisions({ recent, ledger }: Records, query: URLSearchPar
   const where = [...conditions, ...(workspace === undefined ? [] : [`workspace=${workspace}`])];
   for (const condition of where) parseWhere(condition);
   const { from, to } = spanned ? parsePeriod(span, Date.now()) : { from: null, to: null };
-  return json(200, { decisions: await ledger.decisions({ where, id, from, to, limit }) });
+  return listed(await ledger.decisions({ where, id, from, to, limit }), format);
+}
+
+/** Records as JSON, or as the columns of `sluice decisions --csv`. */
+export function listed(decisions: readonly ExchangeRecord[], format: 'json' | 'csv'): AdminAnswer {
+  return format === 'json' ? json(200, { decisions }) : { status: 200, type: 'text/csv; charset=utf-8', body: decisionsCsv(decisions) };
 }
 
 function theOnly(found: readonly ExchangeRecord[]): ExchangeRecord | null {
@@ -66,7 +74,7 @@ export function badLimit(most: number): AdminAnswer {
 
 /** What each path that reads takes; a parameter that it does not know would be ignored, and the answer be one to another question. */
 const parameters: Readonly<Record<string, readonly string[]>> = {
-  '/decisions': ['where', 'window', 'month', 'from', 'to', 'id', 'limit', 'workspace', 'model'],
+  '/decisions': ['where', 'window', 'month', 'from', 'to', 'id', 'limit', 'workspace', 'model', 'format'],
   '/savings': ['window', 'month', 'from', 'to', 'by', 'where', 'limit', 'shadow', 'format'],
   '/budgets': ['limit', 'budget'],
   '/limits': ['limit', 'name'],
@@ -133,12 +141,16 @@ export async function savings({ recent, ledger }: Records, query: URLSearchParam
     const report = await ledger.savings({ from, to, by, where: query.getAll('where'), limit, shadow: shadow === '1' });
     return format === 'json' ? json(200, report) : { status: 200, type: 'text/csv; charset=utf-8', body: savingsCsv(report) };
   }
-  const totals = recent.totals();
+  return json(200, liveSavings(recent.totals()));
+}
+
+/** Totals since the start, with the shares that are unknown. */
+export function liveSavings(totals: SavingsTotals): object {
   const share = ({ known, unknown }: { readonly known: number; readonly unknown: number }): number | null =>
     known + unknown === 0 ? null : unknown / (known + unknown);
-  return json(200, {
+  return {
     ...totals,
     currency: 'USD',
     unknownShare: { cost: share(totals.cost), baseline: share(totals.baseline), savings: share(totals.savings) },
-  });
+  };
 }

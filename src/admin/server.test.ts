@@ -1,3 +1,4 @@
+import { decisionsCsv } from '../ledger/export-fields.ts';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generation, record } from '../../test/support/decision.ts';
@@ -93,6 +94,12 @@ describe('the admin server', () => {
     expect(await json('/decisions?workspace=blue')).toEqual({ decisions: [] });
   });
 
+  it('lists decisions as CSV, with the fields of an export', async () => {
+    const { type, text } = await get('/decisions?format=csv');
+    expect([type, text]).toEqual(['text/csv; charset=utf-8', decisionsCsv([record()])]);
+    expect(text).toMatch(/^time,id,workspace,/);
+  });
+
   it('shows one decision as JSON and in words', async () => {
     expect(await json(`/decisions/${record().id}`)).toEqual(record());
     const { type, text } = await get(`/decisions/${record().id}?format=text`);
@@ -138,6 +145,7 @@ describe('the admin server', () => {
     ['/decisions/nobody', 404, 'no-decision'],
     [`/decisions/${record().id}?format=xml`, 400, 'bad-format'],
     ['/decisions?where=tier=simple', 404, 'no-ledger'],
+    ['/decisions?format=xml', 400, 'bad-format'],
     ['/savings?window=1d', 404, 'no-ledger'],
     ['/decisions?wher=tier=simple', 400, 'bad-parameter'],
     ['/savings?mnth=2026-10', 400, 'bad-parameter'],

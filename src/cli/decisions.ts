@@ -1,8 +1,7 @@
 import { Option, type Command } from 'commander';
 import { SluiceError } from '../lib/errors.ts';
-import { exportColumns, exportValues } from '../ledger/export-fields.ts';
+import { decisionsCsv } from '../ledger/export-fields.ts';
 import { parsePeriod } from '../ledger/query.ts';
-import { csvText } from '../lib/csv.ts';
 import { limits } from '../lib/limits.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { askAdmin } from './ask-admin.ts';
@@ -50,10 +49,7 @@ export function registerDecisions(program: Command): void {
       const records = await find(flags, limit);
       process.stdout.write(
         flags.csv === true
-          ? csvText(
-              ['time', ...exportColumns],
-              records.map((record) => [record.time, ...exportValues(record)]),
-            )
+          ? decisionsCsv(records)
           : flags.json === true
             ? records.map((record) => `${JSON.stringify(record)}\n`).join('')
             : records.length === 0

@@ -1,4 +1,5 @@
 import type { Usage } from '../apis/types.ts';
+import { csvText } from '../lib/csv.ts';
 import type { ExchangeRecord } from '../record/types.ts';
 import { columnNames, columnsOf, columnTypes } from './types.ts';
 
@@ -86,4 +87,12 @@ function moreOf(record: ExchangeRecord): Record<keyof typeof more, string | numb
     usage: usage?.raw ?? null,
     attempts_json: record.attempts.length === 0 ? null : JSON.stringify(record.attempts),
   };
+}
+
+/** Records with the fields of `ledger export --format csv`. */
+export function decisionsCsv(records: readonly ExchangeRecord[]): string {
+  return csvText(
+    ['time', ...exportColumns],
+    records.map((record) => [record.time, ...exportValues(record)]),
+  );
 }

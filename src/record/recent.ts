@@ -112,6 +112,25 @@ export class RecentRecords implements RecordSink {
   }
 }
 
+/** Totals of several processes as one; at least one is given. */
+export function addTotals(all: readonly SavingsTotals[]): SavingsTotals {
+  const sum = (read: (totals: SavingsTotals) => number): number => all.reduce((total, one) => total + read(one), 0);
+  const dollars = (name: 'cost' | 'baseline' | 'savings' | 'shadow'): DollarTotal => ({
+    usd: sum((one) => one[name].usd),
+    known: sum((one) => one[name].known),
+    unknown: sum((one) => one[name].unknown),
+  });
+  return {
+    since: all.map(({ since }) => since).sort()[0]!,
+    exchanges: sum(({ exchanges }) => exchanges),
+    cost: dollars('cost'),
+    apart: { usd: sum(({ apart }) => apart.usd), exchanges: sum(({ apart }) => apart.exchanges) },
+    baseline: dollars('baseline'),
+    savings: dollars('savings'),
+    shadow: dollars('shadow'),
+  };
+}
+
 /** `compared`: whether it has a baseline, so that its dollars are included in the sums. */
 function add(total: DollarTotal, cost: Cost, compared: boolean): void {
   if (cost.known) {

@@ -44,7 +44,7 @@ it('names what is unknown instead of a number', () => {
     record(input({ exchange: { model: 'ft:mine' } }), { answer: answer({ usage: null, usageUnknown: 'cut' }), outcome: 'cut' }),
   );
   expect(text).toContain('because     the catalog does not know the requested model, and the policy keeps such models');
-  expect(text).toContain('tokens      unknown (cut)');
+  expect(text).toContain('tokens      unknown: the answer was cut off (cut)');
   expect(text).toContain('saved: unknown: the token usage is unknown');
 });
 
@@ -65,7 +65,7 @@ it('says what a shadow section would have done, and who refused a request', () =
 
 it('explains a request that passed untouched', () => {
   expect(explainRecord(record(input(), {}, { kind: 'observed', passReason: 'route-off', decision: null, verdict: null }))).toContain(
-    'asked for   dear at openai\n  passed on untouched: route-off\n',
+    'asked for   dear at openai\n  untouched   the caller keeps its model (x-sluice-route: off) (route-off)\n',
   );
 });
 

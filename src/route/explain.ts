@@ -2,6 +2,7 @@ import type { ShapeLeft } from '../apis/shape/types.ts';
 import { rateWords } from '../budgets/rate-refusal.ts';
 import type { LimitFacts } from '../budgets/rate-types.ts';
 import type { BudgetFacts } from '../budgets/types.ts';
+import type { PassReason, UsageUnknown } from '../apis/types.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { ModelsVerdict } from '../router/candidates/types.ts';
 import type { RouterVerdict, Unlike } from '../router/model/verdict.ts';
@@ -69,6 +70,45 @@ const faults: Readonly<Record<Disqualification, string>> = {
   'unknown-price': 'its price, or the one to compare with, is unknown',
 };
 
+const passReasons: Readonly<Record<PassReason, string>> = {
+  'unknown-path': 'its path is no call that Sluice knows',
+  'unknown-provider': 'its host and path are of no provider that the policy knows',
+  method: 'its method only reads',
+  'not-json': 'its body is no JSON',
+  'encoded-body': 'its body is compressed in a way that Sluice does not read',
+  upgrade: 'it opens a WebSocket',
+  'too-large': 'its body is larger than Sluice reads',
+  'no-body': 'it has no body',
+  'invalid-json': 'its body is broken JSON',
+  'too-deep': 'its body is nested too deep',
+  'no-model': 'it names no model',
+  'model-unreadable': 'its model cannot be read',
+  'not-rewritable': 'its model cannot be changed',
+  'route-off': 'the caller keeps its model (x-sluice-route: off)',
+  'policy-off': 'the policy is off for it',
+  draining: 'Sluice was stopping',
+  overload: 'Sluice was busy',
+  memory: "Envoy's memory had no room for its body",
+  unread: 'its body was not read',
+  unmasked: 'what is sensitive in it could not be masked',
+  'no-gateway-key': 'the gateway has no key for its provider',
+  'ambiguous-provider': 'two providers fit its host and path',
+  'internal-error': 'Sluice failed',
+};
+
+const usageReasons: Readonly<Record<UsageUnknown, string>> = {
+  'not-observed': 'the answer was not read',
+  'not-sent': 'the provider sent no usage',
+  'stream-not-asked': 'the app did not ask the stream for it',
+  cut: 'the answer was cut off',
+  'too-large': 'the answer was larger than Sluice reads',
+  unreadable: 'the answer cannot be read',
+  partial: 'only parts of it could be read',
+  encoded: 'the answer is compressed in a way that Sluice does not read',
+  'error-status': 'the answer is an error',
+  dialect: "the answer is not of its API's form",
+};
+
 const unknowns: Readonly<Record<string, string>> = {
   model: 'the catalog does not know the model',
   price: 'the catalog lacks a price that is needed',
@@ -117,7 +157,7 @@ function heading(record: ExchangeRecord): string[] {
       ...(record.call === undefined
         ? []
         : [`  called      ${record.call.method} ${record.call.path}${record.call.about === null ? '' : ` (${record.call.about})`}`]),
-      `  passed on untouched: ${record.passReason}`,
+      `  untouched   ${passReasons[record.passReason]} (${record.passReason})`,
     ];
   const { cacheEntry } = record;
   if (cacheEntry !== null)
@@ -407,7 +447,7 @@ function answerLines(record: ExchangeRecord): string[] {
   ];
   lines.push(
     usage === null
-      ? `  tokens      unknown (${record.usageUnknown ?? 'not-observed'})${record.seen === undefined ? '' : `, at least about ${record.seen.input} in, ${record.seen.output} out`}`
+      ? `  tokens      unknown: ${usageReasons[record.usageUnknown ?? 'not-observed']} (${record.usageUnknown ?? 'not-observed'})${record.seen === undefined ? '' : `, at least about ${record.seen.input} in, ${record.seen.output} out`}`
       : `  tokens      ${usage.totalInput} in (${usage.cachedRead} cached, ${usage.cacheWrite5m + usage.cacheWrite1h} cache write), ${usage.totalOutput} out (${usage.reasoning} reasoning)`,
   );
   lines.push(

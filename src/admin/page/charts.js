@@ -174,7 +174,7 @@ export function redraw() {
 }
 
 /** A list of bars with their values as text; `more` stands behind the value. @param {{ name: string, share: number, value: string, more?: string }[]} rows */
-export function bars(id, rows, nothing = 'Nothing in this window.') {
+export function bars(id, rows, nothing = 'Nothing in this period.') {
   if (rows.length === 0) {
     by(id).replaceChildren(element('p', { class: 'note' }, nothing));
     return;

@@ -1,8 +1,8 @@
 import { explain } from '/page/explain.js';
-import { csv, download } from '/page/export.js';
+import { download } from '/page/export.js';
 import { by, clock, costText, day, duration, element, known, number, percent, pill, say, table } from '/page/format.js';
 import { outcomeText, reasonText } from '/page/reasons.js';
-import { ask } from '/page/server.js';
+import { ask, askText } from '/page/server.js';
 import { change, conditions, current, onChange, period } from '/page/view.js';
 
 const shown = 20;
@@ -13,7 +13,7 @@ const exported = 2_000;
 let paused = false;
 let newest = '';
 let seen = new Set();
-/** Where pages before this one ended, newest first; empty: the newest page. */
+/** Where pages before this one ended, `{ time, shown }`: the ids of that millisecond that were on them. Empty: the newest page. */
 let cursors = [];
 let page = [];
 
@@ -32,10 +32,11 @@ function queryFor(limit) {
         ? Object.entries(span)
         : [
             ['from', span.from ?? '1970-01-01'],
-            ['to', cursor],
+            // Others of the same millisecond may be on the next page.
+            ['to', new Date(Date.parse(cursor.time) + 1).toISOString()],
           ];
   return new URLSearchParams([
-    ['limit', String(limit)],
+    ['limit', String(Math.min(exported, limit + (cursor?.shown.length ?? 0)))],
     ...times,
     ...conditions().map((condition) => ['where', condition]),
     ...(id === '' ? [] : [['id', id]]),
@@ -49,6 +50,8 @@ export async function decisions() {
   try {
     // One more than is shown says whether there are older ones.
     ({ decisions: found } = await ask(`/decisions?${queryFor(shown + 1)}`));
+    const before = cursors.at(-1)?.shown ?? [];
+    found = found.filter(({ id }) => !before.includes(id));
   } catch (error) {
     if (error.code === undefined) throw error;
     // What was asked for is wrong, not the server.
@@ -65,7 +68,7 @@ export async function decisions() {
       : `From the ledger${asked.length === 0 ? '' : `: ${asked.join(', ')}`}${cursors.length === 0 ? '' : `; page ${cursors.length + 1}`}.`,
   );
   page = found.slice(0, shown);
-  by('older').disabled = found.length <= shown;
+  by('older').disabled = found.length <= shown || document.body.classList.contains('no-ledger');
   by('newer').disabled = cursors.length === 0;
   draw();
 }
@@ -79,7 +82,7 @@ const sorts = {
 function draw() {
   const sort = sorts[by('sort').value];
   const found = sort === undefined ? page : [...page].sort((a, b) => sort(b) - sort(a));
-  const state = `${conditions().join()} ${cursors.join()} ${found.map(({ id }) => id).join()}`;
+  const state = `${conditions().join()} ${JSON.stringify(cursors)} ${found.map(({ id }) => id).join()}`;
   if (state === newest) return;
   newest = state;
   show(found);
@@ -137,7 +140,7 @@ function row(record, fresh) {
   );
   const cells = [
     element('td', {}, open),
-    element('td', { class: 'workspace' }, record.workspace),
+    element('td', { class: 'workspace' }, element('span', { class: 'clamp', title: record.workspace }, record.workspace)),
     element('td', { class: 'way' }, ...way(record)),
     element('td', {}, tier === null ? '–' : pill(tier, known.includes(tier) ? tier : '')),
     element('td', { class: 'why' }, reasonText(decision?.reason ?? record.passReason ?? ownKinds[record.kind] ?? '–')),
@@ -187,10 +190,10 @@ function again() {
 }
 
 async function exportAs(kind) {
-  const { decisions: found } = await ask(`/decisions?${queryFor(exported)}`);
-  const name = `decisions-${new Date().toISOString().slice(0, 10)}`;
-  if (kind === 'csv') download(`${name}.csv`, 'text/csv', csv(found));
-  else download(`${name}.json`, 'application/json', JSON.stringify(found, null, 1));
+  const name = `decisions-${new Date().toISOString().slice(0, 10)}.${kind}`;
+  const query = queryFor(exported);
+  if (kind === 'csv') download(name, 'text/csv', await askText(`/decisions?${query}&format=csv`));
+  else download(name, 'application/json', JSON.stringify((await ask(`/decisions?${query}`)).decisions, null, 1));
 }
 
 export function startDecisions() {
@@ -211,7 +214,17 @@ export function startDecisions() {
   by('older').addEventListener('click', () => {
     const last = page.at(-1);
     if (last === undefined) return;
-    cursors = [...cursors, last.time];
+    const earlier = cursors.at(-1);
+    cursors = [
+      ...cursors,
+      {
+        time: last.time,
+        shown: [
+          ...(earlier?.time === last.time ? earlier.shown : []),
+          ...page.filter(({ time }) => time === last.time).map(({ id }) => id),
+        ],
+      },
+    ];
     again();
   });
   by('newer').addEventListener('click', () => {

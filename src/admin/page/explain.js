@@ -1,5 +1,5 @@
-import { by, costText, count, duration, element, known, number, pill, table } from '/page/format.js';
-import { outcomeText, triggerText } from '/page/reasons.js';
+import { by, costText, count, duration, element, known, number, pill, table, whole } from '/page/format.js';
+import { cacheText, faultText, outcomeText, triggerText, usageText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
 import { change } from '/page/view.js';
 
@@ -29,8 +29,12 @@ export const titleOf = ({ requestedModel, servedModel }) =>
 
 /** The sentence of `sluice explain` that says why. */
 export function because(text) {
-  const line = /^ {2}(?:because|passed on untouched:|from cache|refused) +(.+)$/m.exec(text)?.[1] ?? '';
-  return line === '' ? '' : `${line[0].toUpperCase()}${line.slice(1)}.`;
+  const line = /^ {2}(because|untouched|from cache|refused) +(.+)$/m.exec(text);
+  if (line === null) return '';
+  const [, what, why] = line;
+  if (what === 'untouched') return `Passed untouched: ${why.replace(/ \([a-z-]+\)$/, '')}.`;
+  if (what === 'from cache') return `From the cache: ${why}.`;
+  return `${why[0].toUpperCase()}${why.slice(1)}.`;
 }
 
 function explanation(record, text) {
@@ -87,15 +91,15 @@ function facts({
     ['Cost', costText(cost)],
     ['At the requested model', costText(baseline)],
     ['Saved', costText(savings)],
-    ['Tokens in, out', usage === null ? `unknown: ${usageUnknown}` : `${count(usage.totalInput)}, ${count(usage.totalOutput)}`],
+    ['Tokens in, out', usage === null ? `unknown: ${usageText(usageUnknown)}` : `${count(usage.totalInput)}, ${count(usage.totalOutput)}`],
     ['Took', duration(timing.totalMs)],
     ['First token', duration(timing.firstTokenMs)],
     ["Sluice's own time", duration(timing.overheadMs)],
     ['Workspace', workspace],
     ['Policy', `generation ${policy.number}, ${policy.hash.slice(0, 8)}${section === null ? '' : `, section ${section}`}`],
-    ['Cache', cache],
+    ['Cache', cacheText(cache)],
     ...(arm === null ? [] : [['Experiment arm', arm]]),
-    ['Time (UTC)', time.slice(0, 19).replace('T', ' ')],
+    ['Time (UTC)', whole(time.slice(0, 10)), ' ', time.slice(11, 19)],
     ['Id', id],
     ...[
       ["The provider's id", responseId],
@@ -106,12 +110,12 @@ function facts({
   return element(
     'dl',
     { class: 'facts' },
-    ...lines.map(([name, value]) =>
+    ...lines.map(([name, ...value]) =>
       element(
         'div',
         ['Policy', 'Id', "The provider's id", "The app's id", 'Trace'].includes(name) ? { class: 'long' } : {},
         element('dt', {}, name),
-        element('dd', {}, value),
+        element('dd', {}, ...value),
       ),
     ),
   );
@@ -140,7 +144,7 @@ export function signals({ signals: all }) {
 
 function candidates({ candidates: all }) {
   const verdictOf = ({ disqualified, chosen }) =>
-    chosen ? element('span', { class: 'good' }, 'chosen') : disqualified === null ? 'able, not chosen' : disqualified;
+    chosen ? element('span', { class: 'good' }, 'chosen') : disqualified === null ? 'able, not chosen' : faultText(disqualified);
   return element(
     'div',
     { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Candidates' },

@@ -1,3 +1,5 @@
+import { costNames } from '/page/reasons.js';
+
 /** @param {number} usd */
 export function dollars(usd) {
   const size = Math.abs(usd);
@@ -7,7 +9,7 @@ export function dollars(usd) {
 }
 
 /** A cost of a record: known, or why not. */
-export const costText = (cost) => (cost.known ? dollars(cost.usd) : `unknown: ${cost.reason}`);
+export const costText = (cost) => (cost.known ? dollars(cost.usd) : `unknown: ${costNames[cost.reason] ?? cost.reason}`);
 
 /** @param {number | null} share 0 to 1 */
 export const percent = (share) => (share === null || !Number.isFinite(share) ? '–' : `${(share * 100).toFixed(1)}%`);
@@ -22,6 +24,10 @@ export function duration(ms) {
 export const count = (value) => value.toLocaleString('en-US');
 export const exchangesText = (value) => `${count(value)} exchange${value === 1 ? '' : 's'}`;
 
+/** A day and a minute, in UTC. */
+export const minute = (iso) => iso.slice(0, 16).replace('T', ' ');
+/** A text that is not broken within. */
+export const whole = (text) => element('span', { class: 'whole' }, text);
 /** An ISO time as people read it, in UTC. */
 export const clock = (iso) => iso.slice(11, 19);
 export const day = (iso) => iso.slice(0, 10);

@@ -50,18 +50,18 @@ function pair({ workspace, pair: { weak, strong }, seen, threshold, level, newTe
     element(
       'p',
       { class: 'note' },
-      `Threshold ${threshold === null ? 'not set yet' : threshold.toFixed(3)} over ${count(seen)} request${seen === 1 ? '' : 's'}; the strong model is expected to score ${level.toFixed(3)}, and to gain ${plusMinus(newTemplate)} beyond the model's word on a new template.`,
+      `Threshold: ${threshold === null ? 'not set yet' : threshold.toFixed(3)}, from ${count(seen)} request${seen === 1 ? '' : 's'} of this process. The strong model is expected to score ${level.toFixed(3)}; on a new template it gains ${plusMinus(newTemplate)} more than the router’s model says.`,
     ),
     ...(templates.length === 0
       ? []
       : [
           table(
-            ['Template', 'Kind', number('Grades'), number('Belief: gain beyond the model'), 'Last grade'],
+            ['Template', 'Kind', number('Grades'), number('Gain beyond what the router’s model says'), 'Last grade'],
             templates
               .slice(0, shownTemplates)
               .map(({ template, kind, grades, deviation, lastGrade }) => [
                 template,
-                kind,
+                kind === '' ? '–' : kind,
                 number(count(grades)),
                 number(plusMinus(deviation)),
                 lastGrade.slice(0, 10),

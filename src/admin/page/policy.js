@@ -1,4 +1,4 @@
-import { by, element, say } from '/page/format.js';
+import { by, element, say, whole } from '/page/format.js';
 import { ask } from '/page/server.js';
 import { offerPolicy } from '/page/try.js';
 
@@ -57,7 +57,9 @@ function entry({ number, hash, loadedAt, catalog, resourceVersion, diffs }) {
     'summary',
     {},
     element('strong', {}, String(number)),
-    ` · ${what} · ${loadedAt.slice(0, 19).replace('T', ' ')} UTC · ${hash.slice(0, 8)}${version}`,
+    ` · ${what} · `,
+    whole(`${loadedAt.slice(0, 19).replace('T', ' ')} UTC`),
+    ` · ${hash.slice(0, 8)}${version}`,
   );
   return element(
     'details',

@@ -91,3 +91,73 @@ export const triggerNames = {
 };
 
 export const triggerText = (reason) => triggerNames[reason] ?? reason;
+
+/** How the cache answered. */
+export const cacheNames = {
+  hit: 'answered from the cache',
+  stale: 'answered from the cache, past its time',
+  coalesced: 'waited for the same request',
+  semantic: 'answered: same question, other words',
+  miss: 'not in the cache',
+  bypass: 'passed by the cache',
+  off: 'no cache for it',
+};
+
+export const cacheText = (state) => cacheNames[state] ?? state;
+
+/** Why a candidate was not taken. */
+export const faultNames = {
+  'unknown-model': 'not in the catalog',
+  'unknown-price': 'price is unknown',
+  'context-window': 'context window too small',
+  'max-output': 'answers are too short',
+  vision: 'reads no images',
+  tools: 'calls no tools',
+  'json-object': 'has no JSON mode',
+  'json-schema': 'follows no JSON schema',
+  'audio-input': 'hears no audio',
+  'audio-output': 'speaks no audio',
+  files: 'reads no files',
+  reasoning: 'takes no reasoning setting',
+  parameter: 'refuses a parameter',
+  mode: 'not for this kind of call',
+  'provider-not-allowed': 'provider is not allowed here',
+  dialect: 'provider speaks another API',
+  'not-translatable': 'its API lacks a part of the request',
+  'no-credential': 'no key for its provider',
+  'not-in-envoy': 'Envoy does not have its provider yet',
+  'cooling-down': 'rests after failures',
+  'over-budget': 'its budget is used up',
+  'over-limit': 'its rate limit is reached',
+  'costlier-than-requested': 'costs more than the requested model',
+};
+
+export const faultText = (fault) => faultNames[fault] ?? fault;
+
+/** Why a cost is not known. */
+export const costNames = {
+  model: 'model not in the catalog',
+  price: 'a price is missing',
+  usage: 'no token usage',
+  attempt: 'a failed attempt may cost',
+  beyond: 'more is billed than tokens',
+};
+
+/** Why the usage of an answer is not known. */
+export const usageNames = {
+  'not-observed': 'answer not read',
+  'not-sent': 'provider sent none',
+  'stream-not-asked': 'app did not ask for it',
+  cut: 'answer was cut off',
+  'too-large': 'answer too large',
+  unreadable: 'answer cannot be read',
+  partial: 'only in parts',
+  encoded: 'answer is compressed',
+  'error-status': 'no answer, an error',
+  dialect: 'another API than expected',
+};
+
+export const usageText = (reason) => usageNames[reason] ?? reason;
+
+/** How far a budget is used. */
+export const budgetNames = { ok: 'within', soft: 'warned', cheaper: 'cheaper models', 'used-up': 'used up' };

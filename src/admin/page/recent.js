@@ -1,15 +1,21 @@
 import { bars } from '/page/charts.js';
-import { by, count, dollars, duration, element, exchangesText, number, percent, say, table } from '/page/format.js';
+import { by, count, dollars, duration, element, exchangesText, minute, number, percent, say, table } from '/page/format.js';
 import { triggerText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
+import { conditions } from '/page/view.js';
+
+/** The last exchanges of the process are not filtered; where the sums beside them are, that is said. */
+const filtered = () => (conditions().length === 0 ? '' : ', filters aside');
 
 /** What the last exchanges of this process tell: latency, fallbacks, experiments. */
 export async function recent() {
   const { of, since, latency, fallbacks, arms } = await ask('/recent');
-  const from =
-    since === null ? '' : `Of the last ${of === 1 ? 'exchange' : exchangesText(of)}, since ${since.slice(0, 16).replace('T', ' ')} UTC.`;
+  const from = since === null ? '' : `Of the last ${of === 1 ? 'exchange' : exchangesText(of)}, since ${minute(since)} UTC${filtered()}.`;
   say('own-time', duration(latency.overhead.p50));
-  say('own-note', `of a request, in the middle; ${duration(latency.overhead.p99)} at p99`);
+  say(
+    'own-note',
+    latency.overhead.p99 === null ? '' : `median of the last ${exchangesText(of)}; ${duration(latency.overhead.p99)} at p99${filtered()}`,
+  );
   say('latency-note', from === '' ? 'No exchange yet.' : `${from} The bar goes from p50 to p99 on a logarithmic scale, the mark is p95.`);
   times(latency);
   const most = fallbacks[0]?.count ?? 0;
@@ -34,7 +40,7 @@ function times({ total, firstByte, firstToken, overhead }) {
     ['Answer, whole', total, ''],
     ['First byte', firstByte, ''],
     ['First token, of streams', firstToken, ''],
-    ["Sluice's own time", overhead, 'own'],
+    ['Sluice’s own time', overhead, 'own'],
   ];
   const values = rows.flatMap(([, { p50, p99 }]) => [p50, p99]).filter((value) => value !== null && value > 0);
   const least = Math.log(Math.min(...values) * 0.8);
@@ -73,7 +79,7 @@ function times({ total, firstByte, firstToken, overhead }) {
 
 function showArms(arms) {
   if (arms.length === 0) {
-    by('arms').replaceChildren(element('p', { class: 'note' }, 'No exchange of late was part of an experiment.'));
+    by('arms').replaceChildren(element('p', { class: 'note' }, 'None of the last exchanges was part of an experiment.'));
     return;
   }
   by('arms').replaceChildren(

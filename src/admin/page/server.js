@@ -1,9 +1,16 @@
-/** A JSON answer of the admin server. Rejects with its message, and its code as `code`. */
+/** A JSON answer of the admin server. Rejects with its message, and its code and status as `code` and `status`. */
 export async function ask(path, init = {}) {
   const response = await fetch(path, init);
   const body = await response.json();
-  if (!response.ok) throw Object.assign(new Error(body.error.message), { code: body.error.code });
+  if (!response.ok) throw Object.assign(new Error(body.error.message), { code: body.error.code, status: response.status });
   return body;
+}
+
+/** An answer of the admin server that is no JSON. Rejects as `ask` does. */
+export async function askText(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error((await response.json()).error.message);
+  return response.text();
 }
 
 /** Runs now and then again and again while the page is seen; `failed` hears of an error, `done` of a turn without, and the next turn tries again. */

@@ -1,6 +1,6 @@
 import { bars, drawTiers, drawTrend, showRing } from '/page/charts.js';
-import { by, count, dollars, element, exchangesText, known, percent, say } from '/page/format.js';
-import { outcomeText, reasonText } from '/page/reasons.js';
+import { by, count, dollars, element, exchangesText, known, minute, percent, say } from '/page/format.js';
+import { cacheText, outcomeText, reasonText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
 import { before, conditions, current, linkTo, period, periodText } from '/page/view.js';
 
@@ -22,6 +22,12 @@ export async function sums() {
   try {
     [live, ...reports] = await Promise.all([ask('/savings'), ...keys.map((key) => report(period(), key, where))]);
   } catch (error) {
+    if (error.status === 400) {
+      // What was asked for is wrong, not the server: what is below is of before.
+      by('notice').hidden = false;
+      say('notice', `The sums below are of before: ${error.message}`);
+      return;
+    }
     if (error.code !== 'no-ledger') throw error;
     await withoutLedger();
     return;
@@ -30,8 +36,9 @@ export async function sums() {
   if (asked !== current()) return;
   const [model, workspace, tier, reason, outcome, cache, move, user, key] = reports;
   by('notice').hidden = true;
-  trendShown(true);
-  cards(model, periodText());
+  withoutLedgerView(false);
+  trendShown(model.total.exchanges > 0);
+  cards(model, asked.range === null ? `${periodText()}, ${minute(model.from)} to ${minute(model.to)} UTC` : `${periodText()} (UTC)`);
   compared(model.total, earlier.total);
   shadowCard(live);
   drawTrend(model, Date.parse(model.to) - Date.parse(model.from) <= 3 * 86_400_000);
@@ -59,14 +66,16 @@ function options(id, lines, at) {
 function optional(id, found, link) {
   const lines = found.lines.filter(({ group }) => group[0] !== 'none');
   by(`${id}-card`).hidden = lines.length === 0;
-  if (lines.length > 0) money(id, { ...found, lines, total: { costUnknown: 0 } }, link);
+  if (lines.length > 0) money(id, found, link, id === 'by-user' ? 'no user named' : 'no key of the gateway');
 }
 
 /** Against the period of the same length before this one. */
 function compared(now, then) {
-  const text = (value, past, write) =>
-    then.exchanges === 0 ? 'nothing to compare with in the period before' : `${change(value, past)} than before (${write(past)})`;
-  say('saved-before', text(now.savings, then.savings, dollars));
+  const text = (value, past, write) => (then.exchanges === 0 ? '' : `${change(value, past)} than before (${write(past)})`);
+  say(
+    'saved-before',
+    then.exchanges === 0 ? 'No exchanges in the period before to compare with' : text(now.savings, then.savings, dollars),
+  );
   say('cost-before', text(now.cost, then.cost, dollars));
   say('exchanges-before', text(now.exchanges, then.exchanges, count));
   say('unknown-before', then.exchanges === 0 ? '' : `${percent(then.costUnknown / then.exchanges)} before`);
@@ -112,11 +121,13 @@ function cards({ total, unknownShare }, when) {
   say('cost', dollars(total.cost));
   say(
     'cost-note',
-    `of ${exchangesText(total.exchanges - total.savingsUnknown)} with a baseline${total.apart === 0 ? '' : `; ${dollars(total.apart)} more without one`}`,
+    total.exchanges === 0
+      ? ''
+      : `of ${exchangesText(total.exchanges - total.savingsUnknown)} with a baseline${total.apart === 0 ? '' : `; ${dollars(total.apart)} more without one`}`,
   );
   say('unknown', percent(total.exchanges === 0 ? null : total.costUnknown / total.exchanges));
   say('exchanges', count(total.exchanges));
-  say('exchanges-note', `${count(total.retried)} took more than one attempt`);
+  say('exchanges-note', total.exchanges === 0 ? '' : `${count(total.retried)} took more than one attempt`);
 }
 
 /** What is not in baseline and savings, of `share` of the exchanges. */
@@ -127,7 +138,7 @@ const noBaseline = (share) =>
 const savedText = (savings) =>
   savings === 0 ? {} : { more: savings > 0 ? `saved ${dollars(savings)}` : `cost ${dollars(-savings)} more` };
 
-function money(id, { lines, rest: beyond, total }, link = () => undefined) {
+function money(id, { lines, rest: beyond, total }, link = () => undefined, nobody = 'no model called') {
   const most = Math.max(0, ...lines.map(({ cost, apart }) => cost + apart));
   // The server lists groups up to a limit, and sums up those beyond it.
   const rest = [...lines.slice(shownLines), ...(beyond === null ? [] : [beyond])];
@@ -142,7 +153,7 @@ function money(id, { lines, rest: beyond, total }, link = () => undefined) {
     ...lines
       .slice(0, shownLines)
       .map((line) => ({
-        ...row(line.group[0], line),
+        ...row(line.group[0] === 'none' ? nobody : line.group[0], line),
         ...(line.group[0] === 'none' || link(line.group[0]) === undefined ? {} : { href: link(line.group[0]) }),
       })),
     ...(rest.length === 0
@@ -178,15 +189,17 @@ function cacheCard(report) {
   const answered = of(hits);
   const asked = answered + of(['miss']);
   const saved = report.lines.filter(({ group }) => hits.includes(group[0])).reduce((sum, { savings }) => sum + savings, 0);
-  say('cache-rate', asked === 0 ? 'off' : percent(answered / asked));
+  say('cache-rate', report.total.exchanges === 0 ? '' : asked === 0 ? 'off' : percent(answered / asked));
   say(
     'cache-note',
-    asked === 0
-      ? 'No exchange of this window asked the cache.'
-      : `of ${count(asked)} questions answered by the cache, ${dollars(saved)} saved by it`,
+    report.total.exchanges === 0
+      ? 'Nothing in this period.'
+      : asked === 0
+        ? 'No exchange of this period asked the cache.'
+        : `of ${count(asked)} questions answered by the cache, ${dollars(saved)} saved by it`,
   );
   if (asked === 0) by('by-cache').replaceChildren();
-  else numbers('by-cache', report, (name) => name);
+  else numbers('by-cache', report, cacheText);
 }
 
 function moves({ lines }) {
@@ -203,7 +216,7 @@ function moves({ lines }) {
         more: '',
         ...savedText(savings),
       })),
-    'Nothing was moved in this window.',
+    'Nothing was moved in this period.',
   );
 }
 
@@ -212,7 +225,7 @@ async function withoutLedger() {
   by('notice').hidden = false;
   say(
     'notice',
-    'This server keeps no ledger: the sums are those of this process since it started, without trend and groups. Start it with --ledger FILE.',
+    'This server keeps no ledger: the sums are those of this process since it started, without periods, filters, trend and groups. Start it with --ledger FILE.',
   );
   say('saved', dollars(totals.savings.usd));
   say(
@@ -233,9 +246,17 @@ async function withoutLedger() {
   for (const id of groups) bars(id, [], 'This needs a ledger.');
   trendShown(false);
   showRing(false);
+  withoutLedgerView(true);
 }
 
-/** Without a ledger there is no trend. */
+/** Periods, filters and older pages are the ledger's: without one there is nothing that they could change. */
+function withoutLedgerView(without) {
+  document.body.classList.toggle('no-ledger', without);
+  for (const control of document.querySelectorAll('#windows input, .range input, #filters input, #filters select, #where'))
+    control.disabled = without;
+}
+
+/** Without a ledger, or an exchange, there is no trend. */
 function trendShown(there) {
   by('trend').closest('.trend').hidden = !there;
 }

@@ -1,4 +1,5 @@
 import { by, count, dollars, duration, element, number, percent, pill, table } from '/page/format.js';
+import { budgetNames } from '/page/reasons.js';
 import { ask } from '/page/server.js';
 
 /** How each thing that is compared is written. */
@@ -15,20 +16,23 @@ function figures(found, name) {
     names[metric] ?? metric,
     number(arm(metric, control)),
     number(arm(metric, treatment)),
-    {
-      is: element(
-        'div',
-        { class: 'strip', '--from': '0%', '--to': `${Math.min(100, (evidence / threshold) * 100).toFixed(1)}%` },
-        element('i'),
-      ),
-      class: harm ? 'evidence bad' : 'evidence',
-    },
-    number(percent(evidence / threshold)),
+    // Before both arms have an answer there is nothing to judge.
+    control.mean === null || treatment.mean === null
+      ? '–'
+      : {
+          is: element(
+            'div',
+            { class: 'strip', '--from': '0%', '--to': `${Math.min(100, (evidence / threshold) * 100).toFixed(1)}%` },
+            element('i'),
+          ),
+          class: harm ? 'evidence bad' : 'evidence',
+        },
+    number(control.mean === null || treatment.mean === null ? '–' : percent(evidence / threshold)),
   ]);
   return element(
     'div',
     { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Figures of ${name}` },
-    table(['Mean (answers)', number('Control'), number('Treatment'), 'Evidence of harm', number('of an alarm')], rows),
+    table(['Mean (answers)', number('Control'), number('Treatment'), 'Evidence of harm', number('Alarm at 100%')], rows),
   );
 }
 
@@ -57,7 +61,7 @@ export async function trials() {
             'p',
             {},
             pill('rolling out', 'standard'),
-            ` ${candidate.policy.slice(0, 8)} answers ${percent(candidate.share)} of the requests, stage ${candidate.stage + 1} of ${candidate.stages.length}, ${count(candidate.answers)} answers so far.`,
+            ` ${candidate.policy.slice(0, 8)} answers ${percent(candidate.share)} of the requests, stage ${candidate.stage} of ${candidate.stages.length}, ${count(candidate.answers)} answers so far.`,
           ),
           figures(candidate.figures, 'the rollout'),
         ]),
@@ -87,7 +91,12 @@ export async function budgets() {
     return element(
       'li',
       { '--share': `${Math.max(0.5, Math.min(100, used * 100))}%`, class: `state ${state}` },
-      element('span', {}, `${budget}${whose === '' ? '' : `: ${whose}`} `, ...(state === 'ok' ? [] : [pill(state, budgetStates[state])])),
+      element(
+        'span',
+        {},
+        `${budget}${whose === '' ? '' : `: ${whose}`} `,
+        ...(state === 'ok' ? [] : [pill(budgetNames[state] ?? state, budgetStates[state])]),
+      ),
       element(
         'span',
         { class: 'value' },

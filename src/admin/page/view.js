@@ -4,6 +4,7 @@ import { reasonNames } from '/page/reasons.js';
 /** What the page shows is in its URL: a link shows somebody else the same. */
 const fields = ['workspace', 'model', 'tier', 'user', 'reason', 'status'];
 const windows = ['1h', '24h', '7d', '30d'];
+const windowNames = { '1h': 'hour', '24h': '24 hours', '7d': '7 days', '30d': '30 days' };
 const dayMs = 86_400_000;
 const names = { workspace: 'workspace', model: 'served by', tier: 'tier', user: 'user', reason: 'why', status: 'status' };
 
@@ -72,7 +73,7 @@ export function period() {
 }
 
 /** The period in words. */
-export const periodText = () => (view.range === null ? `last ${view.window}` : `${view.range.from} to ${view.range.to}`);
+export const periodText = () => (view.range === null ? `last ${windowNames[view.window]}` : `${view.range.from} to ${view.range.to}`);
 
 /** Of the same length, just before. `report` says from when to when the period is. */
 export function before({ from, to }) {

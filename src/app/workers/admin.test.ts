@@ -71,6 +71,44 @@ it('lists the newest decisions of all, and finds what only one worker has', asyn
   expect((await fetch(`${url}/decisions/09`)).status).toBe(404);
 });
 
+it('adds up the totals of all, so that they are those of one process', async () => {
+  const of = async (number: number, usd: number): Promise<ReadyWorker> => {
+    const part = { usd, known: 1, unknown: number };
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(
+        JSON.stringify({
+          since: `2026-01-0${2 - number}T00:00:00.000Z`,
+          exchanges: 1 + number,
+          cost: part,
+          apart: { usd: 0.5, exchanges: 1 },
+          baseline: part,
+          savings: part,
+          shadow: part,
+          currency: 'USD',
+          unknownShare: {},
+        }),
+      );
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { worker: number, pid: number, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  };
+  const url = await adminOf([await of(0, 2), await of(1, 3)]);
+  const both = { usd: 5, known: 2, unknown: 1 };
+  expect(await (await fetch(`${url}/savings`)).json()).toEqual({
+    since: '2026-01-01T00:00:00.000Z',
+    exchanges: 3,
+    cost: both,
+    apart: { usd: 1, exchanges: 2 },
+    baseline: both,
+    savings: both,
+    shadow: both,
+    currency: 'USD',
+    unknownShare: { cost: 1 / 3, baseline: 1 / 3, savings: 1 / 3 },
+  });
+});
+
 it('tells of a worker that refused an order', async () => {
   const url = await adminOf([await worker(0, []), await worker(1, [], 409)]);
   expect((await fetch(`${url}/log?level=debug`, { method: 'PUT' })).status).toBe(409);

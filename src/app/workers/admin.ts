@@ -4,8 +4,11 @@ import { isRebound, refusalOf } from '../../admin/guard.ts';
 import { IdleConnections } from '../../admin/idle-connections.ts';
 import { closeServer, listenAt, type Admin } from '../../admin/listen.ts';
 import { readiness } from '../../admin/metrics-server.ts';
+import { listed, liveSavings } from '../../admin/queries.ts';
 import { feedbackPath } from '../../grades/request.ts';
 import { limits } from '../../lib/limits.ts';
+import { addTotals, type SavingsTotals } from '../../record/recent.ts';
+import type { ExchangeRecord } from '../../record/types.ts';
 import { joinMetrics } from './join-metrics.ts';
 
 /** A worker that is ready, and the URL of its admin server. */
@@ -31,7 +34,7 @@ const workerMs = 30_000;
 /** Orders that concern one request: one worker takes them. All others are for every worker. */
 const ofOne: ReadonlySet<string> = new Set(['/try', feedbackPath]);
 /** Parameters of /decisions that each worker answers from its memory; others are the ledger's, which all share. */
-const ofMemory: ReadonlySet<string> = new Set(['limit', 'workspace', 'model']);
+const ofMemory: ReadonlySet<string> = new Set(['limit', 'workspace', 'model', 'format']);
 /** As many as one process lists without a limit. */
 const defaultDecisions = 50;
 /** Paths of probes and scrapers, served under any host name. */
@@ -72,8 +75,10 @@ async function replyTo(options: WorkersAdminOptions, request: IncomingMessage): 
   if (ready.length === 0) return own(failure(503, 'not-ready', 'No worker is ready.'));
   if (request.method === 'GET' || request.method === 'HEAD')
     return pathname === '/decisions' && [...searchParams.keys()].every((name) => ofMemory.has(name))
-      ? newest(ready, request, Number(searchParams.get('limit') ?? defaultDecisions))
-      : firstThatFinds(ready, request, null);
+      ? newest(ready, request, searchParams)
+      : pathname === '/savings' && searchParams.size === 0
+        ? totals(ready, request)
+        : firstThatFinds(ready, request, null);
   // The workers see a caller on this machine: who may give orders is decided here.
   const refusal = refusalOf(request, options.token);
   if (refusal !== null) return own(failure(refusal.status, refusal.code, refusal.message));
@@ -97,15 +102,24 @@ async function firstThatFinds(ready: readonly ReadyWorker[], request: IncomingMe
 }
 
 /** The newest decisions of all workers, newest first: their ids begin with the time. */
-async function newest(ready: readonly ReadyWorker[], request: IncomingMessage, limit: number): Promise<Reply> {
+async function newest(ready: readonly ReadyWorker[], request: IncomingMessage, query: URLSearchParams): Promise<Reply> {
+  const format = query.get('format') ?? 'json';
+  const asked = new URLSearchParams([...query].filter(([name]) => name !== 'format'));
+  const replies = await Promise.all(ready.map((worker) => forward(worker, request, null, `/decisions?${asked.toString()}`)));
+  const refused = replies.find(({ status }) => status !== 200);
+  if (refused !== undefined) return refused;
+  const lists = replies.map(({ body }) => (JSON.parse(body.toString()) as { readonly decisions: readonly ExchangeRecord[] }).decisions);
+  const sorted = lists.flat().sort((one, other) => (one.id < other.id ? 1 : -1));
+  if (format !== 'json' && format !== 'csv') return own(failure(400, 'bad-format', 'format must be json or csv.'));
+  return own(listed(sorted.slice(0, Number(query.get('limit') ?? defaultDecisions)), format));
+}
+
+/** The totals of all workers since their start, as one process would have them. */
+async function totals(ready: readonly ReadyWorker[], request: IncomingMessage): Promise<Reply> {
   const replies = await Promise.all(ready.map((worker) => forward(worker, request, null)));
   const refused = replies.find(({ status }) => status !== 200);
   if (refused !== undefined) return refused;
-  const lists = replies.map(
-    ({ body }) => (JSON.parse(body.toString()) as { readonly decisions: readonly { readonly id: string }[] }).decisions,
-  );
-  const sorted = lists.flat().sort((one, other) => (one.id < other.id ? 1 : -1));
-  return own(json(200, { decisions: sorted.slice(0, limit) }));
+  return own(json(200, liveSavings(addTotals(replies.map(({ body }) => JSON.parse(body.toString()) as SavingsTotals)))));
 }
 
 async function metrics(ready: readonly ReadyWorker[], request: IncomingMessage): Promise<Reply> {
@@ -120,12 +134,17 @@ async function metrics(ready: readonly ReadyWorker[], request: IncomingMessage):
 /** Headers of a caller that a worker's answer depends on. */
 const passed = ['accept', 'authorization', 'content-type'] as const;
 
-async function forward({ url }: ReadyWorker, request: IncomingMessage, body: Buffer | null): Promise<Reply> {
+async function forward(
+  { url }: ReadyWorker,
+  request: IncomingMessage,
+  body: Buffer | null,
+  path: string = request.url ?? '/',
+): Promise<Reply> {
   const headers = passed.flatMap((name): [string, string][] =>
     request.headers[name] === undefined ? [] : [[name, request.headers[name]]],
   );
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
-  const answer = await fetch(`${url}${request.url ?? '/'}`, {
+  const answer = await fetch(`${url}${path}`, {
     method,
     headers,
     redirect: 'manual',
