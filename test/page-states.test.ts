@@ -84,7 +84,13 @@ async function traffic(policy: PolicySnapshot, now: number): Promise<void> {
       answeredModel: null,
       outcome: 'blocked',
       status: 403,
-      decision: { ...decision, action: 'block', reason: 'blocked', rule: 'us-ssn' },
+      decision: {
+        ...decision,
+        action: 'block',
+        reason: 'blocked',
+        rule: 'us-ssn',
+        block: { status: 403, message: 'No social security numbers.' },
+      },
       attempts: [],
       usage: null,
       usageUnknown: 'error-status',
@@ -122,8 +128,8 @@ async function traffic(policy: PolicySnapshot, now: number): Promise<void> {
       },
     },
   };
-  const { retried: _retried, cached: _cached, ...added } = special;
-  records = [...before, ...own, ...Object.values(added)];
+  const { negative, blocked, untouched, unpriced, refusedCandidates } = special;
+  records = [...before, ...own, negative, blocked, untouched, unpriced, refusedCandidates];
 }
 
 /** 30 days back are whole in the period: the page's begins on a whole hour. */
@@ -276,6 +282,17 @@ async function open(path: string, width: number, dark: boolean): Promise<{ reado
   return { page, complaints };
 }
 
+/** What the explanation of each says. */
+const sentences: Readonly<Record<keyof typeof special, string>> = {
+  negative: 'A rule of the policy matched ("legal-needs-the-best").',
+  blocked: 'The policy refuses this request ("us-ssn"). The app was told: No social security numbers.',
+  untouched: 'Passed untouched: its path is no call that Sluice knows.',
+  unpriced: 'unknown: a price is missing',
+  retried: 'rate limit reached',
+  refusedCandidates: 'context window too small',
+  cached: 'From the cache: hit, entry 0f3a9c21d4e8, 90 s old',
+};
+
 const sizes = [
   ['wide', 1_280, false],
   ['tablet', 768, true],
@@ -330,6 +347,7 @@ describe.skipIf(chromiumPath === null)('the page with everything on it', () => {
         kind,
         undefined,
       ]);
+      expect(text).toContain(sentences[kind as keyof typeof special]);
       expect([kind, await faults(page)]).toEqual([kind, []]);
       expect(complaints).toEqual([]);
       await page.context().close();

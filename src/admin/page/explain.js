@@ -29,12 +29,15 @@ export const titleOf = ({ requestedModel, servedModel }) =>
 
 /** The sentence of `sluice explain` that says why. */
 export function because(text) {
-  const line = /^ {2}(because|untouched|from cache|refused) +(.+)$/m.exec(text);
-  if (line === null) return '';
-  const [, what, why] = line;
-  if (what === 'untouched') return `Passed untouched: ${why.replace(/ \([a-z-]+\)$/, '')}.`;
-  if (what === 'from cache') return `From the cache: ${why}.`;
-  return `${why[0].toUpperCase()}${why.slice(1)}.`;
+  const said = Object.fromEntries(
+    [...text.matchAll(/^ {2}(because|untouched|from cache|refused) +(\S.*)$/gm)].map(([, what, why]) => [what, why]),
+  );
+  const { because: reason, untouched, refused } = said;
+  if (untouched !== undefined) return `Passed untouched: ${untouched.replace(/ \([a-z-]+\)$/, '')}.`;
+  if (said['from cache'] !== undefined) return `From the cache: ${said['from cache']}.`;
+  const why = reason ?? refused ?? '';
+  const told = reason === undefined || refused === undefined ? '' : ` The app was told: ${refused}`;
+  return why === '' ? '' : `${why[0].toUpperCase()}${why.slice(1)}.${told}`;
 }
 
 function explanation(record, text) {
@@ -113,7 +116,7 @@ function facts({
     ...lines.map(([name, ...value]) =>
       element(
         'div',
-        ['Policy', 'Id', "The provider's id", "The app's id", 'Trace'].includes(name) ? { class: 'long' } : {},
+        ['Policy', 'Time (UTC)', 'Id', "The provider's id", "The app's id", 'Trace'].includes(name) ? { class: 'long' } : {},
         element('dt', {}, name),
         element('dd', {}, ...value),
       ),
