@@ -39,7 +39,10 @@ startTheme(redraw);
 startDecisions();
 startExplain();
 startTry();
-onChange(() => void sums().catch(failed));
+onChange(() => {
+  void sums().catch(failed);
+  void recent().catch(failed);
+});
 // A link may name a decision.
 if (current().decision !== null) void explain(current().decision);
 const turn = (ms, work) => every(ms, work, failed, answered);
