@@ -9,7 +9,6 @@ import type { AnswerPlan, Attempt, AttemptRequest } from './plans.ts';
 import type { HeaderMap, HeaderMutation } from '../lib/headers.ts';
 import { limits } from '../lib/limits.ts';
 import type { Provider, TargetRef } from '../policy/types.ts';
-import { uuidv7 } from '../record/id.ts';
 import { buildRecord, type AnswerEnding, type RequestFacts } from '../record/record.ts';
 import type { RecordSink } from '../record/types.ts';
 import { disqualify, entryOf, catalogModel } from '../route/capabilities.ts';
@@ -22,7 +21,10 @@ import type { Credentials } from './credentials.ts';
 import type { Grader } from './grading.ts';
 import type { OpenGrading, VerifiedSide } from './open.ts';
 import { PendingExchanges } from './pending.ts';
+import { outcomeOf } from './answer/outcome.ts';
 import { callerFacts } from './caller.ts';
+import { extraCallFacts } from './extra-call.ts';
+import { unread } from './observed.ts';
 import type { ReadRequest, RequestContext } from './context.ts';
 
 /** A mirrored request: for an experiment, or to compare its answer with the served one. */
@@ -210,41 +212,31 @@ function mirroredFacts(
   target: TargetRef,
   arm: string | null,
 ): RequestFacts {
-  return {
+  return extraCallFacts({
     kind: 'shadow',
-    id: uuidv7(),
     wallTime: context.wallTime,
     generation: context.generation,
     workspace: context.caller.workspace,
     user: context.caller.user,
     caller: callerFacts(context.caller),
-    budgets: [],
     provider: target.provider,
     api: exchange.api,
     operation: exchange.operation,
     stream: exchange.stream,
-    passReason: null,
     requestedModel: target.model,
     verdict,
-    decision: null,
     section: context.section.name,
     mode: context.section.mode,
     request: {
+      ...unread,
       bytes: exchange.bodyBytes,
       estimatedTokens: exchange.promptTokens,
       messages: exchange.messages,
       tools: exchange.tools,
       images: exchange.images,
-      promptHash: null,
-      promptStart: null,
-      asks: null,
     },
     arm,
-    cache: 'off',
-    cacheEntry: null,
-    trace: null,
-    overheadMs: 0,
-  };
+  });
 }
 
 class ShadowAttempt implements Attempt {
@@ -298,7 +290,7 @@ class ShadowAttempt implements Attempt {
       grading.copy?.push(body);
       const answer = answerOf(head, body);
       this.#finish({
-        outcome: status >= 400 || answer.errorType !== null ? 'provider-error' : answer.complete ? 'complete' : 'cut',
+        outcome: outcomeOf(status, answer, false, false),
         status,
         answer,
         firstByteMs,
