@@ -2,18 +2,16 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { exchange, input, provider, record, verdict } from '../../test/support/decision.ts';
+import { admit, attempt, BudgetRedis, held, inputOf, nextId, type Asked } from '../../test/support/budgets.ts';
+import { exchange, record } from '../../test/support/decision.ts';
 import { compile, compiled, short } from '../../test/support/policy.ts';
-import { redisThere, TestRedis } from '../../test/support/redis.ts';
-import { redisClient } from '../lib/redis/connect.ts';
+import { redisThere } from '../../test/support/redis.ts';
 import type { Cost } from '../catalog/types.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
 import type { AttemptRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
-import type { DecideInput } from '../route/types.ts';
-import { Budgets, type BudgetAdmission, type BudgetEvent, type Reservation } from './budgets.ts';
+import { Budgets, type BudgetAdmission, type BudgetEvent } from './budgets.ts';
 import { BudgetFile } from './file.ts';
 import { MemoryBudgetStore } from './memory.ts';
 import { RedisBudgetStore } from './redis.ts';
@@ -46,55 +44,7 @@ function bench(store: BudgetStore): Bench {
   return made;
 }
 
-interface Asked {
-  readonly model?: string;
-  readonly tier?: 'simple' | 'standard' | 'complex';
-  readonly workspace?: string;
-  readonly user?: string | null;
-  readonly tokens?: number;
-  readonly enforce?: boolean;
-  readonly routeOff?: boolean;
-}
-
-let asked = 0;
-
-function inputOf(
-  generation: PolicySnapshot,
-  { model = 'gpt-large', tier = 'complex', workspace = 'red', tokens = 1_000 }: Asked,
-): DecideInput {
-  const base = input({ generation, provider: generation.providers.get('openai') ?? provider('openai') });
-  return {
-    ...base,
-    exchange: exchange({ model, promptTokens: tokens, maxOutputTokens: 0 }),
-    verdict: verdict({ tier }),
-    section: generation.section(workspace, 'openai'),
-    caller: { ...base.caller, workspace },
-  };
-}
-
-/** gpt-large costs 10 dollars a million tokens: 1,000 prompt tokens are a cent. */
-function admit({ budgets }: Bench, generation: PolicySnapshot, what: Asked = {}): BudgetAdmission | Promise<BudgetAdmission> {
-  const decided = inputOf(generation, what);
-  return budgets.admit({
-    id: `request-${++asked}`,
-    input: decided,
-    decision: decide(decided),
-    user: what.user ?? null,
-    enforce: what.enforce ?? true,
-    cheaper: what.routeOff === true ? null : (cheaper) => decide({ ...decided, cheaper }),
-  });
-}
-
 const usd = (amount: number): Cost => ({ known: true, usd: amount });
-const attempt = (model: string, cost: Cost, status: number | null = 200): AttemptRecord => ({
-  target: { provider: 'openai', model },
-  status,
-  outcome: 'complete',
-  reason: null,
-  ms: 1,
-  cost,
-  dropped: [],
-});
 const ended = (workspace: string, ...attempts: AttemptRecord[]): Parameters<Budgets['settle']>[1] => ({
   workspace,
   attempts,
@@ -102,10 +52,6 @@ const ended = (workspace: string, ...attempts: AttemptRecord[]): Parameters<Budg
   cost: attempts.at(-1)?.cost ?? usd(0),
   status: 200,
 });
-const held = ({ reservation }: BudgetAdmission): Reservation => {
-  if (reservation === null) throw new Error('nothing is reserved');
-  return reservation;
-};
 const left = async (store: BudgetStore, generation: PolicySnapshot, at = noon) =>
   (await viewBudgets(generation, store, { budget: null, limit: 100, now: at })).budgets.map(
     ({ budget, of, spentUsd, reservedUsd, state }) => [
@@ -117,34 +63,12 @@ const left = async (store: BudgetStore, generation: PolicySnapshot, at = noon) =
     ],
   );
 
-const redis = { server: null as TestRedis | null, stores: [] as RedisBudgetStore[], problems: [] as string[] };
+const redis = new BudgetRedis();
+const redisStore = (deadlineMs = 5_000): Promise<RedisBudgetStore> => redis.open({ deadlineMs, now: () => noon });
 
-async function redisStore(deadlineMs = 5_000): Promise<RedisBudgetStore> {
-  const store = new RedisBudgetStore({
-    client: redisClient({ url: redis.server!.url, passwordFile: null, caFile: null }),
-    deadlineMs,
-    onProblem: (problem) => redis.problems.push(problem),
-    now: () => noon,
-  });
-  redis.stores.push(store);
-  await expect.poll(async () => (await store.reserve('probe', []))?.ok, { timeout: 5_000 }).toBe(true);
-  redis.problems.length = 0;
-  return store;
-}
-
-async function flush(): Promise<void> {
-  const client = new Redis(redis.server!.url);
-  await client.flushall();
-  client.disconnect();
-}
-
-beforeAll(async () => {
-  if (redisThere) redis.server = await TestRedis.start();
-});
-afterEach(async () => {
-  for (const store of redis.stores.splice(0)) await store.close();
-});
-afterAll(() => redis.server?.remove());
+beforeAll(() => redis.start());
+afterEach(() => redis.closeStores());
+afterAll(() => redis.remove());
 
 const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetStore])[] = [
   ['memory', () => new MemoryBudgetStore(() => noon)],
@@ -156,7 +80,7 @@ const callOf = (
   generation: PolicySnapshot,
   what: Partial<Omit<CallRequest, 'caller'>> & { readonly workspace?: string } = {},
 ): CallRequest => ({
-  id: `request-${++asked}`,
+  id: nextId(),
   generation,
   caller: { workspace: what.workspace ?? 'red', user: null },
   target: null,
@@ -171,7 +95,7 @@ const unknownEnd = { ...ended('red'), cost: { known: false, reason: 'usage' } as
 describe.each(stores)('a call whose cost nobody can tell beforehand, in %s', (kind, open) => {
   let made: Bench;
   beforeEach(async () => {
-    if (kind === 'Redis') await flush();
+    if (kind === 'Redis') await redis.flush();
     made = bench(await open());
   });
   /** Waits until the store has heard of the call. */
@@ -231,7 +155,7 @@ describe.each(stores)('a call whose cost nobody can tell beforehand, in %s', (ki
 describe.each(stores)('a budget in %s', (kind, open) => {
   let made: Bench;
   beforeEach(async () => {
-    if (kind === 'Redis') await flush();
+    if (kind === 'Redis') await redis.flush();
     made = bench(await open());
   });
 
@@ -409,7 +333,7 @@ describe.each(stores)('a budget in %s', (kind, open) => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: kind === 'Redis' ? 60 : 150 }), async (steps) => {
-        if (kind === 'Redis') await flush();
+        if (kind === 'Redis') await redis.flush();
         const own = bench(kind === 'Redis' ? made.budgets.store : await open());
         const onTheirWay: { admission: BudgetAdmission }[] = [];
         let beyond = 0;
@@ -459,7 +383,7 @@ describe.each(stores)('a budget in %s', (kind, open) => {
 });
 
 describe.skipIf(!redisThere)('replicas with a Redis', () => {
-  beforeEach(flush);
+  beforeEach(() => redis.flush());
 
   it('share one amount, to the last request, and one message', async () => {
     const generation = policyOf('[{name: team, period: day, usd: 0.1, hard: {}, soft: {at: [50]}}]');
@@ -478,13 +402,13 @@ describe.skipIf(!redisThere)('replicas with a Redis', () => {
     const generation = policyOf('[{name: team, period: day, usd: 0.015, hard: {}}]');
     const replica = bench(await redisStore());
     const before = held(await admit(replica, generation));
-    await redis.server!.stop();
+    await redis.server.stop();
     const admissions = await Promise.all([1, 2, 3].map(async () => admit(replica, generation)));
     expect(admissions.map(({ decision, facts }) => [decision.action, facts[0]?.action])).toEqual(Array(3).fill(['keep', 'uncounted']));
     expect(redis.problems.length).toBeGreaterThanOrEqual(3);
     for (const admission of admissions) replica.budgets.settle(held(admission), ended('red', attempt('gpt-large', usd(0.01))));
     replica.budgets.settle(before, ended('red', attempt('gpt-large', usd(0.01))));
-    await redis.server!.restart();
+    await redis.server.restart();
     // This Redis kept nothing: what was reserved before is gone with it.
     await expect.poll(() => left(replica.budgets.store, generation), { timeout: 10_000 }).toEqual([['team', '', 0.03, 0, 'used-up']]);
     await expect.poll(async () => (await admit(replica, generation)).decision.action, { timeout: 5_000 }).toBe('block');
@@ -502,14 +426,7 @@ describe.skipIf(!redisThere)('replicas with a Redis', () => {
   it('count what a replica that died had on its way as spent', async () => {
     const store = await redisStore();
     const [charge] = held(await admit(bench(store), policyOf('[{name: team, period: day, usd: 1, hard: {}}]'))).charges;
-    const later = new RedisBudgetStore({
-      client: redisClient({ url: redis.server!.url, passwordFile: null, caFile: null }),
-      deadlineMs: 5_000,
-      onProblem: () => undefined,
-      now: () => noon + 2 * 3_600_000,
-    });
-    redis.stores.push(later);
-    await expect.poll(async () => (await later.reserve('probe', []))?.ok, { timeout: 5_000 }).toBe(true);
+    const later = await redis.open({ now: () => noon + 2 * 3_600_000 });
     expect(await later.reserve('next', [charge!])).toMatchObject({ ok: true, states: [{ spent: 0.01 * nano, reserved: 0.01 * nano }] });
   });
 });

@@ -1,16 +1,14 @@
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { exchange, input, provider, usage, verdict } from '../../test/support/decision.ts';
+import { admit as admitted, attempt as attemptAt, BudgetRedis, held, inputOf, type Asked } from '../../test/support/budgets.ts';
+import { usage } from '../../test/support/decision.ts';
 import { compile, compiled } from '../../test/support/policy.ts';
-import { redisThere, TestRedis } from '../../test/support/redis.ts';
+import { redisThere } from '../../test/support/redis.ts';
 import { limits } from '../lib/limits.ts';
-import { redisClient } from '../lib/redis/connect.ts';
 import type { PolicySnapshot } from '../policy/types.ts';
 import type { AttemptRecord } from '../record/types.ts';
 import { decide } from '../route/decide.ts';
-import type { DecideInput } from '../route/types.ts';
-import { Budgets, type BudgetAdmission, type Reservation } from './budgets.ts';
+import { Budgets, type BudgetAdmission } from './budgets.ts';
 import { MemoryBudgetStore } from './memory.ts';
 import { limitFigures, viewLimits } from './rate-view.ts';
 import { RedisBudgetStore } from './redis.ts';
@@ -42,53 +40,12 @@ function bench(store: BudgetStore): Bench {
   };
 }
 
-interface Asked {
-  readonly model?: string;
-  readonly tier?: 'simple' | 'standard' | 'complex';
-  readonly workspace?: string;
-  readonly user?: string | null;
-  readonly tokens?: number;
-  readonly answer?: number;
-  readonly enforce?: boolean;
-}
+/** Of 100 tokens, where nothing else is said. */
+const admit = async (made: Bench, generation: PolicySnapshot, what: Asked = {}): Promise<BudgetAdmission> =>
+  admitted(made, generation, { tokens: 100, ...what });
 
-let asked = 0;
-
-function inputOf(
-  generation: PolicySnapshot,
-  { model = 'gpt-large', tier = 'complex', workspace = 'red', tokens = 100, answer = 0 }: Asked,
-): DecideInput {
-  const base = input({ generation, provider: generation.providers.get('openai') ?? provider('openai') });
-  return {
-    ...base,
-    exchange: exchange({ model, promptTokens: tokens, maxOutputTokens: answer }),
-    verdict: verdict({ tier }),
-    section: generation.section(workspace, 'openai'),
-    caller: { ...base.caller, workspace },
-  };
-}
-
-async function admit({ budgets }: Bench, generation: PolicySnapshot, what: Asked = {}): Promise<BudgetAdmission> {
-  const decided = inputOf(generation, what);
-  return budgets.admit({
-    id: `request-${++asked}`,
-    input: decided,
-    decision: decide(decided),
-    user: what.user ?? null,
-    enforce: what.enforce ?? true,
-    cheaper: (cheaper) => decide({ ...decided, cheaper }),
-  });
-}
-
-const attempt = (model: string, status: number | null = 200, known = true): AttemptRecord => ({
-  target: { provider: 'openai', model },
-  status,
-  outcome: 'complete',
-  reason: null,
-  ms: 1,
-  cost: known ? { known: true, usd: 0 } : { known: false, reason: 'usage' },
-  dropped: [],
-});
+const attempt = (model: string, status: number | null = 200, known = true): AttemptRecord =>
+  attemptAt(model, known ? { known: true, usd: 0 } : { known: false, reason: 'usage' }, status);
 type Ended = Parameters<Budgets['settle']>[1];
 const ended = (used: Ended['usage'], ...attempts: AttemptRecord[]): Ended => ({
   workspace: 'red',
@@ -97,10 +54,6 @@ const ended = (used: Ended['usage'], ...attempts: AttemptRecord[]): Ended => ({
   cost: attempts.at(-1)?.cost ?? { known: true, usd: 0 },
   status: 200,
 });
-const held = ({ reservation }: BudgetAdmission): Reservation => {
-  if (reservation === null) throw new Error('nothing is reserved');
-  return reservation;
-};
 /** Used of each counter, those that nobody has used left out. */
 const used = async (store: BudgetStore, generation: PolicySnapshot): Promise<Record<string, number>> =>
   Object.fromEntries(
@@ -112,41 +65,15 @@ const used = async (store: BudgetStore, generation: PolicySnapshot): Promise<Rec
       ]),
   );
 
-const redis = { server: null as TestRedis | null, stores: [] as RedisBudgetStore[], problems: [] as string[] };
+const redis = new BudgetRedis();
+const redisStore = (slotLeaseMs: number = limits.slotLeaseMs): Promise<RedisBudgetStore> => redis.open({ now, slotLeaseMs });
 
-async function redisStore(slotLeaseMs: number = limits.slotLeaseMs): Promise<RedisBudgetStore> {
-  const store = new RedisBudgetStore({
-    client: redisClient({ url: redis.server!.url, passwordFile: null, caFile: null }),
-    deadlineMs: 5_000,
-    onProblem: (problem) => redis.problems.push(problem),
-    now,
-    slotLeaseMs,
-  });
-  redis.stores.push(store);
-  await expect.poll(async () => (await store.reserve('probe', []))?.ok, { timeout: 5_000 }).toBe(true);
-  redis.problems.length = 0;
-  return store;
-}
-
-async function inRedis<T>(work: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(redis.server!.url);
-  try {
-    return await work(client);
-  } finally {
-    client.disconnect();
-  }
-}
-
-beforeAll(async () => {
-  if (redisThere) redis.server = await TestRedis.start();
-});
+beforeAll(() => redis.start());
 beforeEach(() => {
   clock.at = noon;
 });
-afterEach(async () => {
-  for (const store of redis.stores.splice(0)) await store.close();
-});
-afterAll(() => redis.server?.remove());
+afterEach(() => redis.closeStores());
+afterAll(() => redis.remove());
 
 const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetStore])[] = [
   ['memory', () => new MemoryBudgetStore(now)],
@@ -156,7 +83,7 @@ const stores: readonly (readonly [string, () => Promise<BudgetStore> | BudgetSto
 describe.each(stores)('a rate limit in %s', (kind, open) => {
   let made: Bench;
   beforeEach(async () => {
-    if (kind === 'Redis') await inRedis((client) => client.flushall());
+    if (kind === 'Redis') await redis.flush();
     made = bench(await open());
   });
   const settled = (generation: PolicySnapshot, what: Record<string, number>): Promise<void> =>
@@ -324,7 +251,7 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
   it('leaves other requests to models whose own limit is not reached', async () => {
     const generation = policyOf('[{name: middle, match: {model: [gpt-small]}, requests: {minute: 1}}]');
     await admit(made, generation, { model: 'gpt-small', tier: 'simple' });
-    const decided = inputOf(generation, { tier: 'standard' });
+    const decided = inputOf(generation, { tier: 'standard', tokens: 100 });
     const decision = decide({ ...decided, overLimit: made.budgets.overLimit(generation, { workspace: 'red', user: null })! });
     expect(decision).toMatchObject({ served: { model: 'gpt-middle' } });
     expect(decision.candidates.find(({ target }) => target.model === 'gpt-small')?.disqualified).toBe('over-limit');
@@ -345,7 +272,7 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: kind === 'Redis' ? 60 : 200 }), async (steps) => {
-        if (kind === 'Redis') await inRedis((client) => client.flushall());
+        if (kind === 'Redis') await redis.flush();
         const own = bench(kind === 'Redis' ? made.budgets.store : await open());
         const onTheirWay: { admission: BudgetAdmission; tokens: number }[] = [];
         let beyond = 0;
@@ -380,7 +307,7 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
 });
 
 describe.skipIf(!redisThere)('replicas that share rate limits in a Redis', () => {
-  beforeEach(() => inRedis((client) => client.flushall()));
+  beforeEach(() => redis.flush());
 
   it('let through exactly as many together', async () => {
     const generation = policyOf('[{name: team, requests: {hour: 20}, concurrent: 12}]');
@@ -398,15 +325,15 @@ describe.skipIf(!redisThere)('replicas that share rate limits in a Redis', () =>
     const generation = policyOf('[{name: team, concurrent: 2}]');
     const [dies, lives] = [bench(await redisStore()), bench(await redisStore())];
     await admit(dies, generation);
-    await redis.stores[0]!.close();
+    await dies.budgets.store.close();
     await admit(lives, generation);
     // This machine's clock says nothing: only that of Redis counts.
     clock.at += 365 * 86_400_000;
     expect((await admit(lives, generation)).decision.reason).toBe('over-limit');
     const key = '{sluice:budgets}:l:limit/team/concurrent 0 []';
-    expect(await inRedis((client) => client.pttl(key))).toBeGreaterThan(0);
+    expect(await redis.run((client) => client.pttl(key))).toBeGreaterThan(0);
     // As if a lease's time had passed: the living one has renewed its own by then.
-    await inRedis(async (client) => {
+    await redis.run(async (client) => {
       const [member] = await client.zrangebyscore(key, '-inf', '+inf');
       await client.zadd(key, '1', member!);
     });
@@ -419,10 +346,10 @@ describe.skipIf(!redisThere)('replicas that share rate limits in a Redis', () =>
     const leaseMs = 6_000;
     const [first, second] = [bench(await redisStore(leaseMs)), bench(await redisStore(leaseMs))];
     const long = await admit(first, generation);
-    await inRedis((client) => client.flushall());
+    await redis.flush();
     await expect.poll(() => used(second.budgets.store, generation), { timeout: limits.slotLeaseMs / 2 }).toEqual({});
     const key = '{sluice:budgets}:l:limit/team/concurrent 0 []';
-    await expect.poll(() => inRedis((client) => client.zcard(key)), { timeout: limits.slotLeaseMs / 2, interval: 250 }).toBe(1);
+    await expect.poll(() => redis.run((client) => client.zcard(key)), { timeout: limits.slotLeaseMs / 2, interval: 250 }).toBe(1);
     expect((await admit(second, generation)).decision.reason).toBe('over-limit');
     first.budgets.settle(held(long), ended(usage(1, 1)));
     await expect.poll(async () => (await admit(second, generation)).decision.action, { timeout: 5_000 }).toBe('keep');
@@ -431,13 +358,13 @@ describe.skipIf(!redisThere)('replicas that share rate limits in a Redis', () =>
   it('let requests go on while it is dead, and say so', async () => {
     const generation = policyOf('[{name: team, requests: {minute: 1}, concurrent: 1}]');
     const replica = bench(await redisStore());
-    await redis.server!.stop();
+    await redis.server.stop();
     const admissions = await Promise.all([1, 2, 3].map(() => admit(replica, generation)));
     expect(admissions.map(({ decision, limits: facts }) => [decision.action, facts.map(({ action }) => action)])).toEqual(
       Array(3).fill(['keep', ['uncounted', 'uncounted']]),
     );
     for (const admission of admissions) replica.budgets.settle(held(admission), ended(usage(1, 1)));
-    await redis.server!.restart();
+    await redis.server.restart();
     await expect.poll(async () => (await admit(replica, generation)).decision.reason, { timeout: 10_000 }).toBe('over-limit');
   }, 20_000);
 });

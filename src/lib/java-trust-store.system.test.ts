@@ -8,6 +8,7 @@ import { rootCertificates } from 'node:tls';
 import { promisify } from 'node:util';
 import { execFile } from 'node:child_process';
 import { afterAll, describe, expect, it } from 'vitest';
+import { selfSigned } from '../../test/support/openssl.ts';
 import { trustStoreOf } from './java-trust-store.ts';
 
 const run = promisify(execFile);
@@ -26,18 +27,13 @@ public class Get {
 
 describe.skipIf(absent !== '')(`a trust store for Java${absent}`, { timeout: 60_000 }, () => {
   it('has a real JVM trust a server of that CA by JAVA_TOOL_OPTIONS alone, and public CAs still', async () => {
-    const files = { key: join(folder, 'key.pem'), cert: join(folder, 'cert.pem') };
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2'];
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', files.key, '-out', files.cert, ...subject], {
-      stdio: 'ignore',
-    });
-    const [key, cert] = ['key', 'cert'].map((name) => execFileSync('cat', [files[name as keyof typeof files]], { encoding: 'utf8' }));
+    const { key, crt: cert } = selfSigned('/CN=localhost', ['-addext', 'subjectAltName=DNS:localhost', '-days', '2']);
     const server = createServer({ key, cert }, (_request, response) => response.end('hello')).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const source = join(folder, 'Get.java');
     writeFileSync(source, client);
     const store = join(folder, 'ca.jks');
-    writeFileSync(store, trustStoreOf(`${cert!}\n${rootCertificates.join('\n')}\n`));
+    writeFileSync(store, trustStoreOf(`${cert}\n${rootCertificates.join('\n')}\n`));
     const get = (env: object): Promise<string> =>
       run('java', [source, `https://localhost:${(server.address() as AddressInfo).port}/`], { env: { ...process.env, ...env } }).then(
         ({ stdout }) => stdout.trim(),

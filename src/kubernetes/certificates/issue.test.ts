@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { selfSigned } from '../../../test/support/openssl.ts';
 import { issueFor, makeAuthority, permits, signerOf, validityOf, type Authority } from './issue.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-issue-'));
@@ -23,33 +24,14 @@ const file = (name: string, text: string): string => {
 
 /** A CA as Helm makes it: an RSA key, and a name of printable characters. */
 function rsaAuthority(): Authority {
-  const key = join(folder, 'rsa.key');
-  const crt = execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-config',
-      file('req.cnf', '[req]\nstring_mask = pkix\ndistinguished_name = name\n[name]\n'),
-      '-keyout',
-      key,
-      '-days',
-      '60',
-      '-subj',
-      '/CN=rel-sluice CA',
-      '-addext',
-      'basicConstraints=critical,CA:true',
-      '-addext',
-      'subjectKeyIdentifier=hash',
-      '-addext',
-      'keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign',
-    ],
-    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  return { crt, key: execFileSync('cat', [key], { encoding: 'utf8' }), chain: '' };
+  const extensions = [
+    'basicConstraints=critical,CA:true',
+    'subjectKeyIdentifier=hash',
+    'keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign',
+  ];
+  const config = file('req.cnf', '[req]\nstring_mask = pkix\ndistinguished_name = name\n[name]\n');
+  const made = selfSigned('/CN=rel-sluice CA', ['-config', config, '-days', '60', ...extensions.flatMap((one) => ['-addext', one])]);
+  return { ...made, chain: '' };
 }
 
 describe('certificates', () => {

@@ -1,9 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { selfSigned } from '../../../test/support/openssl.ts';
 import { issueFor, makeAuthority, validityOf, type Pair } from './issue.ts';
 import { authorityOf, bundleOf, pairOf, renewed, type CertificateData, type Wanted } from './renew.ts';
 
@@ -18,36 +15,7 @@ const wanted: Wanted = {
   authorityMs: 10 * year,
 };
 /** A CA that signs its certificates itself, as older charts made it. */
-function olderAuthority(): Pair {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-renew-'));
-  const at = (name: string): string => join(folder, name);
-  try {
-    execFileSync(
-      'openssl',
-      [
-        ...[
-          'req',
-          '-x509',
-          '-newkey',
-          'rsa:2048',
-          '-nodes',
-          '-keyout',
-          at('key'),
-          '-out',
-          at('crt'),
-          '-subj',
-          '/CN=rel-sluice CA',
-          '-days',
-          '3650',
-        ],
-      ],
-      { stdio: 'ignore' },
-    );
-    return { crt: readFileSync(at('crt'), 'utf8'), key: readFileSync(at('key'), 'utf8') };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+const olderAuthority = (): Pair => selfSigned('/CN=rel-sluice CA', ['-days', '3650']);
 
 const made = await renewed({}, wanted, null, start);
 
