@@ -7,7 +7,7 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
-import { resets, ScriptedProvider, status, well } from './support/scripted-provider.ts';
+import { allWell, resets, ScriptedProvider, status } from './support/scripted-provider.ts';
 
 /** A cache and a fallback chain at once: the app's own provider is down, and the answer is translated from another one's. */
 const families = ['openai', 'anthropic', 'google'] as const;
@@ -58,10 +58,7 @@ let before = 0;
 beforeEach(async () => {
   before = (await decisions()).length;
   await fetch(`${stack.adminUrl}/cache/entries?all=true`, { method: 'DELETE' });
-  for (const name of families) {
-    providers[name].got.length = 0;
-    providers[name].behaviour = well;
-  }
+  allWell(families.map((name) => providers[name]));
 });
 
 interface Got {

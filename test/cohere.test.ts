@@ -7,7 +7,7 @@ import { answerOf, counted, words } from '../src/apis/testing/fixtures.ts';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { recordOf } from './support/record.ts';
-import { ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { allWell, ScriptedProvider, status, type Behaviour } from './support/scripted-provider.ts';
 
 const keys = mkdtempSync(join(tmpdir(), 'sluice-keys-'));
 const openai = new ScriptedProvider();
@@ -47,10 +47,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  for (const provider of [openai, cohere]) {
-    provider.got.length = 0;
-    provider.behaviour = well;
-  }
+  allWell([openai, cohere]);
   // Targets that rest must not do so in the next test: a new process knows of nothing.
   await stack.stopSluice('SIGKILL');
   await stack.startSluice();

@@ -5,7 +5,7 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import { recordOf } from './support/record.ts';
-import { ScriptedProvider, well } from './support/scripted-provider.ts';
+import { allWell, ScriptedProvider } from './support/scripted-provider.ts';
 
 /** The candidates of OpenAI's traffic speak Google's API, and no section has a fallback. */
 const keys = mkdtempSync(join(tmpdir(), 'sluice-keys-'));
@@ -37,10 +37,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  for (const provider of [openai, google]) {
-    provider.got.length = 0;
-    provider.behaviour = well;
-  }
+  allWell([openai, google]);
 });
 
 const client = (): OpenAI => new OpenAI({ apiKey: 'sk-app', baseURL: `${stack.url}/v1`, maxRetries: 0 });

@@ -8,7 +8,7 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
-import { events, resets, says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { allWell, events, resets, says, ScriptedProvider, status, type Behaviour } from './support/scripted-provider.ts';
 import { recordOf as recordAt } from './support/record.ts';
 
 /** One app a dialect, whose own provider is down; the chain's target is the workspace's name. */
@@ -73,10 +73,7 @@ async function restart(): Promise<void> {
 beforeEach(async () => {
   const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
   if (metrics.includes('llm_proxy_target_cooling{') || ++testsSinceStart > 2) await restart();
-  for (const provider of [...families.map((name) => providers[name]), mistral]) {
-    provider.got.length = 0;
-    provider.behaviour = well;
-  }
+  allWell([...families.map((name) => providers[name]), mistral]);
   askedAt = Date.now();
 });
 

@@ -5,7 +5,7 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
-import { events, hangs, resets, says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { allWell, events, hangs, resets, says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
 import { recordOf as recordAt } from './support/record.ts';
 
 const keys = mkdtempSync(join(tmpdir(), 'sluice-keys-'));
@@ -72,10 +72,7 @@ async function restart(): Promise<void> {
 beforeEach(async () => {
   const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
   if (metrics.includes('llm_proxy_target_cooling{') || ++testsSinceStart > 3) await restart();
-  for (const provider of [openai, mistral, deepseek]) {
-    provider.got.length = 0;
-    provider.behaviour = well;
-  }
+  allWell([openai, mistral, deepseek]);
 });
 
 /** What the model of a request decides. */

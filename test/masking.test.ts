@@ -8,7 +8,7 @@ import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
-import { events, says, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { allWell, events, says, ScriptedProvider, status, type Behaviour } from './support/scripted-provider.ts';
 
 const keys = mkdtempSync(join(tmpdir(), 'sluice-masking-'));
 const providers = { openai: new ScriptedProvider(), anthropic: new ScriptedProvider(), google: new ScriptedProvider() };
@@ -58,10 +58,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  for (const name of names) {
-    providers[name].got.length = 0;
-    providers[name].behaviour = well;
-  }
+  allWell(names.map((name) => providers[name]));
 });
 
 const address = 'alice.canary@example.com';

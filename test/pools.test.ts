@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
-import { ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { allWell, ScriptedProvider, status, type Behaviour } from './support/scripted-provider.ts';
 import { recordOf } from './support/record.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-pools-'));
@@ -42,10 +42,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  for (const provider of Object.values(providers)) {
-    provider.got.length = 0;
-    provider.behaviour = well;
-  }
+  allWell(Object.values(providers));
 });
 
 async function ask(

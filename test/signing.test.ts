@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
-import { ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
+import { allWell, ScriptedProvider, status, well, type Behaviour } from './support/scripted-provider.ts';
 import { signatureFault } from './support/sigv4.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-signing-'));
@@ -58,10 +58,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  for (const provider of Object.values(providers)) {
-    provider.got.length = 0;
-    provider.behaviour = well;
-  }
+  allWell(Object.values(providers));
   providers.bedrock.behaviour = aws;
 });
 

@@ -85,3 +85,11 @@ export class ScriptedProvider {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 }
+
+/** Begins a test: the providers answer well again, and nothing has arrived. */
+export function allWell(providers: readonly ScriptedProvider[]): void {
+  for (const provider of providers) {
+    provider.got.length = 0;
+    provider.behaviour = well;
+  }
+}

@@ -4,7 +4,8 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { fetchVia } from '../../support/fetch-as.ts';
-import { ScriptedProvider, status, well } from '../../support/scripted-provider.ts';
+import { expectCrossed, expectRouted } from '../../support/mesh.ts';
+import { allWell, ScriptedProvider, status } from '../../support/scripted-provider.ts';
 import { ServedSluice } from '../../support/serve.ts';
 import { runCli } from '../support/cli.ts';
 import { until, type TestCluster } from '../support/cluster.ts';
@@ -76,10 +77,7 @@ sections:
     });
 
     beforeEach(() => {
-      for (const provider of [openai, mistral, other]) {
-        provider.got.length = 0;
-        provider.behaviour = well;
-      }
+      allWell([openai, mistral, other]);
     });
 
     const ask = (workspace: string) =>
@@ -94,24 +92,11 @@ sections:
         .withResponse();
 
     it("routes an official SDK's call and records it", async () => {
-      const { data, response } = await ask('any');
-      expect([data.model, response.headers.get('x-sluice-tier')]).toEqual(['gpt-4.1-nano', 'simple']);
-      expect(await sluice.record(response.headers.get('x-sluice-decision'))).toMatchObject({
-        requestedModel: 'gpt-4.1',
-        servedModel: 'gpt-4.1-nano',
-        outcome: 'complete',
-        cost: { known: true },
-      });
-      expect(openai.got).toMatchObject([
-        { path: '/v1/chat/completions', model: 'gpt-4.1-nano', headers: { authorization: 'Bearer sk-app' } },
-      ]);
-      expect(Object.keys(openai.got[0]!.headers).filter((name) => name.startsWith('x-sluice'))).toEqual([]);
+      await expectRouted(await ask('any'), (id) => sluice.record(id), openai);
     });
 
     it('sends it to another provider with that one’s key and path', async () => {
-      await ask('crossing');
-      expect(mistral.got).toMatchObject([{ path: '/base/v1/chat/completions', headers: { authorization: 'Bearer key-of-mistral' } }]);
-      expect(openai.got).toEqual([]);
+      expectCrossed(await ask('crossing'), mistral, openai);
     });
 
     it('falls back along a chain, each target with its own key', async () => {
