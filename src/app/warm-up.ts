@@ -24,6 +24,6 @@ export async function warmUp({
   try {
     await dryRun({ generation: policy.current(), credentials, router, headers, body });
   } catch {
-    // What went wrong is told where a request that was sent meets it.
+    // A request that was sent will meet the same error and report it.
   }
 }

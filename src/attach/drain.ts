@@ -10,8 +10,8 @@ const callMs = 2_000;
 
 /**
  * Tells Envoy to close its connections after their current request and waits until no request is open, for `leastMs` to `mostMs`. Calls to
- * an Envoy that is too busy to answer are retried within that time, because an Envoy that was not told cuts connections when it exits.
- * Resolves with the number of requests still open. Rejects with SLUICE_ENVOY_ADMIN if Envoy could not be told.
+ * an Envoy that is too busy to answer are retried within that time, because an Envoy that did not get the call cuts connections when it exits.
+ * Resolves with the number of requests still open. Rejects with SLUICE_ENVOY_ADMIN if Envoy could not be reached.
  */
 export async function drainEnvoy(
   admin: string,

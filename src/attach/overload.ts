@@ -41,7 +41,7 @@ export function overloadManager(memoryBytes: number): Json {
         },
       },
     ],
-    // Streams are told apart by what they hold from 1 MiB.
+    // Envoy distinguishes streams by the memory they hold, from 1 MiB on.
     buffer_factory_config: { minimum_account_to_track_power_of_two: 20 },
     actions: [
       { name: 'envoy.overload_actions.shrink_heap', triggers: [above(0.8)] },

@@ -28,7 +28,7 @@ export function memoryInUse(): number | null {
   for (const { line, root, use, limit, reclaimable } of versions) {
     const path = line.exec(groups)?.[1];
     if (path === undefined) continue;
-    // A container sees its own cgroup as the root, and may still be told its path on the machine.
+    // A container sees its own cgroup as the root, and may still see its path on the machine.
     for (const folder of [`${root}${path}`, root]) {
       const bytes = Number.parseInt(textOf(`${folder}/${use}`), 10);
       const stat = textOf(`${folder}/memory.stat`);

@@ -206,7 +206,7 @@ export function hitAnswer(request: ReadRequest, hit: CacheHit, enteredAt: number
   };
 }
 
-/** A cached answer tells of this request, not of the one that filled the cache. */
+/** A cached answer names this request's decision, not that of the request that filled the cache. */
 function toldBody({ section }: RequestContext, { body, contentType }: CacheHit['rendered'], id: string): Buffer {
   if (section.inAnswer?.decision !== true) return body;
   return contentType.startsWith('text/event-stream')

@@ -8,7 +8,7 @@ export function unitsOf({ about, free }: ObservedCall, reason: PassReason, body:
   return { free, contains: about === 'batches' && !free && body !== null ? requestsIn(body) : 1, endless: reason === 'upgrade' };
 }
 
-/** Whether the body tells more about what a call is counted as. */
+/** Whether the body is needed to count the call. */
 export function bodyTells({ about }: ObservedCall): boolean {
   return about === 'batches';
 }

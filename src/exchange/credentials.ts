@@ -24,7 +24,7 @@ export type KeyProblem = 'limited' | 'refused' | 'none';
 /**
  * The gateway's own keys, from the files that the policy names (mounted Secrets). Each `refresh()` rereads them, so a rotated Secret needs
  * no restart. A key is held only here and in the header that carries it. Several keys of one provider take turns; one that is limited or
- * refused rests until its time is over or its file changes.
+ * refused is not used until its time is over or its file changes.
  */
 export class Credentials {
   /** By file. */
@@ -78,7 +78,7 @@ export class Credentials {
     return known !== undefined && (known.signing !== null || this.#files(known, scope).some((file) => this.#keys.has(file)));
   }
 
-  /** The state of every key file: its providers (empty: the file belongs to a section), and whether it has no key or its key rests. */
+  /** The state of every key file: its providers (empty: the file belongs to a section), and whether it has no key or its key is cooling down. */
   files(): readonly { readonly file: string; readonly providers: readonly string[]; readonly problem: 'none' | 'resting' | null }[] {
     return [...this.#asked].map((file) => ({
       file,

@@ -101,7 +101,7 @@ export function blockPlan(context: RequestContext, decision: Decision, open: Ope
   const block: NonNullable<Decision['block']> = decision.block ?? { status: 403, message: 'This request is not allowed by policy.' };
   const { retryAfterSeconds } = block;
   const code = refusal !== null ? 'rate_limit_exceeded' : retryAfterSeconds === undefined ? 'blocked_by_policy' : 'insufficient_quota';
-  // OpenAI's error type tells which limit was reached.
+  // OpenAI's error type says which limit was reached.
   const type = refusal === null ? {} : { type: refusal.kind === 'tokens' ? 'tokens' : 'requests' };
   const rendered = renderError(context.recognition.api, { ...block, code, ...type });
   return {

@@ -51,7 +51,7 @@ export abstract class RunLife implements BodyHandler {
   #leaving(plan: Plan): Plan {
     if (plan.kind === 'later') return { ...plan, result: plan.result.then((later) => this.#leaving(later)) };
     if (plan.kind === 'respond') this.#held.release();
-    // With an open exchange it was told already.
+    // An open exchange has reported it already.
     else if (!this.#opened) this.#held.forwarded(false);
     return plan;
   }

@@ -14,7 +14,7 @@ const tail = {
 } as const;
 const tailFrom = 0.02425;
 
-/** The x below which a share `p` of the standard normal distribution lies; `p` strictly between 0 and 1. */
+/** The x below which the standard normal distribution has a share `p`; `p` strictly between 0 and 1. */
 export function normalQuantile(p: number): number {
   if (p > 1 - tailFrom) return -normalQuantile(1 - p);
   if (p < tailFrom) {

@@ -24,7 +24,7 @@ class WireHeaders implements HeaderMap {
   #value = 0;
   #valueEnd = 0;
   #utf8 = false;
-  /** The last lookup: which API a request is for is told by the same few headers, looked up again and again. */
+  /** The last lookup: the same few headers name a request's API and are looked up again and again. */
   #lastName: string | null = null;
   #lastValue: string | undefined;
 

@@ -54,7 +54,7 @@ export class GrpcMemory {
     return { messages: this.#messages, replies: this.#replies };
   }
 
-  /** Holds `bytes` of a message until `give`; false, and told, if there is no room. */
+  /** Counts `bytes` of a message until `give`; false, and reported, if there is no room. */
   take(bytes: number): boolean {
     if (this.#messages + bytes > this.#limit) {
       this.#noRoom('too-many-bytes', new Error('too many bytes of messages in flight'));

@@ -155,7 +155,7 @@ export class RequestStream implements StreamHandler {
     this.#answerBody(plan);
   }
 
-  /** `told`: Envoy was already asked for more time; it accepts one such message per body. */
+  /** `told` is true if Envoy was already asked for more time; it accepts one such message per body. */
   #await({ ms, result }: Later<BodyPlan>, handler: BodyHandler, phase: Phase, observability: boolean, told = false): void {
     // Rounded up, with a margin for the plan's own transfer: Envoy must not time out first.
     if (ms > 0 && !told) this.#stream.send({ kind: 'wait', ms: Math.min(limits.bodyWaitMs, Math.ceil(ms) + waitMarginMs) });

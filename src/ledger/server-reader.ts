@@ -18,7 +18,7 @@ import { joinColumns, type GradeEntry } from './types.ts';
 /** A database server that answers the ledger's queries. */
 export interface AskedServer {
   readonly dialect: SqlDialect;
-  /** Rows of a query whose values stand as `?`. Rejects with SluiceError. */
+  /** Rows of a query with `?` for each value. Rejects with SluiceError. */
   ask<Row extends object>(sql: string, values: readonly (string | number)[]): Promise<Row[]>;
   close(): Promise<void>;
 }

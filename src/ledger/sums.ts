@@ -217,7 +217,7 @@ export function unexplained(hours: Iterable<{ readonly at: number; readonly know
       const left = Object.fromEntries(rollupSums.map((sum) => [sum, sums[sum] - (of?.[sum] ?? 0)])) as Sums;
       if (rollupSums.some((sum) => Math.abs(left[sum]) > 1e-9)) cells.set(id, { keys, sums: left });
     }
-    // Rows whose own cell was full are counted in `other`: what their cells lack is in excess there.
+    // Rows that found their cell full are counted in `other`, which then has too many of them.
     for (const [id, { keys, sums }] of derived)
       if (!known.has(id)) cells.set(id, { keys, sums: Object.fromEntries(rollupSums.map((sum) => [sum, -sums[sum]])) as Sums });
     if (cells.size > 0) rest.set(at, cells);

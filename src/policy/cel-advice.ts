@@ -25,9 +25,9 @@ export function celAdvice(source: string, message: string, offset: number): stri
       1,
     );
     const homes = fields.filter(({ field }) => field === likely).map(({ variable, field }) => `${variable}.${field}`);
-    if (/[=<>]\s*$/.test(source.slice(0, offset))) return `A text stands in quotes: '${name}'.`;
+    if (/[=<>]\s*$/.test(source.slice(0, offset))) return `Texts need quotes: '${name}'.`;
     return homes.length === 0
-      ? `Known: ${Object.keys(ruleVariables).join(', ')}, provider. A text stands in quotes: '${name}'.`
+      ? `Known: ${Object.keys(ruleVariables).join(', ')}, provider. Texts need quotes: '${name}'.`
       : `Did you mean ${homes.join(' or ')}?`;
   }
   if (message.startsWith('Unexpected character')) {

@@ -83,7 +83,7 @@ describe('a policy that teaches the classifier', () => {
       '{ file: team.jsonl }',
       /^error no-file defaults.classifier.file: there is no file team.jsonl beside this one. Put it into the same folder/,
     ],
-    ['a file elsewhere', '{ file: ../team.jsonl }', /the name of a \.jsonl file that lies beside this one/],
+    ['a file elsewhere', '{ file: ../team.jsonl }', /the name of a \.jsonl file in the folder of this one/],
     ['a word with a sign', '{ words: [{ name: x, words: [C++], domain: code }] }', /^error word .*words\[0\]: "C\+\+" is read without \+/],
     ['a word of signs', '{ words: [{ name: x, words: ["!!"], domain: code }] }', /has no letter and no digit/],
     ['a short stem', '{ words: [{ name: x, words: ["ab*"], domain: code }] }', /would match too many words/],

@@ -80,7 +80,7 @@ function parsed(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Where a line of the file is in what the user wrote: a manifest's own line if it stands in one. */
+/** Where a line of the file is in what the user wrote: the manifest's line if the file is part of one. */
 export function placeOf({ at, lineOffset = 0, columnOffset = 0 }: PolicyFile, line: number): Pick<Problem, 'line' | 'column'> {
   return at ?? { line: line + lineOffset, column: 1 + columnOffset };
 }

@@ -142,7 +142,7 @@ it.each([
   ['request.promptTokns > 4000', 'Did you mean promptTokens?'],
   ['request.nothing', 'Known: api, operation, model, stream,'],
   ['promptTokens > 1', 'Did you mean request.promptTokens?'],
-  ['verdict.tier == simple', "A text stands in quotes: 'simple'."],
+  ['verdict.tier == simple', "Texts need quotes: 'simple'."],
   ['nothing', 'Known: request, verdict, caller, provider.'],
   ["verdict.domain = 'legal'", 'Compare with ==.'],
   ["verdict.task == 'coding'", "verdict.task is never 'coding'"],

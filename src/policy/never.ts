@@ -102,7 +102,7 @@ function impossible(what: string, conditions: readonly Condition[]): boolean {
   return low.value > high.value || (low.value === high.value && !(low.inside && high.inside));
 }
 
-/** Whether no text has what is asked of it: two beginnings, say, or a beginning whose own beginning it must not have. */
+/** Whether no text can meet all conditions: two different beginnings, say, or a beginning that another condition excludes. */
 function disagree(conditions: readonly (Condition & { readonly kind: 'text' })[]): boolean {
   return conditions.some(
     (one) =>

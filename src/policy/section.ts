@@ -301,7 +301,7 @@ export class SectionCompiler {
     );
   }
 
-  /** The file of examples that the settings name: it lies beside the file in which they are written. */
+  /** The file of examples that the settings name: it is in the folder of the file that has the settings. */
   #exampleFile({ classifier }: SettingsDocument, { source }: Place): PolicyFile | null {
     return classifier?.file === undefined ? null : (this.#context.exampleFiles.get(besideName(source.file.name, classifier.file)) ?? null);
   }

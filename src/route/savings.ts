@@ -58,7 +58,7 @@ export function baselineBasis(
   const { target, typical } = against;
   const bound = (z: number): number | null => {
     if (typical === null) return null;
-    // A lognormal's mean lies above its median, and the interval is around the median.
+    // A lognormal's mean is above its median, and the interval is around the median.
     const tokens = typical.tokens * Math.exp(z * typical.spread - typical.spread ** 2 / 2);
     const one = baselineAt(generation, against, usage, tokens * answers);
     return one.known ? one.usd : null;

@@ -50,7 +50,7 @@ function csvRows(text: string, file: string, isHead: (columns: readonly string[]
     const widest = heads.reduce<readonly string[]>((most, head) => (head.length > most.length ? head : most), []);
     throw unknown(widest, file);
   }
-  // `Cost (€)`: a column's name may be the only place that tells the currency.
+  // `Cost (€)`: only a column's name may state the currency.
   const currency = /[€£¥₹]/.exec(table[at]!.join())?.[0];
   return table
     .slice(at + 1)

@@ -39,5 +39,5 @@ function chunk(bytes: unknown, facts: AnswerFacts): void {
 /** What Bedrock adds to the last piece of any model. */
 const metricsOfInvocation = 'amazon-bedrock-invocationMetrics';
 
-/** An exception has a `message`; that it is one is told by the header of its message alone. */
+/** An exception has a `message`; only the header of its message marks it as one. */
 export const bedrockEvents: EventReading = { event, saysModel: false, words: wordsIn('"usage"', '"bytes"', '"stopReason"', '"message"') };

@@ -47,7 +47,7 @@ function hourWrites(details: unknown): number {
   return tokens;
 }
 
-/** Models whose own answers count at the top: Titan, Llama. */
+/** Models that report counts at the top level of their answers: Titan, Llama. */
 function counted(usage: UsageFields): UsageParts | null {
   const input = usage['inputTextTokenCount'] ?? usage['prompt_token_count'];
   if (input === undefined) return null;

@@ -26,7 +26,7 @@ export interface SchemaRules {
   readonly requiredSome: boolean;
   /** A place has one type: several are written as alternatives. */
   readonly oneType: boolean;
-  /** Nothing stands beside a reference. */
+  /** A reference has no other member beside it. */
   readonly loneRefs: boolean;
   /** Definitions are in `$defs`, never in `definitions`. */
   readonly defsOnly: boolean;
@@ -98,5 +98,5 @@ export const bareAnnotations: readonly string[] = [
   'contentSchema',
 ];
 
-/** What a reader is told about a value; it may stand anywhere. */
+/** Descriptions for readers; they may be anywhere. */
 export const descriptive: ReadonlySet<string> = new Set([...bareAnnotations, 'title', 'description', 'default']);

@@ -9,7 +9,7 @@ export interface SensitivePattern {
   readonly ignoreCase: boolean;
   /**
    * Also search the text with compatibility forms (full-width letters and digits, ligatures) folded and invisible characters removed; a
-   * space in the pattern then stands for any white space.
+   * space in the pattern then matches any white space.
    */
   readonly fold: boolean;
   /** Also search decoded base64 runs of the text. */

@@ -86,7 +86,7 @@ async function replyTo(options: WorkersAdminOptions, request: IncomingMessage): 
   if (body === null) return own(failure(413, 'too-large', `At most ${limits.requestBodyBytes} bytes are read.`));
   if (ofOne.has(pathname)) return firstThatFinds(ready, request, body);
   const replies = await Promise.all(ready.map((worker) => forward(worker, request, body)));
-  // A refusal of any worker is told: then the order has to be given again.
+  // If any worker refused, the caller gets its refusal and has to give the order again.
   return replies.find(({ status }) => status >= 400) ?? replies[0]!;
 }
 

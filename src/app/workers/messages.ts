@@ -2,11 +2,11 @@
 export const workerVariable = 'SLUICE_WORKER_NUMBER';
 export const secretVariable = 'SLUICE_WORKER_SECRET';
 
-/** What a worker tells its parent once it is ready, and then when the number of its connections has changed. */
+/** A worker's message to its parent: when it is ready, and when the number of its connections has changed. */
 export type WorkerMessage = { readonly adminUrl: string } | { readonly connections: number };
 
-/** What the parent tells a worker that has more connections than another one. */
+/** The parent's message to a worker that has more connections than another one. */
 export const renewMessage = 'renew';
 
-/** How often a worker tells of its connections, and the parent evens them out, in ms. */
+/** How often a worker reports its connections, and the parent evens them out, in ms. */
 export const balanceMs = 500;

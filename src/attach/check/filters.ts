@@ -231,7 +231,7 @@ function checkResponse(findings: Findings, config: Json, path: Path): void {
     );
 }
 
-/** Checks what Envoy tells Sluice of itself in headers of its own. */
+/** Checks the headers in which Envoy describes itself to Sluice. */
 function checkTold(findings: Findings, mutations: readonly Json[], path: Path, usage: SluiceFilters['usage']): void {
   const set = (name: string): unknown =>
     mutations

@@ -34,7 +34,7 @@ function tailBytes(api: ApiName | null): number {
   return api !== null && apis[api].answer.longEnd ? limits.sseEventBytes : limits.collectedTailBytes;
 }
 
-/** Adds what tells Envoy to log an exchange whose answer is read from its log. */
+/** Adds metadata that makes Envoy log an exchange, if the answer is read from its log. */
 export function addLogMetadata(
   { answerBy, api }: Pick<OpenExchange, 'answerBy' | 'api'>,
   metadata: Record<string, MetadataValue>,

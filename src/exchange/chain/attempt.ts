@@ -165,7 +165,7 @@ export class TargetAttempt implements Attempt {
       : verdict;
   }
 
-  /** The delay that a body asks for; the key rests as long. */
+  /** The delay that a body asks for; the key is not used for that time. */
   #delay(head: AnswerHead, body: Buffer): number | null {
     const waitMs = retryDelayIn(plainOf(head, body));
     if (waitMs !== null) this.#credentials.answered(this.#run.keyFile, head.status, waitMs);

@@ -162,7 +162,7 @@ function strips(context: RequestContext, exchange: ParsedRequest): boolean {
   return context.envoy.chains && asksForUsage(context, exchange);
 }
 
-/** What the answer tells its app; null if nothing or if this Envoy does not support it. */
+/** What Sluice adds to the answer for its app; null if nothing or if this Envoy does not support it. */
 function tellsOf({ section, envoy }: RequestContext, { operation }: ParsedRequest): InAnswer | null {
   return section.mode === 'enabled' && envoy.chains && operation === 'generate' ? section.inAnswer : null;
 }

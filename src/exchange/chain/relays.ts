@@ -50,7 +50,7 @@ class FirstEvent {
 export interface OwnStreamOptions {
   /** Another target may answer, so wait for the first event; keep-alive comments do not count. */
   readonly holds: boolean;
-  /** The app is told if the stream ends without its terminal event. */
+  /** The app gets an error event if the stream ends without its terminal event. */
   readonly notices: boolean;
   /** Removes the usage chunk; called with the answer as the provider sent it. Null if the chunk stays. */
   readonly strips: ((answer: Answer) => void) | null;

@@ -40,7 +40,7 @@ export interface ChainFacts {
   readonly stripUsage: boolean;
   /** Originals to restore in place of mask tokens in the answer; null if none. Held while the attempts run. */
   readonly restoring: Restoring | null;
-  /** What the answer tells its app; null for nothing. */
+  /** What Sluice adds to the answer for its app; null for nothing. */
   readonly tells: InAnswer | null;
   /** Null while spans are off. */
   readonly trace: TraceFacts | null;

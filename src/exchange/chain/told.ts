@@ -13,13 +13,13 @@ import { answerOf, plainOf } from './verdicts.ts';
 /** The response header with a whole answer's cost in US dollars, or `unknown`. */
 export const costHeader = 'x-sluice-cost';
 
-/** What an answer tells its app. */
+/** What Sluice adds to an answer for its app. */
 export interface Telling {
   readonly id: string;
   readonly says: InAnswer;
 }
 
-/** An attempt whose answer tells the app the decision's id, its cost, or both, where the policy says so. Errors stay as they are. */
+/** An attempt that adds the decision's id, its cost, or both to the answer, as the policy says. Errors stay as they are. */
 export class ToldAttempt implements Attempt {
   readonly #inner: Attempt;
   readonly #run: ChainRun;

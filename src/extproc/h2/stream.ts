@@ -102,7 +102,7 @@ export class Http2Stream {
     else this.#sendTrailers(block);
   }
 
-  /** Ends the whole stream over an error of the peer; its owner is told as of a reset. */
+  /** Ends the whole stream over an error of the peer; its owner is notified as for a reset. */
   reset(code: ErrorCode): void {
     if (this.#over) return;
     const owner = this.#ended ? null : this.#owner;

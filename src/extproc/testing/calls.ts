@@ -7,7 +7,7 @@ export interface ToldEvent {
   readonly reason: string;
 }
 
-/** Services that reply to each message, unless `onMessage` returns false, and write down what they are told. */
+/** Services that reply to each message, unless `onMessage` returns false, and record the messages. */
 export function replying(
   told: ToldEvent[],
   onMessage: () => boolean = () => true,

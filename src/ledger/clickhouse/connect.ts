@@ -36,7 +36,7 @@ export class ClickHouse {
       database: url.pathname.slice(1) || 'default',
       application: 'sluice',
       request_timeout: answerMs,
-      // Failures are told by who asked.
+      // The caller reports failures.
       log: { level: ClickHouseLogLevel.OFF },
       clickhouse_settings: {
         output_format_json_quote_64bit_integers: 0,
@@ -49,7 +49,7 @@ export class ClickHouse {
     });
   }
 
-  /** `?` stands for the values in order. */
+  /** Each `?` is replaced by the next value. */
   async ask<Row>(sql: string, values: readonly (string | number)[] = []): Promise<Row[]> {
     const result = await this.#client.query({ ...bound(sql, values), format: 'JSONEachRow' });
     return result.json<Row>();

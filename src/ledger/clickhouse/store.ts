@@ -128,7 +128,7 @@ export class ClickHouseWriter implements HashChain {
     for (const { id, host, pid, started } of dead)
       await this.client.insert('writers', writerNames, JSON.stringify([id, host, pid, started, now, now, now * 1_000]));
     this.#alive = setInterval(() => {
-      // The next time tells as well; failures of writes are reported.
+      // It will be found the next time; failures of writes are reported.
       this.#register(null).catch(() => undefined);
     }, aliveMs);
     this.#alive.unref();

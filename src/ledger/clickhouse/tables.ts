@@ -66,7 +66,7 @@ const rollup = (name: string, ms: number): string[] => [
 export const rowNames = ['writer', 'seq', 'kind', 'at', 'day', ...columnNames, 'salt', 'body', 'content', 'hash'] as const;
 
 /**
- * Like the tables in SQLite; a writer is named by its id, and salts and hashes are hex. Rows lie in one part a day of writing. Tables whose
+ * Like the tables in SQLite; a writer is named by its id, and salts and hashes are hex. Each day of writing is a partition. Tables whose
  * rows change keep the newest by `v`. `heads` has the end of every chain. `settled` has what each removal added to an hour, by `source`,
  * so that one that is repeated counts once.
  */

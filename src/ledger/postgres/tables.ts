@@ -59,7 +59,7 @@ CREATE VIEW daily AS SELECT at, ${sumNames} FROM by_day UNION ALL SELECT at - at
 `;
 
 /**
- * Rows lie in one table a day of writing. A chain's rows of an earlier day come before those of a later one, so that dropping the oldest
+ * Each day of writing has a table of its own. A chain's rows of an earlier day come before those of a later one, so that dropping the oldest
  * tables cuts every chain at its old end. Id prefixes are searched as ranges in byte order.
  */
 const entries = `

@@ -89,7 +89,7 @@ const classifier = z.strictObject({
     .describe('Labelled prompts: those that are worded like one move towards its labels'),
   file: z
     .string()
-    .regex(/^[A-Za-z0-9][\w.-]*\.jsonl$/, 'the name of a .jsonl file that lies beside this one')
+    .regex(/^[A-Za-z0-9][\w.-]*\.jsonl$/, 'the name of a .jsonl file in the folder of this one')
     .max(253)
     .optional()
     .describe('More of them: a file beside this one, one JSON object a line, as `sluice label` writes it'),
