@@ -73,5 +73,8 @@ it('a request that would lose something keeps its model', async () => {
     .withResponse();
   expect([openai.got.length, google.got.length]).toEqual([1, 0]);
   const record = await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision') ?? '');
-  expect(record.decision?.candidates[0]?.disqualified).toBe('not-translatable');
+  expect(record.decision?.candidates[0]).toMatchObject({
+    disqualified: 'not-translatable',
+    obstacles: [{ path: 'logit_bias', why: expect.any(String) as string }],
+  });
 });

@@ -418,5 +418,6 @@ describe('canTranslate', () => {
 
   it('leaves it to the body where the policy drops something', () => {
     expect(canTranslate('openai-chat', 'anthropic-messages', { ...facts, n: 2 }, ['n'])).toBe(true);
+    expect(canTranslate('openai-chat', 'anthropic-messages', { ...facts, n: 2 }, neutralDrops)).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import type { TranslationFacts } from './api.ts';
 import { parseBody, writeJson } from './common/json.ts';
-import { Losses, Malformed } from './common/losses.ts';
+import { Losses, Malformed, neutralDrops } from './common/losses.ts';
 import type { Unsupported } from './common/losses.ts';
 import { fitToolNames } from './common/tool-names.ts';
 import { apis, dialects } from './registry.ts';
@@ -42,6 +42,8 @@ export type TranslatedRequest =
 /** Request headers that belong to one API and must not reach another, lower case. The caller of this module replaces credentials. */
 export const apiHeaders: readonly string[] = [...new Set(Object.values(dialects).flatMap(({ ownHeaders }) => ownHeaders))];
 
+const neutral: ReadonlySet<string> = new Set(neutralDrops);
+
 /**
  * Whether a request of one API may be translated to another, from what is known before its body is parsed: cheap enough for every decision.
  * True means "possibly": translateRequest reads the whole body and decides. True for the same API on both sides, which needs no
@@ -51,8 +53,8 @@ export function canTranslate(from: ApiName, to: ApiName, facts?: TranslationFact
   if (from === to) return true;
   const { target } = apis[to].translation;
   if (apis[from].translation.caller === null || target === null) return false;
-  // The obstacle may be on the drop list; only the body shows under which name.
-  if (facts === undefined || drop.length > 0) return true;
+  // The obstacle may be on the drop list; only the body shows under which name. What is neutral is none of these facts.
+  if (facts === undefined || drop.some((entry) => !neutral.has(entry))) return true;
   return facts.n <= 1 && !facts.audioOutput && target.takes(facts);
 }
 

@@ -7,7 +7,7 @@ import { classifyRequest, withSaidTask } from '../classify/index.ts';
 import type { Verdict } from '../classify/types.ts';
 import type { PolicySnapshot, TargetRef } from '../policy/types.ts';
 import { targetName } from '../lib/target-name.ts';
-import type { DecideInput } from '../route/types.ts';
+import type { DecideInput, Obstacle } from '../route/types.ts';
 import type { ModelsVerdict } from '../router/candidates/types.ts';
 import { judge, type RouterVerdict } from '../router/model/verdict.ts';
 import type { RouterView } from '../router/online/learner.ts';
@@ -16,7 +16,7 @@ import type { LearningMark } from '../router/online/types.ts';
 import type { ExpectedOutput, OutputKey } from '../router/output/tokens.ts';
 import type { SessionView } from '../sessions/types.ts';
 import { userOf } from './caller.ts';
-import { translatableTo } from './chain/crossing.ts';
+import { obstaclesTo } from './chain/crossing.ts';
 import { compareModels, compares, type Compared } from './compare-models.ts';
 import type { ReadRequest, RequestContext } from './context.ts';
 import type { RequestServices } from './services.ts';
@@ -44,7 +44,7 @@ export class Question implements DecideInput {
   readonly #context: RequestContext;
   readonly #services: RequestServices;
   /** What an API accepts depends on the model: the answers for each target that a chain could cross to. */
-  #translatable: Map<string, boolean> | null = null;
+  #obstacles: Map<string, readonly Obstacle[]> | null = null;
 
   /** Classifies the request and gathers the inputs that every decision needs. */
   constructor(request: ReadRequest, services: RequestServices, { session, embedded }: Found) {
@@ -133,21 +133,25 @@ export class Question implements DecideInput {
       : outputs.expected(targetName(provider, model), this.outputKey, assumed);
   }
 
-  canTranslate({ provider, model }: TargetRef, family: DialectFamily): boolean {
-    const { section, generation, envoy } = this.#context;
+  canTranslate(target: TargetRef, family: DialectFamily): boolean {
+    return this.#context.envoy.chains && this.obstacles(target, family).length === 0;
+  }
+
+  obstacles({ provider, model }: TargetRef, family: DialectFamily): readonly Obstacle[] {
+    const { section, generation } = this.#context;
     const name = targetName(provider, model);
-    const known = (this.#translatable ??= new Map<string, boolean>());
-    let can = known.get(name);
-    if (can === undefined) {
+    const known = (this.#obstacles ??= new Map<string, readonly Obstacle[]>());
+    let found = known.get(name);
+    if (found === undefined) {
       const to = {
         family,
         model,
         drop: section.fallback?.drop ?? neutralDrops,
         provider: generation.providers.get(provider)?.catalogProvider,
       };
-      known.set(name, (can = envoy.chains && translatableTo(this.exchange, this.#request.body, to)));
+      known.set(name, (found = obstaclesTo(this.exchange, this.#request.body, to)));
     }
-    return can;
+    return found;
   }
 }
 

@@ -115,6 +115,8 @@ export const limits = {
   sampledEventBytes: 2 * 1024,
   /** Parts of a request named as lost in translation; further ones repeat these, or the translation is hopeless. */
   translationLosses: 32,
+  /** Parts of a request that a record names for a target which has no place for them. */
+  recordedObstacles: 4,
   /** Longest name of such a part, in UTF-16 units. */
   translationPathUnits: 160,
   /**

@@ -352,6 +352,12 @@ describe('what a model must be able to do', () => {
     expect(at('mistral/other', ['mistral'], () => false)).toBe('no-credential');
     // Nothing says that the request can be translated.
     expect(at('anthropic/claude', ['anthropic'])).toBe('not-translatable');
+    const obstacles = [{ path: 'n', why: 'gives one answer' }];
+    const crossing = input({
+      section: { allowProviders: new Set(['anthropic']), candidates: { simple: [ref('anthropic/claude')], standard: [], complex: [] } },
+    });
+    const [claude] = decide({ ...crossing, canTranslate: () => false, obstacles: () => obstacles }).candidates;
+    expect(claude).toMatchObject({ disqualified: 'not-translatable', obstacles });
     expect(at('nobody/x', ['nobody'])).toBe('provider-not-allowed');
   });
 

@@ -574,6 +574,7 @@ class Decider {
   #translates(report: MutableReport): boolean {
     if (this.#input.exchange.operation === 'generate' && !untranslatable(this.#input, report.target)) return true;
     report.disqualified = 'not-translatable';
+    this.#sayObstacles(report);
     return false;
   }
 
@@ -643,7 +644,14 @@ class Decider {
         ? { target, tier, estimate, disqualified, chosen: false }
         : { target, tier, estimate, disqualified, chosen: false, outputTokens: tokens };
     if (disqualified === 'parameter') report.refused = refusedBy(this.#input, target) ?? '';
+    else if (disqualified === 'not-translatable') this.#sayObstacles(report);
     return report;
+  }
+
+  #sayObstacles(report: MutableReport): void {
+    const family = this.#input.generation.providers.get(report.target.provider)?.family;
+    const obstacles = family === undefined ? undefined : this.#input.obstacles?.(report.target, family);
+    if (obstacles !== undefined && obstacles.length > 0) report.obstacles = obstacles;
   }
 
   /** Whether a target is the requested model, including under another of its catalog names. */

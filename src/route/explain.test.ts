@@ -8,6 +8,18 @@ it('says in which arms of experiments a request was', () => {
   );
 });
 
+it('names what kept a request from another API', () => {
+  const candidates = { simple: [ref('anthropic/claude')], standard: [], complex: [] };
+  const crossing = input({ section: { candidates, allowProviders: new Set(['anthropic']) } });
+  const obstacles = [
+    { path: 'n', why: 'Anthropic gives one answer' },
+    { path: 'seed', why: 'Anthropic has no such parameter' },
+  ];
+  expect(explainRecord(record({ ...crossing, canTranslate: () => false, obstacles: () => obstacles }))).toContain(
+    'no: its API has no place for something in this request (n Anthropic gives one answer; seed Anthropic has no such parameter)',
+  );
+});
+
 it('explains a routed request from question to savings', () => {
   const candidates = { simple: [ref('middle'), ref('small'), ref('mistral/other')], standard: [], complex: [] };
   expect(explainRecord(record(input({ section: { candidates } }))))

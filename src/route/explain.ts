@@ -353,6 +353,12 @@ function learningLines({ template, why, says, gain, expected, spread, index, thr
   return lines;
 }
 
+/** The parameter that a model refuses, or what its API has no place for. */
+function aboutFault({ refused, obstacles }: Decision['candidates'][number]): string {
+  if (refused !== undefined) return ` (${refused})`;
+  return obstacles === undefined ? '' : ` (${obstacles.map(({ path, why }) => `${path} ${why}`.trim()).join('; ')})`;
+}
+
 function decisionLines(decision: Decision): string[] {
   if (decision.candidates.length === 0) return ['', 'Candidates: none was looked at'];
   const rows = decision.candidates.map((candidate) => [
@@ -364,7 +370,7 @@ function decisionLines(decision: Decision): string[] {
       ? candidate.chosen
         ? 'chosen'
         : 'can do it, not chosen'
-      : `no: ${faults[candidate.disqualified]}${candidate.refused === undefined ? '' : ` (${candidate.refused})`}`,
+      : `no: ${faults[candidate.disqualified]}${aboutFault(candidate)}`,
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
   return [

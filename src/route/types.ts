@@ -65,6 +65,12 @@ export type Disqualification =
   | 'costlier-than-requested'
   | 'unknown-price';
 
+/** A part of a request that a target's API has no place for; `path` is that of the app's API, empty for the whole request. */
+export interface Obstacle {
+  readonly path: string;
+  readonly why: string;
+}
+
 export interface CandidateReport {
   readonly target: TargetRef;
   readonly tier: Tier;
@@ -75,6 +81,8 @@ export interface CandidateReport {
   readonly disqualified: Disqualification | null;
   /** The parameter that it refuses; set only with `parameter`. */
   readonly refused?: string;
+  /** What its API has no place for; set only with `not-translatable`. */
+  readonly obstacles?: readonly Obstacle[];
   readonly chosen: boolean;
 }
 
@@ -122,6 +130,8 @@ export interface DecideInput {
   readonly pools?: Pick<Pools, 'order'>;
   /** Whether this request can be translated for a target with the API of another family. If absent, it cannot. */
   readonly canTranslate?: (target: TargetRef, family: DialectFamily) => boolean;
+  /** What stands in the way of that, for the record. If absent, it is not said. */
+  readonly obstacles?: (target: TargetRef, family: DialectFamily) => readonly Obstacle[];
   /** The parameters that a model, by the catalog's provider, was seen to refuse. If absent, none. */
   readonly refusals?: (provider: string, model: string) => ReadonlySet<string> | null;
   /** Whether a model's own budget is used up. If absent, none is. */

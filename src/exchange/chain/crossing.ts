@@ -9,6 +9,7 @@ import { limits } from '../../lib/limits.ts';
 import type { FallbackTrigger, Provider, TargetRef } from '../../policy/types.ts';
 import { answerTriggers, judgeAnswer, judgeStatus } from '../../grades/check-answer.ts';
 import { entryOf } from '../../route/capabilities.ts';
+import type { Obstacle } from '../../route/types.ts';
 import { apiHeaders, AnswerTranslator, canTranslate, translateAnswer, translateRequest, type AnswerOptions } from '../../apis/translate.ts';
 import { upstreamPath } from './attempt.ts';
 import { answerHeaders, answerOf, AttemptVerdicts, plainOf, retryAfter, saysWhen } from './verdicts.ts';
@@ -30,17 +31,26 @@ export interface CrossingTarget {
 }
 
 /**
- * Whether a request can be translated to another family's API without loss. Bodies up to limits.translationCheckBytes are translated to
- * find out; larger ones are judged by their facts, and refused later if that was wrong.
+ * What keeps a request from being translated to another family's API without loss; empty if nothing does. Bodies up to
+ * limits.translationCheckBytes are translated to find out; larger ones are judged by their facts, and refused later if that was wrong.
  */
-export function translatableTo(exchange: ParsedRequest, body: Buffer, to: CrossingTarget): boolean {
+export function obstaclesTo(exchange: ParsedRequest, body: Buffer, to: CrossingTarget): readonly Obstacle[] {
   const { model, drop, provider } = to;
   const api = dialects[to.family].chatApi;
-  if (api === null || !canTranslate(exchange.api, api, exchange, drop)) return false;
-  return (
-    body.length > limits.translationCheckBytes ||
-    translateRequest(exchange.api, api, body, { model, stream: exchange.stream, drop, ...(provider === undefined ? {} : { provider }) }).ok
-  );
+  const large = body.length > limits.translationCheckBytes;
+  if (api === null || !canTranslate(exchange.api, api, large ? exchange : undefined, drop))
+    return [{ path: '', why: `a request like this of ${exchange.api} is not translated to ${api ?? to.family}` }];
+  if (large) return none;
+  const options = { model, stream: exchange.stream, drop, ...(provider === undefined ? {} : { provider }) };
+  const translated = translateRequest(exchange.api, api, body, options);
+  return translated.ok ? none : translated.unsupported.slice(0, limits.recordedObstacles);
+}
+
+const none: readonly Obstacle[] = [];
+
+/** Whether a request can be translated to another family's API without loss. */
+export function translatableTo(exchange: ParsedRequest, body: Buffer, to: CrossingTarget): boolean {
+  return obstaclesTo(exchange, body, to).length === 0;
 }
 
 /** One attempt at a target that speaks another API than the app: requests and answers are translated. */
