@@ -103,14 +103,12 @@ function stream(rows: readonly Prepared[], models: readonly string[], options: C
     const { row, request, promptTokens, tokens } = rows[Math.floor(random() * rows.length)]!;
     const key = { template: request.template, kind: request.kind, units: row.prompt.length };
     const estimate = (model: string, at: number): number => {
-      const { input, output } = prices.get(model)!;
       const assumed = tokens[at] ?? assumedTokens;
-      return (promptTokens * input + (outputs.expected(model, key, assumed)?.tokens ?? assumed) * output) / 1e6;
+      return costOf(prices.get(model)!, promptTokens, outputs.expected(model, key, assumed)?.tokens ?? assumed);
     };
-    const usd = models.map(estimate);
     const requestedUsd = estimate(requested, models.length);
     // As by default in a policy: no candidate that costs more than the requested model.
-    for (let at = 0; at < usd.length; at++) if (usd[at]! > requestedUsd) usd[at] = NaN;
+    const usd = models.map(estimate).map((amount) => (amount > requestedUsd ? NaN : amount));
     const views = router.views(request);
     const probe = settings.probeShare === 0 ? null : router.probe(views, settings, lots(), lots);
     const picked =
@@ -119,13 +117,8 @@ function stream(rows: readonly Prepared[], models: readonly string[], options: C
     const model = picked === -1 ? requested : models[picked]!;
     const score = row.scores.get(model)!;
     const strong = row.scores.get(requested)!;
-    outputs.observe(
-      model,
-      key,
-      tokens[picked === -1 ? models.length : picked] ?? assumedTokens,
-      row.outputTokens.get(model) ?? assumedTokens,
-      0,
-    );
+    const expected = tokens[picked === -1 ? models.length : picked] ?? assumedTokens;
+    outputs.observe(model, key, expected, row.outputTokens.get(model) ?? assumedTokens, 0);
     if (grades === 'served' ? probe !== null || (picked === -1 && lots() < graded / 2) : graded > 0 && random() < graded) {
       gradedRequests++;
       const other = picked === -1 && grades === 'both' ? router.worthTrying(views, lots) : picked;
@@ -152,8 +145,15 @@ function stream(rows: readonly Prepared[], models: readonly string[], options: C
 }
 
 function paid(row: OutcomeRow, model: string, promptTokens: number, prices: CompareOptions['prices']): number {
-  const { input, output } = prices.get(model)!;
-  return (promptTokens * input + (row.outputTokens.get(model) ?? assumedTokens) * output) / 1e6;
+  return costOf(prices.get(model)!, promptTokens, row.outputTokens.get(model) ?? assumedTokens);
+}
+
+function costOf(
+  { input, output }: { readonly input: number; readonly output: number },
+  promptTokens: number,
+  outputTokens: number,
+): number {
+  return (promptTokens * input + outputTokens * output) / 1e6;
 }
 
 function worst(losses: readonly number[], bests: readonly number[]): number {

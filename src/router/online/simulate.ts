@@ -1,6 +1,6 @@
 import { seeded, shuffled } from '../training/random.ts';
 import { OnlineLearner } from './learner.ts';
-import { defaultLearning } from './settings.ts';
+import { defaultLearning, type LearningSettings } from './settings.ts';
 
 /** A labelled row with the router's gain, as a request of a template. */
 export interface SimulatedRow {
@@ -78,7 +78,7 @@ function one(templates: readonly (readonly SimulatedRow[])[], options: Simulatio
   const count = Math.min(options.templates, Math.floor(order.length / (shift ? 2 : 1)));
   const before = drawer(order.slice(0, count), random);
   const after = shift ? drawer(order.slice(count, 2 * count), random) : before;
-  const settings = { ...defaultLearning, upgradeScope: 'none', probeShare: grades === 'served' ? graded : 0 } as const;
+  const settings: LearningSettings = { ...defaultLearning, upgradeScope: 'none', probeShare: grades === 'served' ? graded : 0 };
   const learnt: Totals = { weak: 0, lost: 0 };
   const fixed: Totals = { weak: 0, lost: 0 };
   const lost: number[] = [];
@@ -89,40 +89,12 @@ function one(templates: readonly (readonly SimulatedRow[])[], options: Simulatio
   for (let i = 0; i < requests; i++) {
     const row = (shift && i >= requests / 2 ? after : before)();
     const fixedWeak = !row.abstain && row.gain <= threshold;
-    const mark = learner.assessTemplate(
-      { workspace: 'simulated', template: row.template, near: '0'.repeat(16) },
-      {
-        pair,
-        gain: row.gain,
-        uncertainty: row.uncertainty,
-        known: !row.abstain,
-        fixed: fixedWeak,
-        calibrated: true,
-        kind: row.kind ?? '',
-        maxLoss,
-      },
-      settings,
-      i,
-    );
+    const mark = assessed(learner, row, { fixed: fixedWeak, maxLoss, settings, time: i });
     const arm = mark.says ?? (fixedWeak ? 'weak' : 'strong');
     if (grades === 'served' ? mark.why === 'probe' : random() < graded * (mark.worth ?? 1)) {
       gradedRequests++;
-      const other = arm === 'weak' ? row.strong : row.weak;
-      learner.observe(
-        {
-          decisionId: String(i),
-          workspace: 'simulated',
-          mark,
-          model: pair[arm],
-          requested: pair.strong,
-          score: row[arm],
-          against: grades === 'both' ? other : null,
-          source: 'judge',
-          weight: 1,
-          time: i,
-        },
-        settings,
-      );
+      const against = grades === 'both' ? (arm === 'weak' ? row.strong : row.weak) : null;
+      learner.observe(gradeOf(mark, arm, { score: row[arm], against }, i), settings);
     }
     const gain = row.strong - row.weak;
     lost.push(arm === 'weak' ? gain : 0);
@@ -144,6 +116,46 @@ function one(templates: readonly (readonly SimulatedRow[])[], options: Simulatio
     worstWindow: Math.max(...windows),
     windowsKept: windows.filter((loss) => loss <= windowLoss).length / windows.length,
     graded: gradedRequests / requests,
+  };
+}
+
+type Mark = ReturnType<OnlineLearner['assessTemplate']>;
+
+function assessed(
+  learner: OnlineLearner,
+  { template, gain, uncertainty, abstain, kind = '' }: SimulatedRow,
+  {
+    fixed,
+    maxLoss,
+    settings,
+    time,
+  }: { readonly fixed: boolean; readonly maxLoss: number; readonly settings: LearningSettings; readonly time: number },
+): Mark {
+  const request = { workspace: 'simulated', template, near: '0'.repeat(16) };
+  return learner.assessTemplate(
+    request,
+    { pair, gain, uncertainty, known: !abstain, fixed, calibrated: true, kind, maxLoss },
+    settings,
+    time,
+  );
+}
+
+function gradeOf(
+  mark: Mark,
+  arm: 'weak' | 'strong',
+  scores: { readonly score: number; readonly against: number | null },
+  time: number,
+): Parameters<OnlineLearner['observe']>[0] {
+  return {
+    decisionId: String(time),
+    workspace: 'simulated',
+    mark,
+    model: pair[arm],
+    requested: pair.strong,
+    ...scores,
+    source: 'judge',
+    weight: 1,
+    time,
   };
 }
 

@@ -29,102 +29,135 @@ const mostBins = 32;
 
 /** Gradient boosting on squared error with histograms. `columns`: one per feature; `rows`: rows to learn from. Deterministic by seed. */
 export function boost(columns: readonly Float64Array[], rows: Int32Array, targets: Float64Array, options: BoostOptions): Forest {
-  const { trees, depth, rate, leaf, shrink, rowShare, featureShare, seed } = options;
-  const random = seeded(seed);
-  const count = columns[0]!.length;
-  const edges = columns.map((column) => binEdges(column, rows));
-  const bins = columns.map((column, at) => {
-    const binned = new Uint8Array(count);
-    for (const row of rows) binned[row] = binOf(edges[at]!, column[row]!);
-    return binned;
-  });
-  let base = 0;
-  for (const row of rows) base += targets[row]!;
-  base /= rows.length;
-  const residual = new Float64Array(count);
-  for (const row of rows) residual[row] = targets[row]! - base;
-  const inner = 2 ** depth - 1;
-  const all = 2 * inner + 1;
-  const forest: Forest = {
-    trees,
-    depth,
-    base,
-    feature: new Uint8Array(trees * inner),
-    threshold: new Float32Array(trees * inner).fill(Infinity),
-    value: new Float32Array(trees * all),
-  };
-  const sums = new Float64Array(mostBins);
-  const counts = new Int32Array(mostBins);
-  for (let tree = 0; tree < trees; tree++) {
-    const sample = rowShare < 1 ? rows.filter(() => random() < rowShare) : rows;
-    const usable = columns.map((_, at) => at).filter((at) => random() < featureShare && edges[at]!.length > 0);
-    const grow = (node: number, level: number, members: Int32Array): void => {
-      let total = 0;
-      for (const row of members) total += residual[row]!;
-      const answer = (rate * total) / (members.length + shrink);
-      forest.value[tree * all + node] = answer;
-      if (level === depth) return;
-      const split = members.length < 2 * leaf ? null : bestSplit(members, total, usable);
-      if (split === null) {
-        // No split: everything goes left (thresholds start at infinity), and every node below has the same value.
-        fill(2 * node + 1, answer);
-        fill(2 * node + 2, answer);
-        return;
-      }
-      forest.feature[tree * inner + node] = split.feature;
-      forest.threshold[tree * inner + node] = edges[split.feature]![split.bin]!;
-      const binned = bins[split.feature]!;
-      grow(
-        2 * node + 1,
-        level + 1,
-        members.filter((row) => binned[row]! <= split.bin),
-      );
-      grow(
-        2 * node + 2,
-        level + 1,
-        members.filter((row) => binned[row]! > split.bin),
-      );
+  const booster = new Booster(columns, rows, targets, options);
+  for (let tree = 0; tree < options.trees; tree++) booster.add(tree);
+  return booster.forest;
+}
+
+/** The feature and the bin at which a node divides its rows. */
+interface Split {
+  readonly feature: number;
+  readonly bin: number;
+}
+
+class Booster {
+  readonly forest: Forest;
+  readonly #columns: readonly Float64Array[];
+  readonly #rows: Int32Array;
+  readonly #options: BoostOptions;
+  readonly #random: () => number;
+  readonly #edges: readonly (readonly number[] | Float64Array)[];
+  readonly #bins: readonly Uint8Array[];
+  readonly #residual: Float64Array;
+  /** Inner nodes of a tree, and all of its nodes. */
+  readonly #inner: number;
+  readonly #all: number;
+  readonly #sums = new Float64Array(mostBins);
+  readonly #counts = new Int32Array(mostBins);
+
+  constructor(columns: readonly Float64Array[], rows: Int32Array, targets: Float64Array, options: BoostOptions) {
+    const { trees, depth, seed } = options;
+    this.#columns = columns;
+    this.#rows = rows;
+    this.#options = options;
+    this.#random = seeded(seed);
+    const count = columns[0]!.length;
+    const edges = columns.map((column) => binEdges(column, rows));
+    this.#edges = edges;
+    this.#bins = columns.map((column, at) => {
+      const binned = new Uint8Array(count);
+      for (const row of rows) binned[row] = binOf(edges[at]!, column[row]!);
+      return binned;
+    });
+    let base = 0;
+    for (const row of rows) base += targets[row]!;
+    base /= rows.length;
+    this.#residual = new Float64Array(count);
+    for (const row of rows) this.#residual[row] = targets[row]! - base;
+    this.#inner = 2 ** depth - 1;
+    this.#all = 2 * this.#inner + 1;
+    this.forest = {
+      trees,
+      depth,
+      base,
+      feature: new Uint8Array(trees * this.#inner),
+      threshold: new Float32Array(trees * this.#inner).fill(Infinity),
+      value: new Float32Array(trees * this.#all),
     };
-    const fill = (node: number, answer: number): void => {
-      if (node >= all) return;
-      forest.value[tree * all + node] = answer;
-      fill(2 * node + 1, answer);
-      fill(2 * node + 2, answer);
-    };
-    const bestSplit = (members: Int32Array, total: number, features: readonly number[]): { feature: number; bin: number } | null => {
-      const whole = (total * total) / (members.length + shrink);
-      let best = 1e-9;
-      let found: { feature: number; bin: number } | null = null;
-      for (const feature of features) {
-        const binned = bins[feature]!;
-        const size = edges[feature]!.length + 1;
-        sums.fill(0, 0, size);
-        counts.fill(0, 0, size);
-        for (const row of members) {
-          const bin = binned[row]!;
-          sums[bin]! += residual[row]!;
-          counts[bin]!++;
-        }
-        let left = 0;
-        let below = 0;
-        for (let bin = 0; bin < size - 1; bin++) {
-          left += sums[bin]!;
-          below += counts[bin]!;
-          if (below < leaf) continue;
-          const above = members.length - below;
-          if (above < leaf) break;
-          const win = (left * left) / (below + shrink) + ((total - left) * (total - left)) / (above + shrink) - whole;
-          if (win <= best) continue;
-          best = win;
-          found = { feature, bin };
-        }
-      }
-      return found;
-    };
-    grow(0, 0, sample);
-    for (const row of rows) residual[row]! -= leafAt(forest, tree, columns, row);
   }
-  return forest;
+
+  /** Grows the next tree on a sample of rows and features, and takes what it explains from the residuals. */
+  add(tree: number): void {
+    const { rowShare, featureShare } = this.#options;
+    const sample = rowShare < 1 ? this.#rows.filter(() => this.#random() < rowShare) : this.#rows;
+    const features = this.#columns.map((_, at) => at).filter((at) => this.#random() < featureShare && this.#edges[at]!.length > 0);
+    this.#grow(tree, 0, 0, sample, features);
+    for (const row of this.#rows) this.#residual[row]! -= leafAt(this.forest, tree, this.#columns, row);
+  }
+
+  #grow(tree: number, node: number, level: number, members: Int32Array, features: readonly number[]): void {
+    const { depth, rate, leaf, shrink } = this.#options;
+    const residual = this.#residual;
+    let total = 0;
+    for (const row of members) total += residual[row]!;
+    const answer = (rate * total) / (members.length + shrink);
+    this.forest.value[tree * this.#all + node] = answer;
+    if (level === depth) return;
+    const split = members.length < 2 * leaf ? null : this.#bestSplit(members, total, features);
+    if (split === null) {
+      // No split: everything goes left (thresholds start at infinity), and every node below has the same value.
+      this.#fill(tree, 2 * node + 1, answer);
+      this.#fill(tree, 2 * node + 2, answer);
+      return;
+    }
+    this.forest.feature[tree * this.#inner + node] = split.feature;
+    this.forest.threshold[tree * this.#inner + node] = this.#edges[split.feature]![split.bin]!;
+    const binned = this.#bins[split.feature]!;
+    const left = members.filter((row) => binned[row]! <= split.bin);
+    const right = members.filter((row) => binned[row]! > split.bin);
+    this.#grow(tree, 2 * node + 1, level + 1, left, features);
+    this.#grow(tree, 2 * node + 2, level + 1, right, features);
+  }
+
+  #fill(tree: number, node: number, answer: number): void {
+    if (node >= this.#all) return;
+    this.forest.value[tree * this.#all + node] = answer;
+    this.#fill(tree, 2 * node + 1, answer);
+    this.#fill(tree, 2 * node + 2, answer);
+  }
+
+  #bestSplit(members: Int32Array, total: number, features: readonly number[]): Split | null {
+    const { leaf, shrink } = this.#options;
+    const [residual, sums, counts] = [this.#residual, this.#sums, this.#counts];
+    const whole = (total * total) / (members.length + shrink);
+    let best = 1e-9;
+    let found: Split | null = null;
+    for (const feature of features) {
+      const binned = this.#bins[feature]!;
+      const size = this.#edges[feature]!.length + 1;
+      sums.fill(0, 0, size);
+      counts.fill(0, 0, size);
+      for (const row of members) {
+        const bin = binned[row]!;
+        sums[bin]! += residual[row]!;
+        counts[bin]!++;
+      }
+      let left = 0;
+      let below = 0;
+      for (let bin = 0; bin < size - 1; bin++) {
+        left += sums[bin]!;
+        below += counts[bin]!;
+        if (below < leaf) continue;
+        const above = members.length - below;
+        if (above < leaf) break;
+        const win = (left * left) / (below + shrink) + ((total - left) * (total - left)) / (above + shrink) - whole;
+        if (win <= best) continue;
+        best = win;
+        found = { feature, bin };
+      }
+    }
+    return found;
+  }
 }
 
 /** The prediction of a forest for a row. */
