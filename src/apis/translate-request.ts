@@ -53,7 +53,7 @@ export function canTranslate(from: ApiName, to: ApiName, facts?: TranslationFact
   if (from === to) return true;
   const { target } = apis[to].translation;
   if (apis[from].translation.caller === null || target === null) return false;
-  // The obstacle may be on the drop list; only the body shows under which name. What is neutral is none of these facts.
+  // The obstacle may be on the drop list; only the body shows under which name. None of these facts is neutral.
   if (facts === undefined || drop.some((entry) => !neutral.has(entry))) return true;
   return facts.n <= 1 && !facts.audioOutput && target.takes(facts);
 }
