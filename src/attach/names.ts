@@ -15,8 +15,27 @@ export type FilterRole = 'listener' | 'gate' | 'next' | 'stream' | 'shadow';
  * - `observe`: Envoy sends copies of them (the second filter, observability mode)
  * - `collect`: Envoy collects a bounded part of them and sends it with its access log
  * - `protocol-manager`: Envoy reads their usage and sends that with its access log
+ * - `inline`: the request filter also sends the answer, on the request's own stream, and waits for each part of it: for control planes that
+ *   can set one filter, without metadata
  */
-export type UsageMode = 'observe' | 'collect' | 'protocol-manager';
+export type UsageMode = 'observe' | 'collect' | 'protocol-manager' | 'inline';
+
+/** Response headers that tell of a decision, and the keys of its metadata that they come from. */
+export const provenance: readonly (readonly [header: string, key: string])[] = [
+  ['x-sluice-decision', 'id'],
+  ['x-sluice-model', 'model'],
+  ['x-sluice-requested-model', 'requested_model'],
+  ['x-sluice-tier', 'tier'],
+  ['x-sluice-reason', 'reason'],
+  ['x-sluice-attempts', 'attempts'],
+  ['x-sluice-arm', 'arm'],
+  ['x-sluice-cache', 'cache'],
+  ['x-sluice-cache-entry', 'cache_entry'],
+];
+
+/** The metadata of an exchange whose answer comes elsewhere than in copies, and its value where it comes on the request's own stream. */
+export const answerKey = 'answer';
+export const inlineAnswer = 'inline';
 
 /**
  * The Envoy cluster of a provider, for a single attempt or for attempts of a chain. Rendered config and the request filter's choice of

@@ -10,6 +10,7 @@ import {
   clusterHeader,
   clusterName,
   mirrorHeader,
+  provenance,
   sluiceClusterName,
   streamIdleTimeout,
   usageHeader,
@@ -188,17 +189,7 @@ const withoutCopies: Json = {
 
 /** Response headers of every virtual host of providers. */
 export function provenanceHeaders(): Json[] {
-  return [
-    provenanceHeader('x-sluice-decision', 'id'),
-    provenanceHeader('x-sluice-model', 'model'),
-    provenanceHeader('x-sluice-requested-model', 'requested_model'),
-    provenanceHeader('x-sluice-tier', 'tier'),
-    provenanceHeader('x-sluice-reason', 'reason'),
-    provenanceHeader('x-sluice-attempts', 'attempts'),
-    provenanceHeader('x-sluice-arm', 'arm'),
-    provenanceHeader('x-sluice-cache', 'cache'),
-    provenanceHeader('x-sluice-cache-entry', 'cache_entry'),
-  ];
+  return provenance.map(([header, key]) => provenanceHeader(header, key));
 }
 
 function virtualHosts(options: EnvoyOptions): Json[] {

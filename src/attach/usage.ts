@@ -33,13 +33,15 @@ export function usageModeOf(choice: UsageChoice, version: string, sluice: string
 
 /** Parses a request header's value; absent means observe, which needs no header. */
 export function usageModeOfHeader(value: string | undefined): UsageMode {
-  return value === 'collect' || value === 'protocol-manager' ? value : 'observe';
+  return value === 'collect' || value === 'protocol-manager' || value === 'inline' ? value : 'observe';
 }
 
 /** The filters that report answers to Sluice, outermost first. They come before the request filter, so answers reach them last. */
 export function answerFilters(usage: UsageMode, cluster = sluiceClusterName): { readonly name: string; readonly typed_config: Json }[] {
   const copies = { name: 'envoy.filters.http.ext_proc.sluice_response', typed_config: responseFilter(usage, cluster) };
   switch (usage) {
+    case 'inline':
+      return [];
     case 'observe':
       return [copies];
     case 'collect':

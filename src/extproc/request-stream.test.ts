@@ -353,6 +353,77 @@ describe.each([
     });
   });
 
+  describe('a stream for both the request and its answer', () => {
+    const metadata = { id: 'x', answer: 'inline', model: 'small', attempts: '1' };
+    const answer: Message = { response_headers: { headers: headerMap({ ':status': '200' }) } };
+
+    beforeEach(() => {
+      gateway.bodyPlan = { kind: 'forward', body: Buffer.from('changed'), metadata };
+    });
+
+    const forwarded = async () => {
+      const stream = envoy.open();
+      stream.send(phases['requestHeaders']!);
+      stream.send(phases['requestBody']!);
+      await stream.until(2);
+      return stream;
+    };
+
+    it('keeps the metadata that Envoy does not, says it in the answer’s headers, and answers each part of the answer', async () => {
+      const stream = await forwarded();
+      stream.send(answer);
+      stream.send(phases['responseBody']!);
+      stream.send({ response_body: { body: Buffer.from('b'), end_of_stream: true } });
+      expect(await stream.over()).toBe(0);
+      expect(gateway.notes).toEqual(['request', 'body 2', 'response x', 'chunk a', 'chunk b', 'end whole=true cancelled=false']);
+      expect(stream.replies.map((reply) => Object.keys(reply)[0])).toEqual([
+        'request_headers',
+        'request_body',
+        'response_headers',
+        'response_body',
+        'response_body',
+      ]);
+      const said = JSON.stringify(stream.replies[2], (_key, value: unknown) =>
+        Buffer.isBuffer(value) || value instanceof Uint8Array ? Buffer.from(value).toString() : value,
+      );
+      for (const text of ['x-sluice-decision', 'x-sluice-model', 'x-sluice-attempts']) expect(said).toContain(text);
+      expect(said).not.toContain('x-sluice-tier');
+      expect(events).toEqual([]);
+    });
+
+    it('reads the answer to a request that passed with its headers alone, whose body comes all the same', async () => {
+      gateway.request = { kind: 'pass', metadata };
+      const stream = envoy.open();
+      stream.send(phases['requestHeaders']!);
+      stream.send(phases['requestBody']!);
+      stream.send(answer);
+      stream.send({ response_body: { body: Buffer.from('b'), end_of_stream: true } });
+      expect(await stream.over()).toBe(0);
+      expect(gateway.notes).toEqual(['request', 'response x', 'chunk b', 'end whole=true cancelled=false']);
+      expect(events).toEqual([]);
+    });
+
+    it('ends after its own answer', async () => {
+      gateway.bodyPlan = {
+        kind: 'respond',
+        status: 403,
+        contentType: 'text/plain',
+        headers: [],
+        body: Buffer.from('no'),
+        details: '',
+        metadata,
+      };
+      const stream = await forwarded();
+      expect(await stream.over()).toBe(0);
+    });
+
+    it.each(['cancel', 'halfClose'] as const)('tells the gateway of a client that left before the answer: %s', async (how) => {
+      const left = await forwarded();
+      left[how]();
+      await expect.poll(() => gateway.notes).toEqual(['request', 'body 2', 'unseen', 'logged x']);
+    });
+  });
+
   describe('a response stream in observability mode', () => {
     const copy = (message: Message): Message => ({ ...message, observability_mode: true });
 

@@ -1,5 +1,6 @@
+import { answerKey, inlineAnswer, provenance } from '../attach/names.ts';
 import { limits } from '../lib/limits.ts';
-import type { BodyHandler, BodyPlan, Gateway, RequestPlan, ResponseObserver } from '../exchange/plans.ts';
+import type { BodyHandler, BodyPlan, Gateway, LoggedExchange, RequestPlan, ResponseObserver, SluiceMetadata } from '../exchange/plans.ts';
 import type { Later } from '../lib/later.ts';
 import type { TellEvent } from './events.ts';
 import type { Phase, ProcessingRequest, ProcStream, Reply, StreamHandler } from './types.ts';
@@ -9,6 +10,7 @@ import type { Phase, ProcessingRequest, ProcStream, Reply, StreamHandler } from 
  * - `start`: nothing came yet
  * - `awaiting-body`: the reply to the request's headers asked for the body
  * - `answering`: the body has arrived; waiting for the gateway's plan
+ * - `forwarded`: the request went on, and its answer comes on this stream
  * - `reading`: an answer is being read
  * - `idle`: nothing is left to decide; later phases are passed through
  */
@@ -16,6 +18,7 @@ type State =
   | { readonly at: 'start' }
   | { readonly at: 'awaiting-body'; readonly handler: BodyHandler }
   | { readonly at: 'answering'; readonly handler: BodyHandler }
+  | { readonly at: 'forwarded'; readonly id: string; readonly metadata: SluiceMetadata; readonly unseen: (() => void) | null }
   | { readonly at: 'reading'; readonly observer: ResponseObserver }
   | { readonly at: 'idle' };
 
@@ -35,10 +38,35 @@ function asking({ metadata, beginning }: RequestPlan & { readonly kind: 'read-bo
   return metadata === undefined ? reply : { ...reply, metadata };
 }
 
+/** What Envoy itself would write from the metadata. */
+function provenanceOf(metadata: SluiceMetadata): (readonly [string, string])[] {
+  return provenance.flatMap(([header, key]) => {
+    const value = metadata[key];
+    return typeof value === 'string' ? [[header, value] as const] : [];
+  });
+}
+
+/** A request whose client left before there was an answer, as Envoy's log would tell of it. */
+function leftAlone(id: string): LoggedExchange {
+  return {
+    id,
+    status: 0,
+    cutBy: 'client',
+    contentType: '',
+    contentEncoding: '',
+    startedAt: 0,
+    firstByteMs: null,
+    totalMs: null,
+    bodyBytes: 0,
+    collected: null,
+    usage: null,
+  };
+}
+
 /**
  * One ext_proc stream. The request filter's stream carries a request's headers and, if requested, its body; Sluice ends it after its last
- * reply. The response filter's stream (observability mode) carries the answer and gets no replies. A single filter that does both is
- * supported too: its phases come on one stream.
+ * reply. The response filter's stream (observability mode) carries the answer and gets no replies. An Envoy with a single filter for both
+ * says so (UsageMode `inline`): its phases come on one stream, which remembers what Envoy does not: the metadata of the request.
  */
 export class RequestStream implements StreamHandler {
   readonly #stream: ProcStream;
@@ -96,6 +124,11 @@ export class RequestStream implements StreamHandler {
         this.#onEvent('request-aborted');
         state.handler.aborted();
         return;
+      case 'forwarded':
+        // The client left. Or Envoy had given up just before the plan reached it, which looks the same here.
+        state.unseen?.();
+        this.#gateway.logged(leftAlone(state.id));
+        return;
       case 'reading':
         state.observer.end(false, cancelled);
         return;
@@ -124,11 +157,11 @@ export class RequestStream implements StreamHandler {
           ...(plan.headers === undefined ? {} : { headers: plan.headers }),
           ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }),
         });
-        this.#stream.end();
+        if (!this.#awaitsAnswer(plan.metadata, null)) this.#stream.end();
         return;
       case 'respond':
         this.#state = idle;
-        this.#answerBody(plan);
+        this.#answerBody(plan, null);
         return;
       case 'read-body':
         this.#state = { at: 'awaiting-body', handler: plan.handler };
@@ -138,6 +171,11 @@ export class RequestStream implements StreamHandler {
   }
 
   #requestBody(phase: Phase & { kind: 'request-body' }, observability: boolean): void {
+    if (this.#state.at === 'forwarded') {
+      // A filter whose modes nobody may override sends every body.
+      this.#wave(phase, observability);
+      return;
+    }
     if (this.#state.at !== 'awaiting-body') {
       this.#unexpected(phase, observability);
       return;
@@ -151,8 +189,17 @@ export class RequestStream implements StreamHandler {
   }
 
   #planned(plan: BodyPlan, handler: BodyHandler): void {
-    if (plan.kind === 'forward') this.#unseen = handler.unseen?.() ?? null;
-    this.#answerBody(plan);
+    const unseen = plan.kind === 'forward' ? (handler.unseen?.() ?? null) : null;
+    this.#answerBody(plan, unseen);
+  }
+
+  /** Keeps the stream for the answer, if that comes on it. */
+  #awaitsAnswer(metadata: SluiceMetadata | undefined, unseen: (() => void) | null): boolean {
+    if (metadata?.[answerKey] !== inlineAnswer) return false;
+    const { id } = metadata;
+    if (typeof id !== 'string') return false;
+    this.#state = { at: 'forwarded', id, metadata, unseen };
+    return true;
   }
 
   /** `told` is true if Envoy was already asked for more time; it accepts one such message per body. */
@@ -181,7 +228,8 @@ export class RequestStream implements StreamHandler {
     );
   }
 
-  #answerBody(plan: BodyPlan): void {
+  /** `unseen`: what to call if Envoy had given up before it saw this. */
+  #answerBody(plan: BodyPlan, unseen: (() => void) | null): void {
     switch (plan.kind) {
       case 'forward':
         this.#stream.send({
@@ -192,6 +240,8 @@ export class RequestStream implements StreamHandler {
           clearRouteCache: plan.clearRouteCache,
           metadata: plan.metadata,
         });
+        if (this.#awaitsAnswer(plan.metadata, unseen)) return;
+        this.#unseen = unseen;
         break;
       case 'respond':
         this.#stream.send({
@@ -208,6 +258,7 @@ export class RequestStream implements StreamHandler {
   }
 
   #responseHeaders(phase: Phase & { kind: 'response-headers' }, request: ProcessingRequest): void {
+    const own = this.#state.at === 'forwarded' ? this.#state.metadata : null;
     if (this.#state.at === 'awaiting-body' || this.#state.at === 'answering') {
       // The answer came before the request was complete: an earlier filter or the provider cut the request short.
       this.#leave();
@@ -215,10 +266,11 @@ export class RequestStream implements StreamHandler {
       this.#unexpected(phase, request.observability);
       return;
     }
-    const plan = this.#gateway.responseHeaders(phase.headers, request.metadata, phase.endOfStream);
+    const plan = this.#gateway.responseHeaders(phase.headers, own ?? request.metadata, phase.endOfStream);
     if (plan.kind === 'read') this.#state = { at: 'reading', observer: plan.observer };
     else this.#state = idle;
-    this.#wave(phase, request.observability);
+    if (own === null) this.#wave(phase, request.observability);
+    else this.#stream.send({ kind: 'continue', phase: phase.kind, headers: { set: provenanceOf(own), remove: [] } });
     if (plan.kind === 'ignore') this.#stream.end();
   }
 

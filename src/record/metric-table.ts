@@ -464,7 +464,7 @@ export const metricTable = {
     name: 'llm_proxy_answer_source_total',
     type: 'counter',
     labels: ['envoy', 'source'],
-    help: 'Requests that went on to a provider, by how their Envoy tells of answers (`observe`, `collect`, `protocol-manager`; see envoy.md) and by what this answer is read from: `copies`, `collected` or `protocol-manager`.',
+    help: 'Requests that went on to a provider, by how their Envoy tells of answers (`observe`, `collect`, `protocol-manager`, `inline`; see envoy.md) and by what this answer is read from: `copies`, `collected`, `protocol-manager` or `inline`.',
   },
   keyProblems: {
     name: 'llm_proxy_gateway_key_problem_total',

@@ -10,7 +10,7 @@ import type { Decision } from '../route/types.ts';
 import type { TraceFacts } from './trace.ts';
 
 /** How an exchange's answer reaches Sluice. Closed list: a metric label. */
-export type AnswerSource = 'copies' | 'collected' | 'protocol-manager';
+export type AnswerSource = 'copies' | 'collected' | 'protocol-manager' | 'inline';
 
 /** How an exchange ended. Closed list: a metric label. */
 export type OutcomeKind =

@@ -3,7 +3,7 @@ import { apis } from '../../apis/registry.ts';
 import { usageFromTotals } from '../../apis/reported-usage.ts';
 import type { Answer, AnswerHead, AnswerReader, ApiName, ParsedRequest, UsageUnknown } from '../../apis/types.ts';
 import type { CollectedAnswer, LoggedExchange, MetadataValue, ReportedUsage, SluiceMetadata } from '../plans.ts';
-import type { UsageMode } from '../../attach/names.ts';
+import { answerKey, inlineAnswer, type UsageMode } from '../../attach/names.ts';
 import { limits } from '../../lib/limits.ts';
 import type { AnswerEnding } from '../../record/record.ts';
 import type { AnswerSource } from '../../record/types.ts';
@@ -20,6 +20,7 @@ export function answerSource(
   asked: Pick<ParsedRequest, 'audioInputs' | 'audioOutput'> | null,
   body: Buffer | null,
 ): AnswerSource {
+  if (usage === 'inline') return 'inline';
   if (usage === 'observe' || fill !== null || (grading !== null && (grading.copy !== null || grading.judge !== null))) return 'copies';
   if (usage === 'collect') return 'collected';
   // What Envoy's AI Protocol Manager can read. Without an API there is no answer to read.
@@ -34,13 +35,16 @@ function tailBytes(api: ApiName | null): number {
   return api !== null && apis[api].answer.longEnd ? limits.sseEventBytes : limits.collectedTailBytes;
 }
 
-/** Adds metadata that makes Envoy log an exchange, if the answer is read from its log. */
+/**
+ * Adds metadata that makes Envoy log an exchange, if the answer is read from its log, or keeps the request's stream open, if the answer comes
+ * on it.
+ */
 export function addLogMetadata(
   { answerBy, api }: Pick<OpenExchange, 'answerBy' | 'api'>,
   metadata: Record<string, MetadataValue>,
 ): SluiceMetadata {
   if (answerBy === 'copies') return metadata;
-  metadata['answer'] = 'log';
+  metadata[answerKey] = answerBy === 'inline' ? inlineAnswer : 'log';
   if (answerBy === 'collected') metadata['answer_tail'] = String(tailBytes(api));
   return metadata;
 }

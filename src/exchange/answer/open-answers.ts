@@ -11,7 +11,7 @@ const sweepMs = 5_000;
 export class OpenAnswers {
   readonly #metrics: Pick<Metrics, 'answerSource'>;
   readonly #copied: PendingExchanges<OpenExchange>;
-  /** Exchanges whose end Envoy's access log reports. */
+  /** Exchanges whose end Envoy's access log reports; the others' comes on a stream. */
   readonly #logged: PendingExchanges<OpenExchange>;
   readonly #sweeper: NodeJS.Timeout;
 
@@ -40,7 +40,7 @@ export class OpenAnswers {
   /** `usage`: how its Envoy reports answers. `now`: by performance.now(). */
   add(open: OpenExchange, usage: UsageMode, now: number): void {
     this.#metrics.answerSource(usage, open.answerBy);
-    (open.answerBy === 'copies' ? this.#copied : this.#logged).add(open.id, open, now);
+    (open.answerBy === 'copies' || open.answerBy === 'inline' ? this.#copied : this.#logged).add(open.id, open, now);
   }
 
   get(id: string): OpenExchange | undefined {
