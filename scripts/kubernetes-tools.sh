@@ -1,7 +1,7 @@
 #!/bin/sh
-# scripts/kubernetes-tools.sh [DIR]: builds what the Kubernetes and conformance tests run, from pinned Go modules, into DIR ($SLUICE_TEST_TOOLS, else the cache folder
+# scripts/kubernetes-tools.sh [DIR] [kgateway]: builds what the Kubernetes and conformance tests run, from pinned Go modules, into DIR ($SLUICE_TEST_TOOLS, else the cache folder
 # that .ci/run uses). Asked for, not part of the set-up: from nothing it takes 20 to 30 minutes, some GB of disk and the Go module proxy.
-# What DIR has already is left as it is.
+# What DIR has already is left as it is. kgateway, which takes as long as most others together, is built only where it is named.
 set -eu
 cd "$(dirname "$0")/.."
 to=${1:-${SLUICE_TEST_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/sluice-test-tools}}
@@ -18,6 +18,7 @@ wanted=''
 for tool in testkube helm containerd containerd-shim-runc-v2 ctr coredns envoy-gateway pause.tar h2spec grpcurl; do
   [ -x "$to/$tool" ] || wanted="$wanted $tool"
 done
+[ "${2:-}" != kgateway ] || [ -x "$to/kgateway" ] || wanted="$wanted kgateway"
 if [ -z "$wanted" ]; then say "all tools are in $to"; exit 0; fi
 
 command -v go >/dev/null 2>&1 || { say 'no Go here: install it (Debian: golang-go), any version will do'; exit 1; }
@@ -58,6 +59,7 @@ built helm helm.sh/helm/v3@v3.22.0 ./cmd/helm
 for tool in containerd containerd-shim-runc-v2 ctr; do built "$tool" github.com/containerd/containerd/v2@v2.4.2 "./cmd/$tool"; done
 built coredns github.com/coredns/coredns@v1.15.0 .
 built envoy-gateway github.com/envoyproxy/gateway@v1.9.1 ./cmd/envoy-gateway
+case $wanted in *' kgateway'*) built kgateway github.com/kgateway-dev/kgateway/v2@v2.2.0 ./cmd/kgateway ;; esac
 built grpcurl github.com/fullstorydev/grpcurl@v1.9.4 ./cmd/grpcurl
 # Its own module names no versions of what it imports: this one does.
 build h2spec test/tools/h2spec github.com/summerwind/h2spec/cmd/h2spec

@@ -30,6 +30,14 @@ function gatewayBreakers(most: number): Json {
 export const gatewayProviderBreakers: Json = gatewayBreakers(limits.envoyRequests);
 export const gatewaySluiceBreakers: Json = gatewayBreakers(limits.grpcStreams);
 
+/** The same in the form of kgateway's policies. */
+function kgatewayBreakers(most: number): Json {
+  return { maxConnections: most, maxPendingRequests: most, maxRequests: most, maxRetries: most };
+}
+
+export const kgatewayProviderBreakers: Json = kgatewayBreakers(limits.envoyRequests);
+export const kgatewaySluiceBreakers: Json = kgatewayBreakers(limits.grpcStreams);
+
 /** Milliseconds as a duration in Envoy's configuration. */
 export function seconds(ms: number): string {
   return `${ms / 1_000}s`;

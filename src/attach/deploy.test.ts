@@ -16,6 +16,7 @@ describe('the manifests in deploy/', () => {
     ['deploy/istio/sidecar.yaml', ['istio']],
     ['deploy/istio/egress-gateway.yaml', ['istio', '--attach', 'egress-gateway', '--namespace', 'istio-system']],
     ['deploy/envoy-gateway/sluice.yaml', ['envoy-gateway']],
+    ['deploy/kgateway/sluice.yaml', ['kgateway']],
   ])('are what the command prints: %s', async (path, args) => {
     expect(await sluice(['render', ...args])).toEqual({ code: 0, stdout: files.get(path), stderr: '' });
   });

@@ -4,6 +4,7 @@ import { defaultPolicyFile } from '../policy/source.ts';
 import { FilePolicyStore } from '../policy/store.ts';
 import { renderEnvoyGateway } from './envoy-gateway.ts';
 import { renderIstio } from './istio.ts';
+import { renderKgateway } from './kgateway.ts';
 import { manifestsYaml } from './manifests.ts';
 
 /** The Service of the chart with release `sluice` in the namespace `llm`, shape `extension`. */
@@ -52,6 +53,14 @@ export async function deployFiles(): Promise<ReadonlyMap<string, string>> {
         'envoy-gateway',
         generation.hash,
         renderEnvoyGateway({ ...shared, namespace: 'llm', gateway: { name: 'sluice', listener: 'http', className: 'eg' } }),
+      ),
+    ],
+    [
+      'deploy/kgateway/sluice.yaml',
+      manifestsYaml(
+        'kgateway',
+        generation.hash,
+        renderKgateway({ ...shared, namespace: 'llm', gateway: { name: 'sluice', listener: 'http', className: 'kgateway' } }),
       ),
     ],
   ]);

@@ -27,7 +27,7 @@ export interface AttachOptions extends RequestPolicy {
 }
 
 /** Objects as one YAML text with a header that names its generator. Long tables are written with one entry per line. */
-export function manifestsYaml(what: 'istio' | 'envoy-gateway', policyHash: string, objects: readonly Manifest[]): string {
+export function manifestsYaml(what: 'istio' | 'envoy-gateway' | 'kgateway', policyHash: string, objects: readonly Manifest[]): string {
   const head = `# Rendered by \`sluice render ${what}\` from policy ${policyHash}: render and apply it again when the policy's providers change.\n`;
   return `${head}${objects.map((object) => `---\n${yaml(object)}`).join('')}`;
 }

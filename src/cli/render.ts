@@ -3,8 +3,9 @@ import { Option, type Command } from 'commander';
 import { stringify } from 'yaml';
 import { loadCatalog } from '../catalog/index.ts';
 import { defaultEgressService, defaultSluiceService } from '../attach/deploy.ts';
-import { renderEnvoyGateway } from '../attach/envoy-gateway.ts';
+import { renderEnvoyGateway, type EnvoyGatewayOptions } from '../attach/envoy-gateway.ts';
 import { renderIstio, type IstioOptions } from '../attach/istio.ts';
+import { kgatewayWarnings, renderKgateway } from '../attach/kgateway.ts';
 import { manifestsYaml, type AttachOptions } from '../attach/manifests.ts';
 import { defaultEnvoyMemory } from '../attach/overload.ts';
 import { renderEnvoy } from '../attach/render.ts';
@@ -57,7 +58,10 @@ interface IstioFlags extends MeshFlags {
   readonly gatewayService: string;
 }
 
-interface EnvoyGatewayFlags extends MeshFlags {
+interface EnvoyGatewayFlags extends MeshFlags, GatewayFlags {}
+
+/** Which Gateway the manifests are for. */
+interface GatewayFlags {
   readonly namespace: string;
   readonly gateway: string;
   readonly listener: string;
@@ -65,7 +69,9 @@ interface EnvoyGatewayFlags extends MeshFlags {
   readonly existingGateway?: boolean;
 }
 
-/** `sluice render`: Envoy configuration from the policy's providers: standalone, for Istio, or for Envoy Gateway. */
+interface KgatewayFlags extends Omit<RenderFlags, 'ca'>, GatewayFlags {}
+
+/** `sluice render`: Envoy configuration from the policy's providers: standalone, or for Istio, Envoy Gateway or kgateway. */
 export function registerRender(program: Command): void {
   const render = program.command('render').description('configuration for the proxies that Sluice is attached to');
   common(render.command('envoy'), 'unix:/tmp/sluice.sock', 'where Sluice listens: unix:/path or host:port')
@@ -87,6 +93,7 @@ export function registerRender(program: Command): void {
   registerAlerts(render);
   registerIstio(render);
   registerEnvoyGateway(render);
+  registerKgateway(render);
 }
 
 function registerIstio(render: Command): void {
@@ -116,21 +123,11 @@ function registerIstio(render: Command): void {
 }
 
 function registerEnvoyGateway(render: Command): void {
-  common(render.command('envoy-gateway'), defaultSluiceService, "host:port of Sluice's Service")
+  ofGateway(common(render.command('envoy-gateway'), defaultSluiceService, "host:port of Sluice's Service"), 'eg')
     .description('manifests that put Sluice into an Envoy Gateway')
-    .option('--namespace <name>', "the Gateway's namespace", 'llm')
-    .option('--gateway <name>', 'the Gateway', 'sluice')
-    .option('--listener <name>', 'its listener', 'http')
-    .option('--gateway-class <name>', "the Gateway's class", 'eg')
-    .option('--existing-gateway', 'the Gateway is there: do not write one')
     .addOption(new Option('--usage <how>', 'how Sluice learns of answers, see docs/envoy.md').choices(meshUsage).default('auto'))
     .action(async (flags: EnvoyGatewayFlags) => {
       const generation = await policyOf(flags);
-      const gateway = {
-        name: flags.gateway,
-        listener: flags.listener,
-        className: flags.existingGateway === true ? null : flags.gatewayClass,
-      };
       await print(
         flags,
         manifestsYaml(
@@ -140,11 +137,41 @@ function registerEnvoyGateway(render: Command): void {
             ...attachOptions(flags, generation),
             usage: usageModeOf(flags.usage, defaultEnvoyVersion, flags.sluice),
             namespace: flags.namespace,
-            gateway,
+            gateway: gatewayOf(flags),
           }),
         ),
       );
     });
+}
+
+function registerKgateway(render: Command): void {
+  // kgateway checks certificates against the CAs that its own control plane names.
+  ofGateway(inCommon(render.command('kgateway'), defaultSluiceService, "host:port of Sluice's Service"), 'kgateway')
+    .description('manifests that put Sluice into a kgateway')
+    .action(renderForKgateway);
+}
+
+async function renderForKgateway(flags: KgatewayFlags): Promise<void> {
+  const generation = await policyOf(flags);
+  const options = attachOptions({ ...flags, ca: '' }, generation);
+  const mirrors = generation.experiments.some(({ kind }) => kind === 'shadow');
+  for (const warning of kgatewayWarnings(options.providers, { hasChains: generation.hasChains, mirrors }))
+    process.stderr.write(`warning: ${warning}\n`);
+  const objects = renderKgateway({ ...options, namespace: flags.namespace, gateway: gatewayOf(flags) });
+  await print(flags, manifestsYaml('kgateway', generation.hash, objects));
+}
+
+function ofGateway(command: Command, className: string): Command {
+  return command
+    .option('--namespace <name>', "the Gateway's namespace", 'llm')
+    .option('--gateway <name>', 'the Gateway', 'sluice')
+    .option('--listener <name>', 'its listener', 'http')
+    .option('--gateway-class <name>', "the Gateway's class", className)
+    .option('--existing-gateway', 'the Gateway is there: do not write one');
+}
+
+function gatewayOf({ gateway, listener, gatewayClass, existingGateway }: GatewayFlags): EnvoyGatewayOptions['gateway'] {
+  return { name: gateway, listener, className: existingGateway === true ? null : gatewayClass };
 }
 
 function registerAlerts(render: Command): void {
@@ -193,15 +220,22 @@ async function renderForEnvoy(flags: EnvoyFlags): Promise<void> {
 }
 
 function common(command: Command, sluice: string, where: string): Command {
+  return inCommon(command, sluice, where).option(
+    '--ca <file>',
+    "CAs that providers' certificates are checked against, where Envoy runs",
+    '/etc/ssl/certs/ca-certificates.crt',
+  );
+}
+
+function inCommon(command: Command, sluice: string, where: string): Command {
   return command
     .option(...shared.policy)
     .option('--sluice <address>', where, sluice)
-    .option('--ca <file>', "CAs that providers' certificates are checked against, where Envoy runs", '/etc/ssl/certs/ca-certificates.crt')
     .option('--fail-closed', 'answer 503 when Sluice cannot be reached, instead of letting requests pass')
     .option(...shared.out);
 }
 
-async function policyOf({ policy }: RenderFlags): Promise<PolicySnapshot> {
+async function policyOf({ policy }: Pick<RenderFlags, 'policy'>): Promise<PolicySnapshot> {
   return new FilePolicyStore({ path: policy ?? fileURLToPath(defaultPolicyFile), catalog: await loadCatalog(), watch: false }).current();
 }
 

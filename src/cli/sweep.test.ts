@@ -38,7 +38,17 @@ function leaves(command: Command, path: readonly string[] = []): Leaf[] {
 const all = leaves(await sluiceProgram());
 
 /** What writes a file of its own kind, or talks with a person. */
-const noJson = new Set(['serve', 'demo', 'label', 'ca-bundle', 'completion', 'render alerts', 'render istio', 'render envoy-gateway']);
+const noJson = new Set([
+  'serve',
+  'demo',
+  'label',
+  'ca-bundle',
+  'completion',
+  'render alerts',
+  'render istio',
+  'render envoy-gateway',
+  'render kgateway',
+]);
 
 describe('every command', () => {
   it('says what it does and what each of its flags means', () => {

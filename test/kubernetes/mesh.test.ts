@@ -13,6 +13,7 @@ import { expectCrossed, expectRouted } from '../support/mesh.ts';
 import { allWell, ScriptedProvider, status } from '../support/scripted-provider.ts';
 import { ServedSluice } from '../support/serve.ts';
 import { istiodTests } from './mesh/istiod.ts';
+import { kgatewayTests } from './mesh/kgateway.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { definitionsOf, noDefinitions } from './support/definitions.ts';
 import { EnvoyGateway, namespaces } from './support/envoy-gateway.ts';
@@ -25,13 +26,14 @@ const absent = missing('testkube') || noDefinitions;
 const absentGateway =
   missing('testkube', 'envoy-gateway') || noDefinitions || noNamespaces || ((await findEnvoy()) === null ? ' (skipped: no Envoy)' : '');
 
-describe.skipIf(absent !== '')(`a real API server with Istio's and Envoy Gateway's definitions${absent}`, () => {
+describe.skipIf(absent !== '')(`a real API server with the definitions of Istio, Envoy Gateway and kgateway${absent}`, () => {
   let cluster: TestCluster;
 
   beforeAll(async () => {
     cluster = new TestCluster();
     await cluster.start();
-    await cluster.kubectl('apply', '--server-side', '--filename', definitionsOf('istio')!, '--filename', definitionsOf('envoy-gateway')!);
+    const definitions = (['istio', 'envoy-gateway', 'kgateway'] as const).flatMap((of) => ['--filename', definitionsOf(of)!]);
+    await cluster.kubectl('apply', '--server-side', ...definitions);
     await cluster.kubectl('wait', '--for=condition=Established', '--all', 'crd');
     for (const name of ['llm', 'istio-system']) await cluster.kubectl('create', 'namespace', name);
   }, 120_000);
@@ -44,8 +46,9 @@ describe.skipIf(absent !== '')(`a real API server with Istio's and Envoy Gateway
   });
 
   gatewayTests(() => cluster);
-  // The tests do not build istiod; they use it if it is available.
+  // Nothing builds these for the tests; they are used where they are.
   if (findTool('pilot-discovery') !== null) istiodTests(() => cluster);
+  if (findTool('kgateway') !== null && noNamespaces === '') kgatewayTests(() => cluster);
 });
 
 function gatewayTests(shared: () => TestCluster): void {

@@ -6,7 +6,7 @@ const tools = fileURLToPath(new URL('../../../.tools/', import.meta.url));
 const complete = existsSync(join(tools, 'crds/.complete'));
 
 /** Custom resource definitions as `scripts/definitions.sh` puts them; null when they are not there. */
-export function definitionsOf(what: 'envoy-gateway' | 'istio' | 'prometheus-operator' | 'cert-manager'): string | null {
+export function definitionsOf(what: 'envoy-gateway' | 'istio' | 'kgateway' | 'prometheus-operator' | 'cert-manager'): string | null {
   const folder = join(tools, 'crds', what);
   return complete && existsSync(folder) ? folder : null;
 }

@@ -10,6 +10,7 @@ export type Tool =
   | 'helm'
   | 'envoy-gateway'
   | 'pilot-discovery'
+  | 'kgateway'
   | 'containerd'
   | 'containerd-shim-runc-v2'
   | 'ctr'
