@@ -1,27 +1,19 @@
 import type { Tier } from '../classify/types.ts';
 import type { CallerContext, PolicySnapshot, TargetRef } from '../policy/types.ts';
-import type { ExchangeRecord } from '../record/types.ts';
 import type { BudgetStep, DecideInput, Decision } from '../route/types.ts';
 import { callPlans, callSettlement, fitting, spentAnswer, type CallPlan, type ObservedUnits, type SpentLimit } from './calls.ts';
 import { factsOf, limitFacts } from './facts.ts';
-import { matchesServed, valuesFor, type Served } from './match.ts';
-import { rateCounter, ratePlans, rateSpent, unseen, type RatePlan } from './rate-charges.ts';
+import { budgetCounter, budgetPlans, type BudgetPlan } from './budget-charges.ts';
+import { matchesServed, type Served } from './match.ts';
+import { rateCounter, ratePlans, type RatePlan } from './rate-charges.ts';
+import type { Reservation } from './reservation.ts';
+import { settlementsOf, type EndedRequest } from './settlement.ts';
 import { limitAnswer } from './rate-refusal.ts';
 import type { LimitFacts, LimitRefusal } from './rate-types.ts';
 import type { RateKind } from '../policy/rate-types.ts';
 import { otherWorkspaces, UnnamedWorkspaces } from './unnamed.ts';
-import {
-  counterId,
-  type BudgetFacts,
-  type BudgetStore,
-  type Charge,
-  type Counter,
-  type CounterState,
-  type Crossing,
-  type ReserveResult,
-  type Settlement,
-} from './types.ts';
-import { nanoUsd, type Budget, type NanoUsd } from '../policy/budget-types.ts';
+import { type BudgetFacts, type BudgetStore, type Counter, type CounterState, type Crossing, type ReserveResult } from './types.ts';
+import { nanoUsd, type Budget } from '../policy/budget-types.ts';
 
 /** An event that people are notified of once per period. */
 export interface BudgetEvent {
@@ -67,24 +59,6 @@ export interface BudgetAdmission {
   readonly refusal: LimitRefusal | null;
 }
 
-/** The amounts reserved for one request until it is settled. */
-export interface Reservation {
-  readonly id: string;
-  readonly generation: PolicySnapshot;
-  /** See Served. */
-  readonly countedAs: string;
-  readonly user: string | null;
-  readonly tier: Tier;
-  readonly at: number;
-  readonly charges: readonly Charge[];
-  /** False if the store could not be asked, or was not yet. */
-  held: boolean;
-  /** Set if it is a call that was only observed. */
-  readonly call?: readonly CallPlan[];
-  /** Set while a shared store is asked without waiting. */
-  asked?: Promise<void>;
-}
-
 /** A call that Sluice only observes. */
 export interface CallRequest extends ObservedUnits {
   readonly id: string;
@@ -108,20 +82,11 @@ export interface CallAdmission {
 
 const uncountedCall: CallAdmission = { refused: null, reservation: null, facts: [], limits: [] };
 
-/** What budgets need of an ended request. */
-type EndedRequest = Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen' | 'cost' | 'status'>;
-
 /** Whose request it is. */
 type Asking = Pick<CallerContext, 'workspace' | 'trust'> & { readonly user: string | null };
 
 /** Retry-after seconds if only in-flight requests hold the rest of a budget. */
 const busySeconds = 5;
-
-interface BudgetPlan {
-  readonly kind: 'budget';
-  readonly budget: Budget;
-  readonly charge: Charge;
-}
 
 type Plan = BudgetPlan | RatePlan;
 
@@ -206,40 +171,9 @@ export class Budgets {
       this.#settleCall(reservation, reservation.call, record);
       return;
     }
-    const { generation, charges, held, id } = reservation;
-    const settlements: Settlement[] = [];
-    const open = new Map(charges.map((charge) => [charge.counter.id, charge]));
-    for (const budget of generation.budgets) {
-      // An attempt at another model counts in that model's counter.
-      const spent = new Map<string, { readonly counter: Counter; nanos: NanoUsd }>();
-      for (const { target, cost, status } of record.attempts) {
-        const counter = this.#counter(
-          budget,
-          { workspace: record.workspace, countedAs: reservation.countedAs, user: reservation.user, target, tier: reservation.tier },
-          reservation.at,
-        );
-        if (counter === null) continue;
-        let entry = spent.get(counter.id);
-        if (entry === undefined) spent.set(counter.id, (entry = { counter, nanos: 0 }));
-        if (cost.known) {
-          entry.nanos += nanoUsd(cost.usd);
-        } else if (status === null || status < 400) {
-          const assumed = charges.find((charge) => charge.counter.budget === budget.name)?.amount ?? budget.unknown ?? 0;
-          // The seen part of a cut stream may cost more than was assumed.
-          entry.nanos += Math.max(assumed, cost.atLeastUsd === undefined ? 0 : nanoUsd(cost.atLeastUsd));
-          this.#options.onAction(budget.name, 'assumed');
-        }
-      }
-      const thresholds = budget.soft.map((percent) => [percent, Math.ceil((budget.limit * percent) / 100)] as const);
-      for (const { counter, nanos } of spent.values()) {
-        const charge = open.get(counter.id);
-        open.delete(counter.id);
-        settlements.push({ counter, reserved: held ? (charge?.amount ?? 0) : 0, spent: nanos, thresholds });
-      }
-    }
-    this.#settleLimits(reservation, record, open, settlements);
-    if (held) for (const { counter, amount } of open.values()) settlements.push({ counter, reserved: amount, spent: 0, thresholds: [] });
-    void then(this.#options.store.settle(id, settlements), (crossings) => this.#crossed(crossings, generation));
+    const { settlements, assumed } = settlementsOf(reservation, record);
+    for (const budget of assumed) this.#options.onAction(budget, 'assumed');
+    void then(this.#options.store.settle(reservation.id, settlements), (crossings) => this.#crossed(crossings, reservation.generation));
   }
 
   #settleCall(reservation: Reservation, plans: readonly CallPlan[], record: EndedRequest): void {
@@ -250,38 +184,6 @@ export class Budgets {
           this.#options.onAction(plan.budget.name, 'assumed');
       return then(this.#options.store.settle(reservation.id, settlements), (crossings) => this.#crossed(crossings, reservation.generation));
     });
-  }
-
-  /** Settles rate limits in requests and tokens. A slot for a concurrent request stays in `open`, so it is released. */
-  #settleLimits(
-    { generation, countedAs, user, tier, at, held, charges }: Reservation,
-    record: Pick<ExchangeRecord, 'attempts' | 'workspace' | 'usage' | 'seen'>,
-    open: Map<string, Charge>,
-    settlements: Settlement[],
-  ): void {
-    const last = record.attempts.at(-1);
-    for (const limit of generation.rateLimits) {
-      for (const measure of limit.measures) {
-        if (measure.kind === 'concurrent') continue;
-        const reserved = charges.find(({ counter }) => counter.budget === measure.counters)?.amount ?? 0;
-        const spent = new Map<string, { readonly counter: Counter; amount: number }>();
-        for (const attempt of record.attempts) {
-          const of: Served = { workspace: record.workspace, countedAs, user, target: attempt.target, tier };
-          if (!matchesServed(limit, of)) continue;
-          const counter = rateCounter(limit, measure, of, at);
-          const amount = rateSpent(measure.kind, attempt, attempt === last ? record : unseen, reserved);
-          const entry = spent.get(counter.id);
-          if (entry === undefined) spent.set(counter.id, { counter, amount });
-          // All attempts of a chain count as one request.
-          else if (measure.kind === 'tokens') entry.amount += amount;
-        }
-        for (const { counter, amount } of spent.values()) {
-          const charge = open.get(counter.id);
-          open.delete(counter.id);
-          settlements.push({ counter, reserved: held ? (charge?.amount ?? 0) : 0, spent: amount, thresholds: [] });
-        }
-      }
-    }
   }
 
   /** Releases everything: the request was never sent. */
@@ -313,7 +215,7 @@ export class Budgets {
     const countedAs = this.#unnamed.countedAs(caller, generation);
     return (target, tier) =>
       byModel.some((budget) => {
-        const counter = this.#counter(budget, { workspace, user, countedAs, target, tier }, now);
+        const counter = budgetCounter(budget, { workspace, user, countedAs, target, tier }, now);
         const state = counter === null ? null : this.#options.store.peek(counter.id);
         return state !== null && state.spent + state.reserved >= budget.limit;
       });
@@ -331,7 +233,7 @@ export class Budgets {
     const countedAs = this.#unnamed.countedAs(caller, generation);
     const target = request.target ?? { provider: '', model: '' };
     const of: Served = { workspace, user, countedAs, target, tier: 'standard' };
-    const plans = callPlans(generation, of, { ...request, counter: (budget, now) => this.#counter(budget, of, now) }, this.#now());
+    const plans = callPlans(generation, of, { ...request, counter: (budget, now) => budgetCounter(budget, of, now) }, this.#now());
     if (plans.length === 0) return uncountedCall;
     const { store } = this.#options;
     const charges = plans.map(({ charge }) => charge);
@@ -416,28 +318,15 @@ export class Budgets {
       target: decision.served,
       tier: decision.tier,
     };
-    const plans: Plan[] = generation.budgets.flatMap((budget) => {
-      const counter = this.#counter(budget, of, now);
-      if (counter === null) return [];
-      const amount = decision.estimate.known ? nanoUsd(decision.estimate.usd) : (budget.unknown ?? (enforce ? NaN : 0));
-      const ceiling =
-        !enforce || budget.hard === null
-          ? Infinity
-          : until === 'before-cheaper' && (budget.hard.cheaper !== null || budget.hard.shape !== null)
-            ? budget.hard.cheaperAt
-            : budget.limit;
-      return [{ kind: 'budget' as const, budget, charge: { counter, amount, ceiling } }];
+    const plans: Plan[] = budgetPlans(generation.budgets, of, now, {
+      amount: ({ unknown }) => (decision.estimate.known ? nanoUsd(decision.estimate.usd) : (unknown ?? (enforce ? NaN : 0))),
+      ceiling: ({ hard, limit }) => {
+        if (!enforce || hard === null) return Infinity;
+        return until === 'before-cheaper' && (hard.cheaper !== null || hard.shape !== null) ? hard.cheaperAt : limit;
+      },
     });
     if (generation.rateLimits.length > 0) plans.push(...ratePlans(generation.rateLimits, input, of, enforce, now));
     return plans;
-  }
-
-  /** Null if the budget does not apply. */
-  #counter(budget: Budget, of: Served, now: number): Counter | null {
-    if (!matchesServed(budget, of)) return null;
-    const { start, end } = budget.calendar.at(now);
-    const values = valuesFor(budget.per, of);
-    return { id: counterId(budget.name, start, values), budget: budget.name, values, start, end };
   }
 
   #admitted(

@@ -1,4 +1,5 @@
-import type { BudgetAdmission, Reservation } from '../budgets/budgets.ts';
+import type { BudgetAdmission } from '../budgets/budgets.ts';
+import type { Reservation } from '../budgets/reservation.ts';
 import type { CacheHit } from '../cache/cache.ts';
 import type { Fill } from '../cache/fill.ts';
 import type { AnswerCopy } from '../grades/checks.ts';

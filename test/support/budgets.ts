@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
-import type { BudgetAdmission, Budgets, Reservation } from '../../src/budgets/budgets.ts';
+import type { BudgetAdmission, Budgets } from '../../src/budgets/budgets.ts';
+import type { Reservation } from '../../src/budgets/reservation.ts';
 import { RedisBudgetStore } from '../../src/budgets/redis.ts';
 import { redisClient } from '../../src/lib/redis/connect.ts';
 import type { PolicySnapshot } from '../../src/policy/types.ts';
