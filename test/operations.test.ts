@@ -140,7 +140,8 @@ describe('the ledger of a running stack', () => {
       response.headers.get('x-sluice-reason'),
       response.headers.get('x-sluice-requested-model'),
       response.headers.get('x-sluice-model'),
-    ]).toEqual([403, 'blocked', 'gpt-5.1', null]);
+      response.headers.get('x-sluice-attempts'),
+    ]).toEqual([403, 'blocked', 'gpt-5.1', null, '0']);
   });
 
   it('says what is wrong with a question, and where there is none', async () => {

@@ -151,9 +151,10 @@ function hash(text: string): string {
   return digest('sha256', text).slice(0, 16);
 }
 
-/** The metadata of a request that Sluice refuses, without a model, since none was called. */
+/** The metadata of a request that Sluice refuses: without a model and with no attempt, since none was called. */
 export function refusedMetadata(open: OpenExchange): SluiceMetadata {
-  return Object.fromEntries(Object.entries(metadataOf(open)).filter(([name]) => name !== 'model'));
+  const metadata = Object.fromEntries(Object.entries(metadataOf(open)).filter(([name]) => name !== 'model'));
+  return 'attempts' in metadata ? { ...metadata, attempts: '0' } : metadata;
 }
 
 /** The metadata that Envoy keeps for the response headers, the access log, and the second filter. */
