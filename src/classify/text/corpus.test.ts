@@ -33,7 +33,7 @@ describe('the labelled prompts', () => {
         ([a, b]) => a.tier === b.tier,
         both.filter(([{ tier }]) => tier !== null),
       ),
-    }).toEqual({ task: 94, field: 82, level: 71, levelWithinOne: 99, tier: 83 });
+    }).toEqual({ task: 94, field: 82, level: 70, levelWithinOne: 99, tier: 83 });
   });
 });
 

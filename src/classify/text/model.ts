@@ -337,7 +337,7 @@ export interface ScoreParts {
 }
 
 /** The surer a delicate field is, the surer the tier's head must be that a prompt of it is simple: by this much of the difference. */
-const surer = 0.36;
+const surer = 0.25;
 
 /** The score before the curve. */
 export function rawScore(curve: Omit<ScoreCurve, 'from' | 'to'>, { hardness, tiers, house, delicate, routine }: ScoreParts): number {

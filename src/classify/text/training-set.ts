@@ -36,10 +36,25 @@ export function readTrainingSet(
   return { corpus, publicRows, rows: [...own, ...publicRows], hashed, promptAt, vectors };
 }
 
-/** Thirds of the batches: a whole batch is in one third, public tiers are dealt in turn, other public rows are in none (null). */
-export function thirdsOf({ rows, promptAt }: TrainingSet): (number | null)[] {
+/**
+ * Thirds of the batches: a whole batch is in one third, public tiers are dealt in turn, other public rows are in none (null). Each language is
+ * dealt evenly: drawn at random, one third may hold most of a language that has few batches, and its figures would be those of another corpus.
+ */
+export function thirdsOf({ rows, promptAt }: Pick<TrainingSet, 'rows' | 'promptAt'>): (number | null)[] {
   const random = randomOf(11);
-  const ofGroup = new Map([...new Set(rows.map(({ group }) => group))].map((group) => [group, Math.floor(random() * 3)]));
+  const sizes = new Map<string, number>();
+  for (const { group } of rows.slice(0, promptAt.length)) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+  const drawn = [...sizes.keys()].map((group) => ({ group, at: random() })).sort((a, b) => a.at - b.at);
+  const held = new Map<string, [number, number, number]>();
+  const ofGroup = new Map<string, number>();
+  for (const { group } of drawn) {
+    const language = group.slice(0, group.indexOf('/'));
+    const of = held.get(language) ?? [0, 0, 0];
+    const third = of.indexOf(Math.min(...of));
+    of[third]! += sizes.get(group)!;
+    held.set(language, of);
+    ofGroup.set(group, third);
+  }
   return rows.map(({ group, house }, at) => (house === true ? at % 3 : at < promptAt.length ? ofGroup.get(group)! : null));
 }
 
@@ -61,11 +76,11 @@ export const scoreShape: Omit<ScoreCurve, 'mean' | 'from' | 'to'> = {
   power: 1_000,
   house: { power: 0.1, bias: 2.75, steep: 3 },
   routine: 0.25,
-  routineFrom: 0.22,
+  routineFrom: 0.19,
   routineUnless: 0.9,
   delicate: 0.2,
   delicateFrom: 0.3,
-  delicateUnless: 0.65,
+  delicateUnless: 0.72,
 };
 
 /**
