@@ -31,8 +31,8 @@ ldd "$node" node_modules/better-sqlite3/prebuilds/"$arch".node | grep -o '/[^ ]*
   mkdir -p "$out$(dirname "$library")"
   cp -L "$library" "$out$library"
 done
-# Names are looked up by these, which ldd does not show.
-for library in libnss_dns.so.2 libnss_files.so.2 libresolv.so.2; do
+# What ldd does not show: names are looked up by the first three, and the ONNX Runtime of a mounted sentence model needs the last.
+for library in libnss_dns.so.2 libnss_files.so.2 libresolv.so.2 librt.so.1; do
   found=$(ldconfig -p | sed -n "s/.*$library .*=> //p" | head -n 1)
   if [ -n "$found" ]; then mkdir -p "$out$(dirname "$found")" && cp -L "$found" "$out$found"; fi
 done

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { envoyGatewayImages, envoyGatewayOnNode } from './node/envoy-gateway.ts';
 import { runCli } from './support/cli.ts';
@@ -59,6 +59,11 @@ describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`
     };
     expect(sbom.packages.map(({ name }) => name)).toEqual(expect.arrayContaining(['node', 'zod', '@kubernetes/client-node']));
     expect(() => statSync(join(node.folder, 'rootfs/bin/sh'))).toThrow('ENOENT');
+    const files = readdirSync(join(node.folder, 'rootfs'), { recursive: true, encoding: 'utf8' }).map((file) => basename(file));
+    // What a sentence model's runtime, which is mounted, needs of the image.
+    expect(files).toEqual(
+      expect.arrayContaining(['libstdc++.so.6', 'libgcc_s.so.1', 'libm.so.6', 'libdl.so.2', 'libpthread.so.0', 'librt.so.1']),
+    );
   });
 
   it('is the same image when it is built again, but for the code that V8 made', () => {
