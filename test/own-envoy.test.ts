@@ -128,7 +128,7 @@ describe("an Envoy of one's own with the snippet", () => {
     const rendered = sluice(['render', 'envoy', ...aboutOf(stack)]).out;
     expect(sluice(['render', 'envoy', '--check', '-', ...aboutOf(stack)], rendered)).toMatchObject({
       code: 0,
-      out: '-: 0 errors, 0 warnings. Its requests are decided.\n',
+      out: 'stdin: 0 errors, 0 warnings. Its requests are decided.\n',
     });
   });
 });
