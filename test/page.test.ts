@@ -273,6 +273,7 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(await page.locator('#explain-title').textContent()).toContain(shown.requestedModel!);
     expect(await page.locator('#explain-body').textContent()).toContain(id!);
     expect(await page.locator('#explain-text').textContent()).toContain(`Decision ${id!}`);
+    expect(await page.locator('#explain-body .signals').textContent()).toContain('level of the question, 1 to 5: ');
     expect(await faults(page)).toEqual([]);
     await shoot(page, 'explain', false);
     await page.keyboard.press('Escape');

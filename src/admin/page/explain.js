@@ -1,5 +1,5 @@
 import { by, costText, count, duration, element, known, number, pill, table, whole } from '/page/format.js';
-import { cacheText, faultText, outcomeText, triggerText, usageText } from '/page/reasons.js';
+import { cacheText, faultText, outcomeText, signalText, triggerText, usageText } from '/page/reasons.js';
 import { ask } from '/page/server.js';
 import { change } from '/page/view.js';
 
@@ -132,12 +132,13 @@ export function signals({ signals: all }) {
     .slice(0, 10);
   if (told.length === 0) return element('p', { class: 'note' }, 'No signal moved the score.');
   const most = Math.max(...told.map(({ share }) => Math.abs(share)));
-  const line = ({ name, value, share }) => {
+  const line = (signal) => {
+    const { share } = signal;
     const width = (Math.abs(share) / most) * 50;
     return element(
       'li',
       {},
-      element('span', {}, `${name} = ${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`),
+      element('span', {}, signalText(signal)),
       element('span', { class: `track ${share < 0 ? 'down' : 'up'}`, '--from': `${share < 0 ? 50 - width : 50}%`, '--width': `${width}%` }),
       element('span', { class: 'number' }, `${share < 0 ? '−' : '+'}${Math.abs(share).toFixed(3)}`),
     );

@@ -161,3 +161,25 @@ export const usageText = (reason) => usageNames[reason] ?? reason;
 
 /** How far a budget is used. */
 export const budgetNames = { ok: 'within', soft: 'warned', cheaper: 'cheaper models', 'used-up': 'used up' };
+
+/** What moved the score. A signal that a policy names ("example …", "words …", "template …") says its own name. */
+export const signalNames = {
+  text: 'level of the question, 1 to 5',
+  embedding: 'sentence model',
+  context: 'harder turns before',
+  tools: 'tools',
+  images: 'images',
+  audio: 'sounds',
+  files: 'files',
+  depth: 'turns',
+  toolResult: "a tool's result",
+  jsonSchema: 'answer in a JSON schema',
+  reasoning: 'reasoning asked for',
+};
+
+/** A signal's name and its value, where that is more than that it is there. */
+export const signalText = ({ name, value }) => {
+  const said = signalNames[name] ?? name;
+  if (value === true) return said;
+  return `${said}: ${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`;
+};
