@@ -7,20 +7,19 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Admin } from '../src/admin/listen.ts';
 import { MemoryBudgetStore } from '../src/budgets/memory.ts';
 import { loadCatalog } from '../src/catalog/index.ts';
-import { Ledger } from '../src/ledger/ledger.ts';
 import { PolicyHistory } from '../src/policy/history.ts';
 import type { PolicySnapshot } from '../src/policy/types.ts';
 import { RecentRecords } from '../src/record/recent.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
 import { adminOf } from './support/admin.ts';
 import { chromiumPath, launch } from './support/chromium.ts';
+import { lastingLedger } from './support/ledger.ts';
 import { month, monthGeneration } from './support/month.ts';
 import { noTrials } from './support/trials.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const day = 86_400_000;
 const models = 10_000;
 /** As long as a name may be, with nothing to break it at, and one in a script that is written from the right. */
 const longName = 'w'.repeat(250);
@@ -34,14 +33,7 @@ let emptyUrl: string;
 let largeUrl: string;
 
 async function serve(name: string, records: readonly ExchangeRecord[]): Promise<string> {
-  const ledger = await Ledger.open({
-    file: join(folder, `${name}.db`),
-    version: '1',
-    retention: { rowsMs: 400 * day, rollupsMs: 400 * day },
-    signingKey: null,
-    onCheckpoint: () => undefined,
-    onError: (message) => expect.fail(message),
-  });
+  const ledger = await lastingLedger(join(folder, `${name}.db`));
   const recent = new RecentRecords();
   for (const record of records) {
     ledger.record(record);

@@ -10,7 +10,7 @@ import { loadCatalog } from '../src/catalog/index.ts';
 import { trialsAdmin } from '../src/experiments/admin.ts';
 import { Rollout } from '../src/experiments/rollout.ts';
 import { Trials } from '../src/experiments/trials.ts';
-import { Ledger } from '../src/ledger/ledger.ts';
+import type { Ledger } from '../src/ledger/ledger.ts';
 import { nano } from '../src/policy/budget-types.ts';
 import { PolicyHistory } from '../src/policy/history.ts';
 import type { PolicySnapshot } from '../src/policy/types.ts';
@@ -21,6 +21,7 @@ import { OnlineLearner } from '../src/router/online/learner.ts';
 import { adminOf } from './support/admin.ts';
 import { chromiumPath, launch } from './support/chromium.ts';
 import { gradeEvent, learningMark } from './support/grades.ts';
+import { lastingLedger } from './support/ledger.ts';
 import { month, monthGeneration, monthPolicy } from './support/month.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -146,14 +147,7 @@ beforeAll(async () => {
   history.add(stable);
   history.add(next);
   await traffic(stable, now);
-  ledger = await Ledger.open({
-    file: join(folder, 'ledger.db'),
-    version: '1',
-    retention: { rowsMs: 400 * day, rollupsMs: 400 * day },
-    signingKey: null,
-    onCheckpoint: () => undefined,
-    onError: (message) => expect.fail(message),
-  });
+  ledger = await lastingLedger(join(folder, 'ledger.db'));
   const recent = new RecentRecords();
   for (const record of records) {
     ledger.record(record);

@@ -12,7 +12,7 @@ import { loadCatalog } from '../src/catalog/index.ts';
 import { trialsAdmin, type TrialsAdmin } from '../src/experiments/admin.ts';
 import { Rollout } from '../src/experiments/rollout.ts';
 import { Trials } from '../src/experiments/trials.ts';
-import { Ledger } from '../src/ledger/ledger.ts';
+import type { Ledger } from '../src/ledger/ledger.ts';
 import { PolicyHistory } from '../src/policy/history.ts';
 import type { PolicySnapshot } from '../src/policy/types.ts';
 import { RecentRecords } from '../src/record/recent.ts';
@@ -21,6 +21,7 @@ import type { ExchangeRecord } from '../src/record/types.ts';
 import { chromiumPath, launch } from './support/chromium.ts';
 import { adminOf } from './support/admin.ts';
 import { noTrials } from './support/trials.ts';
+import { lastingLedger } from './support/ledger.ts';
 import { month, monthGeneration, monthPolicy } from './support/month.ts';
 
 // A browser beside other work may be slow: no test here judges a time.
@@ -64,14 +65,7 @@ beforeAll(async () => {
   current = monthGeneration(catalog, monthPolicy, 2, now - 2 * day);
   history.add(current);
   records = await month(current, 1_200, now);
-  ledger = await Ledger.open({
-    file: join(folder, 'ledger.db'),
-    version: '1',
-    retention: { rowsMs: 400 * day, rollupsMs: 400 * day },
-    signingKey: null,
-    onCheckpoint: () => undefined,
-    onError: (message) => expect.fail(message),
-  });
+  ledger = await lastingLedger(join(folder, 'ledger.db'));
   recent = new RecentRecords();
   const few = new RecentRecords();
   for (const record of records) {

@@ -6,7 +6,7 @@ import type { Arrived } from './context.ts';
 import { decodeBody, withoutMark } from './decode.ts';
 import { maskWish, rulesMasked, type MaskKeys } from './masking.ts';
 import type { Observed } from './observed.ts';
-import type { BodyHandler, BodyPlan } from './plans.ts';
+import { planForBody, type BodyHandler, type BodyPlan } from './plans.ts';
 import type { Undecided } from './undecided.ts';
 
 /** A body that is not rewritten, in a section whose patterns for sensitive data must not match it. */
@@ -53,13 +53,7 @@ export class InspectedBody implements BodyHandler {
       const masked = this.#mask(read, inJson !== null, masks, decoded !== body);
       if (masked !== null) return masked;
     }
-    const plan = this.#undecided.permit(this.#request, this.#recognition, read);
-    if (plan.kind === 'respond') return plan;
-    return {
-      kind: 'forward',
-      ...(plan.metadata === undefined ? {} : { metadata: plan.metadata }),
-      ...(plan.headers === undefined ? {} : { headers: plan.headers }),
-    };
+    return planForBody(this.#undecided.permit(this.#request, this.#recognition, read));
   }
 
   /** Nothing was decided, so nothing is recorded. */

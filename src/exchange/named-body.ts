@@ -2,7 +2,7 @@ import type { Arrived } from './context.ts';
 import { decodeBody } from './decode.ts';
 import type { Observed } from './observed.ts';
 import { mayBan, modelNamed } from './observed-rules.ts';
-import type { BodyHandler, BodyPlan } from './plans.ts';
+import { planForBody, type BodyHandler, type BodyPlan } from './plans.ts';
 import type { Undecided } from './undecided.ts';
 
 /**
@@ -38,16 +38,15 @@ export class NamedBody implements BodyHandler {
   take(body: Buffer, more = false): BodyPlan {
     try {
       if (more && this.#refusesLarge) return this.#undecided.refuse(this.#request, this.#recognition, 'too-large');
-      const decoded = more ? null : decodeBody(body, this.#encoding);
-      if (decoded === null && !more && mayBan(this.#request.section))
+      // Its address was judged before it was asked for.
+      if (more) return planForBody(this.#undecided.permit(this.#request, this.#recognition, null));
+      const decoded = decodeBody(body, this.#encoding);
+      if (decoded === null && mayBan(this.#request.section))
         return this.#undecided.refuse(this.#request, this.#recognition, 'encoded-body');
       const banned = this.#undecided.banned(this.#request, this.#recognition, decoded);
       if (banned !== null) return banned;
       const model = this.#recognition.model ?? (decoded === null ? null : modelNamed(decoded, this.#inside));
-      const plan = this.#undecided.permit(this.#request, { ...this.#recognition, model }, decoded);
-      if (plan.kind === 'respond') return plan;
-      const { metadata, headers } = plan;
-      return { kind: 'forward', ...(metadata === undefined ? {} : { metadata }), ...(headers === undefined ? {} : { headers }) };
+      return planForBody(this.#undecided.permit(this.#request, { ...this.#recognition, model }, decoded));
     } catch (error) {
       return this.#undecided.failed({ ...this.#request, recognition: this.#recognition }, error);
     }

@@ -123,6 +123,11 @@ export type BodyPlan =
       readonly metadata?: SluiceMetadata;
     };
 
+/** What is decided without a body, as the plan for a body that was asked for. */
+export function planForBody(plan: Exclude<RequestPlan, { readonly kind: 'read-body' }>): BodyPlan {
+  return plan.kind === 'pass' ? { ...plan, kind: 'forward' } : plan;
+}
+
 export type ResponsePlan =
   /** Nothing to read: end the stream. */
   { readonly kind: 'ignore' } | { readonly kind: 'read'; readonly observer: ResponseObserver };

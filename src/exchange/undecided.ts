@@ -17,7 +17,7 @@ import { observedExchange, type Observed } from './observed.ts';
 import { unitsOf } from './call-units.ts';
 import { banOf, mayBan, modelInQuery, modelsIn } from './observed-rules.ts';
 import type { OpenExchange } from './open.ts';
-import type { BodyPlan, RequestPlan } from './plans.ts';
+import { planForBody, type BodyPlan, type RequestPlan } from './plans.ts';
 
 export interface UndecidedServices {
   readonly budgets: Pick<Budgets, 'admitCall'>;
@@ -43,7 +43,11 @@ export class Undecided {
   }
 
   /** Passes the request undecided, with the gateway's key if the policy says so. Recorded if a budget or rate limit counts it. */
-  passKeyed(request: Arrived, reason: PassReason, read?: Recognition & { readonly kind: 'readable' }): RequestPlan {
+  passKeyed(
+    request: Arrived,
+    reason: PassReason,
+    read?: Recognition & { readonly kind: 'readable' },
+  ): Exclude<RequestPlan, { readonly kind: 'read-body' }> {
     const known: Observed = { kind: 'observed', api: read?.api ?? unknownApi, model: read?.pathModel?.model ?? null, reason };
     const counted = reason === 'no-body' ? null : this.#count(request, known, null);
     if (counted !== null)
@@ -56,8 +60,7 @@ export class Undecided {
   /** A request that cannot be read passes, except in closed sections. */
   unread(context: RequestContext, reason: PassReason): BodyPlan {
     if (isClosed(context.section)) return this.refuse(context, context.recognition, reason);
-    const plan = this.passKeyed(context, reason, context.recognition);
-    return plan.kind === 'pass' ? { ...plan, kind: 'forward' } : (plan as BodyPlan);
+    return planForBody(this.passKeyed(context, reason, context.recognition));
   }
 
   /** Refuses: guessing the provider could send a key to the wrong one. */

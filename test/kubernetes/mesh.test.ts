@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import OpenAI from 'openai';
@@ -9,7 +9,7 @@ import { freePorts } from '../../src/demo/stack.ts';
 import { findEnvoy } from '../../src/attach/binary.ts';
 import { deployFiles } from '../../src/attach/deploy.ts';
 import { fetchVia } from '../support/fetch-as.ts';
-import { expectCrossed, expectRouted } from '../support/mesh.ts';
+import { expectCrossed, expectRouted, heardOnWebSocket } from '../support/mesh.ts';
 import { allWell, ScriptedProvider, status } from '../support/scripted-provider.ts';
 import { ServedSluice } from '../support/serve.ts';
 import { istiodTests } from './mesh/istiod.ts';
@@ -239,25 +239,7 @@ function gatewayTests(shared: () => TestCluster): void {
     });
 
     it('lets WebSockets through', async () => {
-      const text = await new Promise((resolve, reject) => {
-        const call = request(`${url}/sockets/v1/realtime`, {
-          headers: {
-            connection: 'Upgrade',
-            upgrade: 'WebSocket',
-            'sec-websocket-version': '13',
-            'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-          },
-        });
-        call.on('upgrade', (_response, socket, head) => {
-          let got = head.toString();
-          socket.on('data', (chunk: Buffer) => (got += chunk.toString()));
-          socket.on('end', () => resolve(got));
-        });
-        call.on('response', (response) => reject(new Error(`${response.statusCode ?? 0}`)));
-        call.on('error', reject);
-        call.end();
-      });
-      expect(text).toBe('hello');
+      expect(await heardOnWebSocket(`${url}/sockets/v1/realtime`)).toBe('hello');
     });
 
     it('has answers collected where that is asked for', async () => {

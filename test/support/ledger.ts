@@ -1,3 +1,5 @@
+import { expect } from 'vitest';
+import { Ledger } from '../../src/ledger/ledger.ts';
 import { uuidv7 } from '../../src/record/id.ts';
 import type { ExchangeRecord } from '../../src/record/types.ts';
 import { record } from './decision.ts';
@@ -8,3 +10,16 @@ export function sample(at: number, facts: Partial<ExchangeRecord> = {}): Exchang
 }
 
 export const line = (value: ExchangeRecord): string => JSON.stringify(value);
+
+/** A ledger in this file that keeps rows and sums for 400 days and signs nothing; the test fails on an error of it. */
+export function lastingLedger(file: string): Promise<Ledger> {
+  const kept = 400 * 86_400_000;
+  return Ledger.open({
+    file,
+    version: '1',
+    retention: { rowsMs: kept, rollupsMs: kept },
+    signingKey: null,
+    onCheckpoint: () => undefined,
+    onError: (message) => expect.fail(message),
+  });
+}

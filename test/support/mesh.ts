@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { expect } from 'vitest';
 import type { ExchangeRecord } from '../../src/record/types.ts';
 import type { ScriptedProvider } from './scripted-provider.ts';
@@ -34,4 +35,26 @@ export function expectCrossed({ response }: Answered, mistral: ScriptedProvider,
   expect(response.headers.get('x-sluice-model')).toBe('mistral-large-latest');
   expect(mistral.got).toMatchObject([{ path: '/base/v1/chat/completions', headers: { authorization: 'Bearer key-of-mistral' } }]);
   expect(openai.got).toEqual([]);
+}
+
+/** What a server says to a WebSocket that is opened at `url`, until it closes. Rejects with the status of another answer. */
+export function heardOnWebSocket(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const handshake = request(url, {
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'WebSocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      },
+    });
+    handshake.on('upgrade', (_response, socket, head) => {
+      let got = head.toString();
+      socket.on('data', (chunk: Buffer) => (got += chunk.toString()));
+      socket.on('end', () => resolve(got));
+    });
+    handshake.on('response', (response) => reject(new Error(`${response.statusCode ?? 0}`)));
+    handshake.on('error', reject);
+    handshake.end();
+  });
 }

@@ -1,4 +1,5 @@
 import { limits } from '../../lib/limits.ts';
+import { HeldPieces } from './held-pieces.ts';
 
 /**
  * Splits a top-level JSON array (Gemini's stream without alt=sse) into its elements as they arrive. Elements that need more than `most`
@@ -6,20 +7,21 @@ import { limits } from '../../lib/limits.ts';
  */
 export class JsonArraySplitter {
   readonly #onElement: (element: Buffer) => void;
-  readonly #most: number;
-  #pieces: Buffer[] = [];
-  #held = 0;
+  readonly #pieces: HeldPieces;
   #depth = 0;
   #inString = false;
   #escaped = false;
-  #overflow = false;
-  skipped = 0;
   /** True once the array's closing bracket was seen. */
   closed = false;
 
   constructor(onElement: (element: Buffer) => void, most: number = limits.sseEventBytes) {
-    this.#most = most;
+    this.#pieces = new HeldPieces(most);
     this.#onElement = onElement;
+  }
+
+  /** Elements that were too long. */
+  get skipped(): number {
+    return this.#pieces.skipped;
   }
 
   push(chunk: Buffer): void {
@@ -44,25 +46,11 @@ export class JsonArraySplitter {
         }
       }
     }
-    if (start !== -1) this.#hold(chunk.subarray(start));
-  }
-
-  #hold(piece: Buffer): void {
-    if (this.#overflow) return;
-    this.#held += piece.length;
-    if (this.#held > this.#most) {
-      this.#overflow = true;
-      this.#pieces = [];
-    } else {
-      this.#pieces.push(Buffer.from(piece));
-    }
+    if (start !== -1) this.#pieces.hold(chunk.subarray(start));
   }
 
   #element(last: Buffer): void {
-    if (this.#overflow) this.skipped++;
-    else this.#onElement(this.#pieces.length === 0 ? last : Buffer.concat([...this.#pieces, last]));
-    this.#pieces = [];
-    this.#held = 0;
-    this.#overflow = false;
+    const element = this.#pieces.take(last);
+    if (element !== null) this.#onElement(element);
   }
 }

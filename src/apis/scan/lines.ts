@@ -1,4 +1,5 @@
 import { limits } from '../../lib/limits.ts';
+import { HeldPieces } from './held-pieces.ts';
 
 const lf = 0x0a;
 
@@ -8,15 +9,16 @@ const lf = 0x0a;
  */
 export class LineSplitter {
   readonly #onLine: (line: Buffer) => void;
-  readonly #most: number;
-  #pieces: Buffer[] = [];
-  #held = 0;
-  #overflow = false;
-  skipped = 0;
+  readonly #pieces: HeldPieces;
 
   constructor(onLine: (line: Buffer) => void, most: number = limits.sseEventBytes) {
     this.#onLine = onLine;
-    this.#most = most;
+    this.#pieces = new HeldPieces(most);
+  }
+
+  /** Lines that were too long. */
+  get skipped(): number {
+    return this.#pieces.skipped;
   }
 
   push(chunk: Buffer): void {
@@ -25,7 +27,7 @@ export class LineSplitter {
       this.#line(chunk.subarray(start, at));
       start = at + 1;
     }
-    if (start < chunk.length) this.#hold(chunk.subarray(start));
+    if (start < chunk.length) this.#pieces.hold(chunk.subarray(start));
   }
 
   /** The last line may lack its end. */
@@ -33,26 +35,9 @@ export class LineSplitter {
     this.#line(Buffer.alloc(0));
   }
 
-  #hold(piece: Buffer): void {
-    if (this.#overflow) return;
-    this.#held += piece.length;
-    if (this.#held > this.#most) {
-      this.#overflow = true;
-      this.#pieces = [];
-    } else {
-      this.#pieces.push(Buffer.from(piece));
-    }
-  }
-
   #line(last: Buffer): void {
-    if (this.#overflow) this.skipped++;
-    else {
-      const line = this.#pieces.length === 0 ? last : Buffer.concat([...this.#pieces, last]);
-      // Readers take JSON only, so that white space around it (CR) does no harm.
-      if (line.length > 0) this.#onLine(line);
-    }
-    this.#pieces = [];
-    this.#held = 0;
-    this.#overflow = false;
+    const line = this.#pieces.take(last);
+    // Readers take JSON only, so that white space around it (CR) does no harm.
+    if (line !== null && line.length > 0) this.#onLine(line);
   }
 }

@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { fetchVia } from '../../support/fetch-as.ts';
+import { heardOnWebSocket } from '../../support/mesh.ts';
 import { hangs, ScriptedProvider, well } from '../../support/scripted-provider.ts';
 import { ServedSluice } from '../../support/serve.ts';
 import { runCli } from '../support/cli.ts';
@@ -259,25 +260,7 @@ sections:
     });
 
     it('lets WebSockets through', async () => {
-      const text = await new Promise((resolve, reject) => {
-        const handshake = request(`${url}/sockets/v1/realtime`, {
-          headers: {
-            connection: 'Upgrade',
-            upgrade: 'WebSocket',
-            'sec-websocket-version': '13',
-            'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-          },
-        });
-        handshake.on('upgrade', (_response, socket, head) => {
-          let got = head.toString();
-          socket.on('data', (chunk: Buffer) => (got += chunk.toString()));
-          socket.on('end', () => resolve(got));
-        });
-        handshake.on('response', (response) => reject(new Error(`${response.statusCode ?? 0}`)));
-        handshake.on('error', reject);
-        handshake.end();
-      });
-      expect(text).toBe('hello');
+      expect(await heardOnWebSocket(`${url}/sockets/v1/realtime`)).toBe('hello');
     });
 
     it('brings the rest of an answer when Sluice dies in its middle; then lets requests pass, and refuses those of a closed section', async () => {
