@@ -82,24 +82,49 @@ const tagNumber = new Map(common.map(([tag], number) => [tag, number]));
 /** Words that a letter of one language is worth. */
 const letterWorth = 3;
 
+/** What a unit of the basic plane shows: a bit for each of `scripts`, then one for each of `letters`. Found once by unit and kept. */
+const signs = new Int32Array(0x10000);
+const found = 1 << 30;
+const lettersFrom = scripts.length;
+
+function signsOf(unit: number): number {
+  const one = String.fromCharCode(unit);
+  let bits = found;
+  for (const [at, [, sign]] of [...scripts, ...letters].entries()) if (sign.test(one)) bits |= 1 << at;
+  return (signs[unit] = bits);
+}
+
+/** The signs of all characters at the beginning of a text together; 0 if it is ASCII. */
+function signsIn(text: string): number {
+  let bits = 0;
+  const end = Math.min(text.length, window);
+  for (let at = 0; at < end; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x80) continue;
+    // Beyond the basic plane only Chinese characters matter: their first halves are these.
+    bits |= unit >= 0xd840 && unit <= 0xd888 ? found | chinese : signs[unit]! || signsOf(unit);
+  }
+  return bits;
+}
+
+const chinese = 1 << scripts.findIndex(([tag]) => tag === 'zh');
+
 /** Hits per language in the text that is read. */
 const hits = new Uint8Array(common.length);
 
 /** Tokens read: about as much text as the window. */
 const mostTokens = 80;
 
-/** BCP-47 primary tag of a text's main language; `und` if it cannot be determined. `tokens`: the text's lower-case words, in order, with their marks or without. */
-export function languageOf(text: string, tokens: readonly string[]): string {
-  const ascii = asciiOnly(text);
-  if (!ascii) {
-    const part = text.slice(0, window);
-    for (const [tag, script] of scripts) if (script.test(part)) return tag;
-  }
+/**
+ * BCP-47 primary tag of a text's main language; `und` if it cannot be determined. `tokens`: the text's lower-case words, in order, with their
+ * marks or without. `ascii`: whether the text is known to have no other character.
+ */
+export function languageOf(text: string, tokens: readonly string[], ascii = false): string {
+  const bits = ascii ? 0 : signsIn(text);
+  for (let at = 0; at < scripts.length; at++) if ((bits & (1 << at)) !== 0) return scripts[at]![0];
   hits.fill(0);
-  if (!ascii) {
-    const part = text.slice(0, window);
-    for (const [tag, mark] of letters) if (mark.test(part)) hits[tagNumber.get(tag)!]! += letterWorth;
-  }
+  for (let at = 0; at < letters.length; at++)
+    if ((bits & (1 << (lettersFrom + at))) !== 0) hits[tagNumber.get(letters[at]![0])!]! += letterWorth;
   for (let i = 0; i < tokens.length && i < mostTokens; i++) {
     const tags = tagsOf.get(tokens[i]!);
     if (tags !== undefined) for (const number of tags) hits[number]!++;
@@ -112,9 +137,4 @@ export function languageOf(text: string, tokens: readonly string[]): string {
     most = hits[number]!;
   }
   return best;
-}
-
-function asciiOnly(text: string): boolean {
-  for (let at = 0; at < text.length && at < window; at++) if (text.charCodeAt(at) >= 0x80) return false;
-  return true;
 }

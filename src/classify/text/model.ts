@@ -186,7 +186,7 @@ export class TextModel {
       z[k] = bias[k]! + value * steps[k]!;
     }
     if (joined !== null) for (let k = 0; k < outputs; k++) z[k] = joined.keep[k]! * z[k]! + joined.addition[k]!;
-    const language = languageOf(user, grams.text.words);
+    const language = languageOf(user, grams.text.words, grams.text.ascii);
     const { languages, elsewhere, add } = this.header.odds;
     const share = languages.includes(language) ? 1 : elsewhere;
     for (let k = 0; k < textTasks.length; k++) z[head.task + k]! += share * add[k]!;

@@ -1,4 +1,5 @@
 import { foldUnits } from './letters.ts';
+import { lowerAscii, lowerUnits } from './lower.ts';
 import { hashEnd, hashNext, hashStart, WordTable } from './word-table.ts';
 
 /**
@@ -66,6 +67,9 @@ export class TextWords {
   /** The part that is read, followed by zeros: as UTF-16 units, and the same as bytes. */
   #bytes = Buffer.alloc(0);
   #units = new Uint16Array(0);
+  #pairs = new Int32Array(0);
+  /** Whether the part that was read has no character but ASCII. */
+  ascii = true;
   /** UTF-16 units of the whole text, read or not. */
   units = 0;
   /** UTF-16 units of the ask. */
@@ -85,10 +89,11 @@ export class TextWords {
     this.askUnits = head + (end - tail);
     this.#head = head;
     this.#tail = tail;
+    const before = wordTable.changes;
     let last = newline;
     for (let at = 0; at < end;) {
       const unit = units[at]!;
-      const kind = kindOf(unit);
+      const kind = unitKinds[unit]!;
       if (kind !== 0) {
         at = kind === 2 ? this.#run(at) : this.#word(at, last);
         last = units[at - 1]!;
@@ -103,7 +108,7 @@ export class TextWords {
     }
     words.length = this.#count;
     zones.fill(zone.ask, words.length);
-    this.#dropEvicted();
+    this.#dropEvicted(before);
     return this;
   }
 
@@ -122,13 +127,14 @@ export class TextWords {
       this.#units[headUnits] = newline;
       this.#bytes.write(text.slice(-tailUnits), 2 * (headUnits + 1), 'utf16le');
     }
-    if (!lowerAscii(this.#units, length)) {
-      // Other scripts have rules of their own, and may change the length.
+    const plain = lowerAscii(this.#pairs, length);
+    this.ascii = plain === length;
+    if (!this.ascii) length = lowerUnits(this.#units, plain, length);
+    if (length === -1) {
       const part = excerpt(text).toLowerCase();
-      length = part.length;
-      this.#room(length);
+      this.#room(part.length);
       this.#bytes.write(part, 0, 'utf16le');
-      length = foldUnits(this.#units, length);
+      length = foldUnits(this.#units, part.length);
     }
     this.#units.fill(0, length, length + padding);
     return length;
@@ -136,8 +142,10 @@ export class TextWords {
 
   #room(length: number): void {
     if (length + padding <= this.#units.length) return;
-    this.#bytes = Buffer.alloc(2 * (length + padding));
-    this.#units = new Uint16Array(this.#bytes.buffer, this.#bytes.byteOffset, length + padding);
+    const pairs = (length + padding + 1) >> 1;
+    this.#bytes = Buffer.alloc(4 * pairs);
+    this.#units = new Uint16Array(this.#bytes.buffer, this.#bytes.byteOffset, 2 * pairs);
+    this.#pairs = new Int32Array(this.#bytes.buffer, this.#bytes.byteOffset, pairs);
   }
 
   /** Reads a word from its first unit. Returns its end. */
@@ -147,15 +155,17 @@ export class TextWords {
     let digits = 0;
     let at = start;
     // The text ends with zeros, which belong to no word.
-    for (; ; at++) {
-      const unit = units[at]!;
-      if (unit < 0x80 ? asciiKinds[unit] === 0 : kindOf(unit) !== 1) break;
-      hash = hashNext(hash, unit);
-      if (unit <= 0x39) digits++;
-    }
+    const kept = this.#keeps(start);
+    if (kept)
+      for (let unit = units[at]!; unitKinds[unit] === 1; unit = units[++at]!) {
+        hash = hashNext(hash, unit);
+        if (unit <= 0x39) digits++;
+      }
+    else for (let unit = units[at]!; unitKinds[unit] === 1; unit = units[++at]!) if (unit <= 0x39) digits++;
     if (units[start]! <= 0x39 && (last === 0x5e || last === 0x3d || last === 0x3c || last === 0x3e)) this.signs.formal++;
     this.signs.digits += digits;
-    this.#push(start, at, hash, digits > 0 ? 'number' : 'word');
+    this.wordCount++;
+    if (kept) this.#push(start, at, hash, digits > 0 ? 'number' : 'word');
     return at;
   }
 
@@ -164,23 +174,33 @@ export class TextWords {
     const units = this.#units;
     let hash = hashStart;
     let at = start;
-    for (; kindOf(units[at]!) === 2; at++) hash = hashNext(hash, units[at]!);
+    for (; unitKinds[units[at]!] === 2; at++) hash = hashNext(hash, units[at]!);
     this.signs.cjk += at - start;
-    this.#push(start, at, hash, 'run');
+    this.wordCount++;
+    if (this.#keeps(start)) this.#push(start, at, hash, 'run');
     return at;
   }
 
-  /** A later word of the same text may have taken the slot of an earlier one. */
-  #dropEvicted(): void {
+  /** A later word of the same text may have taken the slot of an earlier one. `before`: the table's changes at the text's beginning. */
+  #dropEvicted(before: number): void {
+    if (wordTable.changes === before) return;
     const { words, slots } = this;
     for (let at = 0; at < words.length; at++) if (slots[at] !== -1 && wordTable.at(slots[at]!) !== words[at]) slots[at] = -1;
   }
 
+  #isAsk(start: number): boolean {
+    return start < this.#head || start >= this.#tail;
+  }
+
+  /** Whether there is room for a word that begins here. */
+  #keeps(start: number): boolean {
+    return this.#count < mostWords && (this.#material < mostMaterial || this.#isAsk(start));
+  }
+
   #push(start: number, end: number, hash: number, of: 'word' | 'number' | 'run'): void {
-    this.wordCount++;
+    const ask = this.#isAsk(start);
     const at = this.#count;
-    const ask = start < this.#head || start >= this.#tail;
-    if (at === mostWords || (!ask && this.#material++ >= mostMaterial)) return;
+    if (!ask) this.#material++;
     this.#count++;
     this.zones[at] = ask ? zone.ask : zone.material;
     const units = this.#units;
@@ -213,16 +233,6 @@ function lastStart(units: Uint16Array, length: number, head: number): number {
   const least = Math.max(head, end - lastAsk);
   for (let at = Math.min(Math.max(head, end - shortestAsk), length - 1); at >= least; at--) if (units[at] === newline) return at + 1;
   return least;
-}
-
-/** Makes ASCII letters small; false at the first unit that is not ASCII. */
-function lowerAscii(units: Uint16Array, length: number): boolean {
-  for (let at = 0; at < length; at++) {
-    const unit = units[at]!;
-    if (unit >= 0x80) return false;
-    if (unit >= 0x41 && unit <= 0x5a) units[at] = unit + 0x20;
-  }
-  return true;
 }
 
 function countSign(units: Uint16Array, at: number, last: number, signs: Signs): void {
@@ -265,14 +275,8 @@ function isWord(unit: number): boolean {
   return unit !== 0xd7 && unit !== 0xf7 && unit !== 0x61f && unit !== 0x60c && unit !== 0x964;
 }
 
-/** 1 for the units below 0x80 that are part of words. */
-const asciiKinds = Uint8Array.from({ length: 0x80 }, (_, unit) => (isWord(unit) ? 1 : 0));
-
 /** 1 for a unit of a word, 2 for a unit of a script without spaces, 0 for all others. */
-function kindOf(unit: number): number {
-  if (unit < 0x80) return asciiKinds[unit]!;
-  return isWord(unit) ? (isUnspaced(unit) ? 2 : 1) : 0;
-}
+const unitKinds = Uint8Array.from({ length: 0x10000 }, (_, unit) => (isWord(unit) ? (isUnspaced(unit) ? 2 : 1) : 0));
 
 /** Chinese characters, kana and Hangul: runs of them are split into characters, not words. */
 export function isUnspaced(unit: number): boolean {

@@ -33,6 +33,8 @@ export class WordTable {
   readonly #texts: string[] = new Array<string>(wordSlots).fill('');
   /** The last used slot of each set. */
   readonly #recent = new Uint8Array(sets);
+  /** How often a slot got another word. */
+  changes = 0;
 
   /**
    * The slot of the word at `start` to `end` of `units` with the hash `hash` (`hashStart`, then `hashNext` for each unit); -1 if it is too
@@ -77,6 +79,7 @@ export class WordTable {
     slots[base + place.length] = end - start;
     let other = base + place.units;
     for (let at = start; at < end; at += 2) slots[other++] = pair(units, at, end);
+    this.changes++;
     this.#texts[slot] = String.fromCharCode(...units.subarray(start, end));
   }
 }
