@@ -19,7 +19,7 @@ test('the reference in docs/policy.md is what scripts/generate-schema.ts makes',
 test('every setting and variable of the reference has a meaning', () => {
   const empty = policyReference()
     .split('\n')
-    .filter((line) => line.startsWith('| `') && /\|\s*\|$/.test(line));
+    .filter((line) => line.startsWith('- `') && !/\): ./.test(line));
   expect(empty.filter((line) => !line.includes('.capabilities.'))).toEqual([]);
 });
 
@@ -39,9 +39,9 @@ function pathsOf(node: Node, path: string): string[] {
   return [...below, ...items, ...(typeof node.additionalProperties === 'object' ? pathsOf(node.additionalProperties, `${path}.NAME`) : [])];
 }
 
-test('every key of the schema has a row, or is below a row that says where its keys stand', () => {
+test('every key of the schema has a line, or is below a line that says where its keys stand', () => {
   const rows = new Map(
-    [...policyReference().matchAll(/^\| `([^`]+)` \| .*?(?:keys as in `([^`]+)`.*)?\|$/gm)].map(([, path, twin]) => [path!, twin] as const),
+    [...policyReference().matchAll(/^- `([^`]+)` \(.*?(?:keys as in `([^`]+)`.*)?$/gm)].map(([, path, twin]) => [path!, twin] as const),
   );
   // Sections take the settings of defaults, as the page says.
   const listed = (path: string): boolean => {

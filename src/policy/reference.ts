@@ -77,25 +77,23 @@ export function policyReference(): string {
     '',
     'A section takes every setting of `defaults`. NAME stands for a name that you choose.',
     '',
-    ...settingTables(z.toJSONSchema(policySchema, { io: 'input' }) as JsonNode),
+    ...settingLists(z.toJSONSchema(policySchema, { io: 'input' }) as JsonNode),
     '### Variables of rules',
     '',
-    '| Variable | Type | Meaning |',
-    '|---|---|---|',
-    ...variables.map(([name, type]) => `| \`${name}\` | ${type.replaceAll('<', '&lt;')} | ${variableMeanings[name] ?? ''} |`),
+    ...variables.map(([name, type]) => `- \`${name}\` (${type.replaceAll('<', '&lt;')}): ${variableMeanings[name] ?? ''}`),
     '',
   ].join('\n');
 }
 
 const settingsOfExperiments = 'experiments[].settings';
 
-/** Settings with at least so many keys below them have a heading and a table of their own. */
-const ownTable = 5;
+/** Settings with at least so many keys below them have a heading and a list of their own. */
+const ownList = 5;
 
-/** A table of the small settings, and one for each large one; those of `defaults` are split in the same way. */
-function settingTables(root: JsonNode): string[] {
+/** A list of the small settings, and one for each large one; those of `defaults` are split in the same way. */
+function settingLists(root: JsonNode): string[] {
   const known = new Map<string, string>();
-  const tables: string[] = [];
+  const lists: string[] = [];
   const split = (title: string, node: JsonNode, path: string): void => {
     const small: string[] = [];
     const large: (() => void)[] = [];
@@ -104,20 +102,20 @@ function settingTables(root: JsonNode): string[] {
       const row = rowOf(node, name, at, known);
       const own: string[] = [];
       if (row.descend && at !== 'defaults') below(child, at, own, known);
-      if (at === 'defaults' || own.length >= ownTable) {
-        small.push(`${row.text.slice(0, -2)}; keys [below](#${slug(at)}) |`);
-        large.push(() => (at === 'defaults' ? split(at, child, at) : tables.push(...table(at, own))));
+      if (at === 'defaults' || own.length >= ownList) {
+        small.push(`${row.text}; keys [below](#${slug(at)})`);
+        large.push(() => (at === 'defaults' ? split(at, child, at) : lists.push(...list(at, own))));
       } else small.push(row.text, ...own);
     }
-    tables.push(...table(title, small));
+    lists.push(...list(title, small));
     for (const write of large) write();
   };
   split('At the top', root, '');
-  return tables;
+  return lists;
 }
 
-function table(title: string, rows: readonly string[]): string[] {
-  return [`#### ${title}`, '', '| Setting | Type | Meaning |', '|---|---|---|', ...rows, ''];
+function list(title: string, rows: readonly string[]): string[] {
+  return [`#### ${title}`, '', ...rows, ''];
 }
 
 /** The anchor of a heading that is a path. */
@@ -125,7 +123,7 @@ function slug(path: string): string {
   return path.toLowerCase().replace(/[^\w-]/g, '');
 }
 
-/** The row of one setting. Keys of a map that was described before are not repeated: `descend` is false then. */
+/** The line of one setting. Keys of a map that was described before are not repeated: `descend` is false then. */
 function rowOf(node: JsonNode, name: string, at: string, known: Map<string, string>): { readonly text: string; readonly descend: boolean } {
   const child = node.properties![name]!;
   const needed = node.required?.includes(name) === true ? ', required' : '';
@@ -139,7 +137,21 @@ function rowOf(node: JsonNode, name: string, at: string, known: Map<string, stri
   if (shape !== null && twin === undefined) known.set(shape, at);
   const like = at === settingsOfExperiments ? 'defaults' : twin;
   const same = like === undefined ? '' : `; keys as in \`${like}\``;
-  return { text: `| \`${at}\` | ${typeOf(child)}${needed} | ${cell(child.description ?? '')}${same} |`, descend: like === undefined };
+  const meaning = child.description === undefined ? '' : `: ${linked(child.description)}`;
+  const rest = `(${typeOnce(child, at, known)}${needed})${meaning}`;
+  const before = rest.length < 60 ? undefined : known.get(rest);
+  if (before === undefined) known.set(rest, at);
+  const text = before === undefined ? rest : `(${typeOf(child)}${needed}): as \`${before}\``;
+  return { text: `- \`${at}\` ${text}${same}`, descend: like === undefined };
+}
+
+/** The type of a setting. A long list of values that another setting has too is written once. */
+function typeOnce(node: JsonNode, at: string, known: Map<string, string>): string {
+  const type = typeOf(node);
+  if (type.length < 80) return type;
+  const first = known.get(type);
+  if (first === undefined) known.set(type, at);
+  return first === undefined ? type : `as \`${first}\``;
 }
 
 /** The map that a node is, or that its items are; null if there is none with several keys. */
@@ -178,11 +190,8 @@ function typeOf(node: JsonNode): string {
   return `${typeof node.type === 'object' ? node.type.join(' or ') : (node.type ?? 'any')}${bounds}`;
 }
 
-function cell(text: string): string {
-  return text
-    .replaceAll('|', '\\|')
-    .replaceAll('\n', ' ')
-    .replaceAll(/docs\/([\w-]+)\.md/g, '[$1]($1.md)');
+function linked(text: string): string {
+  return text.replaceAll('\n', ' ').replaceAll(/docs\/([\w-]+)\.md/g, '[$1]($1.md)');
 }
 
 const begin = '<!-- reference: generated by scripts/generate-schema.ts -->';

@@ -40,7 +40,7 @@ export const metricTable = {
     name: 'llm_proxy_priced_request_total',
     type: 'counter',
     labels: ['model', 'provider'],
-    help: 'Exchanges whose cost is known: `llm_proxy_cost_total` over this is the cost of a request.',
+    help: 'Exchanges whose cost is known; llm_proxy_cost_total over this is the cost of a request.',
   },
   costUnknown: {
     name: 'llm_proxy_cost_unknown_total',
@@ -52,19 +52,19 @@ export const metricTable = {
     name: 'llm_proxy_baseline_cost_total',
     type: 'counter',
     labels: ['model', 'provider'],
-    help: 'US dollars that the requested model would have cost for the same usage, by requested model. Only exchanges whose cost and baseline are both known.',
+    help: 'US dollars that the requested model would have cost for the same usage, where cost and baseline are known.',
   },
   savings: {
     name: 'llm_proxy_savings_total',
     type: 'counter',
     labels: ['model', 'provider'],
-    help: 'US dollars saved where the served model was cheaper, by requested model. Net savings are this minus llm_proxy_extra_cost_total.',
+    help: 'US dollars saved where the served model was cheaper, by requested model. Net savings: minus llm_proxy_extra_cost_total.',
   },
   extraCost: {
     name: 'llm_proxy_extra_cost_total',
     type: 'counter',
     labels: ['model', 'provider'],
-    help: 'US dollars spent on top where the served model was costlier, by requested model. A counter of its own because counters may not fall.',
+    help: 'US dollars spent on top where the served model was costlier, by requested model.',
   },
   inputTokens: {
     name: 'llm_proxy_token_count_input_total',
@@ -109,17 +109,12 @@ export const metricTable = {
     labels: ['tier', 'reason'],
     help: 'Chains in which no target gave an answer, by what ended the last attempt.',
   },
-  retried: {
-    name: 'llm_proxy_retried_total',
-    type: 'counter',
-    labels: ['tier'],
-    help: 'Exchanges whose first target gave no answer, so that others of the chain were tried.',
-  },
+  retried: { name: 'llm_proxy_retried_total', type: 'counter', labels: ['tier'], help: 'Exchanges whose first target gave no answer.' },
   unanswered: {
     name: 'llm_proxy_unanswered_total',
     type: 'counter',
     labels: ['tier'],
-    help: "Exchanges that ended without a whole answer by a provider's doing: status 429 or 500 and above, no answer, or one that was cut.",
+    help: "Exchanges without a whole answer by a provider's doing: status 429 or 500 and above, no answer, or one that was cut.",
   },
   attempts: {
     name: 'llm_proxy_attempt_total',
@@ -164,7 +159,7 @@ export const metricTable = {
     name: 'gen_ai_client_inference_duration_seconds',
     type: 'histogram',
     labels: [...genAi, 'error_type'],
-    help: "OpenTelemetry's `gen_ai.client.inference.duration`: one call to a provider for a generated answer. `error_type` is its outcome where that is not complete, else empty. With trace exemplars.",
+    help: "OpenTelemetry's `gen_ai.client.inference.duration`: one call to a provider for a generated answer. `error_type` is its outcome where that is not complete, else empty.",
     buckets: operationSeconds,
   },
   genAiEmbeddingsDuration: {
@@ -185,28 +180,28 @@ export const metricTable = {
     name: 'gen_ai_client_inference_time_to_first_chunk_seconds',
     type: 'histogram',
     labels: genAi,
-    help: "OpenTelemetry's `gen_ai.client.inference.time_to_first_chunk`, of streams. With trace exemplars.",
+    help: "OpenTelemetry's `gen_ai.client.inference.time_to_first_chunk`, of streams.",
     buckets: operationSeconds,
   },
   genAiInputTokens: {
     name: 'gen_ai_client_inference_operation_input_tokens',
     type: 'histogram',
     labels: genAi,
-    help: "OpenTelemetry's `gen_ai.client.inference.operation.input_tokens`: tokens of one exchange's prompt, cached ones included. With trace exemplars.",
+    help: "OpenTelemetry's `gen_ai.client.inference.operation.input_tokens`: tokens of one exchange's prompt, cached ones included.",
     buckets: tokens,
   },
   genAiOutputTokens: {
     name: 'gen_ai_client_inference_operation_output_tokens',
     type: 'histogram',
     labels: genAi,
-    help: "OpenTelemetry's `gen_ai.client.inference.operation.output_tokens`: tokens of one exchange's answer, reasoning included. With trace exemplars.",
+    help: "OpenTelemetry's `gen_ai.client.inference.operation.output_tokens`: tokens of one exchange's answer, reasoning included.",
     buckets: tokens,
   },
   genAiEmbeddingsTokens: {
     name: 'gen_ai_client_embeddings_operation_input_tokens',
     type: 'histogram',
     labels: genAi,
-    help: "OpenTelemetry's `gen_ai.client.embeddings.operation.input_tokens`: tokens of what one exchange embedded. With trace exemplars.",
+    help: "OpenTelemetry's `gen_ai.client.embeddings.operation.input_tokens`: tokens of what one exchange embedded.",
     buckets: tokens,
   },
   workspaceRequests: {
@@ -237,7 +232,7 @@ export const metricTable = {
     name: 'llm_proxy_cache_saved_dollars_total',
     type: 'counter',
     labels: [],
-    help: 'US dollars that the requested models would have cost for what the cache answered, of those whose price is known.',
+    help: 'US dollars that the requested models would have cost for what the cache answered.',
   },
   cacheSavedSeconds: {
     name: 'llm_proxy_cache_saved_seconds_total',
@@ -264,13 +259,13 @@ export const metricTable = {
     name: 'llm_proxy_cache_backend_problem_total',
     type: 'counter',
     labels: ['kind'],
-    help: 'Requests to the Redis behind the cache that it did not answer well; each was a miss or an answer kept in memory only.',
+    help: 'Requests that the Redis behind the cache did not answer well.',
   },
   cooldownSharingProblems: {
     name: 'llm_proxy_cooldown_sharing_problem_total',
     type: 'counter',
     labels: [],
-    help: 'Cool-downs that Redis could not tell the other replicas, questions to it that it did not answer, and failed connections; each replica then goes by its own.',
+    help: 'Reads and writes of shared cool-downs that failed, and failed connections; each replica then goes by its own.',
   },
   cacheBackendUp: {
     name: 'llm_proxy_cache_backend_up',
@@ -289,13 +284,13 @@ export const metricTable = {
     name: 'llm_proxy_experiment_evidence',
     type: 'gauge',
     labels: ['experiment', 'metric'],
-    help: 'Evidence that the treatment does harm, over what would be an alarm: 1 is one. One series a running experiment or rollout, and what is compared.',
+    help: 'Evidence that the treatment does harm, over what would be an alarm: 1 is one.',
   },
   shadows: {
     name: 'llm_proxy_shadow_total',
     type: 'counter',
     labels: ['experiment', 'result'],
-    help: 'Requests that were drawn for a shadow experiment: `sent`, or why not; `answered` and `lost` of those that were.',
+    help: 'Requests drawn for a shadow experiment: `sent`, or why not; `answered` or `lost` of those.',
   },
   rolloutShare: {
     name: 'llm_proxy_rollout_share',
@@ -314,7 +309,7 @@ export const metricTable = {
     name: 'llm_proxy_session_turn_total',
     type: 'counter',
     labels: ['effect'],
-    help: 'Turns of conversations that are kept together: `raised` to the tier that an earlier one needed, `kept-for-cache` where the prompt cache made the last model the cheapest, or `none`.',
+    help: 'Turns of conversations: `raised` to the tier that an earlier one needed, `kept-for-cache` where the prompt cache made the last model the cheapest, or `none`.',
   },
   grades: {
     name: 'llm_proxy_grade_total',
@@ -338,7 +333,7 @@ export const metricTable = {
     name: 'llm_proxy_embedding_total',
     type: 'counter',
     labels: ['result'],
-    help: 'Requests whose section asks the sentence model: the vector was `cached`, `computed` while the request waited, `late`, or the model was `busy` or has `failed`.',
+    help: 'Vectors of the sentence model: `cached`, `computed` while the request waited, `late`, or the model was `busy` or has `failed`.',
   },
   judged: {
     name: 'llm_proxy_judge_total',
@@ -350,7 +345,7 @@ export const metricTable = {
     name: 'llm_proxy_verify_total',
     type: 'counter',
     labels: ['result'],
-    help: 'Requests whose answer was to be held beside the requested model’s: graded by `agreement` or by the `judge`, `unclear` where neither could say, `unreadable` where one answer is missing.',
+    help: 'Requests verified: graded by `agreement` or by the `judge`, `unclear` where neither could say, `unreadable` where one answer is missing.',
   },
   judgeCost: {
     name: 'llm_proxy_judge_cost_total',
@@ -368,7 +363,7 @@ export const metricTable = {
     name: 'llm_proxy_budget_spent_dollars',
     type: 'gauge',
     labels: ['budget'],
-    help: 'Spent in the present period, all counters of the budget that this process has seen together.',
+    help: 'Spent in the present period, all counters of the budget that this process has seen.',
   },
   budgetUsed: {
     name: 'llm_proxy_budget_used_ratio',
@@ -392,49 +387,49 @@ export const metricTable = {
     name: 'llm_proxy_budget_actions_total',
     type: 'counter',
     labels: ['budget', 'action'],
-    help: 'Requests that a budget moved to a cheaper tier (`cheaper`) or refused (`refused`), and attempts of unknown cost that counted by the rule (`assumed`).',
+    help: 'Requests that a budget moved to a `cheaper` tier or `refused`, and attempts of unknown cost that counted by the rule (`assumed`).',
   },
   limitUsed: {
     name: 'llm_proxy_limit_used_ratio',
     type: 'gauge',
     labels: ['limit', 'kind'],
-    help: 'The fullest counter of a rate limit that this process has seen, requests on their way included; 1 is the limit. `kind`: requests, tokens, concurrent.',
+    help: 'The fullest counter of a rate limit in this process, requests on their way included; 1 is the limit.',
   },
   limitActions: {
     name: 'llm_proxy_limit_actions_total',
     type: 'counter',
     labels: ['limit', 'kind', 'action'],
-    help: 'Requests that a rate limit refused (`refused`), or that were beyond it and went on, where it is soft or the section only watches (`over`).',
+    help: 'Requests that a rate limit `refused`, or that were `over` it and went on (soft, or shadow mode).',
   },
   unnamedWorkspaces: {
     name: 'llm_proxy_budget_unnamed_workspaces',
     type: 'gauge',
     labels: [],
-    help: 'Workspaces that budgets and rate limits by workspace count apart in this process, though no policy names them and nobody vouches for them.',
+    help: 'Workspaces counted apart in this process though no policy names them and nobody vouches for them.',
   },
   sharedWorkspaces: {
     name: 'llm_proxy_budget_shared_workspace_total',
     type: 'counter',
     labels: [],
-    help: 'Requests of more such workspaces than are counted apart, which share one budget and one limit. Somebody may be making up names.',
+    help: 'Requests of more such workspaces, which share one budget and one limit. Somebody may be making up names.',
   },
   shaped: {
     name: 'llm_proxy_shape_total',
     type: 'counter',
     labels: ['part', 'result'],
-    help: "Parameters of requests that the policy's shape capped (`changed`), or left alone: `not-taken` by a model that may answer, `no-place` in the API, `not-said` by the app.",
+    help: "Parameters that the policy's shape capped (`changed`) or left alone: `not-taken` by a model that may answer, `no-place` in the API, `not-said` by the app.",
   },
   shadowSavings: {
     name: 'llm_proxy_shadow_savings_dollars_total',
     type: 'counter',
     labels: ['model', 'provider'],
-    help: 'US dollars that shadow mode would have saved with the model that it would have served, for the same tokens; in no other sum.',
+    help: 'US dollars that shadow mode would have saved, for the same tokens; in no other sum.',
   },
   shadowExtra: {
     name: 'llm_proxy_shadow_extra_cost_dollars_total',
     type: 'counter',
     labels: ['model', 'provider'],
-    help: 'US dollars more that it would have cost where that model is the costlier one.',
+    help: 'US dollars that it would have cost on top.',
   },
   shapeSavings: {
     name: 'llm_proxy_shape_savings_dollars_total',
@@ -452,7 +447,7 @@ export const metricTable = {
     name: 'llm_proxy_budget_backend_problem_total',
     type: 'counter',
     labels: ['kind'],
-    help: 'Requests to the Redis behind the budgets that it did not answer well. Requests of apps went on; what they spent is added when it is back.',
+    help: 'Requests that the Redis behind the budgets did not answer well. Requests went on; what they spent is added when it is back.',
   },
   passthrough: {
     name: 'llm_proxy_passthrough_total',
@@ -464,43 +459,43 @@ export const metricTable = {
     name: 'llm_proxy_answer_source_total',
     type: 'counter',
     labels: ['envoy', 'source'],
-    help: 'Requests that went on to a provider, by how their Envoy tells of answers (`observe`, `collect`, `protocol-manager`, `inline`; see envoy.md) and by what this answer is read from: `copies`, `collected`, `protocol-manager` or `inline`.',
+    help: 'Requests that went on to a provider, by how their Envoy reports answers and what this one is read from: `copies`, `collected`, `protocol-manager` or `inline`.',
   },
   keyProblems: {
     name: 'llm_proxy_gateway_key_problem_total',
     type: 'counter',
     labels: ['kind'],
-    help: "Keys of the gateway's own that began to rest: `limited` or `refused` by their provider, or `none` in their file. Alert on `refused` and `none`.",
+    help: 'Keys of the gateway that began to rest: `limited` or `refused` by their provider, or `none` in their file. Alert on `refused` and `none`.',
   },
   keyFilesMissing: {
     name: 'llm_proxy_gateway_key_files_missing',
     type: 'gauge',
     labels: [],
-    help: 'Files that the policy takes keys from and that hold none here: absent, unreadable or empty.',
+    help: 'Key files of the policy that are absent, unreadable or empty here.',
   },
   egressPods: {
     name: 'llm_proxy_egress_pods_total',
     type: 'counter',
     labels: ['mode', 'result'],
-    help: 'Pods that the webhooks saw when they were created: `governed`, or `skipped` as the annotation sluice.dev/egress-status says.',
+    help: 'Pods that the webhooks saw: `governed`, or `skipped` as the annotation sluice.dev/egress-status says.',
   },
   certificateEnd: {
     name: 'llm_proxy_certificate_end_seconds',
     type: 'gauge',
     labels: ['certificate'],
-    help: "When a certificate ends, seconds since 1970: of the webhooks (`webhook`), of the providers' names that Envoy serves (`egress`), and of the CA that pods trust (`ca`).",
+    help: "When a certificate ends, Unix time: of the webhooks (`webhook`), of the providers' names (`egress`), of the CA that pods trust (`ca`).",
   },
   restarts: {
     name: 'llm_proxy_process_restart_total',
     type: 'counter',
     labels: [],
-    help: 'How often this process of Sluice was started again after it had ended, by the supervisor of its container or the parent of workers.',
+    help: 'How often this process of Sluice was started again after it had ended.',
   },
   claimsIgnored: {
     name: 'llm_proxy_caller_claim_ignored_total',
     type: 'counter',
     labels: ['claim', 'why'],
-    help: 'Things that callers said of their requests and that did not count: `untrusted` by the policy, or in a header that came twice (`doubled`).',
+    help: 'Claims of callers that did not count: `untrusted` by the policy, or in a header that came twice (`doubled`).',
   },
   masked: {
     name: 'llm_proxy_masked_total',
@@ -512,19 +507,19 @@ export const metricTable = {
     name: 'llm_proxy_refused_total',
     type: 'counter',
     labels: ['reason'],
-    help: 'Requests that were refused because they could not be read or decided, where failClosed or a sensitivity pattern holds.',
+    help: 'Requests refused because they could not be read or decided, under failClosed or a sensitivity pattern.',
   },
   failOpen: {
     name: 'llm_proxy_fail_open_total',
     type: 'counter',
     labels: ['reason'],
-    help: 'Requests that went on undecided because Sluice failed: `internal-error` while one was decided, `session-error` in the protocol around it. Alert on any.',
+    help: 'Requests that went on undecided because Sluice failed: `internal-error` in a decision, `session-error` in the protocol around it. Alert on any.',
   },
   protocolEvents: {
     name: 'llm_proxy_protocol_events_total',
     type: 'counter',
     labels: ['kind'],
-    help: 'What went wrong between Envoy and Sluice: `decode-error` (a message cannot be read), `unexpected-phase`, `partial-body`, `request-aborted` (the client left first), `gateway-error` (Sluice failed inside a stream), `too-many-bytes` (no memory was left for a message: its request passed undecided), `connection-cut` (Sluice cut a connection that broke the rules or limits of HTTP/2), `connection-lost` (a connection broke). The log has the errors.',
+    help: 'What went wrong between Envoy and Sluice: `decode-error`, `unexpected-phase`, `partial-body`, `request-aborted` (the client left first), `gateway-error` (Sluice failed inside a stream), `too-many-bytes` (no memory for a message: its request passed undecided), `connection-cut` (it broke the rules or limits of HTTP/2), `connection-lost`. The log has the errors.',
   },
   pending: {
     name: 'llm_proxy_pending_exchanges',
@@ -536,19 +531,19 @@ export const metricTable = {
     name: 'llm_proxy_spans_total',
     type: 'counter',
     labels: ['result'],
-    help: 'Spans for the collector: `exported`, or `dropped` because it did not take them or took them too slowly.',
+    help: 'Spans for the collector: `exported`, or `dropped` because it was away or too slow.',
   },
   otlpRecords: {
     name: 'llm_proxy_otlp_records_total',
     type: 'counter',
     labels: ['result'],
-    help: 'Records for the collector (`--records otlp`): `exported`, or `dropped` because it did not take them or took them too slowly.',
+    help: 'The same for records (`--records otlp`).',
   },
   logDropped: {
     name: 'llm_proxy_log_dropped_lines_total',
     type: 'counter',
     labels: [],
-    help: 'Lines of the log that could not be written and were dropped: a full disk, a reader that does not read, a closed pipe.',
+    help: 'Lines of the log that could not be written: a full disk, a reader that does not read, a closed pipe.',
   },
   ledgerRecords: {
     name: 'llm_proxy_ledger_records_total',
@@ -578,25 +573,20 @@ export const metricTable = {
     name: 'llm_proxy_policy_loaded_timestamp_seconds',
     type: 'gauge',
     labels: [],
-    help: 'Unix time at which the generation in force was loaded; its age is time() minus this.',
+    help: 'Unix time at which the generation in force was loaded.',
   },
-  policyRefused: {
-    name: 'llm_proxy_policy_refused',
-    type: 'gauge',
-    labels: [],
-    help: '1 while the newest edit of the policy is refused and the last good one holds, else 0.',
-  },
+  policyRefused: { name: 'llm_proxy_policy_refused', type: 'gauge', labels: [], help: '1 while the newest edit of the policy is refused.' },
   policyNone: {
     name: 'llm_proxy_policy_none',
     type: 'gauge',
     labels: [],
-    help: '1 while the source has no policy at all: requests pass as their apps sent them. Only with --policy-configmaps and --policy-url.',
+    help: '1 while the source has no policy: requests pass as sent. Only with --policy-configmaps and --policy-url.',
   },
   policyEmbedded: {
     name: 'llm_proxy_policy_embedded',
     type: 'gauge',
     labels: [],
-    help: '1 while no policy is given: the one that comes with Sluice decides in shadow mode, and every request goes where its app sent it. Else 0.',
+    help: '1 while no policy is given: the one that comes with Sluice decides in shadow mode.',
   },
   policyConfigMaps: {
     name: 'llm_proxy_policy_configmaps',
@@ -608,7 +598,7 @@ export const metricTable = {
     name: 'llm_proxy_policy_source_connected',
     type: 'gauge',
     labels: [],
-    help: "1 while the policy's source answers: its ConfigMaps are being watched, the backend of --policy-url can be read. Only with these.",
+    help: "1 while the policy's ConfigMaps are being watched, or the backend of --policy-url can be read. Only with these.",
   },
   catalog: {
     name: 'llm_proxy_catalog_info',
@@ -622,17 +612,15 @@ export const metricTable = {
 /** The text of docs/metrics.md. */
 export function metricsPage(): string {
   const rows = Object.values(metricTable as Readonly<Record<string, MetricSpec>>).map(
-    (spec) => `| \`${spec.name}\` | ${spec.type} | ${spec.labels.map((label) => `\`${label}\``).join(', ') || '–'} | ${spec.help} |`,
+    (spec) =>
+      `- \`${spec.name}\` (${spec.type}${spec.labels.length > 0 ? ` by ${spec.labels.map((label) => `\`${label}\``).join(', ')}` : ''}): ${spec.help}`,
   );
-  return `# Metrics
-
-This page is generated from \`src/record/metric-table.ts\` by \`scripts/generate-metrics-doc.ts\`.
+  return `<!-- Generated from src/record/metric-table.ts by \`npm run build\`. -->
+# Metrics
 
 Sluice serves these on \`/metrics\` of its admin address, in the Prometheus text format. A scraper that accepts \`application/openmetrics-text\`
-gets OpenMetrics, with exemplars that lead from a bucket to a sampled trace where [spans](tracing.md) are on.
+gets OpenMetrics, with exemplars that lead from a bucket to a sampled trace where [spans](tracing.md) are on. The [labels](#labels) are explained at the end.
 
-| name | type | labels | meaning |
-|---|---|---|---|
 ${rows.join('\n')}
 
 ## Labels
@@ -640,7 +628,7 @@ ${rows.join('\n')}
 - \`model\`, \`requested_model\`, \`served_model\`: the catalog's name of a model, or the target that the policy routed to. A name that neither
   knows, and every name beyond the bound in \`src/lib/limits.ts\`, is \`other\`; \`none\` means that the request named no model.
 - \`workspace\`: workspaces that the policy names; the rest is \`other\`.
-- \`reason\`, \`tier\`, \`outcome\`, \`api\`: closed lists, see decisions.md. \`none\` where nothing was decided.
+- \`reason\`, \`tier\`, \`outcome\`, \`api\`: closed lists, see [decisions](decisions.md#reasons). \`none\` where nothing was decided.
 - \`cache_hit\`: \`true\` where the cache answered, else \`false\`. What the cache answered counts neither tokens nor latency of a model.
 
 An unknown cost or usage adds nothing to a sum: it is counted in \`llm_proxy_cost_unknown_total\` or \`llm_proxy_usage_unknown_total\`.
