@@ -9,10 +9,10 @@ const price = z.number().min(0).max(maxPerMillion).nullable();
 const tokenPrices = {
   input: price.describe('US dollars per million uncached input tokens'),
   output: price.describe('US dollars per million output tokens'),
-  cachedRead: price.describe('US dollars per million input tokens read from the provider’s prompt cache'),
-  cacheWrite5m: price.describe('US dollars per million input tokens written to the prompt cache for five minutes'),
-  cacheWrite1h: price.describe('US dollars per million input tokens written to the prompt cache for an hour'),
-  reasoning: price.describe('US dollars per million reasoning tokens; absent means billed as output'),
+  cachedRead: price.describe('US dollars per million cached input tokens'),
+  cacheWrite5m: price.describe('US dollars per million tokens cached for five minutes'),
+  cacheWrite1h: price.describe('US dollars per million tokens cached for an hour'),
+  reasoning: price.describe('US dollars per million reasoning tokens; absent: as output'),
   audioInput: price.describe('US dollars per million audio input tokens'),
   audioOutput: price.describe('US dollars per million audio output tokens'),
 };
@@ -21,8 +21,8 @@ const stated = z.number().min(0).max(maxPerMillion);
 
 /** Token prices that few models have: absent if they are not stated. */
 const rarePrices = {
-  cachedAudio: stated.optional().describe('US dollars per million audio input tokens read from the provider’s prompt cache'),
-  imageTokenInput: stated.optional().describe('US dollars per million image input tokens; absent means as other input'),
+  cachedAudio: stated.optional().describe('US dollars per million cached audio input tokens'),
+  imageTokenInput: stated.optional().describe('US dollars per million image input tokens; absent: as other input'),
   imageTokenOutput: stated.optional().describe('US dollars per million image output tokens'),
 };
 

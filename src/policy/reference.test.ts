@@ -41,7 +41,9 @@ function pathsOf(node: Node, path: string): string[] {
 
 test('every key of the schema has a line, or is below a line that says where its keys stand', () => {
   const rows = new Map(
-    [...policyReference().matchAll(/^- `([^`]+)` \(.*?(?:keys as in `([^`]+)`.*)?$/gm)].map(([, path, twin]) => [path!, twin] as const),
+    [...policyReference().matchAll(/^- \[?`([^`]+)`(?:\]\S+)? \(.*?(?:keys as in `([^`]+)`.*)?$/gm)].map(
+      ([, path, twin]) => [path!, twin] as const,
+    ),
   );
   // Sections take the settings of defaults, as the page says.
   const listed = (path: string): boolean => {

@@ -75,7 +75,7 @@ export function policyReference(): string {
   return [
     '### Settings',
     '',
-    'A section takes every setting of `defaults`. NAME stands for a name that you choose.',
+    'A section takes every setting of `defaults`. NAME stands for a name that you choose. Links lead to the keys of a map.',
     '',
     ...settingLists(z.toJSONSchema(policySchema, { io: 'input' }) as JsonNode),
     '### Variables of rules',
@@ -103,7 +103,7 @@ function settingLists(root: JsonNode): string[] {
       const own: string[] = [];
       if (row.descend && at !== 'defaults') below(child, at, own, known);
       if (at === 'defaults' || own.length >= ownList) {
-        small.push(`${row.text}; keys [below](#${slug(at)})`);
+        small.push(row.text.replace(`- \`${at}\``, `- [\`${at}\`](#${slug(at)})`));
         large.push(() => (at === 'defaults' ? split(at, child, at) : lists.push(...list(at, own))));
       } else small.push(row.text, ...own);
     }
@@ -183,6 +183,8 @@ function typeOf(node: JsonNode): string {
   if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' or ');
   if (node.type === 'array') {
     const items = typeOf(node.items ?? {});
+    // The settings that a delegation may list are all of a section's.
+    if ((node.items?.enum?.length ?? 0) > 20) return 'list of settings';
     return ['map', 'string', 'number'].includes(items) ? `${items}s` : `list of ${items}`;
   }
   if (node.type === 'object') return 'map';

@@ -2,8 +2,12 @@ import { flagName, type Flag } from './flag.ts';
 import { serveGroups } from './serve.ts';
 
 function line(key: string, { value, about, fallback, otherwise, needs, excludes }: Flag<unknown>): string {
+  const missing = (needs ?? [])
+    .map((other) => flagName(other))
+    .filter((name) => !about.includes(`with ${name}:`))
+    .map((name) => `\`${name}\``);
   const more = [
-    ...(needs === undefined ? [] : [`needs ${needs.map((other) => `\`${flagName(other)}\``).join(', ')}`]),
+    ...(missing.length === 0 ? [] : [`needs ${missing.join(', ')}`]),
     ...(excludes === undefined ? [] : [`not beside ${excludes.map((other) => `\`${flagName(other)}\``).join(', ')}`]),
   ];
   const without = fallback === undefined ? (otherwise === undefined ? '' : `. Without it: ${otherwise}`) : `. Default: \`${fallback}\``;

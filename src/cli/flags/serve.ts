@@ -22,26 +22,26 @@ const policy = {
   policy: { value: '<path>', about: 'policy file, or folder of a mounted ConfigMap', otherwise: 'the embedded policy', read: text },
   policyConfigmaps: {
     value: '<namespaces>',
-    about: 'the policy is in objects of these namespaces, labelled ConfigMaps above all: a,b or *; earlier ones take precedence',
+    about: 'the policy is in labelled ConfigMaps of these namespaces: a,b or *; earlier ones take precedence',
     excludes: ['policy'],
     read: namespacesOrAll,
   },
   policyTrusted: {
     value: '<namespaces>',
-    about: 'of these, those whose objects may write everything; others may write what policy.delegations says',
+    about: 'of these, those that may write everything; others as delegations say',
     otherwise: 'the first one, of * the one that Sluice runs in',
     read: namespaces,
   },
   policySelector: { value: '<labels>', about: 'which ConfigMaps', fallback: 'sluice.dev/policy=true', read: text },
   policyKinds: {
     value: '<kinds>',
-    about: 'which objects hold a policy: configmaps, or configmaps,llmpolicies; the chart sluice-crds defines the second',
+    about: 'which objects hold a policy: configmaps, or configmaps,llmpolicies',
     fallback: 'configmaps',
     read: word(['configmaps', 'configmaps,llmpolicies']),
   },
   policyStatus: {
     value: '<namespace/name>',
-    about: 'a ConfigMap, which is there, that says how the others are doing',
+    about: 'an existing ConfigMap that says how the others are doing',
     otherwise: 'none',
     needs: ['policyConfigmaps'],
     read: configMap,
@@ -49,7 +49,7 @@ const policy = {
   policyUrl: {
     value: '<url>',
     about:
-      'the policy is at this URL; with {workspace} and {provider} in it: the part of each pair is, on top of the policy that the other flags name',
+      'the policy is at this URL; with {workspace} and {provider} in it: the part of each pair, on top of the policy of the other flags',
     read: httpUrl,
   },
   policyTtl: {
@@ -61,7 +61,7 @@ const policy = {
   policyTokenFile: { value: '<file>', about: 'with --policy-url: a bearer token for it', read: text },
   policyKept: {
     value: '<file>',
-    about: 'where the last good policy is kept; a start that cannot read its policy uses it; off: nowhere',
+    about: 'where the last good policy is kept for a start that cannot read its policy; off: nowhere',
     otherwise: 'beside the budgets',
     read: orOff,
   },
@@ -101,7 +101,7 @@ const envoy = {
   },
   transportMemory: {
     value: '<megabytes>',
-    about: 'bound of what a transport holds: messages that are incomplete or undecided, and answers that Envoy has not read',
+    about: 'bound of what a transport holds: undecided messages, and answers that Envoy has not read',
     otherwise: '512, and no more than a third of the memory that the process may have, but at least 160',
     read: number('the size is no number of megabytes from 160 to 65536.', (size) => size >= 160 && size <= 65_536, megabyte),
   },
@@ -135,8 +135,7 @@ const envoy = {
   },
   envoyMemory: {
     value: '<size>',
-    about:
-      'memory that Envoy may use in all: it bounds the heap of the rendered config, and large bodies get 503 when it is used up; off: no bound',
+    about: 'memory that Envoy may use; large bodies get 503 when it is used up; off: no bound',
     otherwise: `${defaultEnvoyMemory} with --envoy-config, else not known`,
     read: envoyMemory,
   },
@@ -164,29 +163,26 @@ const kubernetes = {
   },
   spareEndpoints: {
     value: '<namespace/service>',
-    about:
-      "with --envoy-config: in the pod of the chart, this Service reaches the pod's Envoy, one port above its usual one, while none of the Service's pods is ready",
+    about: "with --envoy-config: this Service reaches the pod's Envoy, one port above its usual one, while none of its pods is ready",
     needs: ['envoyConfig'],
     read: configMap,
   },
   webhookTls: { value: '<folder>', about: 'with --webhook: folder with tls.crt and tls.key; the API server calls by TLS only', read: text },
   certificates: {
     value: '<namespace/name>',
-    about:
-      'a Secret, which is there, in which a CA and the certificates of --webhook-tls and --envoy-tls are made, renewed and kept; both folders are written from it',
+    about: 'an existing Secret in which a CA and the certificates of --webhook-tls and --envoy-tls are made, renewed and kept',
     otherwise: 'none: others fill them',
     read: configMap,
   },
   certificatesFrom: {
     value: '<name>',
-    about: 'with --certificates: another Secret with a CA (tls.crt, tls.key), if it is there, which is taken in place of a new one',
+    about: 'with --certificates: another Secret, whose CA (tls.crt, tls.key) is taken in place of a new one',
     needs: ['certificates'],
     read: text,
   },
   certificatesFor: {
     value: '<which>',
-    about:
-      'with --certificates: both folders, or that of --webhook-tls (webhook) or of --envoy-tls (egress) alone, because others fill the other one',
+    about: 'with --certificates: both folders, or that of --webhook-tls (webhook) or of --envoy-tls (egress) alone',
     fallback: 'both',
     read: word(['both', 'webhook', 'egress']),
   },
@@ -208,11 +204,7 @@ const kubernetes = {
     needs: ['certificates'],
     read: text,
   },
-  sidecarTemplate: {
-    value: '<file>',
-    about: 'with --webhook: /mutate/sidecar too; the containers, volumes and URL that a pod gets, as the chart writes them',
-    read: text,
-  },
+  sidecarTemplate: { value: '<file>', about: 'with --webhook: /mutate/sidecar too; what a pod gets, as the chart writes it', read: text },
   egressUrl: {
     value: '<url>',
     about: 'with --webhook: where pods call the gateway; they get it as base URL',
@@ -230,14 +222,10 @@ const kubernetes = {
     read: list,
   },
   egressCa: { value: '<file>', about: 'with --egress-hosts: the CA of that certificate, which pods get to trust', read: text },
-  egressExtraCa: {
-    value: '<files>',
-    about: "with --egress-hosts: files with further CAs for the pods' bundle, read again for each pod: a,b",
-    read: list,
-  },
+  egressExtraCa: { value: '<files>', about: "with --egress-hosts: files with further CAs for the pods' bundle: a,b", read: list },
   egressPullSecrets: {
     value: '<names>',
-    about: "with --egress-hosts: Secrets of the pods' namespaces with credentials for that image's registry: a,b",
+    about: "with --egress-hosts: Secrets of the pods' namespaces for that image's registry: a,b",
     read: list,
   },
   egressImage: { value: '<image>', about: "with --egress-hosts: this image, which writes the pods' bundle of CAs", read: text },
@@ -280,7 +268,7 @@ const state = {
   },
   records: {
     value: '<kind>',
-    about: 'otlp: every record also goes to a collector as a log record; OTEL_EXPORTER_OTLP_ENDPOINT says where',
+    about: 'otlp: every record also goes to a collector (OTEL_EXPORTER_OTLP_ENDPOINT)',
     fallback: 'off',
     read: word(['otlp', 'off']),
   },
@@ -297,7 +285,7 @@ const state = {
 const running = {
   workers: {
     value: '<count>',
-    about: 'processes that share the address for Envoy, one per core; their parent starts them again and joins metrics and admin',
+    about: 'processes that share the address for Envoy, one per core',
     fallback: '1',
     read: number('the count is no whole number from 1 to 64.', (count) => Number.isInteger(count) && count >= 1 && count <= 64),
   },
@@ -316,20 +304,19 @@ const running = {
   },
   maskKey: {
     value: '<file>',
-    about: 'file with the secret that tokens for masked data are made with; replicas share it',
+    about: 'file with the secret of tokens for masked data; replicas share it',
     otherwise: 'one of this process, other tokens after each start',
     read: (file: string): string => readToken(file, 'key'),
   },
   requestIdHeader: {
     value: '<name>',
-    about: "request header with the app's own id of a request, which then finds the decision; off: none",
+    about: "request header with the app's own id, which then finds the decision; off: none",
     fallback: 'x-client-request-id',
     read: headerOrOff,
   },
   maxDelay: {
     value: '<ms>',
-    about:
-      'how late the event loop may be before new requests pass undecided, six times as much where the policy has blocks or patterns; 0: never mind',
+    about: 'how late the event loop may be before new requests pass undecided; 0: never mind',
     fallback: String(limits.eventLoopLateMs),
     read: number('the delay is no number of ms.', (ms) => ms >= 0),
   },
@@ -348,7 +335,7 @@ const running = {
   },
   logShare: {
     value: '<share>',
-    about: 'share of the exchanges that went well that is logged, 0 to 1; all others always are',
+    about: 'share of the successful exchanges that is logged, 0 to 1',
     fallback: '1',
     read: number('the share is no number from 0 to 1.', (share) => share >= 0 && share <= 1),
   },

@@ -10,11 +10,7 @@ const percent = z.number().positive().max(100);
 export const budget = z.strictObject({
   name,
   match: servedMatch,
-  per: z
-    .array(z.enum(budgetKeys))
-    .min(1)
-    .optional()
-    .describe('The same amount for each workspace, user, model or tier; otherwise one for all that matches'),
+  per: z.array(z.enum(budgetKeys)).min(1).optional().describe('The same amount for each; otherwise one for all that matches'),
   period: z.enum(periodKinds).describe('Its length; weeks begin on Monday'),
   zone: z.string().optional().describe('IANA time zone of the calendar; UTC by default'),
   usd: z.number().positive().max(1_000_000).describe('US dollars'),

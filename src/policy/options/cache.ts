@@ -20,10 +20,7 @@ const cache = z.strictObject({
     .optional()
     .describe('The same by tier; 0: not kept'),
   ttlByRule: z.record(name, seconds).optional().describe('The same by the override or rule that decided; takes precedence over the tier'),
-  share: z
-    .enum(['credential', 'workspace'])
-    .optional()
-    .describe('Who shares answers: callers of a workspace with the same key, or all of a workspace'),
+  share: z.enum(['credential', 'workspace']).optional().describe('Who shares answers: callers with the same key, or all of a workspace'),
   partitionHeaders: names.optional().describe('More request headers whose values must agree for an answer to be shared'),
   maxTemperature: z.number().min(0).max(2).optional().describe('Requests with a higher temperature are not cached; those without one are'),
   maxN: z.int().min(1).max(16).optional().describe('Requests for more answers at once are not cached'),
@@ -39,15 +36,13 @@ const cache = z.strictObject({
     .min(1)
     .optional()
     .describe('How an answer must have ended to be kept'),
-  staleWhileRevalidate: seconds
-    .optional()
-    .describe('Seconds after it expires in which an answer is used while another request fetches a new one'),
-  staleIfError: seconds.optional().describe('Seconds after it expires in which an answer is used while its provider fails'),
-  usage: z.enum(['original', 'zero']).optional().describe('Token counts in the body of a cached answer: those of the first answer, or 0'),
+  staleWhileRevalidate: seconds.optional().describe('Seconds for which an expired answer is used while another request fetches a new one'),
+  staleIfError: seconds.optional().describe('Seconds for which an expired answer is used while its provider fails'),
+  usage: z.enum(['original', 'zero']).optional().describe('Token counts in a cached answer: those of the first, or 0'),
   semantic: z
     .enum(['off', 'strict', 'wide'])
     .optional()
-    .describe('Whether the answer to the same question in other words may be used, and how much may differ; off by default'),
+    .describe('Whether the answer to the same question in other words may be used; off by default'),
   coalesce: z
     .int()
     .min(0)

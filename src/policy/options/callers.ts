@@ -12,9 +12,7 @@ const callerSigns = {
     .record(z.string().min(1).max(128), callerValues)
     .optional()
     .describe('Values of headers that a component before Sluice sets, so that apps cannot'),
-  principal: callerValues
-    .optional()
-    .describe('A URI, DNS name or subject of the client certificate, as x-forwarded-client-cert has it; or a prefix that ends in *'),
+  principal: callerValues.optional().describe('A URI, DNS name or subject of the client certificate; or a prefix that ends in *'),
   namespace: callerValues.optional().describe('The Kubernetes namespace in its SPIFFE id; or a prefix that ends in *'),
   claims: z
     .record(z.string().min(1).max(256), callerValues)
@@ -40,7 +38,7 @@ export const callers = z.strictObject({
     })
     .optional()
     .describe(
-      'Of whom each thing that a caller can say is believed; all by default. trusted: of callers that trust lists; gateway: of all, since something before Sluice sets the header and takes away what apps send; nobody',
+      'Whose claims are believed; all by default. trusted: of callers that trust lists; gateway: of all, since something before Sluice sets the header and removes what apps send; nobody',
     ),
   identify: z
     .array(

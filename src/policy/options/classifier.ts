@@ -110,10 +110,10 @@ const classifier = z.strictObject({
         .min(0)
         .max(limits.embeddingWaitMs)
         .default(0)
-        .describe('How long a request waits for the vector of its prompt, in ms; 0: a vector serves the next requests that ask the same'),
+        .describe('How long a request waits for its vector, in ms; 0: it serves the next requests that ask the same'),
     })
     .optional()
-    .describe('Vectors of a sentence model join the text model, where the server has one (`--embedding`)'),
+    .describe('Vectors of a sentence model join the text model (`--embedding`)'),
 });
 
 export type ClassifierDocument = z.infer<typeof classifier>;

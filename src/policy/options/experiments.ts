@@ -5,27 +5,20 @@ import { model, name, onOff, share, unit } from './values.ts';
 export const experiment = z
   .strictObject({
     name,
-    kind: z
-      .enum(['ab', 'shadow'])
-      .describe(
-        'ab: a share is answered otherwise; shadow: a share is sent to another model too, whose answers are graded and thrown away',
-      ),
+    kind: z.enum(['ab', 'shadow']).describe('ab: a share is answered otherwise; shadow: a share is sent to another model too, for grades'),
     enabled: onOff.optional().describe('off: nobody takes part'),
     match: match.optional().describe('Whose requests take part; absent: all'),
     share: share.describe('Share of them that gets the treatment'),
     by: unit.optional().describe('ab: who stays in one arm; session by default'),
-    model: model.optional().describe('The treatment: this model if it can do the job, or `requested`: the one that the app asked for'),
-    settings: z
-      .strictObject(settings)
-      .optional()
-      .describe('The treatment: these settings of a section in place of its own; those of defaults'),
+    model: model.optional().describe('The treatment: this model, or `requested`: the one that the app asked for'),
+    settings: z.strictObject(settings).optional().describe('The treatment: these settings in place of the section’s own'),
     maxUsdPerDay: z
       .number()
       .positive()
       .max(100_000)
       .optional()
       .describe('shadow: US dollars a day (UTC) of one replica; beyond it nothing is mirrored'),
-    stopOnHarm: onOff.optional().describe('ab: on: the treatment ends by itself when tests show that it does harm'),
+    stopOnHarm: onOff.optional().describe('ab: the treatment ends by itself when tests show harm'),
   })
   .refine((value) => (value.model === undefined) !== (value.settings === undefined), 'say exactly one of model, settings')
   .refine(

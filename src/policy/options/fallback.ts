@@ -44,7 +44,7 @@ const fallback = z.strictObject({
     .record(z.string().min(1).max(256), z.array(model).min(1))
     .optional()
     .describe('Targets after the chosen one, by requested model; in place of all else'),
-  pools: z.array(pool).optional().describe('Equal targets: where one of them is chosen, the pool picks one, and the others come next'),
+  pools: z.array(pool).optional().describe('Equal targets: the pool picks one, and the others come next'),
   on: z.array(trigger).min(1).optional().describe('Failures that try the next target'),
   attempts: z.int().min(1).max(limits.fallbackAttempts).optional().describe('Attempts in all, the first included; 1 switches fallback off'),
   attemptSeconds: waitSeconds.optional().describe('Longest time for one attempt; streams only have to begin in it'),
@@ -54,7 +54,7 @@ const fallback = z.strictObject({
     .number()
     .positive()
     .optional()
-    .describe('Estimated dollars of all attempts together; targets beyond it, or of unknown price, are left out'),
+    .describe('Estimated dollars of all attempts; targets beyond it, or of unknown price, are left out'),
   drop: z
     .array(z.string().min(1).max(64))
     .optional()

@@ -3,9 +3,7 @@ import type { GradingPolicy, Provider, TargetRef, VerifyPolicy } from '../types.
 import { onOff, share, shareOf } from './values.ts';
 
 const grading = z.strictObject({
-  checks: onOff
-    .optional()
-    .describe('Whether answers are looked into: JSON, schema, tool arguments, emptiness; how they ended is graded anyway'),
+  checks: onOff.optional().describe('Whether answers are looked into: JSON, schema, tool arguments, emptiness'),
   regenerate: onOff.optional().describe('Whether asking the same question of the same conversation again counts as a low grade'),
   judge: z
     .strictObject({
@@ -19,14 +17,14 @@ const grading = z.strictObject({
 });
 
 const verify = z.strictObject({
-  share: share.describe('Share of the requests that a cheaper model than the requested one answers'),
+  share: share.describe('Share of the requests that a cheaper model answers'),
   by: z.literal('stronger').optional().describe('Who answers beside it: stronger is the requested model (the default)'),
   maxUsdPerDay: z
     .number()
     .positive()
     .max(10_000)
     .optional()
-    .describe('US dollars a day (UTC) of one replica for these answers; beyond it nothing is verified. 5 by default'),
+    .describe('US dollars a day (UTC) of one replica for these answers; 5 by default'),
 });
 
 export type GradingDocument = z.infer<typeof grading>;
@@ -36,7 +34,7 @@ export const gradingOption = grading.optional().describe('Grades from checks, re
 
 export const verifyOption = verify
   .optional()
-  .describe('Some answers of cheaper models are compared with the requested model’s own, which nobody waits for; see docs/learning.md');
+  .describe('Some answers of cheaper models are compared with the requested model’s; see docs/learning.md');
 
 /** Default timeout for one judge call, in seconds. */
 const judgeSeconds = 60;

@@ -17,11 +17,11 @@ const learned = z.strictObject({
       strong: z.string().min(1).max(256).describe('Its strong model'),
     })
     .optional()
-    .describe('The pair in the model file whose calibration counts; by default the weak and the requested model by their own names'),
+    .describe('The pair in the model file whose calibration counts; by default the weak and the requested model'),
   uncalibrated: z
     .enum(['shadow', 'strictest'])
     .optional()
-    .describe('Without a calibration of the pair: shadow only records; strictest takes the lowest threshold of all pairs'),
+    .describe('Without a calibration of the pair: shadow only records; strictest takes the lowest threshold'),
 });
 
 const models = z
@@ -31,17 +31,17 @@ const models = z
     maxQualityLoss: z
       .union([z.string().regex(/^\d{1,2}(\.\d+)?%$/, 'a share as 2%'), z.number().min(0).max(0.5)])
       .optional()
-      .describe('The cheapest, within this expected loss of quality against always using the requested model, e.g. 2%'),
+      .describe('The cheapest, within this expected loss of quality against the requested model, e.g. 2%'),
     maxCost: z
       .union([z.string().regex(/^\d{1,2}(\.\d+)?%$/, 'a share as 40%'), z.number().min(0.01).max(1)])
       .optional()
-      .describe('The best, within this share of what always using the requested model would cost, e.g. 40%'),
+      .describe('The best, within this share of the requested model’s cost, e.g. 40%'),
     usdPerPoint: z
       .number()
       .positive()
       .max(1_000)
       .optional()
-      .describe('US dollars that a point of quality (a hundredth of a whole good answer) of one request is worth'),
+      .describe('US dollars that a point of quality (a hundredth of a good answer) is worth'),
   })
   .refine(
     (value) => [value.maxQualityLoss, value.maxCost, value.usdPerPoint].filter((part) => part !== undefined).length === 1,
@@ -51,13 +51,9 @@ const models = z
 export type LearnedDocument = z.infer<typeof learned>;
 export type ModelsDocument = z.infer<typeof models>;
 
-export const learnedOption = learned
-  .optional()
-  .describe('Routing by predicted gain, before the decision table; see docs/learned-routing.md');
+export const learnedOption = learned.optional().describe('Routing by predicted gain; see docs/learned-routing.md');
 
-export const modelsOption = models
-  .optional()
-  .describe('Several models compared by expected quality and cost, before the decision table; see docs/candidates.md');
+export const modelsOption = models.optional().describe('Several models compared by expected quality and cost; see docs/candidates.md');
 
 /** Fills in defaults. Null if the section has no learned routing, or this provider's traffic cannot reach the weak model. */
 export function compileLearned(document: LearnedDocument | undefined, resolve: (text: string) => TargetRef | null): LearnedPolicy | null {

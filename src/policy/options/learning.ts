@@ -3,9 +3,7 @@ import { defaultLearning, type LearningSettings } from '../../router/online/sett
 import { share, shareOf } from './values.ts';
 
 const learning = z.strictObject({
-  probes: share
-    .optional()
-    .describe('Share of the requests that is drawn by lot, so that grades come of both models; these are judged first. 2% by default'),
+  probes: share.optional().describe('Share of the requests that is drawn by lot, so that both models get grades; 2% by default'),
   riskShare: share.optional().describe('Share of maxQualityLoss that such requests may cost; 15% by default'),
   upgrade: z
     .strictObject({
@@ -17,7 +15,7 @@ const learning = z.strictObject({
         .describe('similar: near-duplicates of the text within its template (the default); template: all of the template'),
     })
     .optional()
-    .describe('After a low grade, requests like the one that was graded keep the requested model'),
+    .describe('After a low grade, similar requests keep the requested model'),
 });
 
 export type LearningDocument = z.infer<typeof learning>;

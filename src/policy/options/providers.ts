@@ -15,21 +15,18 @@ export const provider = z.strictObject({
   hosts: z.array(z.string().min(1)).optional().describe('Host names that mean this provider'),
   catalog: z.string().optional().describe('Its name in the price catalog; its own name by default'),
   deployments: z.record(z.string(), z.string()).optional().describe('Azure: deployment → model'),
-  responses: z
-    .boolean()
-    .optional()
-    .describe('It has OpenAI’s Responses API; a fallback that has none gets such requests as chat completions'),
-  credentialFile: z.string().optional().describe('File with the gateway’s own key, needed to be reached from another provider’s traffic'),
+  responses: z.boolean().optional().describe('It has OpenAI’s Responses API; else fallbacks get such requests as chat completions'),
+  credentialFile: z.string().optional().describe('File with the gateway’s own key, which other providers’ traffic needs'),
   credentialFiles: z
     .array(z.string().min(1))
     .min(1)
     .max(16)
     .optional()
-    .describe('More keys of the gateway’s own: they share the load, and one that is limited or refused rests'),
+    .describe('More keys: they share the load, and one that is limited or refused rests'),
   credentialType: z
     .enum(['key', 'bearer'])
     .optional()
-    .describe('How that key is sent: key (the default) as the dialect has it, bearer as an OAuth token, such as one of Entra ID for Azure'),
+    .describe('How that key is sent: key (the default) as the dialect has it, bearer as an OAuth token'),
   signing: z
     .strictObject({
       aws: z
@@ -45,9 +42,7 @@ export const provider = z.strictObject({
           credentialsFile: z
             .string()
             .optional()
-            .describe(
-              'AWS credentials file that Envoy reads; absent: Envoy looks where the AWS SDKs do (environment, web identity, container, instance)',
-            ),
+            .describe('AWS credentials file that Envoy reads; absent: Envoy looks where the AWS SDKs do'),
           profile: z.string().min(1).max(64).optional().describe('Its profile; default by default'),
         })
         .describe('Signature Version 4'),

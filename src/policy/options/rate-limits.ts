@@ -17,11 +17,7 @@ export const rateLimit = z
   .strictObject({
     name,
     match: servedMatch,
-    per: z
-      .array(z.enum(budgetKeys))
-      .min(1)
-      .optional()
-      .describe('The same limit for each workspace, user, model or tier; otherwise one for all that matches'),
+    per: z.array(z.enum(budgetKeys)).min(1).optional().describe('The same limit for each; otherwise one for all that matches'),
     requests: rateWindows.optional().describe('Requests'),
     tokens: rateWindows.optional().describe('Tokens of prompts and answers together'),
     concurrent: z.int().min(1).max(1_000_000).optional().describe('Requests that are on their way at the same time'),

@@ -33,12 +33,10 @@ export const routing = {
     .enum(['where-needed', 'always'])
     .optional()
     .describe(
-      'Candidates that speak another API than the request, which is translated for them: where-needed (the default): in tiers that have none of the request’s own; always: beside those. Their provider must be in allowProviders',
+      'Candidates of another API, for which the request is translated: where-needed (the default): in tiers that have none of its own; always: beside those. Their provider must be in allowProviders',
     ),
   upgrades: z.enum(['never', 'allow']).optional().describe('Whether the decision table may choose a costlier model than was asked for'),
   unknownModel: z.enum(['keep', 'route']).optional().describe('What to do with a requested model that the catalog does not know'),
-  baseline: model
-    .optional()
-    .describe('Savings are counted against this model, whatever was requested; by default against the requested one'),
+  baseline: model.optional().describe('Savings are counted against this model; by default against the requested one'),
   default: model.optional().describe('Taken when no candidate can do the job; otherwise the requested model'),
 };

@@ -21,9 +21,7 @@ const directive = z
     keep: z.literal(true).optional().describe('Leave the app’s own model'),
     block: z.string().min(1).max(500).optional().describe('Refuse with this message, in the dialect of the API that was called'),
     fallback: z.array(model).min(1).optional().describe('Targets that answer when the one above fails; with tier, model or best'),
-    shape: shape
-      .optional()
-      .describe('Caps what the request asks for; alone, it leaves the target to what comes after. See docs/shaping.md'),
+    shape: shape.optional().describe('Caps what the request asks for. See docs/shaping.md'),
   })
   .refine(
     (value) => targetsIn(value) === 1 || (targetsIn(value) === 0 && value.shape !== undefined && value.fallback === undefined),
@@ -34,7 +32,7 @@ const directive = z
     (value) => value.fallback === undefined || value.tier !== undefined || value.model !== undefined || value.best !== undefined,
     'fallback goes with tier, model or best',
   )
-  .describe('What happens; exactly one of tier, model, best, keep, block, and shape beside it or alone');
+  .describe('Exactly one of tier, model, best, keep, block; shape beside it or alone');
 
 const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time as HH:MM');
 

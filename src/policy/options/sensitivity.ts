@@ -19,7 +19,7 @@ const sensitivity = z.strictObject({
       mask: z
         .literal(true)
         .optional()
-        .describe('Replace what is found by a token before the request leaves; where that cannot be done, the request is refused'),
+        .describe('Replace matches by tokens before the request leaves; where that cannot be done, it is refused'),
       restore: z.boolean().optional().describe('With mask: put the originals back into the answer; false by default'),
     })
     .refine((value) => value.restore === undefined || value.mask === true, 'restore goes with mask')

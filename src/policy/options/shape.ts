@@ -5,10 +5,7 @@ import { limits } from '../../lib/limits.ts';
 export const shape = z
   .strictObject({
     maxOutputTokens: z.int().min(16).max(limits.outputTokens).optional().describe('Most output tokens'),
-    reasoning: z
-      .enum(shapeEfforts)
-      .optional()
-      .describe('Most reasoning effort; where an API counts tokens instead, as many as translations take for it'),
+    reasoning: z.enum(shapeEfforts).optional().describe('Most reasoning effort, or as many tokens as translations take for it'),
     thinkingTokens: z
       .int()
       .min(1)

@@ -7,7 +7,7 @@ export const traffic = {
     .enum(['ask', 'enforce', 'leave'])
     .optional()
     .describe(
-      'enforce: as ask, and also where the app says that it wants none or switches routing off, so that budgets count all; ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for',
+      'ask adds stream_options.include_usage to OpenAI streams that do not say, and takes the chunk out again that the app did not ask for; enforce: also where the app wants none or switches routing off',
     ),
   inAnswer: z
     .strictObject({
@@ -18,15 +18,12 @@ export const traffic = {
         .describe('The cost in US dollars: in the header x-sluice-cost of a JSON answer, as a comment at the end of a stream'),
     })
     .optional()
-    .describe('What answers tell their app, for clients that hide response headers and for apps that show costs'),
-  credentials: z
-    .enum(['app', 'gateway'])
-    .optional()
-    .describe('The key of requests to the app’s own provider: gateway replaces whatever the app sends; app by default'),
+    .describe('What answers tell their app'),
+  credentials: z.enum(['app', 'gateway']).optional().describe('The key of requests to the app’s own provider; app by default'),
   keys: z
     .record(name, z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)]))
     .optional()
-    .describe('Files with the gateway’s keys for this section alone, by provider; in place of the provider’s own'),
+    .describe('Files with keys for this section alone, by provider'),
   websockets: z
     .enum(['allow', 'refuse'])
     .optional()
