@@ -7,7 +7,7 @@ import { ResponseCache } from '../src/cache/cache.ts';
 import { loadCatalog } from '../src/catalog/index.ts';
 import { openModel } from '../src/router/model/live.ts';
 import { decodeAccessLog } from '../src/extproc/access-log.ts';
-import { decodeRequest } from '../src/extproc/codec.ts';
+import { decodeRequest } from '../src/extproc/decode-request.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import { LoadGate } from '../src/exchange/load-gate.ts';
 import { Credentials } from '../src/exchange/credentials.ts';

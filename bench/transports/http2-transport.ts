@@ -1,6 +1,7 @@
 import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { accessLogPath, decodeAccessLog } from '../../src/extproc/access-log.ts';
-import { decodeRequest, encodeReply } from '../../src/extproc/codec.ts';
+import { decodeRequest } from '../../src/extproc/decode-request.ts';
+import { encodeReply } from '../../src/extproc/encode-reply.ts';
 import { frame, FrameReader } from '../../src/extproc/grpc-frames.ts';
 import { socketPath } from '../../src/extproc/socket.ts';
 import type { Services, Transport } from '../../src/extproc/types.ts';

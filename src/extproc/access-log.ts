@@ -1,4 +1,4 @@
-import { metadataNamespace } from './codec.ts';
+import { metadataNamespace } from './wire-metadata.ts';
 import type { CollectedAnswer, LoggedExchange, ReportedUsage } from '../exchange/plans.ts';
 import { WireReader } from './wire.ts';
 import type { Mutable } from '../lib/mutable.ts';

@@ -1,7 +1,8 @@
 import { limits } from '../lib/limits.ts';
 import { roleHeader } from '../attach/names.ts';
 import { decodeAccessLog } from './access-log.ts';
-import { decodeRequest, encodeReplyPieces } from './codec.ts';
+import { decodeRequest } from './decode-request.ts';
+import { encodeReplyPieces } from './encode-reply.ts';
 import { fillPrefix, frame, FrameReader, isMessage, prefixBytes } from './grpc-frames.ts';
 import { encodeHeaders, headerOf, type Header } from './h2/hpack.ts';
 import type { MemoryInFlight } from './h2/memory.ts';

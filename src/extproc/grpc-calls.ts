@@ -1,6 +1,7 @@
 import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 import { roleHeader } from '../attach/names.ts';
-import { decodeRequest, encodeReply } from './codec.ts';
+import { decodeRequest } from './decode-request.ts';
+import { encodeReply } from './encode-reply.ts';
 import type { GrpcMemory } from './grpc-memory.ts';
 import { needsDecision } from './message-intake.ts';
 import { roleOf } from './roles.ts';
