@@ -1,50 +1,17 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { LimitFigures } from '../budgets/rate-view.ts';
-import type { BudgetFigures } from '../budgets/view.ts';
+import { Histogram } from 'prom-client';
 import { limits } from '../lib/limits.ts';
 import type { ShapePlan } from '../apis/shape/types.ts';
 import type { PassReason } from '../apis/types.ts';
 import type { UsageMode } from '../attach/names.ts';
 import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
 import type { AnswerSource, AttemptRecord, CacheEntryFacts, ExchangeRecord, RecordSink } from './types.ts';
-import type { CallerClaim, IgnoredClaim, LivePolicyStore, PolicySnapshot, TargetRef } from '../policy/types.ts';
-import type { TargetState } from '../route/cooldowns.ts';
+import type { CallerClaim, IgnoredClaim, TargetRef } from '../policy/types.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
-import type { LogCounts } from './line-writer.ts';
 import { metricTable, type MetricSpec } from './metric-table.ts';
 import { distributionOf, type Distribution } from './distribution.ts';
+import { mirrored, ScrapedMetrics, type MetricsOptions } from './scraped-metrics.ts';
 import { count, Tally, type TallyCell } from './tally.ts';
-
-export interface MetricsOptions {
-  /** Sluice's version. */
-  readonly version: string;
-  readonly policy: () => PolicySnapshot;
-  /** Whether the newest edit of the policy was rejected. */
-  readonly refused: () => boolean;
-  /** How often this process was started again; 0 if absent. */
-  readonly restarts?: number;
-}
-
-/** Counted since the start; `waiting` is the current value. */
-export interface LedgerFigures {
-  readonly written: number;
-  readonly dropped: number;
-  readonly failures: number;
-  readonly waiting: number;
-}
-
-/** Metrics counted elsewhere and copied at each scrape. */
-const mirrored: ReadonlySet<string> = new Set([
-  metricTable.spans.name,
-  metricTable.otlpRecords.name,
-  metricTable.ledgerRecords.name,
-  metricTable.ledgerFailures.name,
-  metricTable.logDropped.name,
-  metricTable.restarts.name,
-]);
-
-const noLedger: LedgerFigures = { written: 0, dropped: 0, failures: 0, waiting: 0 };
 
 /** The series of one model and provider, bound once. */
 interface ModelSeries {
@@ -76,8 +43,7 @@ function attemptFailure({ reason, status, outcome, target }: AttemptRecord, aske
 }
 
 /** All of Sluice's Prometheus metrics in their own registry. No method throws because of a request's content. */
-export class Metrics implements RecordSink, GradeSink {
-  readonly registry = new Registry();
+export class Metrics extends ScrapedMetrics implements RecordSink, GradeSink {
   readonly #labels: BoundedLabels;
   readonly #tallies = new Map<MetricSpec, Tally>();
   readonly #latency = this.#histogram(metricTable.latency);
@@ -89,112 +55,14 @@ export class Metrics implements RecordSink, GradeSink {
   readonly #baselineSeries = new Map<string, Map<string, BaselineSeries>>();
   /** Number of series of all tallies together. */
   #series = 0;
-  #pending: () => number = () => 0;
-  #ledger: () => LedgerFigures = () => noLedger;
-  #log: () => LogCounts = () => ({ dropped: 0 });
-  #cooling: () => readonly { readonly target: TargetRef; readonly state: TargetState }[] = () => [];
-  #otlpRecords: () => { readonly exported: number; readonly dropped: number } = () => ({ exported: 0, dropped: 0 });
-  #spans: () => { readonly exported: number; readonly dropped: number } = () => ({ exported: 0, dropped: 0 });
 
   constructor(options: MetricsOptions) {
-    this.#labels = new BoundedLabels(options.policy);
+    const labels = new BoundedLabels(options.policy);
+    super(options, labels);
+    this.#labels = labels;
     for (const spec of Object.values(metricTable)) {
       if (spec.type === 'counter' && !mirrored.has(spec.name)) this.#tallies.set(spec, new Tally(spec, this.registry));
     }
-    this.#gauge(metricTable.pending, () => this.#pending());
-    this.#gauge(metricTable.ledgerWaiting, () => this.#ledger().waiting);
-    this.#mirror(metricTable.ledgerRecords, (counter) => {
-      counter.inc({ result: 'written' }, this.#ledger().written);
-      counter.inc({ result: 'dropped' }, this.#ledger().dropped);
-    });
-    this.#mirror(metricTable.otlpRecords, (counter) => {
-      counter.inc({ result: 'exported' }, this.#otlpRecords().exported);
-      counter.inc({ result: 'dropped' }, this.#otlpRecords().dropped);
-    });
-    this.#mirror(metricTable.spans, (counter) => {
-      counter.inc({ result: 'exported' }, this.#spans().exported);
-      counter.inc({ result: 'dropped' }, this.#spans().dropped);
-    });
-    this.#mirror(metricTable.restarts, (counter) => counter.inc(options.restarts ?? 0));
-    this.#mirror(metricTable.logDropped, (counter) => counter.inc(this.#log().dropped));
-    this.#mirror(metricTable.ledgerFailures, (counter) => counter.inc(this.#ledger().failures));
-    this.#gauge(metricTable.policyGeneration, () => options.policy().number);
-    this.#gauge(metricTable.policyLoaded, () => options.policy().loadedAt / 1000);
-    this.#gauge(metricTable.policyRefused, () => (options.refused() ? 1 : 0));
-    this.#labelled(metricTable.cooling, (gauge) => {
-      for (const { target, state } of this.#cooling())
-        gauge
-          .labels(this.#labels.provider(target.provider), this.#labels.target(target.provider, target.model))
-          .set(state === 'cooling' ? 1 : 0.5);
-    });
-    this.#info(metricTable.catalog, () => [options.policy().catalog.version, options.policy().catalog.date]);
-    this.#info(metricTable.build, () => [options.version, process.version]);
-  }
-
-  /** Source of the number of pending exchanges, read at each scrape. */
-  watchPending(pending: () => number): void {
-    this.#pending = pending;
-  }
-
-  /** Source of the policy's ConfigMaps, read at each scrape. */
-  watchPolicySources(source: Pick<LivePolicyStore, 'sources'>): void {
-    this.#labelled(metricTable.policyConfigMaps, (gauge) => {
-      const states = source.sources().map(({ state }) => state);
-      for (const state of ['in-force', 'last-good', 'left-out'] as const)
-        gauge.labels(state).set(states.filter((each) => each === state).length);
-    });
-  }
-
-  /** Source of the ends of certificates, ms since 1970, read at each scrape. */
-  watchCertificates(ends: () => Readonly<Record<string, number>>): void {
-    this.#labelled(metricTable.certificateEnd, (gauge) => {
-      for (const [certificate, end] of Object.entries(ends())) gauge.labels(certificate).set(end / 1000);
-    });
-  }
-
-  /** Source of whether there is no policy. */
-  watchNoPolicy(none: () => boolean): void {
-    this.#gauge(metricTable.policyNone, () => (none() ? 1 : 0));
-  }
-
-  /** Source of the number of the policy's key files that hold no key. */
-  watchKeyFiles(missing: () => number): void {
-    this.#gauge(metricTable.keyFilesMissing, missing);
-  }
-
-  /** Sets whether the policy is the one embedded in Sluice. */
-  watchEmbeddedPolicy(embedded: boolean): void {
-    this.#gauge(metricTable.policyEmbedded, () => (embedded ? 1 : 0));
-  }
-
-  /** Source of whether the policy's source can be reached. */
-  watchPolicyConnection(connected: () => boolean): void {
-    this.#gauge(metricTable.policyConnected, () => (connected() ? 1 : 0));
-  }
-
-  /** Source of the log's counts, read at each scrape. */
-  watchLog(counts: () => LogCounts): void {
-    this.#log = counts;
-  }
-
-  /** Source of the ledger's counts, read at each scrape. */
-  watchLedger(figures: () => LedgerFigures): void {
-    this.#ledger = figures;
-  }
-
-  /** Source of the targets in cool-down, read at each scrape. */
-  watchCooldowns(states: () => readonly { readonly target: TargetRef; readonly state: TargetState }[]): void {
-    this.#cooling = states;
-  }
-
-  /** Source of the counts of records for a collector, read at each scrape. */
-  watchOtlpRecords(counts: () => { readonly exported: number; readonly dropped: number }): void {
-    this.#otlpRecords = counts;
-  }
-
-  /** Source of the span counts, read at each scrape. */
-  watchSpans(counts: () => { readonly exported: number; readonly dropped: number }): void {
-    this.#spans = counts;
   }
 
   /** `experiment` and `result` must come from bounded lists: the policy's and the caller's. */
@@ -205,22 +73,6 @@ export class Metrics implements RecordSink, GradeSink {
   /** `event` and `cause` must come from the caller's bounded lists. */
   rolloutEvent(event: string, cause: string | null): void {
     this.#inc(metricTable.rolloutEvents, event, cause ?? none);
-  }
-
-  /** Source of the new policy's share and the evidence of running comparisons (0 to 1, where 1 is an alarm), read at each scrape. */
-  watchTrials(
-    share: () => number,
-    evidence: () => readonly { readonly experiment: string; readonly metric: string; readonly level: number }[],
-  ): void {
-    this.#gauge(metricTable.rolloutShare, share);
-    this.#labelled(metricTable.experimentEvidence, (gauge) => {
-      for (const { experiment, metric, level } of evidence()) gauge.labels(experiment, metric).set(level);
-    });
-  }
-
-  /** Source of the number of remembered conversations, read at each scrape. */
-  watchSessions(size: () => number): void {
-    this.#gauge(metricTable.sessions, size);
   }
 
   observe({ score, source }: Grade, { tier, provider, model, requestedModel }: GradedDecision): void {
@@ -312,18 +164,6 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.sharedWorkspaces);
   }
 
-  /** Source of the number of workspaces that are counted separately without being named. */
-  watchUnnamedWorkspaces(count: () => number): void {
-    this.#gauge(metricTable.unnamedWorkspaces, count);
-  }
-
-  /** Source of the rate limits, read at each scrape. */
-  watchLimits(figures: () => readonly LimitFigures[]): void {
-    this.#labelled(metricTable.limitUsed, (gauge) => {
-      for (const { limit, kind, used } of figures()) gauge.labels(limit, kind).set(used);
-    });
-  }
-
   /** `budget` comes from the policy. */
   budgetMessage(budget: string, result: string): void {
     this.#inc(metricTable.budgetMessages, budget, result);
@@ -334,42 +174,9 @@ export class Metrics implements RecordSink, GradeSink {
     this.#inc(metricTable.budgetBackendProblems, kind);
   }
 
-  /** Source of the budgets, read at each scrape. */
-  watchBudgets(figures: () => readonly BudgetFigures[]): void {
-    const columns: readonly (readonly [MetricSpec, (figure: BudgetFigures) => number])[] = [
-      [metricTable.budgetLimit, ({ limitUsd }) => limitUsd],
-      [metricTable.budgetSpent, ({ spentUsd }) => spentUsd],
-      [metricTable.budgetUsed, ({ used }) => used],
-      [metricTable.budgetElapsed, ({ elapsed }) => elapsed],
-      [metricTable.budgetCounters, ({ counters }) => counters],
-    ];
-    for (const [spec, read] of columns) {
-      this.#labelled(spec, (gauge) => {
-        for (const figure of figures()) gauge.labels(figure.budget).set(read(figure));
-      });
-    }
-  }
-
   /** Counts a failure to share cool-downs with other replicas. */
   cooldownSharingProblem(): void {
     this.#inc(metricTable.cooldownSharingProblems);
-  }
-
-  /** Source of the cache's state, read at each scrape. */
-  watchCache(
-    stats: () => {
-      readonly entries: number;
-      readonly bytes: number;
-      readonly evictions: number;
-      readonly waiting: number;
-      readonly redis: string;
-    },
-  ): void {
-    this.#gauge(metricTable.cacheEntries, () => stats().entries);
-    this.#gauge(metricTable.cacheBytes, () => stats().bytes);
-    this.#gauge(metricTable.cacheEvictions, () => stats().evictions);
-    this.#gauge(metricTable.cacheBackendUp, () => (stats().redis === 'up' ? 1 : 0));
-    this.#gauge(metricTable.cacheWaiting, () => stats().waiting);
   }
 
   record(record: ExchangeRecord): void {
@@ -604,42 +411,6 @@ export class Metrics implements RecordSink, GradeSink {
       buckets: [...(spec.buckets ?? [])],
       registers: [this.registry],
     });
-  }
-
-  #gauge(spec: MetricSpec, read: () => number): void {
-    const gauge: Gauge = new Gauge({ name: spec.name, help: spec.help, registers: [this.registry], collect: () => gauge.set(read()) });
-  }
-
-  /** A counter that is kept elsewhere and copied at each scrape. */
-  #mirror(spec: MetricSpec, copy: (counter: Counter) => void): void {
-    const counter: Counter = new Counter({
-      name: spec.name,
-      help: spec.help,
-      labelNames: [...spec.labels],
-      registers: [this.registry],
-      collect: () => {
-        counter.reset();
-        copy(counter);
-      },
-    });
-  }
-
-  /** A gauge whose series are rebuilt at each scrape. */
-  #labelled(spec: MetricSpec, fill: (gauge: Gauge) => void): void {
-    const gauge: Gauge = new Gauge({
-      name: spec.name,
-      help: spec.help,
-      labelNames: [...spec.labels],
-      registers: [this.registry],
-      collect: () => {
-        gauge.reset();
-        fill(gauge);
-      },
-    });
-  }
-
-  #info(spec: MetricSpec, read: () => readonly string[]): void {
-    this.#labelled(spec, (gauge) => gauge.labels(...read()).set(1));
   }
 }
 
