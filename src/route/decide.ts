@@ -6,43 +6,22 @@ import { tiers, type Tier } from '../classify/types.ts';
 import { higher } from '../sessions/store.ts';
 import type { SessionFacts, SessionView } from '../sessions/types.ts';
 import type { CompiledRule, Directive, FallbackPolicy, RuleInput, TargetRef } from '../policy/types.ts';
+import { AskedRule } from './asked-rule.ts';
 import { catalogModel, disqualify, entryOf, refusedBy, untranslatable, type Crossing } from './capabilities.ts';
 import { chainAfter, tieredReasons } from './chain.ts';
+import { withFallback, type Choice } from './choice.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
 import { PoolView, type Pooled } from './pool-view.ts';
+import { baselineOf, cachedAt, learntOutput, priceOf, same, usd } from './prices.ts';
 import type { ModelsVerdict } from '../router/candidates/types.ts';
 import { pickCandidate } from '../router/candidates/pick.ts';
 import type { PoolChoice } from './pools.ts';
-import type {
-  Baseline,
-  BudgetStep,
-  CandidateReport,
-  DecideInput,
-  Decision,
-  DecisionReason,
-  Disqualification,
-  ShapeFacts,
-} from './types.ts';
+import type { BudgetStep, CandidateReport, DecideInput, Decision, DecisionReason, Disqualification, ShapeFacts } from './types.ts';
 import type { Mutable } from '../lib/mutable.ts';
-
-/** The result of one decision step; a step returns null if it does not apply. */
-interface Choice {
-  readonly action: Decision['action'];
-  readonly target: TargetRef;
-  readonly reason: DecisionReason;
-  readonly rule: string | null;
-  readonly tier: Tier;
-  readonly message: string | null;
-  /** The fallback targets of the matching rule. */
-  readonly fallback?: readonly TargetRef[];
-}
 
 type MutableReport = Mutable<CandidateReport>;
 
 type NamedShape = readonly [by: string, shape: Shape];
-
-/** Number of answers by a model to a template from which its typical length is taken as known. */
-const typicalAnswers = 20;
 
 /** HTTP status for a request that the policy blocks. */
 const blockedStatus = 403;
@@ -65,30 +44,6 @@ export function decide(input: DecideInput, cheaper: BudgetStep | undefined = inp
   decision.block = null;
   decision.estimate = decision.baselineEstimate;
   return decision;
-}
-
-/** What the rules read; the other names of the model are looked up only for a rule that asks for them. */
-class AskedRule implements RuleInput {
-  readonly exchange: RuleInput['exchange'];
-  readonly verdict: RuleInput['verdict'];
-  readonly caller: RuleInput['caller'];
-  readonly provider: string;
-  readonly #input: DecideInput;
-  readonly #entry: ModelEntry | null;
-
-  constructor(input: DecideInput, verdict: RuleInput['verdict'], entry: ModelEntry | null) {
-    this.exchange = input.exchange;
-    this.verdict = verdict;
-    this.caller = input.caller;
-    this.provider = input.provider.name;
-    this.#input = input;
-    this.#entry = entry;
-  }
-
-  get knownAs(): readonly string[] {
-    const { exchange, provider } = this.#input;
-    return [catalogModel(provider, exchange.model), ...(this.#entry === null ? [] : [this.#entry.model]), ...(exchange.otherModels ?? [])];
-  }
 }
 
 type MutableDecision = Mutable<Decision>;
@@ -132,8 +87,8 @@ class Decider {
         : new AskedRule(input, { ...verdict, task: classifiedTask }, this.#requestedEntry);
     this.#answerTokens = expectedAnswerTokens(exchange, verdict);
     this.#outputTokens = expectedOutputTokens(exchange, verdict);
-    this.#requestedOutput = this.#learntOutput(this.#requested);
-    this.#baseline = this.#priceOf(this.#requested, this.#requestedOutput, this.#cachedAt(this.#requested));
+    this.#requestedOutput = learntOutput(input, this.#requested, this.#requested, this.#answerTokens) ?? this.#outputTokens;
+    this.#baseline = priceOf(this.#input, this.#requested, this.#requestedOutput, cachedAt(this.#input, this.#requested));
   }
 
   run(): MutableDecision {
@@ -141,7 +96,7 @@ class Decider {
     const chain = choice.action === 'block' ? [] : this.#chain(choice);
     const served = chain[0] ?? this.#requested;
     const shape = choice.action === 'block' ? null : this.#shape(choice, chain);
-    const baseline = this.#baselineOf(served, shape);
+    const baseline = baselineOf(this.#input, this.#requested, served, this.#answerTokens, shape !== null && shape.changes.length > 0);
     const assumed = Math.min(this.#outputFor(served), this.#most);
     // The chosen target is cooling down: its first fallback replaces it.
     const moved = choice.action !== 'block' && served !== (this.#picked ?? choice.target);
@@ -194,17 +149,9 @@ class Decider {
       floor: state?.floor ?? null,
       raised: this.#needed() !== this.#input.verdict.tier,
       last,
-      cachedTokens: last === null ? 0 : this.#cachedAt(last),
+      cachedTokens: last === null ? 0 : cachedAt(this.#input, last),
       keptForCache: this.#keptForCache,
     };
-  }
-
-  /** Estimated tokens of this prompt that a target reads from its prompt cache, because it recently answered the previous turn. */
-  #cachedAt(target: TargetRef): number {
-    const state = this.#input.session?.state ?? null;
-    if (state?.last == null || this.#input.caller.now >= state.cachedUntil) return 0;
-    if (state.last.provider !== target.provider || state.last.model !== target.model) return 0;
-    return Math.min(state.cachedTokens, this.#input.exchange.promptTokens);
   }
 
   #choose(): Choice {
@@ -560,7 +507,7 @@ class Decider {
       }
       if (best !== null) {
         best.chosen = true;
-        this.#keptForCache = this.#cachedAt(best.target) > 0 && this.#cheaperUncached(best, tier);
+        this.#keptForCache = cachedAt(this.#input, best.target) > 0 && this.#cheaperUncached(best, tier);
         const target = this.#own(best.target) ? this.#requested : best.target;
         return this.#take(target, reason === 'tier' && target === this.#requested ? 'kept-cheapest' : reason, rule, tier);
       }
@@ -661,66 +608,19 @@ class Decider {
     return this.#requestedEntry !== null && entryOf(this.#input, target) === this.#requestedEntry;
   }
 
-  #estimate(target: TargetRef, cachedTokens = this.#cachedAt(target)): Cost {
-    if (this.#most === Infinity && same(target, this.#requested) && cachedTokens === this.#cachedAt(target)) return this.#baseline;
-    return this.#priceOf(target, Math.min(this.#outputFor(target), this.#most), cachedTokens);
-  }
-
-  #priceOf(target: TargetRef, outputTokens: number, cachedTokens: number): Cost {
-    const { generation, exchange } = this.#input;
-    const provider = generation.providers.get(target.provider);
-    if (provider === undefined) return { known: false, reason: 'model' };
-    return generation.catalog.estimate(
-      provider.catalogProvider,
-      catalogModel(provider, target.model),
-      exchange.promptTokens,
-      outputTokens,
-      cachedTokens,
-    );
+  #estimate(target: TargetRef, cachedTokens = cachedAt(this.#input, target)): Cost {
+    if (this.#most === Infinity && same(target, this.#requested) && cachedTokens === cachedAt(this.#input, target)) return this.#baseline;
+    return priceOf(this.#input, target, Math.min(this.#outputFor(target), this.#most), cachedTokens);
   }
 
   /** Estimated output tokens of the whole call at a target: as learnt, within the app's own limit, or else the task's default. */
   #outputFor(target: TargetRef): number {
     if (same(target, this.#requested)) return this.#requestedOutput;
     if (this.#outputTarget !== target) {
-      this.#output = this.#learntOutput(target);
+      this.#output = learntOutput(this.#input, target, this.#requested, this.#answerTokens) ?? this.#outputTokens;
       this.#outputTarget = target;
     }
     return this.#output;
-  }
-
-  #learntAt(target: TargetRef): number | null {
-    return this.#input.outputTokens?.(target, this.#answerTokens)?.tokens ?? null;
-  }
-
-  #learntOutput(target: TargetRef): number {
-    const { exchange } = this.#input;
-    // A model that has not answered the template yet is compared by the requested model's answers: a default for one of them and not for
-    // the other would compare lengths, not prices.
-    const learnt = this.#answerTokens === 0 ? null : (this.#learntAt(target) ?? this.#learntAt(this.#requested));
-    if (learnt === null) return this.#outputTokens;
-    const limited = exchange.maxOutputTokens === null ? learnt : Math.min(learnt, exchange.maxOutputTokens);
-    return Math.max(1, Math.round(limited)) * Math.max(1, exchange.n);
-  }
-
-  /**
-   * The baseline for savings, from the policy and from what is known of that model's answers; null: the requested model with the same
-   * tokens.
-   */
-  #baselineOf(served: TargetRef, shape: ShapeFacts | null): Baseline | null {
-    const { section, exchange } = this.#input;
-    const target = section.baseline ?? this.#requested;
-    // The served model's own answer needs no estimate.
-    // A shape's savings are counted separately, so both use the same tokens.
-    const learnt =
-      this.#answerTokens === 0 || same(target, served) || (shape !== null && shape.changes.length > 0)
-        ? null
-        : (this.#input.outputTokens?.(target, this.#answerTokens) ?? null);
-    const typical =
-      learnt === null || learnt.answers < typicalAnswers
-        ? null
-        : { tokens: Math.min(learnt.tokens, exchange.maxOutputTokens ?? Infinity), spread: learnt.spread, reasoning: learnt.reasoning };
-    return typical === null && section.baseline === null ? null : { target, typical };
   }
 
   #take(target: TargetRef, reason: DecisionReason, rule: string | null, tier: Tier): Choice {
@@ -734,16 +634,4 @@ class Decider {
   #block(rule: string, message: string): Choice {
     return { action: 'block', target: this.#requested, reason: 'blocked', rule, tier: this.#input.verdict.tier, message };
   }
-}
-
-function same(a: TargetRef, b: TargetRef): boolean {
-  return a.provider === b.provider && a.model === b.model;
-}
-
-function withFallback(choice: Choice | null, fallback: readonly TargetRef[] | undefined): Choice | null {
-  return choice === null || fallback === undefined ? choice : { ...choice, fallback };
-}
-
-function usd(cost: Cost): number {
-  return cost.known ? cost.usd : Infinity;
 }

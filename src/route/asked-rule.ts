@@ -1,0 +1,28 @@
+import type { ModelEntry } from '../catalog/types.ts';
+import type { RuleInput } from '../policy/types.ts';
+import { catalogModel } from './capabilities.ts';
+import type { DecideInput } from './types.ts';
+
+/** What the rules read; the other names of the model are looked up only for a rule that asks for them. */
+export class AskedRule implements RuleInput {
+  readonly exchange: RuleInput['exchange'];
+  readonly verdict: RuleInput['verdict'];
+  readonly caller: RuleInput['caller'];
+  readonly provider: string;
+  readonly #input: DecideInput;
+  readonly #entry: ModelEntry | null;
+
+  constructor(input: DecideInput, verdict: RuleInput['verdict'], entry: ModelEntry | null) {
+    this.exchange = input.exchange;
+    this.verdict = verdict;
+    this.caller = input.caller;
+    this.provider = input.provider.name;
+    this.#input = input;
+    this.#entry = entry;
+  }
+
+  get knownAs(): readonly string[] {
+    const { exchange, provider } = this.#input;
+    return [catalogModel(provider, exchange.model), ...(this.#entry === null ? [] : [this.#entry.model]), ...(exchange.otherModels ?? [])];
+  }
+}
