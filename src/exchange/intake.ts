@@ -26,7 +26,7 @@ import { uncounted } from './memory-gate.ts';
 import { NamedBody } from './named-body.ts';
 import type { Observed } from './observed.ts';
 import { mayBan } from './observed-rules.ts';
-import type { KnownOfCaller, RequestPlan } from './plans.ts';
+import { readBody, type KnownOfCaller, type RequestPlan } from './plans.ts';
 import { Run } from './run.ts';
 import type { RunServices } from './services.ts';
 
@@ -63,7 +63,7 @@ export class Intake {
     const gatewayPath = canonicalPath(headers.get(':path') ?? '/');
     if (gatewayPath === feedbackPath && feedback !== null && !endOfStream && headers.get(':method') === 'POST') {
       const { workspace } = callerOf(headers, generation, new Claims(headers, generation.callers, known));
-      return { kind: 'read-body', handler: new FeedbackBody(feedback, workspace, log), beginning: true };
+      return readBody(new FeedbackBody(feedback, workspace, log), null);
     }
     const resolved = generation.resolveProvider(authority, gatewayPath, headers);
     if (resolved === 'ambiguous') return undecided.ambiguous(gatewayPath);
@@ -107,7 +107,7 @@ export class Intake {
     }
     const run = new Run(this.#context(arrived, recognition, claims, envoy), { encoding: head.contentEncoding, held }, this.#services);
     // A client that leaves while its request is decided must release its slot: Envoy reports only requests that have an id.
-    const plan: RequestPlan = { kind: 'read-body', handler: run, beginning: head.contentLength === null };
+    const plan = readBody(run, head.contentLength);
     return generation.limitsConcurrent ? { ...plan, metadata: { id: arrived.id } } : plan;
   }
 
@@ -171,8 +171,7 @@ export class Intake {
     if (head.contentLength !== null && head.contentLength > limits.requestBodyBytes)
       return undecided.refuse(request, recognition, 'too-large');
     if (!admission.admits()) return undecided.refuse(request, recognition, 'overload');
-    const handler = new InspectedBody(request, known, head.contentEncoding, undecided, maskKeys);
-    return { kind: 'read-body', handler, beginning: head.contentLength === null };
+    return readBody(new InspectedBody(request, known, head.contentEncoding, undecided, maskKeys), head.contentLength);
   }
 
   /** An observed call of a section that is not closed: its body is read only if bans, budgets or limits need it. Large files pass unread. */
@@ -189,7 +188,7 @@ export class Intake {
     if (large && refusesLarge) return undecided.refuse(request, known, 'too-large');
     if (large || !admission.admits()) return undecided.permit(request, known, null);
     const body = { encoding: head.contentEncoding, inside: names === 'inside', refusesLarge };
-    return { kind: 'read-body', handler: new NamedBody(request, known, body, undecided), beginning: head.contentLength === null };
+    return readBody(new NamedBody(request, known, body, undecided), head.contentLength);
   }
 
   /** If Envoy traces, its span for this stream is the parent; otherwise the app's span is. */

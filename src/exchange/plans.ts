@@ -87,9 +87,14 @@ export type RequestPlan =
   /**
    * Ask Envoy for the buffered body. `metadata`: for Envoy's log, in case the client leaves before the reply to the body; `beginning`: of
    * a body that Envoy cannot hold, the handler gets the beginning, and decides. Otherwise Envoy refuses such a body, or, if it could not
-   * hold it before it had this reply, stops reading and never answers: set it for every body whose length nobody said.
+   * hold it before it had this reply, stops reading and never answers (`readBody`).
    */
   | { readonly kind: 'read-body'; readonly handler: BodyHandler; readonly metadata?: SluiceMetadata; readonly beginning?: boolean };
+
+/** Asks for a body whose length is `contentLength`, or null if nobody said it: then Envoy may be able to hold only the beginning. */
+export function readBody(handler: BodyHandler, contentLength: number | null): RequestPlan & { readonly kind: 'read-body' } {
+  return { kind: 'read-body', handler, beginning: contentLength === null };
+}
 
 export interface BodyHandler {
   /**
