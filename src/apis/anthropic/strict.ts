@@ -2,7 +2,7 @@ import type { ToolDefinition } from '../common/conversation.ts';
 import { isList, isObject } from '../common/json.ts';
 import type { Json } from '../common/json.ts';
 import { Losses } from '../common/losses.ts';
-import { fitsStrict } from '../common/schema.ts';
+import { fitsStrict } from '../common/strict-schema.ts';
 import { outputSchema } from '../common/target-schema.ts';
 import { anthropicOutputSchema } from './schema.ts';
 

@@ -59,28 +59,26 @@ export function anySchema(name: string): SchemaRules {
   };
 }
 
-/** Keywords that no provider keeps to in an enforced answer. */
-export const neverKept: readonly string[] = [
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'multipleOf',
-  'minLength',
-  'maxLength',
-  'uniqueItems',
-  'contains',
-  'minProperties',
-  'maxProperties',
-  'patternProperties',
-  'propertyNames',
+/** Keywords that no provider takes in an enforced schema: neither OpenAI's strict mode nor an enforced answer. */
+export const neverTaken: readonly string[] = [
   'not',
   'if',
   'then',
   'else',
   'dependentRequired',
   'dependentSchemas',
+  'patternProperties',
+  'propertyNames',
   'unevaluatedProperties',
   'unevaluatedItems',
+  'uniqueItems',
+  'contains',
+  'minProperties',
+  'maxProperties',
 ];
+
+/** Keywords that Anthropic, Gemini and Cohere do not keep to in an enforced answer. */
+export const neverKept: readonly string[] = [...neverTaken, 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength'];
 
 /** Keywords that constrain nothing, which providers refuse in an enforced answer. */
 export const bareAnnotations: readonly string[] = [

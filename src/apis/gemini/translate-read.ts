@@ -5,7 +5,7 @@ import { Malformed } from '../common/losses.ts';
 import type { Losses } from '../common/losses.ts';
 import { Members } from '../common/members.ts';
 import { readGeminiContents } from './translate-read-contents.ts';
-import { closed, jsonSchemaOf } from '../common/schema.ts';
+import { closed, jsonSchemaOf } from './google-schema.ts';
 
 const own = 'only Gemini has it';
 

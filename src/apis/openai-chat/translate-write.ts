@@ -6,7 +6,7 @@ import { askedModel, refusedIn } from '../common/parameters.ts';
 import { openaiParameters } from '../openai/parameters.ts';
 import { openaiTraits } from '../common/models.ts';
 import type { OpenAiTraits } from '../common/models.ts';
-import { fitsStrict } from '../common/schema.ts';
+import { fitsStrict } from '../common/strict-schema.ts';
 import { outputSchema, toolSchema } from '../common/target-schema.ts';
 import { openaiHintSchema, openaiSchema, openaiStrictSchema } from '../openai/schema.ts';
 import { isWords, settled } from '../common/result-media.ts';

@@ -5,7 +5,7 @@ import type { Losses } from '../common/losses.ts';
 import { Members } from '../common/members.ts';
 import { effortOf, functionsOf, outputOf, toolChoiceOf, userOf } from '../openai/translate-read.ts';
 import { readResponsesInput } from './translate-read-input.ts';
-import { fitsStrict } from '../common/schema.ts';
+import { fitsStrict } from '../common/strict-schema.ts';
 
 const own = 'only OpenAI has it';
 
