@@ -2,7 +2,6 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { BodyPlan, RequestPlan } from './plans.ts';
 import { explainRecord } from '../route/explain.ts';
-import { limits } from '../lib/limits.ts';
 import { bodyOf, chatHeaders, headersOf, pipelineOf } from './testing/pipeline.ts';
 
 describe('traffic that is not decided', () => {
