@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unwritable } from '../lib/errors.ts';
 import { limits } from '../lib/limits.ts';
 import { withDocumented } from './documented.ts';
 import { ModelCatalog } from './catalog.ts';
@@ -82,6 +82,6 @@ export async function writeCatalogFile(path: string, file: CatalogFile): Promise
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw new SluiceError('SLUICE_FILE_UNWRITABLE', messageOf(error), { where: path, cause: error });
+    throw unwritable(path, error);
   }
 }

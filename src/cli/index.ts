@@ -1,5 +1,5 @@
 import { runCommand } from './program.ts';
-import { unwritable } from './write-text.ts';
+import { unwritable } from '../lib/errors.ts';
 
 // `sluice decisions | head` closes the pipe early; that is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

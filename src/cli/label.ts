@@ -3,7 +3,7 @@ import { appendFile, rename, stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { classifyRequest } from '../classify/index.ts';
 import { domains, taskTypes, tiers, type Verdict } from '../classify/types.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unwritable } from '../lib/errors.ts';
 import { readTextLater } from '../lib/read-file.ts';
 import { linesOf, linesOfFile } from '../lib/lines.ts';
 import { meantLabel } from '../policy/labels.ts';
@@ -11,7 +11,7 @@ import { nearest } from '../policy/nearest.ts';
 import { printable } from '../record/printable.ts';
 import { parseLine } from '../router/training/rows.ts';
 import { exchangeOf, rowOf, type PromptRow } from './prompt-rows.ts';
-import { unwritable, writeText } from './write-text.ts';
+import { writeText } from './write-text.ts';
 
 /** The labels that a person gives a prompt. */
 export interface Labels {

@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import { linesOfFile } from '../lib/lines.ts';
 import { userHash } from '../budgets/user.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { SluiceError, unwritable } from '../lib/errors.ts';
 import { readBytes, withFile } from '../lib/read-file.ts';
 import type { ExportFormat } from '../ledger/export.ts';
 import { parsePeriod } from '../ledger/query.ts';
@@ -13,7 +13,6 @@ import type { Checkpoint } from '../ledger/types.ts';
 import { verifyLedger, type VerifyResult } from '../ledger/verify.ts';
 import { shared } from './flags/shared.ts';
 import { eraseIn, withRows } from './open-ledger.ts';
-import { unwritable } from './write-text.ts';
 import { Progress } from './progress.ts';
 import { fileOf } from './stdin.ts';
 

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { SluiceError } from '../lib/errors.ts';
-import { messageOf } from '../lib/message-of.ts';
+import { unwritable } from '../lib/errors.ts';
 
 /** Writes a text file, or to stdout for `-`; `mode`: permissions of a new file. Throws SLUICE_FILE_UNWRITABLE. */
 export async function writeText(file: string, text: string, mode = 0o666): Promise<void> {
@@ -13,8 +12,4 @@ export async function writeText(file: string, text: string, mode = 0o666): Promi
   } catch (error) {
     throw unwritable(file, error);
   }
-}
-
-export function unwritable(file: string, error: unknown): SluiceError {
-  return new SluiceError('SLUICE_FILE_UNWRITABLE', messageOf(error), { where: file, cause: error });
 }

@@ -122,6 +122,11 @@ export function unreadable(where: string, error: unknown): SluiceError {
   return new SluiceError('SLUICE_FILE_UNREADABLE', reason, { where, cause: error });
 }
 
+/** SLUICE_FILE_UNWRITABLE for a file. */
+export function unwritable(where: string, error: unknown): SluiceError {
+  return new SluiceError('SLUICE_FILE_UNWRITABLE', messageOf(error), { where, cause: error });
+}
+
 /** Why something could not be reached. `fetch` only says "fetch failed", and keeps the reason in its cause. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -1,6 +1,6 @@
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import type { GradeSink } from '../grades/types.ts';
-import { SluiceError } from '../lib/errors.ts';
+import { unwritable } from '../lib/errors.ts';
 import { isoTime } from '../lib/iso-time.ts';
 import type { JsonBytes } from '../lib/json-bytes.ts';
 import { limits } from '../lib/limits.ts';
@@ -9,7 +9,6 @@ import { LineWriter, type LogCounts } from './line-writer.ts';
 import { recordJson } from './record-json.ts';
 import { Repeats } from './repeats.ts';
 import type { ExchangeRecord, RecordSink } from './types.ts';
-import { messageOf } from '../lib/message-of.ts';
 
 export interface LogOptions {
   /** pino's levels, or `silent`. */
@@ -36,7 +35,7 @@ export function openLog(options: LogOptions): LogOutput {
   try {
     file = new LineWriter(options.path, limits.logBacklogBytes);
   } catch (error) {
-    throw new SluiceError('SLUICE_FILE_UNWRITABLE', messageOf(error), { where: options.path, cause: error });
+    throw unwritable(options.path, error);
   }
   const destination = new BatchedLines(file);
   const logger = createLogger(options.level, destination);

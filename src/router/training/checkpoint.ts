@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { RawScore } from './fit.ts';
 import type { FoldStore } from './train.ts';
-import { withFile } from '../../lib/read-file.ts';
+import { unwritable } from '../../lib/errors.ts';
 
 const row = z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()]);
 const foldSchema = z.strictObject({ fold: z.string(), scores: z.array(row) });
@@ -16,22 +16,29 @@ export interface Checkpoint extends FoldStore {
 
 /**
  * Opens the checkpoint of a training run: a line that identifies the run by a hash of `run` (its rows, settings and version), then one line
- * per fold. A file of another run is overwritten; a truncated last line after a crash is ignored. Throws SLUICE_FILE_UNREADABLE if it
- * cannot be written.
+ * per fold. A file of another run is overwritten; a truncated last line after a crash is ignored. Throws SLUICE_FILE_UNWRITABLE.
  */
 export function openCheckpoint(file: string, run: string): Checkpoint {
   const name = createHash('sha256').update(run).digest('hex').slice(0, 32);
   const folds = readFolds(file, name);
   const whole = [JSON.stringify({ checkpoint: name }), ...[...folds].map(([fold, scores]) => lineOf(fold, scores))];
-  withFile(file, () => writeFileSync(file, `${whole.join('\n')}\n`));
+  written(file, () => writeFileSync(file, `${whole.join('\n')}\n`));
   return {
     get: (fold) => folds.get(fold) ?? null,
     put(fold, scores) {
       folds.set(fold, scores);
-      withFile(file, () => appendFileSync(file, `${lineOf(fold, scores)}\n`));
+      written(file, () => appendFileSync(file, `${lineOf(fold, scores)}\n`));
     },
     remove: () => rmSync(file, { force: true }),
   };
+}
+
+function written(file: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw unwritable(file, error);
+  }
 }
 
 function lineOf(fold: string, scores: readonly RawScore[]): string {
