@@ -3,7 +3,7 @@ import type { CandidateView, Dollars, Objective } from './types.ts';
 /** How many standard errors of margin an uncertain candidate must make up. */
 const caution = 0.5;
 /** Standard errors in the bound on the expected loss: of one request when no window is known, of the whole window otherwise. */
-export const z = 1.1;
+export const z = 0.9;
 
 /** The expected shortfall by which candidates are ordered. */
 export function shortfall({ expected, spread }: Pick<CandidateView, 'expected' | 'spread'>): number {
