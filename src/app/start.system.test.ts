@@ -142,6 +142,8 @@ describe.skipIf(process.platform !== 'linux')('a start', () => {
 
   it.each(['unix', 'tcp'])('that goes well holds much, and its end nothing (%s)', async (kind) => {
     const sluice = await startSluice(options(kind === 'unix' ? {} : { listen: '127.0.0.1:0' }));
+    // The ledger starts its threads when they are needed.
+    expect((await fetch(`${sluice.adminUrl}/savings?window=1h`)).status).toBe(200);
     const holds = held.now().join('\n');
     // What this test would not see it could not miss.
     for (const kindOf of ['Timeout', 'thread', 'FSEVENTWRAP', 'TCPSERVERWRAP', join(folder, 'sluice.log')]) expect(holds).toContain(kindOf);

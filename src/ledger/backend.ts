@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Grade } from '../grades/types.ts';
 import type { ExchangeRecord } from '../record/types.ts';
+import type { Entry } from './entry.ts';
 import type { DecisionsQuery, SavingsQuery, SavingsReport } from './query.ts';
 import type { Db } from './sqlite/database.ts';
 import type { Retention, Whose } from './sqlite/store.ts';
@@ -25,8 +26,11 @@ export interface LedgerBackend {
   /** Whether an error means temporarily unreachable; a refused connection does not recover by itself. */
   isAway(error: unknown): boolean;
   openReader(target: LedgerTarget): Promise<LedgerReader>;
-  /** Begins a new chain. `existing`: do not create a ledger that is missing. */
-  openWriter(target: LedgerTarget, options: { readonly version: string; readonly existing?: boolean }): Promise<OpenedWriter>;
+  /** Begins a new chain, or continues `resume` if the ledger still holds it. `existing`: do not create a ledger that is missing. */
+  openWriter(
+    target: LedgerTarget,
+    options: { readonly version: string; readonly existing?: boolean; readonly resume?: RestingChain | null },
+  ): Promise<OpenedWriter>;
   /**
    * The ledger's rows in SQLite as of one moment. `from`: exchanges since then (ms since the epoch) are enough; null for all rows,
    * including those needed to verify them.
@@ -47,7 +51,8 @@ export interface LedgerReader {
 export interface Writer {
   readonly id: string;
   readonly seq: number;
-  append(lines: readonly string[], dropped: number): void | Promise<void>;
+  /** Records and grades, as rows or as one line of JSON each. */
+  append(lines: readonly (Entry | string)[], dropped: number): void | Promise<void>;
   checkpoint(key: KeyObject | null): Checkpoint | Promise<Checkpoint>;
   prune(retention: Retention): number | Promise<number>;
   /** Returns the number of erased rows. */
@@ -55,9 +60,27 @@ export interface Writer {
   close(): void | Promise<void>;
 }
 
+/** A chain that was begun and that nobody writes at the moment: all that another thread needs to continue it. */
+export interface RestingChain {
+  readonly id: string;
+  /** The writer's number in its file. */
+  readonly n: number;
+  readonly seq: number;
+  readonly hash: Uint8Array;
+  /** The ends of other chains that its rows have recorded. */
+  readonly said: readonly (readonly [writer: string, seq: number])[];
+  /** Whether the ledger held exchanges when the chain was begun. */
+  readonly hasExchanges: boolean;
+  /** Time of the oldest row and of the oldest sum, in ms since the epoch; Infinity if there is none. */
+  readonly oldestRow: number;
+  readonly oldestSum: number;
+}
+
 /** A writer, and the function that closes its connection. */
 export interface OpenedWriter {
   readonly writer: Writer;
+  /** What continues its chain once it is closed. Absent where only a thread may open the ledger, since that can wait for a server. */
+  readonly rest?: () => RestingChain;
   /** Returns true if its file was removed or replaced, so that writes are lost. Absent if this cannot happen. */
   readonly gone?: () => boolean;
   readonly end: () => void | Promise<void>;

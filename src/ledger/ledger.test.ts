@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -421,7 +422,7 @@ describe('a running ledger', () => {
     const records = Array.from({ length: 1_000 }, (_, i) => sample(now + i));
     for (const record of records) ledger.record(record);
     expect(ledger.counts).toMatchObject({ written: 0, waiting: 1_000 });
-    await expect.poll(() => ledger.counts.written).toBe(1_000);
+    await expect.poll(() => ledger.counts.written, { timeout: 10_000 }).toBe(1_000);
     expect(await ledger.find(records[7]!.id)).toEqual(JSON.parse(line(records[7]!)));
     expect((await ledger.decisions({ where: ['tier=simple'], from: null, limit: 3 })).map(({ id }) => id)).toEqual(
       [999, 998, 997].map((i) => records[i]!.id),
@@ -448,6 +449,86 @@ describe('a running ledger', () => {
     expect(ledger.counts).toEqual({ written: 1_004, dropped: 0, failures: 0, waiting: 0 });
     expect(verify(checkpoints)).toMatchObject({ ok: true, rows: 1_006, gaps: [] });
     expect(checkpoints.at(-1)).toMatchObject({ seq: 1_006 });
+  });
+
+  it('starts its thread with the first record, and closes its chain without one', async () => {
+    let threads = 0;
+    const count = (): unknown => threads++;
+    subscribe('worker_threads', count);
+    const checkpoints: Checkpoint[] = [];
+    const open = (): Promise<Ledger> =>
+      Ledger.open({
+        file,
+        version: '1',
+        retention: forever,
+        signingKey: null,
+        onCheckpoint: (checkpoint) => checkpoints.push(checkpoint),
+        onError: (message) => expect.fail(message),
+      });
+    try {
+      const idle = await open();
+      expect(await idle.lengths(0, 10)).toEqual([]);
+      await idle.close();
+      expect(threads).toBe(0);
+      expect(verify(checkpoints)).toMatchObject({ ok: true, rows: 2, writers: 1, gaps: [] });
+      const used = await open();
+      expect(threads).toBe(0);
+      used.record(sample(now));
+      await expect.poll(() => used.counts.written, { timeout: 10_000 }).toBe(1);
+      expect(threads).toBe(1);
+      await used.close();
+    } finally {
+      unsubscribe('worker_threads', count);
+    }
+    expect(verify(checkpoints)).toMatchObject({ ok: true, rows: 5, writers: 2, gaps: [] });
+    expect(checkpoints.map(({ seq }) => seq)).toEqual([1, 2, 1, 3]);
+  });
+
+  it('starts its thread without a record where something is too old', async () => {
+    const old = Date.now() - 10 * dayMs;
+    vi.useFakeTimers({ toFake: ['Date'], now: old });
+    const writer = new LedgerWriter(db, { version: '1' });
+    writer.append([line(sample(old)), line(sample(old))]);
+    writer.close();
+    vi.useRealTimers();
+    let pruned = 0;
+    const ledger = await Ledger.open({
+      file,
+      version: '1',
+      retention: { rowsMs: 5 * dayMs, rollupsMs: 400 * dayMs },
+      signingKey: null,
+      onCheckpoint: () => undefined,
+      onError: (message) => expect.fail(message),
+      onPruned: (rows) => (pruned += rows),
+    });
+    await expect.poll(() => pruned, { timeout: 10_000 }).toBe(4);
+    await ledger.close();
+    expect(verify().faults).toEqual([]);
+  });
+
+  it('does not continue its chain in a file that took the place of its own', async () => {
+    const own = join(folder, 'own.db');
+    let remade = 0;
+    const ledger = await Ledger.open({
+      file: own,
+      version: '1',
+      retention: forever,
+      signingKey: null,
+      onCheckpoint: () => undefined,
+      onError: (message) => expect.fail(message),
+      onRemade: () => remade++,
+    });
+    rmSync(own);
+    const other = openDatabase(own, 'write');
+    new LedgerWriter(other, { version: 'other' }).close();
+    other.close();
+    ledger.record(sample(now));
+    await expect.poll(() => ledger.counts.written, { timeout: 10_000 }).toBe(1);
+    expect(remade).toBe(1);
+    await ledger.close();
+    const found = openDatabase(own, 'readonly');
+    expect(verifyLedger(found, { publicKey: null, checkpoints: [] })).toMatchObject({ ok: true, writers: 2, rows: 5 });
+    found.close();
   });
 
   it('tries again what the disk refused', async () => {

@@ -2,13 +2,18 @@ import { Worker } from 'node:worker_threads';
 import { SluiceError, type ErrorCode } from '../lib/errors.ts';
 import type { Grade, GradedDecision, GradeSink } from '../grades/types.ts';
 import { ByteLines } from '../lib/byte-lines.ts';
+import { JsonBytes } from '../lib/json-bytes.ts';
 import { limits } from '../lib/limits.ts';
+import { messageOf } from '../lib/message-of.ts';
 import { recordJson } from '../record/record-json.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { AnswerLength } from '../router/output/answer-length.ts';
-import { shownPlace } from './backends.ts';
+import type { RestingChain } from './backend.ts';
+import { backendOf, shownPlace } from './backends.ts';
+import { headOfExchange, headOfGrade, type Head } from './entry.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
 import type { DecisionsQuery, SavingsQuery, SavingsReport } from './query.ts';
+import { beginChain, closeChain, isPrunable, type BegunChain } from './resting.ts';
 import type { Retention } from './sqlite/store.ts';
 import type { LedgerTarget } from './target.ts';
 import type { Checkpoint, GradeEntry } from './types.ts';
@@ -49,8 +54,8 @@ const batchMs = 100;
 
 const minute = 60_000;
 
-/** Young generation of a thread, in MB: what a batch needs is garbage when the batch is written. */
-const youngMb = 3;
+/** Interval of checks on a ledger that nothing was written to, in ms. */
+const lookMs = 2_000;
 
 /**
  * The ledger of a running server. Records are passed to a thread that writes them in batches, so the request path only pays for one line of
@@ -58,11 +63,18 @@ const youngMb = 3;
  */
 export class Ledger implements RecordSink, GradeSink {
   readonly #options: LedgerOptions;
-  readonly #writer: Worker;
+  /** Null until there is something to write. */
+  #writer: Worker | null;
+  /** The chain that the writer continues; null once it does. */
+  #resting: BegunChain | null;
+  readonly #look: NodeJS.Timeout | null;
+  /** Whether the database could not be reached. */
+  #away = false;
   #reader: Worker | null = null;
   readonly #questions = new Map<number, { resolve(answer: unknown): void; reject(error: unknown): void }>();
   #nextQuestion = 1;
   readonly #lines = new ByteLines(2 * batchBytes);
+  readonly #head = new JsonBytes();
   #count = 0;
   #timer: NodeJS.Timeout | null = null;
   #written = 0;
@@ -75,20 +87,18 @@ export class Ledger implements RecordSink, GradeSink {
   #gone = false;
 
   /**
-   * Opens the file or database and starts its writer. Rejects with SLUICE_LEDGER_UNUSABLE, except if a database cannot be reached: then
-   * records wait.
+   * Opens the file or database. Rejects with SLUICE_LEDGER_UNUSABLE, except if a database cannot be reached: then records wait. The thread
+   * that writes a file starts with the first record.
    */
   static async open(options: LedgerOptions): Promise<Ledger> {
-    const data: LedgerWorkerData = {
-      role: 'writer',
-      target: targetOf(options),
-      version: options.version,
-      retention: options.retention,
-      signingKey: options.signingKey,
-      checkpointMs: options.checkpointMs ?? minute,
-      pruneMs: 60 * minute,
-    };
-    const worker = startWorker(data);
+    const begun = await beginChain(backendOf(options.file), chainOptions(options)).catch((error: unknown) => {
+      throw unusableFile(options.file, error);
+    });
+    if (begun !== null) {
+      options.onCheckpoint(begun.checkpoint);
+      return new Ledger(options, { begun });
+    }
+    const worker = startWorker(writerData(options, null));
     const away = await new Promise<string | null>((resolve, reject) => {
       const fail = (message: string): void =>
         reject(new SluiceError('SLUICE_LEDGER_UNUSABLE', message, { where: shownPlace(options.file) }));
@@ -103,14 +113,35 @@ export class Ledger implements RecordSink, GradeSink {
       throw error;
     });
     worker.removeAllListeners('error');
-    const ledger = new Ledger(options, worker);
-    if (away !== null) ledger.#failed(away);
+    const ledger = new Ledger(options, { worker });
+    if (away !== null) {
+      ledger.#away = true;
+      ledger.#failed(away);
+    }
     return ledger;
   }
 
-  private constructor(options: LedgerOptions, writer: Worker) {
+  private constructor(options: LedgerOptions, { worker, begun }: { readonly worker?: Worker; readonly begun?: BegunChain }) {
     this.#options = options;
-    this.#writer = writer;
+    this.#writer = worker === undefined ? null : this.#follow(worker);
+    this.#resting = begun ?? null;
+    this.#look = begun === undefined ? null : setInterval(() => this.#lookAfter(begun), lookMs).unref();
+  }
+
+  /** Starts the writer's thread without a record if it has something else to do. */
+  #lookAfter({ chain, gone }: BegunChain): void {
+    if (gone() || isPrunable(chain, this.#options.retention, Date.now())) this.#thread();
+  }
+
+  /** The writer's thread, which continues the resting chain if it has to be started. */
+  #thread(): Worker {
+    if (this.#look !== null) clearInterval(this.#look);
+    const resume = this.#resting?.chain ?? null;
+    this.#resting = null;
+    return (this.#writer ??= this.#follow(startWorker(writerData(this.#options, resume))));
+  }
+
+  #follow(writer: Worker): Worker {
     writer.on('message', (reply: WriterReply) => this.#hear(reply));
     writer.on('error', (error: Error) => this.#lost(error.message));
     writer.on('exit', () => {
@@ -118,6 +149,7 @@ export class Ledger implements RecordSink, GradeSink {
       else this.#closed();
     });
     writer.unref();
+    return writer;
   }
 
   get counts(): LedgerCounts {
@@ -126,14 +158,18 @@ export class Ledger implements RecordSink, GradeSink {
 
   record(record: ExchangeRecord): void {
     if (!this.#hasRoom()) return;
-    this.#lines.addJson(recordJson(record));
+    const body = recordJson(record);
+    this.#begin(headOfExchange(record));
+    this.#lines.addJson(body);
     this.#added();
   }
 
   observe(grade: Grade, { workspace }: GradedDecision): void {
     // The record's own checks are part of the record.
     if (grade.source === 'checks' || !this.#hasRoom()) return;
-    this.#lines.add(JSON.stringify({ grade, workspace } satisfies GradeEntry));
+    const entry: GradeEntry = { grade, workspace };
+    this.#begin(headOfGrade(entry));
+    this.#lines.add(JSON.stringify(entry));
     this.#added();
   }
 
@@ -145,7 +181,13 @@ export class Ledger implements RecordSink, GradeSink {
     return false;
   }
 
-  /** Ends a line. */
+  /** Begins a row. */
+  #begin(head: Head): void {
+    this.#lines.addJson(this.#head.write(head));
+    this.#lines.add('\n');
+  }
+
+  /** Ends a row. */
   #added(): void {
     this.#lines.add('\n');
     this.#count++;
@@ -168,6 +210,8 @@ export class Ledger implements RecordSink, GradeSink {
 
   /** Lengths of the answers among the newest `limit` records since `from` (ms since the epoch), the oldest first. */
   lengths(from: number, limit: number): Promise<AnswerLength[]> {
+    // A thread that finds nothing would leave 10 MB.
+    if (this.#resting?.chain.hasExchanges === false) return Promise.resolve([]);
     const found = this.#ask({ kind: 'lengths', from, limit }) as Promise<AnswerLength[]>;
     return found.finally(() => this.#dismiss());
   }
@@ -189,11 +233,22 @@ export class Ledger implements RecordSink, GradeSink {
     await this.#reader?.terminate();
     if (this.#gone) return;
     this.#post();
-    this.#writer.ref();
+    if (this.#resting !== null) return this.#closeResting(this.#resting.chain);
+    const writer = this.#thread();
+    writer.ref();
     await new Promise<void>((resolve) => {
       this.#closed = resolve;
-      this.#writer.postMessage({ kind: 'close' } satisfies WriterRequest);
+      writer.postMessage({ kind: 'close' } satisfies WriterRequest);
     });
+  }
+
+  async #closeResting(chain: RestingChain): Promise<void> {
+    if (this.#look !== null) clearInterval(this.#look);
+    try {
+      this.#options.onCheckpoint(await closeChain(backendOf(this.#options.file), chainOptions(this.#options), chain));
+    } catch (error) {
+      this.#failed(messageOf(error));
+    }
   }
 
   #post(): void {
@@ -203,7 +258,7 @@ export class Ledger implements RecordSink, GradeSink {
     const lines = this.#lines.take();
     this.#waitingBytes += lines.length;
     // Transferred, not copied.
-    this.#writer.postMessage({ kind: 'append', lines, count: this.#count, dropped: this.#droppedUntold } satisfies WriterRequest, [
+    this.#thread().postMessage({ kind: 'append', lines, count: this.#count, dropped: this.#droppedUntold } satisfies WriterRequest, [
       lines.buffer,
     ]);
     this.#count = 0;
@@ -227,7 +282,8 @@ export class Ledger implements RecordSink, GradeSink {
         this.#options.onPruned?.(reply.rows);
         break;
       case 'ready':
-        this.#options.onBack?.();
+        if (this.#away) this.#options.onBack?.();
+        this.#away = false;
         break;
       case 'remade':
         this.#failures++;
@@ -301,12 +357,27 @@ function targetOf({ file, passwordFile }: LedgerOptions): LedgerTarget {
   return { place: file, passwordFile: passwordFile ?? null };
 }
 
+function unusableFile(file: string, error: unknown): SluiceError {
+  return error instanceof SluiceError
+    ? error
+    : new SluiceError('SLUICE_LEDGER_UNUSABLE', messageOf(error), { where: shownPlace(file), cause: error });
+}
+
+function chainOptions(options: LedgerOptions): Pick<LedgerWorkerData & { role: 'writer' }, 'target' | 'version' | 'signingKey'> {
+  return { target: targetOf(options), version: options.version, signingKey: options.signingKey };
+}
+
+function writerData(options: LedgerOptions, resume: RestingChain | null): LedgerWorkerData {
+  return {
+    ...chainOptions(options),
+    role: 'writer',
+    retention: options.retention,
+    checkpointMs: options.checkpointMs ?? minute,
+    pruneMs: 60 * minute,
+    resume,
+  };
+}
+
 function startWorker(data: LedgerWorkerData): Worker {
-  return new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: data,
-    name: `ledger-${data.role}`,
-    execArgv: [],
-    env: {},
-    resourceLimits: { maxYoungGenerationSizeMb: youngMb },
-  });
+  return new Worker(new URL('./worker.ts', import.meta.url), { workerData: data, name: `ledger-${data.role}`, execArgv: [], env: {} });
 }

@@ -1,3 +1,4 @@
+import type { RestingChain } from './backend.ts';
 import type { Checkpoint } from './types.ts';
 import type { DecisionsQuery } from './query.ts';
 import type { Retention } from './sqlite/store.ts';
@@ -14,10 +15,12 @@ export type LedgerWorkerData =
       readonly signingKey: string | null;
       readonly checkpointMs: number;
       readonly pruneMs: number;
+      /** The chain to continue; null to begin one, or to report that this is not possible. */
+      readonly resume: RestingChain | null;
     }
   | { readonly role: 'reader'; readonly target: LedgerTarget };
 
-/** Sent to the writer's thread. `lines` is JSON lines in UTF-8, each ending with a newline. */
+/** Sent to the writer's thread. `lines`: two lines of JSON in UTF-8 for each row, its head and its body (entry.ts). */
 export type WriterRequest =
   | { readonly kind: 'append'; readonly lines: Uint8Array<ArrayBuffer>; readonly count: number; readonly dropped: number }
   | { readonly kind: 'close' };

@@ -1,9 +1,14 @@
-import type { OpenedWriter, Writer } from './backend.ts';
+import type { OpenedWriter, RestingChain, Writer } from './backend.ts';
+
+/** How a ledger was opened: with a new chain, with the one that was resting, or again, because its file was missing. */
+export type Opening = 'new' | 'resumed' | 'remade';
 
 export interface ReopeningOptions {
-  readonly open: () => Promise<OpenedWriter>;
-  /** Called when the ledger can be written again; `remade` is true if its file was missing and was created again. */
-  readonly onOpen: (remade: boolean) => void;
+  /** `resume`: the chain to continue, until the ledger was open once. */
+  readonly open: (resume: RestingChain | null) => Promise<OpenedWriter>;
+  readonly resume: RestingChain | null;
+  /** Called when the ledger can be written. */
+  readonly onOpen: (how: Opening) => void;
 }
 
 /**
@@ -13,10 +18,12 @@ export interface ReopeningOptions {
 export class ReopeningWriter {
   readonly #options: ReopeningOptions;
   #opened: OpenedWriter | null = null;
+  #resume: RestingChain | null;
   #wasOpen = false;
 
   constructor(options: ReopeningOptions) {
     this.#options = options;
+    this.#resume = options.resume;
   }
 
   get seq(): number {
@@ -31,10 +38,14 @@ export class ReopeningWriter {
       await end();
     }
     if (this.#opened !== null) return this.#opened.writer;
-    this.#opened = await this.#options.open();
-    this.#options.onOpen(this.#wasOpen);
+    const resume = this.#resume;
+    this.#opened = await this.#options.open(resume);
+    this.#resume = null;
+    const { writer } = this.#opened;
+    const remade = resume === null ? this.#wasOpen : writer.id !== resume.id;
     this.#wasOpen = true;
-    return this.#opened.writer;
+    this.#options.onOpen(remade ? 'remade' : resume === null ? 'new' : 'resumed');
+    return writer;
   }
 
   get open(): boolean {

@@ -4,6 +4,7 @@ import { collectWhenUnused } from '../lib/collect.ts';
 import { messageOf } from '../lib/message-of.ts';
 import type { LedgerBackend } from './backend.ts';
 import { backendOf } from './backends.ts';
+import { readEntries, type Entry } from './entry.ts';
 import type { LedgerWorkerData, WriterReply, WriterRequest } from './messages.ts';
 import { ReopeningWriter } from './reopening-writer.ts';
 
@@ -42,10 +43,12 @@ export class WriterThread {
     this.#key = options.signingKey === null ? null : createPrivateKey(options.signingKey);
     this.#backend = backendOf(options.target.place);
     this.#ledger = new ReopeningWriter({
-      open: () => this.#backend.openWriter(options.target, { version: options.version }),
-      onOpen: (remade) => {
-        this.#checkpointAt = 0;
-        this.#say({ kind: remade ? 'remade' : 'ready' });
+      open: (resume) => this.#backend.openWriter(options.target, { version: options.version, resume }),
+      resume: options.resume,
+      onOpen: (how) => {
+        // What is resumed was signed when it was begun.
+        this.#checkpointAt = how === 'resumed' ? this.#ledger.seq : 0;
+        if (how !== 'resumed') this.#say({ kind: how === 'remade' ? 'remade' : 'ready' });
         // The first row records where other chains ended: signed at once, it covers what a killed writer could not sign.
         void this.#inTurn(() => this.#checkpoint());
         void this.#inTurn(() => this.#prune());
@@ -65,8 +68,11 @@ export class WriterThread {
     let refused = false;
     await this.#inTurn(async () => {
       await this.#ledger.reach().catch((error: unknown) => {
+        const message = messageOf(error);
+        // It could be opened before: it is tried again, like a write that failed.
+        if (this.#options.resume !== null) return this.#say({ kind: 'failed', message });
         refused = !this.#backend.isAway(error);
-        this.#say({ kind: refused ? 'refused' : 'away', message: messageOf(error) });
+        this.#say({ kind: refused ? 'refused' : 'away', message });
       });
     });
     if (refused) this.#stopTimers();
@@ -128,15 +134,16 @@ export class WriterThread {
     let count = 0;
     let bytes = 0;
     let dropped = 0;
-    const lines: string[] = [];
+    const entries: Entry[] = [];
     for (const batch of this.#current) {
       count += batch.count;
       bytes += batch.lines.length;
       dropped += batch.dropped;
-      addLines(batch.lines, lines);
+      const { buffer, byteOffset, length } = batch.lines;
+      readEntries(Buffer.from(buffer, byteOffset, length), entries);
     }
     try {
-      await (await this.#ledger.reach()).append(lines, dropped);
+      await (await this.#ledger.reach()).append(entries, dropped);
       this.#current = [];
       this.#say({ kind: 'written', count, bytes });
     } catch (error) {
@@ -179,9 +186,3 @@ export class WriterThread {
 }
 
 const ignore = (): void => undefined;
-
-function addLines({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>, lines: string[]): void {
-  const bytes = Buffer.from(buffer, byteOffset, length);
-  for (let from = 0, end = bytes.indexOf(10); end >= 0; from = end + 1, end = bytes.indexOf(10, from))
-    lines.push(bytes.toString('utf8', from, end));
-}

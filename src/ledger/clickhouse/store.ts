@@ -1,21 +1,18 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import { uuidv7 } from '../../record/id.ts';
-import type { ExchangeRecord } from '../../record/types.ts';
 import { contentHash, genesis, rowHash, signCheckpoint } from '../hash-chain.ts';
+import { entryOf, type Entry } from '../entry.ts';
 import { dayMs } from '../rollup.ts';
 import type { Retention, Whose } from '../sqlite/store.ts';
 import type { LedgerTarget } from '../target.ts';
 import {
   columnNames,
-  columnsOf,
-  gradeColumns,
   stored,
   type ChainHead,
   type Checkpoint,
   type EntryKind,
   type GapEntry,
-  type GradeEntry,
   type LedgerColumns,
   type OpenEntry,
 } from '../types.ts';
@@ -143,8 +140,8 @@ export class ClickHouseWriter implements HashChain {
     );
   }
 
-  /** Appends records and grades, each as one line of JSON, in one insert; `dropped` > 0 adds a gap row before them. */
-  async append(lines: readonly string[], dropped = 0): Promise<void> {
+  /** Appends records and grades, as rows or as JSON, in one insert; `dropped` > 0 adds a gap row before them. */
+  async append(lines: readonly (Entry | string)[], dropped = 0): Promise<void> {
     await this.#settlePending();
     if (this.#batchDone) {
       this.#batchDone = false;
@@ -152,9 +149,8 @@ export class ClickHouseWriter implements HashChain {
     }
     if (dropped > 0) this.say('gap', this.now(), JSON.stringify({ cause: 'overload', dropped } satisfies GapEntry));
     for (const line of lines) {
-      const entry = JSON.parse(line) as ExchangeRecord | GradeEntry;
-      if ('grade' in entry) this.#row('grade', Date.parse(entry.grade.time), gradeColumns(entry), line);
-      else this.#row('exchange', Date.parse(entry.time), columnsOf(entry), line);
+      const { kind, at, columns, body } = typeof line === 'string' ? entryOf(line) : line;
+      this.#row(kind, at, columns, body);
     }
     await this.write('append');
   }

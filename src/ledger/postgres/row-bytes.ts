@@ -1,36 +1,28 @@
-import { randomFillSync } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { from as copyFrom } from 'pg-copy-streams';
 import { rowHash, saltedHash } from '../hash-chain.ts';
 import type { RollupCells } from '../rollup.ts';
+import { saltBytes, SaltedContent } from '../salted.ts';
 import { moneySums, rollupKeys, rollupSums } from '../sqlite/database.ts';
 import { columnNames, columnTypes, type EntryKind, type LedgerColumns } from '../types.ts';
 import type { PgClient } from './connect.ts';
 import { CopyBytes } from './copy-bytes.ts';
 import { rowNames } from './tables.ts';
 
-const saltBytes = 16;
-
-/** Salts made at once. */
-const salts = 256;
-
 const types = columnNames.map((name) => columnTypes[name]);
 
 /** The new rows of one transaction as bytes for COPY. */
 export class RowBytes {
   readonly #copy = new CopyBytes();
-  readonly #salts = Buffer.alloc(salts * saltBytes);
-  #salt = this.#salts.length;
-  /** A salt and the content behind it, as they are hashed. */
-  #content = Buffer.alloc(16 * 1024);
+  readonly #salted = new SaltedContent();
 
   /** Adds a row, and returns its hash. */
   add(
     place: { readonly n: number; readonly seq: number; readonly previous: Buffer; readonly day: number },
     { kind, at, columns, body }: NewRow,
   ): Buffer {
-    const salted = this.#salted(body);
+    const salted = this.#salted.of(body);
     const content = saltedHash(salted);
     const hash = rowHash(place.previous, place.seq, kind, at, content);
     const copy = this.#copy;
@@ -62,17 +54,6 @@ export class RowBytes {
   async write(client: PgClient, table: string): Promise<void> {
     if (this.#copy.rows === 0) return;
     await copyInto(client, `${table} (${rowNames.map((name) => `"${name}"`).join(', ')})`, this.#copy.take());
-  }
-
-  #salted(body: string): Buffer {
-    if (this.#salt === this.#salts.length) {
-      randomFillSync(this.#salts);
-      this.#salt = 0;
-    }
-    const most = saltBytes + 3 * body.length;
-    if (this.#content.length < most) this.#content = Buffer.allocUnsafeSlow(2 * most);
-    this.#salts.copy(this.#content, 0, this.#salt, (this.#salt += saltBytes));
-    return this.#content.subarray(0, saltBytes + this.#content.write(body, saltBytes, 'utf8'));
   }
 }
 

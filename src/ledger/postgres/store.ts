@@ -1,23 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import { uuidv7 } from '../../record/id.ts';
-import type { ExchangeRecord } from '../../record/types.ts';
 import { genesis, signCheckpoint } from '../hash-chain.ts';
+import { entryOf, type Entry } from '../entry.ts';
 import { dayMs, RollupCells } from '../rollup.ts';
 import type { Retention, Whose } from '../sqlite/store.ts';
 import type { LedgerTarget } from '../target.ts';
-import {
-  columnNames,
-  columnsOf,
-  gradeColumns,
-  stored,
-  type Checkpoint,
-  type EntryKind,
-  type GapEntry,
-  type GradeEntry,
-  type LedgerColumns,
-  type OpenEntry,
-} from '../types.ts';
+import { columnNames, stored, type Checkpoint, type EntryKind, type GapEntry, type LedgerColumns, type OpenEntry } from '../types.ts';
 import type { HashChain } from './hash-chain.ts';
 import type { PgClient } from './connect.ts';
 import { erase } from './erase.ts';
@@ -133,25 +122,24 @@ export class PostgresWriter implements HashChain {
     });
   }
 
-  /** Appends records and grades, each as one line of JSON, in one transaction; `dropped` > 0 adds a gap row before them. */
-  async append(lines: readonly string[], dropped = 0): Promise<void> {
+  /** Appends records and grades, as rows or as JSON, in one transaction; `dropped` > 0 adds a gap row before them. */
+  async append(lines: readonly (Entry | string)[], dropped = 0): Promise<void> {
     if ((await this.#settleDoubt()) === 'append') return;
     await this.#fold();
     await this.atomic(() => {
       if (dropped > 0) this.say('gap', this.now(), JSON.stringify({ cause: 'overload', dropped } satisfies GapEntry));
-      for (const line of lines) this.#line(line);
+      for (const line of lines) this.#entry(typeof line === 'string' ? entryOf(line) : line);
     }, 'append');
   }
 
-  #line(line: string): void {
-    const entry = JSON.parse(line) as ExchangeRecord | GradeEntry;
-    if ('grade' in entry) {
-      this.#append('grade', Date.parse(entry.grade.time), storable(gradeColumns(entry)), line);
+  #entry(entry: Entry): void {
+    const { at, body } = entry;
+    if (entry.kind === 'grade') {
+      this.#append('grade', at, storable(entry.columns), body);
       return;
     }
-    const at = Date.parse(entry.time);
-    const columns = storable(columnsOf(entry));
-    this.#append('exchange', at, columns, line);
+    const columns = storable(entry.columns);
+    this.#append('exchange', at, columns, body);
     this.#cells.add(at, columns);
   }
 

@@ -1,8 +1,8 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { SluiceError } from '../../lib/errors.ts';
-import type { LedgerBackend } from '../backend.ts';
+import type { LedgerBackend, RestingChain } from '../backend.ts';
 import { findDecisions, findGrades, findRecord, savingsReport } from '../query.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase, type Db } from './database.ts';
 import { LedgerWriter } from './store.ts';
 
 /** A ledger in one file on this machine. */
@@ -27,11 +27,11 @@ export const sqlite: LedgerBackend = {
     });
   },
 
-  openWriter({ place }, { version, existing = false }) {
+  openWriter({ place }, { version, existing = false, resume = null }) {
     return opened(() => {
       if (existing && !existsSync(place)) throw new SluiceError('SLUICE_LEDGER_UNUSABLE', 'there is no such file', { where: place });
       const db = openDatabase(place, 'write');
-      const writer = new LedgerWriter(db, { version });
+      const writer = new LedgerWriter(db, { version, resume: resume !== null && holdsChain(db, resume) ? resume : null });
       const file = identityOf(place);
       const end = (): void => {
         try {
@@ -43,7 +43,7 @@ export const sqlite: LedgerBackend = {
         // A new file must not use the log and the index of the old one, which are found by name.
         if (identityOf(place) === '') for (const rest of ['-wal', '-shm']) rmSync(`${place}${rest}`, { force: true });
       };
-      return { writer, gone: () => identityOf(place) !== file, end };
+      return { writer, rest: () => writer.rest(), gone: () => identityOf(place) !== file, end };
     });
   },
 
@@ -58,6 +58,16 @@ export const sqlite: LedgerBackend = {
 /** SQLite is synchronous; errors become rejections, as with other backends. */
 async function opened<T>(work: () => T): Promise<T> {
   return Promise.resolve(work());
+}
+
+/** Whether the chain still ends in this file where it was left. A file that took the place of another may have its inode. */
+function holdsChain(db: Db, { id, n, seq, hash }: RestingChain): boolean {
+  const last = db
+    .prepare<[number, string], { seq: number; hash: Buffer }>(
+      'SELECT e.seq, e.hash FROM writers w JOIN entries e ON e.writer = w.n WHERE w.n = ? AND w.id = ? ORDER BY e.seq DESC LIMIT 1',
+    )
+    .get(n, id);
+  return last?.seq === seq && last.hash.equals(hash);
 }
 
 /** Device and inode of a file; empty if there is none. */

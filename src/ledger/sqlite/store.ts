@@ -1,28 +1,25 @@
-import { randomBytes, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Statement } from 'better-sqlite3';
-import type { ExchangeRecord } from '../../record/types.ts';
 import { uuidv7 } from '../../record/id.ts';
-import { contentHash, genesis, rowHash, signCheckpoint } from '../hash-chain.ts';
+import { genesis, rowHash, saltedHash, signCheckpoint } from '../hash-chain.ts';
+import type { RestingChain } from '../backend.ts';
 import type { Db } from './database.ts';
+import { entryOf, type Entry } from '../entry.ts';
 import { dayMs, Rollups } from '../rollup.ts';
+import { saltBytes, SaltedContent } from '../salted.ts';
 import { erasedName, HourSums, settle, settledAtOpen, settledHead } from '../sums.ts';
 import {
   columnNames,
-  columnsOf,
-  gradeColumns,
   type ChainHead,
   type Checkpoint,
   type EntryKind,
   type EraseEntry,
   type GapEntry,
-  type GradeEntry,
   type LedgerColumns,
   type OpenEntry,
   type PruneEntry,
 } from '../types.ts';
-
-const saltBytes = 16;
 
 /** Rows per transaction of `prune` and `erase`, so that writers do not wait long. */
 const chunk = 5_000;
@@ -56,16 +53,23 @@ export class LedgerWriter {
   readonly #n: number;
   readonly #rollups: Rollups;
   readonly #insert: Statement;
+  readonly #salted = new SaltedContent();
+  /** Parameters of `#insert`, used again. */
+  readonly #values: (string | number | null | Buffer)[] = [];
   /** The ends of other chains that this chain's rows have recorded. */
   readonly #said = new Map<string, number>();
   #seq = 0;
   #hash: Buffer;
 
-  /** Registers the writer, writes its first row, and a gap row for each writer of this host that ended without closing. */
-  constructor(db: Db, options: { readonly version: string; readonly id?: string }) {
+  /**
+   * Registers the writer, writes its first row, and a gap row for each writer of this host that ended without closing. With `resume` it
+   * continues that chain, and writes nothing.
+   */
+  constructor(db: Db, options: { readonly version: string; readonly id?: string; readonly resume?: RestingChain | null }) {
+    const { resume = null } = options;
     this.#db = db;
-    this.id = options.id ?? uuidv7();
-    this.#hash = genesis(this.id);
+    this.id = resume?.id ?? options.id ?? uuidv7();
+    this.#hash = resume === null ? genesis(this.id) : Buffer.from(resume.hash);
     this.#rollups = new Rollups(db);
     this.#insert = db.prepare(
       `INSERT INTO entries (writer, seq, kind, at, ${columnNames.map((name) => `"${name}"`).join(', ')}, salt, body, content, hash) VALUES (${Array(
@@ -74,10 +78,21 @@ export class LedgerWriter {
         .fill('?')
         .join(', ')})`,
     );
+    if (resume === null) this.#n = this.#register(options.version);
+    else {
+      this.#n = resume.n;
+      this.#seq = resume.seq;
+      for (const [writer, seq] of resume.said) this.#said.set(writer, seq);
+    }
+  }
+
+  /** Returns the writer's number. */
+  #register(version: string): number {
     const host = hostname();
     const now = Date.now();
-    this.#n = db
+    return this.#db
       .transaction(() => {
+        const db = this.#db;
         const unclosed = db
           .prepare<[string], { n: number; id: string; pid: number }>('SELECT n, id, pid FROM writers WHERE host = ? AND closed IS NULL')
           .all(host);
@@ -97,7 +112,7 @@ export class LedgerWriter {
             writer: this.id,
             host,
             pid: process.pid,
-            version: options.version,
+            version,
             heads,
             settled,
             ...(adopted > 0 ? { adopted } : {}),
@@ -122,26 +137,35 @@ export class LedgerWriter {
       .immediate();
   }
 
+  /** What continues this chain after the database was closed. */
+  rest(): RestingChain {
+    const oldest = (table: string): number =>
+      this.#db.prepare<[], number | null>(`SELECT min(at) FROM ${table}`).pluck().get() ?? Number.POSITIVE_INFINITY;
+    return {
+      id: this.id,
+      n: this.#n,
+      seq: this.#seq,
+      hash: this.#hash,
+      said: [...this.#said],
+      hasExchanges: this.#db.prepare<[], number>(`SELECT 1 FROM entries WHERE kind = 'exchange' LIMIT 1`).pluck().get() !== undefined,
+      oldestRow: oldest('entries'),
+      oldestSum: Math.min(...['by_hour', 'by_day', 'settled'].map(oldest)),
+    };
+  }
+
   /** Last written sequence number. */
   get seq(): number {
     return this.#seq;
   }
 
-  /** Appends records and grades, each as one line of JSON, in one transaction; `dropped` > 0 adds a gap row before them. */
-  append(lines: readonly string[], dropped = 0): void {
+  /** Appends records and grades, as rows or as JSON, in one transaction; `dropped` > 0 adds a gap row before them. */
+  append(lines: readonly (Entry | string)[], dropped = 0): void {
     this.#atomic(() => {
       if (dropped > 0) this.#append(this.#n, 'gap', Date.now(), null, JSON.stringify({ cause: 'overload', dropped } satisfies GapEntry));
       for (const line of lines) {
-        const entry = JSON.parse(line) as ExchangeRecord | GradeEntry;
-        if ('grade' in entry) {
-          this.#append(this.#n, 'grade', Date.parse(entry.grade.time), gradeColumns(entry), line);
-          continue;
-        }
-        const record = entry;
-        const at = Date.parse(record.time);
-        const columns = columnsOf(record);
-        this.#append(this.#n, 'exchange', at, columns, line);
-        this.#rollups.add(at, columns);
+        const entry = typeof line === 'string' ? entryOf(line) : line;
+        this.#append(this.#n, entry.kind, entry.at, entry.columns, entry.body);
+        if (entry.kind === 'exchange') this.#rollups.add(entry.at, entry.columns);
       }
       this.#rollups.flush();
     });
@@ -329,11 +353,16 @@ export class LedgerWriter {
   }
 
   #append(n: number, kind: EntryKind, at: number, columns: Partial<LedgerColumns> | null, body: string): void {
-    const salt = randomBytes(saltBytes);
-    const content = contentHash(salt, body);
+    const salted = this.#salted.of(body);
+    const content = saltedHash(salted);
     const seq = this.#seq + 1;
     const hash = rowHash(this.#hash, seq, kind, at, content);
-    this.#insert.run(n, seq, kind, at, ...columnNames.map((name) => columns?.[name] ?? null), salt, body, content, hash);
+    const values = this.#values;
+    values.length = 0;
+    values.push(n, seq, kind, at);
+    for (const name of columnNames) values.push(columns?.[name] ?? null);
+    values.push(salted.subarray(0, saltBytes), body, content, hash);
+    this.#insert.run(values);
     this.#seq = seq;
     this.#hash = hash;
   }
