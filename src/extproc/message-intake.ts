@@ -111,7 +111,7 @@ export class MessageIntake {
   }
 
   #open(expected: number): boolean {
-    const window = limits.http2StreamWindowBytes;
+    const window = limits.longMessageBytes;
     if (expected <= window) {
       if (!this.#memory.take(expected)) return false;
       this.#slot = { large: false, bytes: expected, leave: null };

@@ -46,8 +46,10 @@ export const limits = {
   collectedTailBytes: 8 * 1024,
   /** One HTTP/2 header block on that connection, names, values and 32 bytes for each, in bytes. */
   http2HeaderListBytes: 16 * 1024,
-  /** What Envoy may send on one stream before any of it is read, in bytes; a longer message waits until the memory below has room for it. */
-  http2StreamWindowBytes: 1024 * 1024,
+  /** What Envoy may send on one stream before any of it is read, in bytes: many streams at once must not fill the connection before others. */
+  http2StreamWindowBytes: 128 * 1024,
+  /** What it may send ahead of longer messages, of all of them together, in bytes. One that is longer than this waits until the memory below has room for it. */
+  longMessageBytes: 1024 * 1024,
   /** Messages from Envoy that are incomplete or undecided and answers that Envoy has not read, on all connections together, in bytes. */
   transportMemoryBytes: 512 * 1024 * 1024,
   /** The least of that: below it one of the largest bodies would not fit. */

@@ -17,6 +17,8 @@ class EchoServer {
   readonly errors: unknown[] = [];
   memory = new MemoryInFlight(limits.transportMemoryBytes);
   consumes = true;
+  /** Bytes that each stream needs before anything is consumed. */
+  needed = 0;
   streams: number = limits.grpcStreams;
   closed = 0;
   readonly server: Server = createServer((socket) => {
@@ -27,6 +29,7 @@ class EchoServer {
         return {
           data: (bytes, from, to) => {
             if (this.consumes) stream.consumed(to - from);
+            if (this.needed > 0) stream.needs(this.needed);
             pieces.push(Buffer.from(bytes.subarray(from, to)));
           },
           closed: (cancelled) => {
@@ -257,6 +260,41 @@ describe('an HTTP/2 connection', () => {
     const refused = await talk(port, blocks(windows + 1));
     expect(refused.filter(([type, , id]) => type === frameType.windowUpdate && id === 1)).toEqual([]);
     expect(goAway(refused)).toBe(errorCode.flowControl);
+  });
+
+  it('lets a long message in at once, and many only in slices', async () => {
+    echo.consumes = false;
+    echo.needed = 4 * limits.longMessageBytes;
+    const sent = 16_384;
+    const ids = Array.from({ length: 16 }, (_, index) => 2 * index + 1);
+    const block = (id: number): Buffer => Buffer.concat([headers(id, flag.endHeaders), frameOf(frameType.data, 0, id, Buffer.alloc(sent))]);
+    const frames = await talk(port, Buffer.concat([hello, ...ids.map(block)]));
+    const given = ids.map((id) =>
+      frames
+        .filter(([type, , of]) => type === frameType.windowUpdate && of === id)
+        .reduce((sum, [, , , payload]) => sum + payload.readUInt32BE(0), 0),
+    );
+    // The first may send all that long messages may send ahead; of many, each has enough of its window left.
+    expect(given[0]).toBeGreaterThan(limits.longMessageBytes - limits.http2StreamWindowBytes);
+    expect(given[0]).toBeLessThan(limits.longMessageBytes);
+    expect(given.slice(8)).toEqual(ids.slice(8).map(() => 0));
+  });
+
+  it('lets short answers pass long ones', async () => {
+    const peer = client({ initialWindowSize: 64 * 1024 * 1024 });
+    await new Promise<void>((resolve) => peer.once('remoteSettings', () => resolve()));
+    peer.setLocalWindowSize(64 * 1024 * 1024);
+    const ended: string[] = [];
+    let short: Promise<unknown> = Promise.resolve();
+    const long = peer.request({ ':method': 'POST', ':path': '/long' });
+    long.once('response', () => {
+      short = exchange(peer, {}, Buffer.from('short')).then(() => ended.push('short'));
+    });
+    long.resume();
+    long.end(Buffer.alloc(24 * 1024 * 1024));
+    await new Promise<void>((resolve) => long.once('close', () => resolve(void ended.push('long'))));
+    await short;
+    expect(ended).toEqual(['short', 'long']);
   });
 
   it('refuses streams above its limit, ended ones that the peer left half open included', async () => {

@@ -40,6 +40,10 @@ const settingsAck: Buffer = frameOf(frameType.settings, flag.ack, 0, nothing);
 const drainPing: Buffer = Buffer.from('draining');
 /** The answer to this one shows that the peer is there. */
 const alivePing: Buffer = Buffer.from('alive\0\0\0');
+/** What the socket may hold unsent before long answers wait, and how much of an answer does not wait; in bytes. */
+const sendAheadBytes = 512 * 1024;
+const shortAnswerBytes = 64 * 1024;
+
 /** What a connection needs besides its socket. */
 export interface ConnectionOptions {
   readonly accept: AcceptStream;
@@ -59,6 +63,8 @@ export interface ConnectionOptions {
  */
 export class Http2Connection implements FrameSink, Unsent {
   readonly streamWindow = limits.http2StreamWindowBytes;
+  /** Streams on which a message arrives that is longer than the window. */
+  #longMessages = 0;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #maxStreams: number;
@@ -88,7 +94,7 @@ export class Http2Connection implements FrameSink, Unsent {
   #heard = true;
   #asked = false;
   #closed = false;
-  /** Streams whose answers wait for the connection's window. */
+  /** Streams whose answers wait for the connection's window, or for the socket. */
   readonly #starved = new Set<Http2Stream>();
 
   constructor(accepted: Socket, options: ConnectionOptions) {
@@ -105,6 +111,7 @@ export class Http2Connection implements FrameSink, Unsent {
       socket.destroy();
     });
     socket.on('close', () => this.#gone());
+    socket.on('drain', () => this.#resumeStarved());
     this.write(
       settingsFrame([
         [setting.maxConcurrentStreams, this.#maxStreams],
@@ -135,7 +142,7 @@ export class Http2Connection implements FrameSink, Unsent {
   }
 
   get unsent(): number {
-    return this.#waitingBytes + this.#socket.writableLength;
+    return this.#waitingBytes + this.#outgoing.unsent;
   }
 
   /** Cuts the connection and all its streams. */
@@ -165,6 +172,14 @@ export class Http2Connection implements FrameSink, Unsent {
     this.#heard = false;
   }
 
+  get slice(): number {
+    return Math.max(this.streamWindow / 2, Math.floor(limits.longMessageBytes / Math.max(1, this.#longMessages)));
+  }
+
+  long(change: 1 | -1): void {
+    this.#longMessages += change;
+  }
+
   waits(bytes: number): void {
     this.#waitingBytes += bytes;
     if (bytes > 0 && this.#waitingBytes > notableUnsentBytes) this.#options.memory.checkUnsent();
@@ -191,9 +206,13 @@ export class Http2Connection implements FrameSink, Unsent {
     return Buffer.concat([emptyTableSizeUpdate, block]);
   }
 
-  /** Takes up to `wanted` bytes from the connection's window and returns how many. If fewer, the stream is called again later. */
-  take(stream: Http2Stream, wanted: number): number {
-    const granted = Math.min(wanted, this.#sendWindow);
+  /**
+   * Takes up to `wanted` bytes from the connection's window and returns how many. If fewer, the stream is called again later. Long answers
+   * wait here instead of in the socket, so that short ones pass them.
+   */
+  take(stream: Http2Stream, wanted: number, left: number): number {
+    const mayGo = left <= shortAnswerBytes || this.#outgoing.unsent < sendAheadBytes;
+    const granted = mayGo ? Math.min(wanted, this.#sendWindow) : 0;
     this.#sendWindow -= granted;
     if (granted < wanted) this.#starved.add(stream);
     return granted;
@@ -409,6 +428,10 @@ export class Http2Connection implements FrameSink, Unsent {
     if (bytes === 0) throw new ConnectionError(errorCode.protocol, 'a window that grows by nothing');
     this.#sendWindow += bytes;
     if (this.#sendWindow > maxWindow) throw new ConnectionError(errorCode.flowControl, 'window too large');
+    this.#resumeStarved();
+  }
+
+  #resumeStarved(): void {
     const starved = [...this.#starved];
     this.#starved.clear();
     for (const stream of starved) stream.resume();

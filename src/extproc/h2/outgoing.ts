@@ -24,6 +24,7 @@ export class Outgoing {
   #to = 0;
   /** What is queued before that: large payloads, and the frames between them. */
   #parts: Buffer[] = noParts;
+  #partBytes = 0;
   #held = false;
   #flushing = false;
   #closed = false;
@@ -31,6 +32,11 @@ export class Outgoing {
   constructor(socket: Socket, memory: MemoryInFlight) {
     this.#socket = socket;
     this.#memory = memory;
+  }
+
+  /** Bytes that the system has not taken yet. */
+  get unsent(): number {
+    return this.#socket.writableLength + this.#partBytes + this.#to - this.#from;
   }
 
   /** Queues whole frames, which must not change until they are sent, unless they are small. */
@@ -53,6 +59,7 @@ export class Outgoing {
     if (to - from >= copyBelow) {
       this.#cut();
       this.#parts.push(bytes.subarray(from, to));
+      this.#partBytes += to - from;
       return;
     }
     this.#room(to - from);
@@ -63,6 +70,7 @@ export class Outgoing {
   #cut(): void {
     if (this.#parts === noParts) this.#parts = [];
     if (this.#to > this.#from) this.#parts.push(this.#bytes.subarray(this.#from, this.#to));
+    this.#partBytes += this.#to - this.#from;
     this.#from = this.#to;
   }
 
@@ -129,6 +137,7 @@ export class Outgoing {
       this.#cut();
       const parts = this.#parts;
       this.#parts = noParts;
+      this.#partBytes = 0;
       this.#socket.cork();
       for (const part of parts) this.#socket.write(part);
       this.#socket.uncork();

@@ -30,14 +30,18 @@ const dataFrame = frameKind(frameType.data, 0);
 export interface StreamConnection {
   /** What a peer may send on a stream before any of it is consumed, in bytes. */
   readonly streamWindow: number;
+  /** What it may send at once of a message that is longer than that, so that other streams' bytes come in between. */
+  readonly slice: number;
+  /** One more (or one less) stream has such a message. */
+  long(change: 1 | -1): void;
   write(frames: Buffer): void;
   /** Queues a frame of this `frameKind` with the bytes `from` to `to` of `payload`. */
   frame(kind: number, stream: number, payload: Buffer, from: number, to: number): void;
   /** `bytes` more (or fewer) bytes of answers wait for the peer's windows. */
   waits(bytes: number): void;
   headerBlock(block: Buffer): Buffer;
-  /** How many of `wanted` bytes may be sent now; the stream is called when more may be. */
-  take(stream: Http2Stream, wanted: number): number;
+  /** How many of `wanted` bytes, of `left` in all, may be sent now; the stream is called when more may be. */
+  take(stream: Http2Stream, wanted: number, left: number): number;
   /** `unseen`: see StreamOwner. */
   forget(stream: Http2Stream, unseen: (() => void) | null): void;
 }
@@ -51,6 +55,8 @@ export class Http2Stream {
   /** What the peer may still send, and what it sent that is not consumed, in bytes. */
   #window: number;
   #unconsumed = 0;
+  /** A message that is longer than the window has begun to arrive. */
+  #long = false;
   /** Bytes of the body that the request's headers announce, and those that came; null: not announced. */
   #announced: number | null;
   #came = 0;
@@ -156,14 +162,27 @@ export class Http2Stream {
   /** `bytes` of what came are not held any more: the peer may send as much again. */
   consumed(bytes: number): void {
     this.#unconsumed -= bytes;
+    if (this.#unconsumed < this.#connection.streamWindow) this.#noLonger();
     const room = this.#connection.streamWindow - this.#unconsumed - this.#window;
     // In larger steps, since most streams end first.
     if (room * 2 >= this.#connection.streamWindow) this.#grant(room);
   }
 
-  /** `bytes` more must arrive before anything can be consumed: the caller has the memory for them. */
+  /** `bytes` more must arrive before anything can be consumed: the caller has the memory for them. Called again as they arrive. */
   needs(bytes: number): void {
-    if (bytes > this.#window) this.#grant(bytes - this.#window);
+    if (!this.#long && bytes > this.#connection.streamWindow && !this.over) {
+      this.#long = true;
+      this.#connection.long(1);
+    }
+    const wanted = Math.min(bytes, this.#connection.slice);
+    // In larger steps, too.
+    if (wanted > this.#window && wanted >= 2 * this.#window) this.#grant(wanted - this.#window);
+  }
+
+  #noLonger(): void {
+    if (!this.#long) return;
+    this.#long = false;
+    this.#connection.long(-1);
   }
 
   #grant(bytes: number): void {
@@ -175,6 +194,7 @@ export class Http2Stream {
   /** Called by the connection: the peer's half, or the whole stream, ended. */
   closed(cancelled: boolean): void {
     this.peerEnded = true;
+    this.#noLonger();
     if (cancelled) {
       this.#over = true;
       this.#dropWaiting();
@@ -191,7 +211,7 @@ export class Http2Stream {
     let at = 0;
     while (at < payload.length) {
       const wanted = Math.min(payload.length - at, maxFramePayload, Math.max(0, this.#sendWindow));
-      const granted = wanted === 0 ? 0 : this.#connection.take(this, wanted);
+      const granted = wanted === 0 ? 0 : this.#connection.take(this, wanted, payload.length - at);
       if (granted === 0) {
         this.#wait(payload.subarray(at));
         return false;
@@ -229,6 +249,7 @@ export class Http2Stream {
   #finish(): void {
     this.#ended = true;
     this.#over = true;
+    this.#noLonger();
     const unseen = this.#owner?.unseen?.() ?? null;
     this.#owner = null;
     this.#dropWaiting();
