@@ -21,9 +21,10 @@ function ticksOf(file: string): number {
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
-/** Resident memory of a process, from /proc, in KiB. */
-export function memoryOf(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+/** Resident memory of a process, from /proc, in KiB; `files`: only what files back, which processes share. */
+export function memoryOf(pid: number, what: 'all' | 'files' = 'all'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number((what === 'all' ? /VmRSS:\s+(\d+)/ : /RssFile:\s+(\d+)/).exec(status)?.[1] ?? 0);
 }
 
 /** The machine and the runtime, for a result's heading. */

@@ -28,6 +28,8 @@ export interface StageOptions {
   readonly policy?: string;
   /** Whose sources run as `sluice` and as `before`; default: this checkout's. */
   readonly checkouts?: Readonly<Partial<Record<'sluice' | 'before', string>>>;
+  /** Folder of a built package that runs as `sluice` instead of the sources. */
+  readonly built?: string;
 }
 
 export interface Place {
@@ -101,6 +103,7 @@ export class Stage {
   #upstreamPort = 0;
   #policy = '';
   #checkouts: NonNullable<StageOptions['checkouts']> = {};
+  #built: string | null = null;
 
   /** Throws when something does not start. */
   static async open(variants: readonly Variant[], options: StageOptions = {}): Promise<Stage> {
@@ -143,12 +146,13 @@ export class Stage {
 
   async #open(
     variants: readonly Variant[],
-    { policy = readFileSync(defaultPolicyFile, 'utf8'), checkouts = {} }: StageOptions,
+    { policy = readFileSync(defaultPolicyFile, 'utf8'), checkouts = {}, built }: StageOptions,
   ): Promise<void> {
     this.#upstreamPort = await this.children.startUpstream();
     const endpoint = `http://127.0.0.1:${this.#upstreamPort}`;
     this.#policy = policy;
     this.#checkouts = checkouts;
+    this.#built = built ?? null;
     const policyFolder = join(this.folder, 'policy');
     mkdirSync(policyFolder);
     for (const { name, text } of policyFiles(policy, endpoint)) writeFileSync(join(policyFolder, name), text);
@@ -214,7 +218,8 @@ export class Stage {
     if (variants.includes('parse')) started.parse = go('parse', ['parse']);
     for (const variant of variants.filter(isSluice)) {
       const which = variant === 'before' ? 'before' : 'sluice';
-      started[which] ??= this.#startSluice(this.#checkouts[which] ?? root, which, policyFolder);
+      const from = (which === 'sluice' ? this.#built : null) ?? this.#checkouts[which] ?? root;
+      started[which] ??= this.#startSluice(from, which, policyFolder);
       started[variant] = started[which];
     }
     this.#sluicePid = started.sluice?.pid ?? -1;

@@ -7,6 +7,7 @@ import { Embedder } from '../classify/embedding/embedder.ts';
 import { Credentials } from '../exchange/credentials.ts';
 import { judgeRecord } from '../exchange/judge-record.ts';
 import { Judge } from '../grades/judge.ts';
+import type { PolicySnapshot } from '../policy/types.ts';
 import { Cooldowns } from '../route/cooldowns.ts';
 import { openModel, type LiveModel } from '../router/model/live.ts';
 import { OutputTokens } from '../router/output/tokens.ts';
@@ -40,14 +41,13 @@ export async function openServices(ground: Ground, policyParts: PolicyParts, { b
   const { metrics } = policyParts;
   const credentials = await openCredentials(ground, policyParts);
   const cache = await openCache(ground, policyParts);
-  // Loaded before requests come, so that the first request that compares models does not wait for it.
-  shippedQuality();
   const router = await openModel({
     file: options.model,
     onChange: (model) => logger.info({ model: model.version, name: model.header.card.name }, 'learned router changed'),
     onError: (err) => logger.error({ err }, 'learned router not changed; the last good model stays'),
   });
   stack.defer(() => router.close());
+  readModels(policyParts.policy, router);
   const embedder = await openEmbedder(ground);
   const cooldowns = await openCooldowns(ground, policyParts);
   const judge = new Judge({
@@ -64,6 +64,16 @@ export async function openServices(ground: Ground, policyParts: PolicyParts, { b
   if (files !== null) stack.defer(() => files.close());
   const kept = await openBudgetsOf(ground, policyParts);
   return { credentials, cache, router, embedder, cooldowns, judge, files, kept, outputs: new OutputTokens() };
+}
+
+/** Reads the models that a policy asks, 5 MB, before a request waits for them. */
+function readModels(policy: PolicyParts['policy'], router: LiveModel): void {
+  const read = ({ asksRouter, comparesModels }: PolicySnapshot): void => {
+    if (asksRouter) router.current();
+    if (comparesModels) shippedQuality();
+  };
+  read(policy.current());
+  policy.onChange(read);
 }
 
 async function openCredentials({ logger, stack }: Ground, { policy, metrics }: PolicyParts): Promise<Credentials> {

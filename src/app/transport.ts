@@ -3,6 +3,7 @@ import { AttemptStream } from '../extproc/attempt-stream.ts';
 import type { TellEvent } from '../extproc/events.ts';
 import { RequestStream } from '../extproc/request-stream.ts';
 import { socketPath } from '../extproc/socket.ts';
+import { endQuietStart } from '../lib/quiet-start.ts';
 import { makeTransport } from '../extproc/transports.ts';
 import type { SluiceOptions } from './options.ts';
 import { isStartedAgain, type Supervised } from './supervised.ts';
@@ -52,6 +53,7 @@ export async function openTransport(
     listen: (pipeline, told) =>
       transport.listen(listen, {
         process: (stream, role, traceparent, peer) => {
+          if (!used) endQuietStart();
           used = true;
           return role === 'listener'
             ? new RequestStream(stream, pipeline, told, traceparent, peer)

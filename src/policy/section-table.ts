@@ -60,7 +60,10 @@ export function rememberedSections(table: SectionTable): PolicySnapshot['section
   };
 }
 
-type SectionFacts = Pick<PolicySnapshot, 'hasChains' | 'hasMasks' | 'keyFiles' | 'hasClosedSections' | 'withholds' | 'tierTables'>;
+type SectionFacts = Pick<
+  PolicySnapshot,
+  'hasChains' | 'hasMasks' | 'asksRouter' | 'comparesModels' | 'keyFiles' | 'hasClosedSections' | 'withholds' | 'tierTables'
+>;
 
 /** What holds in any section of the policy. */
 export function sectionFacts(all: readonly PolicySection[]): SectionFacts {
@@ -69,6 +72,8 @@ export function sectionFacts(all: readonly PolicySection[]): SectionFacts {
   return {
     hasChains: all.some(({ fallback }) => fallback !== null),
     hasMasks: enabled.some(({ masks }) => masks !== null),
+    asksRouter: all.some(({ learned }) => learned !== null),
+    comparesModels: all.some(({ models }) => models !== null),
     keyFiles: [...new Set(all.flatMap(({ keys }) => [...keys.values()].flat()))],
     hasClosedSections: enabled.some(
       ({ failClosed, sensitivity, credentials }) => failClosed || sensitivity.length > 0 || credentials === 'gateway',

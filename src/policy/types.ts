@@ -64,6 +64,10 @@ export interface PolicySnapshot {
   readonly hasChains: boolean;
   /** Whether any section masks sensitive data. */
   readonly hasMasks: boolean;
+  /** Whether any section asks the learned router. */
+  readonly asksRouter: boolean;
+  /** Whether any section compares the public quality of models. */
+  readonly comparesModels: boolean;
   /** Key files of individual sections. */
   readonly keyFiles: readonly string[];
   /** Whether any section forbids requests to pass unread, undecided or with the app's own key. */

@@ -161,6 +161,8 @@ export function generation(facts: Partial<PolicySnapshot> & { readonly models?: 
     tierTables: new Map(),
     keyFiles: [],
     hasMasks: false,
+    asksRouter: false,
+    comparesModels: false,
     resolveProvider: (_authority, path) => ({ provider: openai, path }),
     section: () => own,
     ...rest,

@@ -42,11 +42,11 @@ export function decodeLexicon(bytes: Buffer, where: string): Lexicon {
   const header = JSON.parse(bytes.toString('utf8', from, at)) as Header;
   const { entries, begins } = header;
   if (bytes.length !== at + 8 * entries + begins) throw bad();
-  // A copy begins at a place where numbers may.
+  // A copy begins at a place where numbers may; only `begins`, copied again, lives on.
   const { buffer } = new Uint8Array(bytes.subarray(at));
   return Lexicon.restore({
     ...header,
-    begins: new Uint8Array(buffer, 8 * entries),
+    begins: new Uint8Array(buffer, 8 * entries).slice(),
     table: {
       lists: header.lists,
       places: new Int32Array(buffer, 0, entries),

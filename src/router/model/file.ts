@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { SluiceError } from '../../lib/errors.ts';
 import { readBytesLater, withFileLater } from '../../lib/read-file.ts';
 import { limits } from '../../lib/limits.ts';
-import { modelHeader } from '../../lib/model-file.ts';
+import { modelBytes, modelHeader } from '../../lib/model-file.ts';
 import { treeFeatures } from './features.ts';
 import { gramBuckets, mostTopics, wordBits } from './grams.ts';
 import { RouterModel, type ModelTables } from './model.ts';
@@ -152,6 +152,13 @@ function unpack(packed: Buffer, most: number): Buffer | null {
   } catch {
     return null;
   }
+}
+
+let bundled: RouterModel | null = null;
+
+/** The model bundled with Sluice, read once: most policies do not ask it. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */
+export function bundledModel(): RouterModel {
+  return (bundled ??= decodeModel(modelBytes(defaultModelFile), defaultModelFile));
 }
 
 /** Reads a model from a file. Throws SLUICE_FILE_UNREADABLE or SLUICE_MODEL_INVALID. */

@@ -52,11 +52,12 @@ export class Grams {
   known = 0;
   /** All distinct words. */
   distinct = 0;
-  readonly #slot = new Int32Array(gramBuckets).fill(-1);
+  /** Each bucket's place in `buckets`, plus 1: 0 if it is not there. Pages that were never written take no memory. */
+  readonly #slot = new Int32Array(gramBuckets);
 
   /** Counts the 1- and 2-grams of lower-case `tokens`. `knownWords`: one bit per word, wordBits in all. */
   count(tokens: readonly string[], knownWords: Uint8Array | null): void {
-    for (let i = 0; i < this.size; i++) this.#slot[this.buckets[i]!] = -1;
+    for (let i = 0; i < this.size; i++) this.#slot[this.buckets[i]!] = 0;
     this.size = 0;
     this.words = 0;
     this.known = 0;
@@ -81,13 +82,13 @@ export class Grams {
   /** Returns whether the bucket was new. */
   #add(bucket: number): boolean {
     const slot = this.#slot[bucket]!;
-    if (slot !== -1) {
-      this.counts[slot]!++;
+    if (slot !== 0) {
+      this.counts[slot - 1]!++;
       return false;
     }
-    this.#slot[bucket] = this.size;
     this.buckets[this.size] = bucket;
-    this.counts[this.size++] = 1;
+    this.counts[this.size] = 1;
+    this.#slot[bucket] = ++this.size;
     return true;
   }
 }

@@ -1,7 +1,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { defaultModelFile, readModel } from './file.ts';
+import { bundledModel, readModel } from './file.ts';
 import type { RouterModel } from './model.ts';
 
 export interface LiveModelOptions {
@@ -23,10 +23,13 @@ export interface LiveModel {
 /** Delay after an event, in ms, so that the writer can finish. */
 const settleMs = 50;
 
-/** Reads a model and follows its file. Throws if it cannot be read at the start. Keeps no process alive. */
+/**
+ * Reads a model and follows its file. Throws if it cannot be read at the start. Keeps no process alive. The bundled model is read when it is
+ * first asked for.
+ */
 export async function openModel({ file, onChange, onError, pollMs = 2_000 }: LiveModelOptions): Promise<LiveModel> {
-  let model = await readModel(file ?? defaultModelFile);
-  if (file === null) return { current: () => model, close: () => undefined };
+  if (file === null) return { current: bundledModel, close: () => undefined };
+  let model = await readModel(file);
   let seen = await stampOf(file);
   let closed = false;
   let busy = false;
