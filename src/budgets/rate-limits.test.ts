@@ -330,6 +330,7 @@ describe.skipIf(!redisThere)('replicas that share rate limits in a Redis', () =>
     // This machine's clock says nothing: only that of Redis counts.
     clock.at += 365 * 86_400_000;
     expect((await admit(lives, generation)).decision.reason).toBe('over-limit');
+    expect(await used(lives.budgets.store, generation)).toEqual({ 'team concurrent': 2 });
     const key = '{sluice:budgets}:l:limit/team/concurrent 0 []';
     expect(await redis.run((client) => client.pttl(key))).toBeGreaterThan(0);
     // As if a lease's time had passed: the living one has renewed its own by then.

@@ -97,6 +97,11 @@ local left = redis.call('ZCARD', KEYS[1])
 if left == 0 then redis.call('SREM', KEYS[2], ARGV[2]) end
 return {'0', tostring(left)}`);
 
+/** Slots of concurrent requests that are held, by the clock of Redis like their leases. KEYS: leases. */
+const placesScript = script(`
+local clock = redis.call('TIME')
+return {tostring(redis.call('ZCOUNT', KEYS[1], clock[1] * 1000 + math.floor(clock[2] / 1000), '+inf'))}`);
+
 /**
  * Renews leases, and restores them in a Redis that lost them. KEYS: leases, index. ARGV: ms of a lease, member of the index, its ms to
  * live, then requests.
@@ -291,8 +296,10 @@ export class RedisBudgetStore implements BudgetStore {
         members.map(async (member) => {
           const values = JSON.parse(member) as string[];
           const counter: Counter = { ...(first?.counter ?? { budget, start, end: start }), values, id: counterId(budget, start, values) };
-          if (concurrent)
-            return [counter, { spent: 0, reserved: await this.#client.zcount(leaseKey(counter.id), this.#now(), '+inf') }] as const;
+          if (concurrent) {
+            const [places] = await this.#eval(placesScript, [leaseKey(counter.id)], []);
+            return [counter, stateOf('0', places)] as const;
+          }
           const [spent, reserved] = await this.#client.hmget(hashKey(counter.id), 'spent', 'reserved');
           return [counter, stateOf(spent ?? '0', reserved ?? '0')] as const;
         }),
