@@ -23,7 +23,8 @@ providers:
 defaults:
   candidates: { simple: [openai/gpt-5-nano], standard: [openai/gpt-5-nano], complex: [openai/gpt-5-nano] }
   learned: { weak: openai/gpt-5-nano, strong: [gpt-5.1], maxQualityLoss: 2% }
-  learning: { upgrade: { scope: none } }
+  # A request that is drawn by lot goes to the judge first.
+  learning: { probes: 0%, upgrade: { scope: none } }
   verify: ${verify}
   grading: { judge: { model: deepseek/deepseek-chat, share: 0%, maxUsdPerDay: 1 } }
 `;
