@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { limits } from '../lib/limits.ts';
+import { readAnswer } from './answer.ts';
 import { AnswerTranslator, renderStreamError, translateAnswer } from './translate.ts';
 import type { ApiName } from './names.ts';
+import { viewAnswer } from './view.ts';
 import { foreignSignature } from './common/models.ts';
 import { answerOf, bigArgs, callerApis, targetApis } from './testing/fixtures.ts';
 
@@ -78,6 +80,39 @@ describe.each(pairs)('a stream of $from for $to', ({ from, to }) => {
   it('ends with an error at an event that is no JSON, or too large', () => {
     expect(translate(from, to, 'data: {"broken\n\n')).toContain('no JSON');
     expect(translate(from, to, `data: "${'x'.repeat(limits.sseEventBytes)}"\n\n`)).toContain('too large');
+  });
+});
+
+describe('an error in the middle of a chat stream', () => {
+  const said = data({ id: 'c', object: 'chat.completion.chunk', choices: [{ index: 0, delta: { role: 'assistant', content: 'half' } }] });
+
+  it.each<readonly [string, object]>([
+    ['in error', { error: { message: 'It broke.', type: 'server_error' } }],
+    ['as vLLM says it', { object: 'error', message: 'It broke.', type: 'InternalServerError', code: 500 }],
+    ['as FastAPI says it', { detail: 'It broke.' }],
+    ['in error_message', { object: 'chat.completion.chunk', choices: null, error_type: 'InternalServerError', error_message: 'It broke.' }],
+    [
+      'in its choice',
+      { choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error', error: { code: 502, message: 'It broke.' } }] },
+    ],
+    ['at the top', { type: 'server_error', message: 'It broke.' }],
+  ])('is an error of the app’s API: %s', (_where, broken) => {
+    const stream = `${said}${data(broken)}data: [DONE]\n\n`;
+    for (const to of ['anthropic-messages', 'gemini-generate', 'openai-responses'] as const) {
+      const seen = translate('openai-chat', to, stream);
+      expect(seen).toContain('half');
+      expect(seen).toContain('It broke.');
+      expect(seen).not.toMatch(/message_stop|"finishReason":"STOP"|response\.completed/);
+    }
+    const reader = readAnswer({
+      api: 'openai-chat',
+      status: 200,
+      contentType: 'text/event-stream',
+      contentEncoding: '',
+      usageNotAsked: false,
+    });
+    reader.push(Buffer.from(stream));
+    expect(reader.end(true).errorType).not.toBeNull();
   });
 });
 
@@ -234,6 +269,20 @@ describe("Gemini's ends", () => {
     const { body } = translateAnswer('gemini-generate', 'openai-chat', 200, Buffer.from(JSON.stringify(blocked)), options);
     expect(JSON.parse(body.toString('utf8'))).toMatchObject({ choices: [{ finish_reason: 'content_filter', message: { content: null } }] });
   });
+});
+
+describe('an end of Gemini’s without an answer', () => {
+  const ended = (finishReason: string): Buffer => Buffer.from(JSON.stringify({ candidates: [{ content: {}, finishReason, index: 0 }] }));
+
+  it.each(['LANGUAGE', 'MODEL_ARMOR', 'IMAGE_PROHIBITED_CONTENT', 'IMAGE_RECITATION'])('is a filter’s: %s', (reason) => {
+    const { body } = translateAnswer('gemini-generate', 'openai-chat', 200, ended(reason), options);
+    expect(JSON.parse(body.toString('utf8'))).toMatchObject({ choices: [{ finish_reason: 'content_filter' }] });
+    expect(viewAnswer('gemini-generate', JSON.parse(ended(reason).toString('utf8')))).toMatchObject({ filtered: true });
+  });
+
+  it.each(['MALFORMED_RESPONSE', 'MISSING_THOUGHT_SIGNATURE', 'NO_IMAGE', 'IMAGE_OTHER'])('is a failure: %s', (reason) =>
+    expect(translateAnswer('gemini-generate', 'openai-chat', 200, ended(reason), options)).toMatchObject({ status: 500 }),
+  );
 });
 
 describe("Responses' callers", () => {

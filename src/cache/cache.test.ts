@@ -3,6 +3,7 @@ import { compiled } from '../../test/support/policy.ts';
 import { purgeFilterOf } from './admin.ts';
 import { ResponseCache, type CacheQuery, type Lookup, type PendingLookup } from './cache.ts';
 import type { StoreResult } from './fill.ts';
+import { readUsage } from '../apis/usage.ts';
 import { answer, goodEnding, queryOf, type Pairs } from '../exchange/testing/cache-harness.ts';
 
 const generation = compiled(`
@@ -32,6 +33,9 @@ afterEach(() => {
 
 const json = (text: string): string =>
   JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }] });
+const shortUsage = readUsage('openai-chat', { prompt_tokens: 9, completion_tokens: 1, total_tokens: 10 }, '');
+const longUsage = readUsage('openai-chat', { prompt_tokens: 9, completion_tokens: 900, total_tokens: 909 }, '');
+const thoughts = json('').replace('""', '"","reasoning_content":"Hm."');
 const query = (prompt: string, pairs: Pairs = []): CacheQuery =>
   queryOf(generation, JSON.stringify({ model: 'gpt-large', messages: [{ role: 'user', content: prompt }] }), pairs)!;
 
@@ -125,6 +129,27 @@ describe('what is kept', () => {
         fill.head(200, 'text/event-stream', '');
         fill.push(Buffer.from('data: {}\n\n'));
         fill.settle(goodEnding);
+      },
+      'incomplete',
+    ],
+    ['one without a word', (fill) => answer(fill, json('')), 'incomplete'],
+    ['a short one', (fill) => answer(fill, json('7')), 'stored'],
+    ['one that says to call tools and calls none', (fill) => answer(fill, json(''), { finishReason: 'tool_calls' }), 'incomplete'],
+    ['thoughts alone', (fill) => answer(fill, thoughts, { usage: longUsage }), 'incomplete'],
+    ['thoughts and a word', (fill) => answer(fill, thoughts.replace('""', '"x"'), { usage: longUsage }), 'stored'],
+    ['sound', (fill) => answer(fill, json('').replace('""', 'null,"audio":{"data":"UklG"}')), 'stored'],
+    [
+      'a stream without a word',
+      (fill) => {
+        fill.head(200, 'text/event-stream', '');
+        const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm' };
+        for (const [delta, finish_reason] of [
+          [{ role: 'assistant', content: '' }, null],
+          [{}, 'stop'],
+        ])
+          fill.push(Buffer.from(`data: ${JSON.stringify({ ...chunk, choices: [{ index: 0, delta, finish_reason }] })}\n\n`));
+        fill.complete();
+        fill.settle({ ...goodEnding, usage: shortUsage });
       },
       'incomplete',
     ],

@@ -1,4 +1,7 @@
 import { apis } from '../apis/registry.ts';
+import { saysNothing } from '../apis/common/answer-view.ts';
+import { renderAnswer } from '../apis/replay.ts';
+import { viewAnswer } from '../apis/view.ts';
 import type { ApiName, Operation, Usage } from '../apis/types.ts';
 import type { OutcomeKind } from '../record/types.ts';
 import type { AnswerForm } from '../apis/answer-forms.ts';
@@ -122,7 +125,8 @@ export class Fill {
     if (this.#over) return;
     const refused = this.#refused ?? this.#judge(ending);
     const entry = refused === null ? this.#entry(ending) : null;
-    this.#end(entry, refused ?? 'stored', ending);
+    if (entry !== null && this.request.operation === 'generate' && isEmpty(entry)) this.#end(null, 'incomplete', ending);
+    else this.#end(entry, refused ?? 'stored', ending);
   }
 
   /** There will be no answer for this. */
@@ -193,5 +197,24 @@ export class Fill {
       finishReason: ending.finishReason,
       tookMs: ending.tookMs,
     };
+  }
+}
+
+/** Output tokens up to which an answer may hold nothing; more are words, unless they are thoughts. */
+const emptyTokens = 16;
+
+/** Members with thoughts, which some providers count as output. */
+const thoughts = ['"thinking"', '"reasoning_content"', '"reasoning":"', '"reasoning": "'];
+
+/** Whether a model ended its answer without a word or a call. The next answer may be better, so that is not kept. */
+function isEmpty({ api, form, body, usage }: CacheEntry): boolean {
+  if (usage !== null && usage.output > emptyTokens && !thoughts.some((name) => body.includes(name))) return false;
+  try {
+    const whole = renderAnswer({ api, form, body, usage }, { form: 'json', includeUsage: false });
+    const view = whole === null ? null : viewAnswer(api, JSON.parse(whole.body.toString('utf8')));
+    return view !== null && saysNothing(view);
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
   }
 }

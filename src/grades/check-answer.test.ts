@@ -76,6 +76,60 @@ describe('an error status', () => {
   });
 });
 
+/** Answers without words that are whole all the same. */
+const otherThanWords: readonly (readonly [string, ApiName, Buffer, null])[] = [
+  ['sound', 'openai-chat', chat({ content: null, audio: { id: 'a', data: 'UklG', transcript: 'Hi' } }), null],
+  [
+    'a picture',
+    'openai-chat',
+    chat({ content: '', images: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,iV' } }] }),
+    null,
+  ],
+  [
+    'a call of a tool that takes any text',
+    'openai-chat',
+    chat({ content: null, tool_calls: [{ id: 'c', type: 'custom', custom: { name: 'patch', input: '*** Begin' } }] }, 'tool_calls'),
+    null,
+  ],
+  [
+    'words in parts',
+    'openai-chat',
+    chat({
+      content: [
+        { type: 'thinking', thinking: [] },
+        { type: 'text', text: 'Hi' },
+      ],
+    }),
+    null,
+  ],
+  ...[
+    { type: 'custom_tool_call', name: 'apply_patch', input: '*** Begin Patch' },
+    { type: 'computer_call', action: { type: 'screenshot' } },
+    { type: 'local_shell_call', action: { command: ['ls'] } },
+    { type: 'shell_call', action: { commands: ['ls'] } },
+    { type: 'apply_patch_call', operation: { type: 'delete_file', path: 'a' } },
+    { type: 'mcp_approval_request', name: 'f', arguments: '{}' },
+    { type: 'image_generation_call', result: 'iVBORw0KGgo=' },
+    { type: 'compaction', encrypted_content: 'x' },
+  ].map((item) => [`an item ${item.type}`, 'openai-responses', json({ status: 'completed', output: [item] }), null] as const),
+  ['a promise to answer later', 'openai-responses', json({ status: 'queued', background: true, output: [] }), null],
+  [
+    'a call of a remote tool',
+    'anthropic-messages',
+    json({ content: [{ type: 'mcp_tool_use', input: {} }], stop_reason: 'end_turn' }),
+    null,
+  ],
+  [
+    'a shortened conversation',
+    'anthropic-messages',
+    json({ content: [{ type: 'compaction', content: 'x' }], stop_reason: 'compaction' }),
+    null,
+  ],
+  ...['inlineData', 'fileData', 'executableCode', 'codeExecutionResult'].map(
+    (part) => [`a part ${part}`, 'gemini-generate', json({ candidates: [{ content: { parts: [{ [part]: {} }] } }] }), null] as const,
+  ),
+];
+
 describe('a whole answer', () => {
   it.each<readonly [string, ApiName, Buffer, FallbackTrigger | null]>([
     ['text', 'openai-chat', chat({ content: 'Hello' }), null],
@@ -128,6 +182,14 @@ describe('a whole answer', () => {
     ['a stream as an array', 'gemini-generate', json([{ candidates: [{ content: { parts: [{ text: 'Hi' }] } }] }]), null],
     ['an empty array', 'gemini-generate', json([]), 'server-error'],
     ['an array', 'openai-chat', json([{ choices: [] }]), 'server-error'],
+    ...otherThanWords,
+    [
+      'thoughts alone, in parts',
+      'openai-chat',
+      chat({ content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] }] }),
+      'empty',
+    ],
+    ['a search alone', 'openai-responses', json({ status: 'completed', output: [{ type: 'web_search_call' }] }), 'empty'],
     ['another shape', 'openai-chat', json({ object: 'list' }), 'server-error'],
     ['no choice', 'openai-chat', json({ object: 'chat.completion', choices: [] }), 'empty'],
     ['another shape of an API that is not viewed', 'openai-embeddings', json({ detail: 'x' }), null],
@@ -143,6 +205,11 @@ describe('a whole answer', () => {
     expect(judge('{"n":"x"}', { jsonOutput: 'object', schema: null })).toBeNull();
     expect(judge('{"n":1}', { jsonOutput: 'schema', schema })).toBeNull();
     expect(judge('{"n":"x"}', { jsonOutput: 'schema', schema })).toBe('invalid-json');
+    // A picture or a call is in no such form.
+    const call = json({ output: [{ type: 'computer_call' }] });
+    const picture = json({ candidates: [{ content: { parts: [{ inlineData: { data: 'iV' } }] } }] });
+    expect(judgeAnswer('openai-responses', call, { jsonOutput: 'schema', schema }, all)).toBeNull();
+    expect(judgeAnswer('gemini-generate', picture, { jsonOutput: 'schema', schema }, all)).toBeNull();
     // A schema that nobody can compile judges nothing.
     expect(judge('{"n":"x"}', { jsonOutput: 'schema', schema: { type: 'nonsense' } })).toBeNull();
   });
@@ -169,6 +236,8 @@ it.each([
   ['[{"error":{"code":503,"status":"UNAVAILABLE"}}]', 'error'],
   ['{"object":"error","message":"EngineCore encountered an issue","code":500}', 'error'],
   ['{"detail":"Internal Server Error"}', 'error'],
+  ['{"id":"","object":"chat.completion.chunk","choices":null,"error_type":"BadRequestError","error_message":"too long"}', 'error'],
+  ['{"id":"","object":"chat.completion.chunk","choices":[],"error_type":"BadRequestError","error_message":"too long"}', 'error'],
   ['{"message":"overloaded","code":"server_is_overloaded"}', 'error'],
   ['{"message":"Internal server error","type":"api_error"}', 'error'],
   ['{"choices":[{"index":0,"delta":{"content":""},"error":{"code":502}}]}', 'error'],

@@ -1,8 +1,9 @@
 import type { ApiName, JsonOutput } from '../apis/types.ts';
 import { limits } from '../lib/limits.ts';
 import type { FallbackTrigger } from '../policy/types.ts';
-import { errorInAnswer, failedChoice, mayBlameModel, meaningOf, readSaid } from '../apis/common/error-words.ts';
+import { errorInAnswer, errorInChunk, mayBlameModel, meaningOf, readSaid } from '../apis/common/error-words.ts';
 import { hasArrayStreams, hasView, viewAnswer } from '../apis/view.ts';
+import { saysNothing, type AnswerView } from '../apis/common/answer-view.ts';
 import { matchesSchema } from '../apis/common/json-schema.ts';
 
 /** The form of the answer that the request asked for. */
@@ -107,12 +108,12 @@ export function judgeAnswer(
     wrong('content-filter', view.filtered) ??
     wrong('refusal', view.refused) ??
     wrong('length', view.cutOff) ??
-    wrong('empty', view.text.trim() === '' && view.toolArguments.length === 0 && !view.refused && !view.filtered) ??
+    wrong('empty', saysNothing(view)) ??
     wrong(
       'bad-tool-call',
       view.toolArguments.some((text) => text !== null && text !== '' && !isJson(text)),
     ) ??
-    wrong('invalid-json', view.toolArguments.length === 0 && expects.jsonOutput !== 'none' && !fits(view.text, expects))
+    wrong('invalid-json', expects.jsonOutput !== 'none' && hasToFit(view) && !fits(view.text, expects))
   );
 }
 
@@ -153,12 +154,7 @@ export function judgeEvent(data: string): EventSays {
 
 /** An error of an API, of a server in front of it, or in a choice. */
 function isError(event: EventFields): boolean {
-  const { type, object, choices, candidates, message } = event;
-  if (isSet(event['error']) || type === 'error' || type === 'response.failed' || object === 'error') return true;
-  if (Array.isArray(choices)) return choices.some(failedChoice);
-  // Servers built on FastAPI say `detail`; OpenAI's `event: error` has its members at the top.
-  const named = type === undefined || (typeof type === 'string' && type.endsWith('_error'));
-  return named && candidates === undefined && (isSet(event['detail']) || typeof message === 'string');
+  return errorInChunk(event) !== null || event['type'] === 'response.failed';
 }
 
 function isSet(value: unknown): boolean {
@@ -193,6 +189,11 @@ function isSilent(choice: unknown): boolean {
   if (isSet(finish)) return false;
   if (typeof delta !== 'object' || delta === null) return false;
   return Object.entries(delta).every(([name, value]) => name === 'role' || value === null || value === '');
+}
+
+/** Whether the words of an answer are to be in the form that was asked for: they are when it has no others, as a call or a picture. */
+function hasToFit({ text, toolArguments, other }: AnswerView): boolean {
+  return toolArguments.length === 0 && (other !== true || text.trim() !== '');
 }
 
 function fits(text: string, { jsonOutput, schema }: Expectation): boolean {

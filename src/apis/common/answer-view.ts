@@ -7,6 +7,13 @@ export interface AnswerView {
   readonly filtered: boolean;
   /** Ended at the token limit. */
   readonly cutOff: boolean;
+  /** Holds something besides words and calls, as pictures and sound, or is still being made. */
+  readonly other?: boolean;
+}
+
+/** Whether a model ended its answer without a word or anything else. */
+export function saysNothing({ text: words, toolArguments, refused, filtered, other }: AnswerView): boolean {
+  return words.trim() === '' && toolArguments.length === 0 && !refused && !filtered && other !== true;
 }
 
 type Json = { readonly [key: string]: unknown };

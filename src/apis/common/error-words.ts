@@ -294,6 +294,25 @@ export function failedChoice(choice: unknown): boolean {
   return (typeof error === 'object' && error !== null) || finish === 'error';
 }
 
+const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== '';
+
+/** The error in one chunk of a stream, wherever servers in OpenAI's words say it; null if it has none. */
+export function errorInChunk(chunk: Fields): unknown {
+  const { error, type, object, choices, candidates, message, detail, error_message: words } = chunk;
+  if (isSet(error)) return error;
+  if (type === 'error' || object === 'error') return chunk;
+  if (Array.isArray(choices) && choices.length > 0) {
+    const failed: unknown = choices.find(failedChoice);
+    return failed === undefined ? null : (fields(failed)['error'] ?? {});
+  }
+  if (isText(words)) return { message: words, type: chunk['error_type'] };
+  // Servers built on FastAPI say `detail`; OpenAI's `event: error` has its members at the top.
+  const named = type === undefined || (isText(type) && type.endsWith('_error'));
+  if (!named || Array.isArray(choices) || candidates !== undefined) return null;
+  if (isSet(detail)) return { message: listed(chunk), code: chunk['code'] };
+  return isText(message) ? chunk : null;
+}
+
 /** Cohere's finish reasons of an answer that is none. */
 const failedFinishes: ReadonlySet<unknown> = new Set(['ERROR', 'TIMEOUT']);
 

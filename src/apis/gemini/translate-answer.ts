@@ -18,22 +18,26 @@ import { foreignSignature } from '../common/models.ts';
 import { usageOf } from '../common/translate-usage.ts';
 import { geminiErrors } from './errors.ts';
 import { geminiUsage, writeGeminiUsage } from './usage.ts';
+import { filterFinishes } from './view.ts';
 import { readWhole } from '../common/read-whole.ts';
 
 const finishes: Readonly<Record<string, Finish>> = {
   STOP: 'stop',
   MAX_TOKENS: 'length',
-  SAFETY: 'filter',
-  RECITATION: 'filter',
-  LANGUAGE: 'filter',
-  BLOCKLIST: 'filter',
-  PROHIBITED_CONTENT: 'filter',
-  SPII: 'filter',
-  IMAGE_SAFETY: 'filter',
+  ...Object.fromEntries(filterFinishes.map((name) => [name, 'filter' as const])),
 };
 
 /** Finish reasons that mean that the model failed. */
-const broken: ReadonlySet<string> = new Set(['MALFORMED_FUNCTION_CALL', 'UNEXPECTED_TOOL_CALL', 'TOO_MANY_TOOL_CALLS', 'OTHER']);
+const broken: ReadonlySet<string> = new Set([
+  'MALFORMED_FUNCTION_CALL',
+  'MALFORMED_RESPONSE',
+  'UNEXPECTED_TOOL_CALL',
+  'TOO_MANY_TOOL_CALLS',
+  'MISSING_THOUGHT_SIGNATURE',
+  'NO_IMAGE',
+  'IMAGE_OTHER',
+  'OTHER',
+]);
 
 /** Reads generateContent's answers; a stream's chunks have the same shape as a whole answer. */
 export class GeminiDecoder {

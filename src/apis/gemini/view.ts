@@ -2,7 +2,23 @@ import { list, object, text, type AnswerView } from '../common/answer-view.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-const filters: ReadonlySet<unknown> = new Set(['SAFETY', 'RECITATION', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'IMAGE_SAFETY']);
+/** Ends of an answer that a filter stopped, as the API and Vertex AI list them. */
+export const filterFinishes: readonly string[] = [
+  'SAFETY',
+  'RECITATION',
+  'LANGUAGE',
+  'BLOCKLIST',
+  'PROHIBITED_CONTENT',
+  'SPII',
+  'MODEL_ARMOR',
+  'IMAGE_SAFETY',
+  'IMAGE_PROHIBITED_CONTENT',
+  'IMAGE_RECITATION',
+];
+const filters: ReadonlySet<unknown> = new Set(filterFinishes);
+
+/** Parts that are pictures, sound, files, or code that Google ran. */
+const others = ['inlineData', 'fileData', 'executableCode', 'codeExecutionResult'];
 
 /** A whole answer, or a response without one. */
 export function viewContent(body: Json): AnswerView | null {
@@ -17,5 +33,6 @@ export function viewContent(body: Json): AnswerView | null {
     refused: false,
     filtered: blocked || filters.has(finish),
     cutOff: finish === 'MAX_TOKENS',
+    other: parts.some((part) => part?.['thought'] !== true && others.some((name) => part?.[name] !== undefined)),
   };
 }

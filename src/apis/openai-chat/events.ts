@@ -1,3 +1,4 @@
+import { errorInChunk } from '../common/error-words.ts';
 import { executedTools, isObject, text, wordsIn, type AnswerFacts, type EventReading, type Fields } from '../common/answer-facts.ts';
 
 function event(chunk: Fields, facts: AnswerFacts): void {
@@ -6,7 +7,7 @@ function event(chunk: Fields, facts: AnswerFacts): void {
   // Groq's streams have it in a member of their own, unless the app asks for OpenAI's.
   facts.addUsage(chunk['usage'] ?? (isObject(chunk['x_groq']) ? chunk['x_groq']['usage'] : undefined));
   facts.addService(chunk['service_tier']);
-  facts.addError(chunk['error']);
+  facts.addError(errorInChunk(chunk));
   if (!Array.isArray(chunk['choices'])) return;
   for (const choice of chunk['choices'] as unknown[]) {
     if (!isObject(choice)) continue;
@@ -32,5 +33,16 @@ function event(chunk: Fields, facts: AnswerFacts): void {
 export const chatEvents: EventReading = {
   event,
   saysModel: true,
-  words: wordsIn('"usage', '"finish_reason":"', '"finish_reason": "', '"error"', '"type":"error', '"type": "error', 'executed_tools'),
+  words: wordsIn(
+    '"usage',
+    '"finish_reason":"',
+    '"finish_reason": "',
+    '"error"',
+    '"error_message"',
+    '"detail"',
+    '"message"',
+    '"type":"error',
+    '"type": "error',
+    'executed_tools',
+  ),
 };

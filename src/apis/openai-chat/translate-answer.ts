@@ -15,6 +15,7 @@ import { isObject, list, member, numberOf, text, writeJson } from '../common/jso
 import type { Json, JsonObject } from '../common/json.ts';
 import { usageOf } from '../common/translate-usage.ts';
 import { openaiChatUsage, openaiUsage } from '../openai/usage.ts';
+import { errorInChunk } from '../common/error-words.ts';
 import { openaiErrors } from '../openai/errors.ts';
 import { dataEvent, doneEvent } from '../common/event-text.ts';
 import { readWhole } from '../common/read-whole.ts';
@@ -43,9 +44,9 @@ export class OpenAiChatDecoder {
 
   event(value: JsonObject): void {
     const sink = this.#sink;
-    const error = member(value, 'error');
-    if (error !== undefined && error !== null) {
-      sink.fail(readError(error, null));
+    const error = errorInChunk(value);
+    if (error !== null) {
+      sink.fail(readError(error as Json, null));
       return;
     }
     const usage = usageOf(openaiUsage, member(value, 'usage'));
