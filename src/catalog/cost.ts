@@ -88,7 +88,10 @@ const feeOfCall: Readonly<Record<string, FeeName>> = {
   seconds: 'second',
 };
 
-/** US dollars per search in files, whatever the model. From OpenAI's and Azure's price pages, "Built-in tools". */
+/**
+ * US dollars per search in files, whatever the model. From OpenAI's and Azure's price pages, "Built-in tools", which state this fee for the
+ * Responses API only: searches of an assistant's run cost their tokens.
+ */
 const fileSearchFee: ReadonlyMap<string, number> = new Map([
   ['openai', 0.0025],
   ['azure', 0.0025],

@@ -21,9 +21,9 @@ function answered(api: ApiName, body: object): Usage {
   return read;
 }
 
-function streamed(api: ApiName, events: readonly object[]): Usage {
+function streamed(api: ApiName, events: readonly (object | string)[]): Usage {
   const reader = readAnswer({ api, status: 200, contentType: 'text/event-stream', contentEncoding: '', usageNotAsked: false });
-  for (const event of events) reader.push(Buffer.from(`data: ${JSON.stringify(event)}\n\n`));
+  for (const event of events) reader.push(Buffer.from(`data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`));
   const { usage: read } = reader.end(true);
   if (read === null) throw new Error('unreadable');
   return read;
@@ -319,6 +319,35 @@ describe('what has a price of its own', () => {
       ],
     };
     expect(catalog.cost('openai', 'gpt-5.1', answered('openai-responses', plain))).toEqual({ known: true, usd: 0.00225 });
+  });
+
+  it('an assistant’s searches in files cost their tokens, its code interpreter something more', () => {
+    const run = (type: string, status: string, used: object | null) => ({
+      id: 'run_1',
+      object: 'thread.run',
+      model: 'gpt-4.1',
+      status,
+      tools: [{ type }],
+      usage: used,
+    });
+    const step = (used: object) => ({
+      id: 'step_1',
+      object: 'thread.run.step',
+      type: 'tool_calls',
+      status: 'completed',
+      step_details: { type: 'tool_calls', tool_calls: [{ id: 'call_1', type: 'file_search', file_search: { results: [{}] } }] },
+      usage: used,
+    });
+    const [first, total] = [
+      { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 },
+      { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 },
+    ];
+    const ran = (type: string): Usage =>
+      streamed('other-llm', [run(type, 'in_progress', null), step(first), run(type, 'completed', total), step(first), '[DONE]']);
+    expect(catalog.cost('openai', 'gpt-4.1', ran('file_search'))).toEqual({ known: true, usd: 0.0028 });
+    expect(catalog.cost('openai', 'gpt-4.1', ran('code_interpreter'))).toEqual({ known: false, reason: 'beyond', atLeastUsd: 0.0028 });
+    // The run's total, with these tokens, comes after the app has answered.
+    expect(() => streamed('other-llm', [step(first), run('file_search', 'requires_action', null), '[DONE]'])).toThrow('unreadable');
   });
 
   it('a shell in a container, and none that the app runs', () => {

@@ -27,7 +27,9 @@ function event(said: Fields, facts: AnswerFacts): void {
   facts.model = text(said['model']) ?? facts.model;
   toolsOf(said['tools'], facts);
   if (isObject(said['interaction'])) event(said['interaction'], facts);
-  if (isObject(said['usage'])) facts.addUsage(type.startsWith('speech.') ? spoken(said['usage']) : said['usage']);
+  // The steps of a run are in its total, which comes when the run is over: a run that waits for the app says none.
+  if (isObject(said['usage']) && said['object'] !== 'thread.run.step')
+    facts.addUsage(type.startsWith('speech.') ? spoken(said['usage']) : said['usage']);
   if (/\.(?:completed?|done)$/.test(type)) facts.terminal = true;
 }
 
