@@ -11,7 +11,7 @@ import { findEnvoy } from '../src/attach/binary.ts';
 import type { Manifest } from '../src/attach/manifests.ts';
 import { fetchVia } from './support/fetch-as.ts';
 import { sidecarConfig } from './support/istio.ts';
-import { expectCrossed, expectRouted } from './support/mesh.ts';
+import { expectCrossed, expectRouted, ownersLimit, saidToTooLarge, tooLargeSaid } from './support/mesh.ts';
 import { allWell, resets, ScriptedProvider, status } from './support/scripted-provider.ts';
 import { ServedSluice } from './support/serve.ts';
 
@@ -22,6 +22,20 @@ const render = (...args: readonly string[]): Manifest[] =>
     (document) => document.toJS() as Manifest,
   );
 
+/** What the owner of the mesh sets for the providers' hosts. */
+const ownersFilter: Manifest = {
+  apiVersion: 'networking.istio.io/v1alpha3',
+  kind: 'EnvoyFilter',
+  metadata: { name: 'limit', namespace: 'istio-system' },
+  spec: {
+    configPatches: tooLargeSaid.map(([, host]) => ({
+      applyTo: 'VIRTUAL_HOST',
+      match: { routeConfiguration: { vhost: { name: `${host}:80` } } },
+      patch: { operation: 'MERGE', value: { request_body_buffer_limit: ownersLimit } },
+    })),
+  },
+};
+
 describe.skipIf(envoy === null).each(['observe', 'collect'])(
   "Istio's proxy with the rendered EnvoyFilters, which tells of answers by %s",
   (usage) => {
@@ -31,6 +45,7 @@ describe.skipIf(envoy === null).each(['observe', 'collect'])(
     const other = new ScriptedProvider();
     const sluice = new ServedSluice(folder);
     let call: typeof fetch;
+    let proxyAt = { port: 0, adminUrl: '' };
     let proxy: ChildProcess | null = null;
 
     beforeAll(async () => {
@@ -54,10 +69,11 @@ sections:
 `;
       await sluice.start(policy);
       const [listen, admin] = await freePorts(2);
+      proxyAt = { port: listen!, adminUrl: `http://127.0.0.1:${admin!}` };
       const otherPort = Number(new URL(await other.listen()).port);
       const manifests = render('--policy', sluice.policyFolder, '--sluice', `127.0.0.1:${sluice.port}`, '--usage', usage);
       const file = join(folder, 'envoy.json');
-      writeFileSync(file, JSON.stringify(sidecarConfig(manifests, listen!, admin!, { 'other.example': otherPort })));
+      writeFileSync(file, JSON.stringify(sidecarConfig([...manifests, ownersFilter], listen!, admin!, { 'other.example': otherPort })));
       call = fetchVia(listen!);
       proxy = spawn(envoy!, ['-c', file, '--use-dynamic-base-id', '--concurrency', '2', '--log-level', 'off'], { stdio: 'ignore' });
       for (let tries = 0; tries < 400 && (await fetch(`http://127.0.0.1:${admin!}/ready`).catch(() => null))?.status !== 200; tries++)
@@ -143,6 +159,11 @@ sections:
       await expect(ask('any')).rejects.toMatchObject({ status: 503, code: 'provider_unreachable' });
       mistral.behaviour = resets;
       await expect(ask('chained')).rejects.toMatchObject({ status: 503, code: 'provider_unreachable' });
+    });
+
+    it.each(tooLargeSaid)('says in the words of the API that a request is larger than the owner’s limit: %s', async (path, host, body) => {
+      expect(await saidToTooLarge(proxyAt, path, host)).toMatchObject({ status: 413, body });
+      expect(openai.got).toEqual([]);
     });
 
     it('obeys no header of a client that leads a request elsewhere', async () => {
