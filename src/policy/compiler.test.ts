@@ -11,8 +11,8 @@ beforeAll(async () => {
   catalog = await loadCatalog();
 });
 const compilers: PolicyCompiler[] = [];
-const compiler = (): PolicyCompiler => {
-  const made = new PolicyCompiler();
+const compiler = (now?: () => number): PolicyCompiler => {
+  const made = new PolicyCompiler(now);
   compilers.push(made);
   return made;
 };
@@ -91,6 +91,14 @@ describe('a large policy', () => {
     order.push('others');
     await Promise.all([first, second]);
     expect(order).toEqual(['others', 'first', 'second']);
+  });
+
+  it('is compiled in steps of a section', async () => {
+    let looks = 0;
+    // As if each step took as long as steps may together.
+    const slow = compiler(() => looks++ * limits.policyStepMs);
+    expect((await slow.compile(large(), { catalog })).generation).not.toBeNull();
+    expect(looks).toBeGreaterThan(300);
   });
 });
 

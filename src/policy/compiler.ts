@@ -57,8 +57,14 @@ export class Rounds {
  */
 export class PolicyCompiler {
   readonly #thread = new ReaderThread();
+  readonly #now: () => number;
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
+
+  /** `now`: a clock in ms. */
+  constructor(now = (): number => performance.now()) {
+    this.#now = now;
+  }
 
   /** The promise never rejects; after `close` it may never resolve. */
   compile(files: readonly PolicyFile[], options: CompileOptions): Soon<CompileResult> {
@@ -84,7 +90,7 @@ export class PolicyCompiler {
     if (unread.length > 0) return { generation: null, problems: unread };
     const { loaded, problems, locate } = await this.#thread.read(textsOf(files));
     const read = { files, loaded, problems };
-    const { generation, problems: found } = await inSteps(assemble(read, options));
+    const { generation, problems: found } = await inSteps(assemble(read, options), this.#now);
     return resultOf(read, { generation, problems: await locate(found) });
   }
 }
