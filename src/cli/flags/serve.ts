@@ -41,7 +41,7 @@ const policy = {
   },
   policyStatus: {
     value: '<namespace/name>',
-    about: 'an existing ConfigMap that says how the others are doing',
+    about: 'an existing ConfigMap that says how the others are doing, and keeps the state of rollouts',
     otherwise: 'none',
     needs: ['policyConfigmaps'],
     read: configMap,
