@@ -1,6 +1,5 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -85,6 +84,10 @@ const variants: readonly (readonly [string, Values])[] = [
     },
   ],
 ];
+
+interface Uid {
+  readonly uid: string;
+}
 
 /** What the Prometheus operator picks up, in each shape. */
 const monitoring = { podMonitor: true, prometheusRule: true, dashboard: true, interval: '15s', labels: { release: 'prometheus' } };
@@ -212,12 +215,20 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
             .map(({ kind }) => kind)
             .sort(),
         ).toEqual(made);
-        // The Secrets that cert-manager fills are those that the pod mounts.
+        // The Secrets that cert-manager fills are those that the pod mounts, and the webhooks trust the CA of theirs.
         const { volumes } = objects.find(({ kind }) => kind === 'Deployment')!.spec.template.spec;
-        for (const what of ['webhook', 'egress'])
+        for (const what of ['webhook', 'egress']) {
+          const secretName = `rel-sluice-${what}`;
           expect(volumes).toContainEqual(
-            expect.objectContaining({ name: what, secret: expect.objectContaining({ secretName: `rel-sluice-${what}` }) as object }),
+            expect.objectContaining({ name: what, secret: expect.objectContaining({ secretName }) as object }),
           );
+          const filled = objects.find(({ kind, metadata }) => kind === 'Certificate' && metadata.name === secretName);
+          expect(filled?.spec).toMatchObject({ secretName });
+        }
+        const configurations = objects.filter(({ kind }) => kind.endsWith('WebhookConfiguration'));
+        expect(configurations.map(({ metadata }) => metadata)).toMatchObject(
+          ['Validating', 'Mutating'].map(() => ({ annotations: { 'cert-manager.io/inject-ca-from': 'llm/rel-sluice-webhook' } })),
+        );
         expect(objects.some(({ kind }) => kind === 'Secret')).toBe(false);
       });
 
@@ -270,26 +281,30 @@ describe.skipIf(absent !== '')(`releases on a real API server${absent}`, () => {
     if (shape === 'sidecar') await cluster.kubectl('delete', 'secret', 'rel-sluice-tls', '--namespace', 'llm');
   });
 
-  it.each(['gateway', 'extension'])('upgrade from the values of an older chart, reused or reset: %s', async (shape) => {
-    // An older release stores its chart's values; its rendered objects do not matter.
-    const older = mkdtempSync(join(tmpdir(), 'sluice-older-'));
-    try {
-      mkdirSync(join(older, 'templates'));
-      writeFileSync(join(older, 'Chart.yaml'), 'apiVersion: v2\nname: sluice\nversion: 0.1.0\n');
-      writeFileSync(join(older, 'values.yaml'), readFileSync(new URL('./values/0.1.0.yaml', import.meta.url)));
-      const at = ['--namespace', 'llm', '--kubeconfig', cluster.kubeconfig];
-      await helm(['install', 'rel', older, ...at], { shape, replicas: 3, webhooks: { policy: true } });
-      for (const how of ['--reuse-values', '--reset-then-reuse-values']) {
-        await plainHelm(['upgrade', 'rel', chart, how, ...at, '--set', 'podLabels.team=platform'], {});
-        const made = await cluster.kubectl('get', 'deployment', 'rel-sluice', '--namespace', 'llm', '--output', 'json');
-        const { spec } = JSON.parse(made) as { readonly spec: { readonly replicas: number; readonly template: object } };
-        expect([spec.replicas, spec.template]).toMatchObject([3, { metadata: { labels: { team: 'platform' } } }]);
-        await plainHelm(['rollback', 'rel', '1', ...at], {});
-      }
-      await plainHelm(['uninstall', 'rel', ...at], {});
-    } finally {
-      rmSync(older, { recursive: true, force: true });
+  it.each(['gateway', 'extension'])('upgrade from the chart of the version before, with its values reused or reset: %s', async (shape) => {
+    // As `helm package` made it.
+    const older = fileURLToPath(new URL('./charts/sluice-0.1.0.tgz', import.meta.url));
+    const at = ['--namespace', 'llm', '--kubeconfig', cluster.kubeconfig];
+    const deployment = async (): Promise<{
+      readonly metadata: Uid;
+      readonly spec: { readonly replicas: number; readonly template: object };
+    }> =>
+      JSON.parse(await cluster.kubectl('get', 'deployment', 'rel-sluice', '--namespace', 'llm', '--output', 'json')) as Awaited<
+        ReturnType<typeof deployment>
+      >;
+    await helm(['install', 'rel', older, ...at], { shape, replicas: 3, webhooks: { policy: true } });
+    const before = await deployment();
+    for (const how of ['--reuse-values', '--reset-then-reuse-values']) {
+      await plainHelm(['upgrade', 'rel', chart, how, ...at, '--set', 'podLabels.team=platform'], {});
+      const { metadata, spec } = await deployment();
+      expect([spec.replicas, spec.template]).toMatchObject([3, { metadata: { labels: { team: 'platform' } } }]);
+      // Its pods are replaced one by one: it is the same object.
+      expect(metadata.uid).toBe(before.metadata.uid);
+      await plainHelm(['rollback', 'rel', '1', ...at], {});
+      expect((await deployment()).spec).toEqual(before.spec);
     }
+    await plainHelm(['uninstall', 'rel', ...at], {});
+    await cluster.kubectl('delete', 'secret', '--namespace', 'llm', '--all');
   });
 
   it('ask before they go, with rights of their own, which pods need them', async () => {

@@ -15,9 +15,9 @@ import { findRelease } from '../../src/kubernetes/release.ts';
 
 const absent = missing('testkube') || ((await findEnvoy()) === null ? ' (skipped: no Envoy)' : '');
 
-const policy = (endpoint: string): string => `
+const policy = (endpoint: string, more = ''): string => `
 version: 1
-providers: { openai: { endpoint: "${endpoint}" } }
+providers: { openai: { endpoint: "${endpoint}" }${more} }
 defaults:
   candidates: { simple: [openai/gpt-4.1-nano], standard: [openai/gpt-4.1-mini], complex: [openai/gpt-4.1] }
   fallback: { escalate: true }
@@ -55,7 +55,7 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
     await stack.start();
     mkdirSync(join(cluster.folder, 'second'));
     second = new ServedSluice(join(cluster.folder, 'second'));
-    await second.start(`${policy(endpoint)}  mode: shadow\n`);
+    await second.start(`${policy(endpoint, ', mistral: { credentialFile: /no/such/key }')}  mode: shadow\n`);
     const objects = [
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'llm' } },
       ...['default', 'viewer', 'stranger'].map((name) => ({
@@ -174,6 +174,8 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
     expect(text).toContain('! not ready: 1 of 3 replicas\n');
     expect(text).toMatch(/! sluice-c did not answer, its figures are in no sum: 503 error trying to reach service/);
     expect(text).toContain('! the replicas have 2 different policies or catalogs\n');
+    expect(text).toContain('! sluice-b: 1 key file without a key, though the policy names them; ');
+    expect(text).not.toContain('! sluice-a: ');
   });
 
   it('gives the same facts as JSON', async () => {
