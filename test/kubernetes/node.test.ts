@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { envoyGatewayImages, envoyGatewayOnNode } from './node/envoy-gateway.ts';
+import { fleetImages, fleetOnNode } from './node/fleet.ts';
 import { runCli } from './support/cli.ts';
 import { until } from './support/cluster.ts';
 import { chart, helm, plainHelm, type Values } from './support/helm.ts';
@@ -43,7 +44,7 @@ describe.skipIf(absent !== '')(`the chart and the image on a real node${absent}`
   const node = new NodeCluster();
 
   beforeAll(async () => {
-    await node.start(envoyGatewayImages);
+    await node.start((images, rootfs) => [...envoyGatewayImages(images, rootfs), ...fleetImages(images, rootfs)]);
     // The strictest level: what the webhooks add to a pod must pass it too.
     const strict = (egress: string): object => ({ 'pod-security.kubernetes.io/enforce': 'restricted', 'sluice.dev/egress': egress });
     await node.namespaces({ llm: {}, side: {}, files: {}, shop: strict('base-url'), bank: strict('names'), desk: strict('sidecar') });
@@ -240,6 +241,8 @@ console.log(JSON.stringify(count));
       `100 clients: ${String(said['requests'])} answers and ${String(said['streams'])} streams; ${String(said['failed'])} failed, ${String(said['cut'])} cut\n`,
     );
   }, 400_000);
+
+  fleetOnNode(node);
 
   envoyGatewayOnNode(node);
 });

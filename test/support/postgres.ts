@@ -8,7 +8,7 @@ import { contained, ContainerServer, images } from './containers.ts';
 import { InstalledServer, startEither, untilReady, type TestServer } from './server.ts';
 
 /** The folder of PostgreSQL's programs: $POSTGRES_BIN, or where Debian has them; null: not on this machine. */
-const postgresFolder: string | null =
+export const postgresFolder: string | null =
   [
     process.env['POSTGRES_BIN'] ?? '',
     ...(existsSync('/usr/lib/postgresql')

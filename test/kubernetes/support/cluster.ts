@@ -228,9 +228,14 @@ export class TestCluster {
   }
 }
 
-/** Tries again until `check` holds; throws after a minute. */
-export async function until(check: () => Promise<boolean>, what: string, said: () => string = () => ''): Promise<void> {
-  const deadline = Date.now() + 60_000;
+/** Tries again until `check` holds; throws after a minute, or `patienceMs`. */
+export async function until(
+  check: () => Promise<boolean>,
+  what: string,
+  said: () => string = () => '',
+  patienceMs = 60_000,
+): Promise<void> {
+  const deadline = Date.now() + patienceMs;
   while (!(await check().catch(() => false))) {
     if (Date.now() > deadline) throw new Error(`waited for ${what}\n${said()}`);
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -96,13 +96,28 @@ export class TestImages {
 
   /** localhost/envoy:test, around the binary that the tests use. */
   async envoy(rootfs: string): Promise<string> {
-    const root = join(this.#folder, 'envoy');
-    const binary = realpathSync(await requireEnvoy());
-    mkdirSync(join(root, 'usr/local/bin'), { recursive: true });
+    return this.program('localhost/envoy:test', rootfs, { from: realpathSync(await requireEnvoy()), at: '/usr/local/bin/envoy' });
+  }
+
+  /** An image around a program of this machine, with its libraries; `folders` are where they are here, without the files of `needless`. */
+  async program(
+    image: string,
+    rootfs: string,
+    {
+      from,
+      at,
+      folders = [],
+      needless = /^$/,
+    }: { readonly from: string; readonly at: string; readonly folders?: readonly string[]; readonly needless?: RegExp },
+  ): Promise<string> {
+    const root = join(this.#folder, basename(at));
     for (const part of ['etc', 'tmp']) cpSync(join(rootfs, part), join(root, part), { recursive: true });
-    copyFileSync(binary, join(root, 'usr/local/bin/envoy'));
-    await copyLibraries(root, [binary]);
-    return this.pack('localhost/envoy:test', root, 'envoy.tar', '/usr/local/bin/envoy');
+    mkdirSync(dirname(join(root, at)), { recursive: true });
+    copyFileSync(from, join(root, at));
+    for (const folder of folders)
+      cpSync(folder, join(root, folder), { recursive: true, verbatimSymlinks: true, filter: (path) => !needless.test(path) });
+    await copyLibraries(root, [from]);
+    return this.pack(image, root, `${basename(at)}.tar`, at);
   }
 }
 

@@ -96,6 +96,12 @@ export class NodeCluster {
     this.#machine?.limit(cpus);
   }
 
+  /** Runs a command on the node, where the addresses of Services are; resolves with its stdout. */
+  run(command: string, ...args: readonly string[]): Promise<string> {
+    if (this.#machine === null) throw new Error('the node has not been started');
+    return this.#machine.run(command, ...args);
+  }
+
   async stop(): Promise<void> {
     await this.#cluster?.stop();
     rmSync(this.folder, { recursive: true, force: true });
