@@ -19,7 +19,7 @@ export interface SharedStateOptions {
 /** Its key in `binaryData`. */
 const key = 'rollout.json.br';
 
-/** Largest compressed state: every status report of a replica writes the whole ConfigMap, of which the API server takes a megabyte. */
+/** Largest compressed state. Each status report of a replica writes the whole ConfigMap, and the API server takes at most a megabyte. */
 const mostBytes = 192 * 1024;
 
 /** Largest text that is read. */
