@@ -52,7 +52,7 @@ export interface Writer {
   readonly id: string;
   readonly seq: number;
   /** Records and grades, as rows or as one line of JSON each. */
-  append(lines: readonly (Entry | string)[], dropped: number): void | Promise<void>;
+  append(lines: Iterable<Entry | string>, dropped: number): void | Promise<void>;
   checkpoint(key: KeyObject | null): Checkpoint | Promise<Checkpoint>;
   prune(retention: Retention): number | Promise<number>;
   /** Returns the number of erased rows. */

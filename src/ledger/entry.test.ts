@@ -10,10 +10,7 @@ const at = Date.UTC(2026, 5, 15, 12, 30);
 function readBack(rows: readonly (readonly [head: Head, body: string])[]): Entry[] {
   const json = new JsonBytes();
   // A head is only valid until the next one is made.
-  const bytes = Buffer.concat(rows.map(([head, body]) => Buffer.from(`${json.write(head).toString()}\n${body}\n`)));
-  const entries: Entry[] = [];
-  readEntries(bytes, entries);
-  return entries;
+  return [...readEntries(Buffer.concat(rows.map(([head, body]) => Buffer.from(`${json.write(head).toString()}\n${body}\n`))))];
 }
 
 it.each<[string, Partial<ExchangeRecord>]>([

@@ -41,12 +41,12 @@ export function headOfGrade(entry: GradeEntry): Head {
 
 const newline = 0x0a;
 
-/** Adds the rows in `lines` to `entries`: each is a line with its head as JSON, and one with its body. */
-export function readEntries(lines: Buffer, entries: Entry[]): void {
+/** The rows in `lines`, one at a time: each is a line with its head as JSON, and one with its body. */
+export function* readEntries(lines: Buffer): Generator<Entry> {
   for (let from = 0; from < lines.length;) {
     const middle = lines.indexOf(newline, from);
     const end = lines.indexOf(newline, middle + 1);
-    entries.push(readEntry(JSON.parse(lines.toString('utf8', from, middle)) as Head, lines.toString('utf8', middle + 1, end)));
+    yield readEntry(JSON.parse(lines.toString('utf8', from, middle)) as Head, lines.toString('utf8', middle + 1, end));
     from = end + 1;
   }
 }

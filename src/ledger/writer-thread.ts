@@ -134,16 +134,13 @@ export class WriterThread {
     let count = 0;
     let bytes = 0;
     let dropped = 0;
-    const entries: Entry[] = [];
     for (const batch of this.#current) {
       count += batch.count;
       bytes += batch.lines.length;
       dropped += batch.dropped;
-      const { buffer, byteOffset, length } = batch.lines;
-      readEntries(Buffer.from(buffer, byteOffset, length), entries);
     }
     try {
-      await (await this.#ledger.reach()).append(entries, dropped);
+      await (await this.#ledger.reach()).append(entriesOf(this.#current), dropped);
       this.#current = [];
       this.#say({ kind: 'written', count, bytes });
     } catch (error) {
@@ -186,3 +183,8 @@ export class WriterThread {
 }
 
 const ignore = (): void => undefined;
+
+/** One row at a time: many at once would outlive the young generation. */
+function* entriesOf(batches: readonly Batch[]): Generator<Entry> {
+  for (const { lines } of batches) yield* readEntries(Buffer.from(lines.buffer, lines.byteOffset, lines.length));
+}

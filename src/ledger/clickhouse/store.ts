@@ -141,7 +141,7 @@ export class ClickHouseWriter implements HashChain {
   }
 
   /** Appends records and grades, as rows or as JSON, in one insert; `dropped` > 0 adds a gap row before them. */
-  async append(lines: readonly (Entry | string)[], dropped = 0): Promise<void> {
+  async append(lines: Iterable<Entry | string>, dropped = 0): Promise<void> {
     await this.#settlePending();
     if (this.#batchDone) {
       this.#batchDone = false;

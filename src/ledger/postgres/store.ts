@@ -123,7 +123,7 @@ export class PostgresWriter implements HashChain {
   }
 
   /** Appends records and grades, as rows or as JSON, in one transaction; `dropped` > 0 adds a gap row before them. */
-  async append(lines: readonly (Entry | string)[], dropped = 0): Promise<void> {
+  async append(lines: Iterable<Entry | string>, dropped = 0): Promise<void> {
     if ((await this.#settleDoubt()) === 'append') return;
     await this.#fold();
     await this.atomic(() => {

@@ -159,7 +159,7 @@ export class LedgerWriter {
   }
 
   /** Appends records and grades, as rows or as JSON, in one transaction; `dropped` > 0 adds a gap row before them. */
-  append(lines: readonly (Entry | string)[], dropped = 0): void {
+  append(lines: Iterable<Entry | string>, dropped = 0): void {
     this.#atomic(() => {
       if (dropped > 0) this.#append(this.#n, 'gap', Date.now(), null, JSON.stringify({ cause: 'overload', dropped } satisfies GapEntry));
       for (const line of lines) {
