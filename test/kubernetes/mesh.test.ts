@@ -9,7 +9,7 @@ import { freePorts } from '../../src/demo/stack.ts';
 import { findEnvoy } from '../../src/attach/binary.ts';
 import { deployFiles } from '../../src/attach/deploy.ts';
 import { fetchVia } from '../support/fetch-as.ts';
-import { expectCrossed, expectRouted, heardOnWebSocket } from '../support/mesh.ts';
+import { expectCrossed, expectRouted, heardOnWebSocket, ownersLimit, saidToTooLarge, tooLargeSaid } from '../support/mesh.ts';
 import { allWell, ScriptedProvider, status } from '../support/scripted-provider.ts';
 import { ServedSluice } from '../support/serve.ts';
 import { istiodTests } from './mesh/istiod.ts';
@@ -119,7 +119,21 @@ function gatewayTests(shared: () => TestCluster): void {
             targetRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'sluice' },
             type: 'JSONPatch',
             priority: 100,
-            jsonPatches: [moved('llm/sluice/http', port), moved('envoy-gateway-proxy-ready-0.0.0.0-19003', ready!)],
+            jsonPatches: [
+              moved('llm/sluice/http', port),
+              moved('envoy-gateway-proxy-ready-0.0.0.0-19003', ready!),
+              // The owner's limit: Envoy takes the larger of the two.
+              {
+                type: 'type.googleapis.com/envoy.config.listener.v3.Listener',
+                name: 'llm/sluice/http',
+                operation: { op: 'replace', path: '/per_connection_buffer_limit_bytes', value: ownersLimit },
+              },
+              {
+                type: 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
+                name: 'llm/sluice/http',
+                operation: { op: 'add', jsonPath: '$.virtual_hosts[*]', path: '/request_body_buffer_limit', value: ownersLimit },
+              },
+            ],
           },
         },
       ];
@@ -228,6 +242,11 @@ function gatewayTests(shared: () => TestCluster): void {
       expect(openai.got.map(({ headers }) => headers.authorization)).toEqual(['Bearer sk-app', 'Bearer sk-app']);
       expect(mistral.got).toMatchObject([{ path: '/base/v1/chat/completions', headers: { authorization: 'Bearer key-of-mistral' } }]);
       expect((await sluice.record(response.headers.get('x-sluice-decision'))).attempts).toHaveLength(3);
+    });
+
+    it.each(tooLargeSaid)('says in the words of the API that a request is larger than the owner’s limit: %s', async (path, host, body) => {
+      expect(await saidToTooLarge({ port, adminUrl: proxyAdmin }, path, host)).toMatchObject({ status: 413, body });
+      expect(openai.got).toEqual([]);
     });
 
     it('obeys no header of a client that leads a request elsewhere', async () => {
