@@ -1,7 +1,12 @@
 #!/bin/sh
-# npm test: sets up, then runs all tests. Arguments go to vitest.
+# npm test: sets up, then runs all tests. `--clock +400d` first: the clock of Node's processes is moved (docs/dev/testing.md). Other arguments go to vitest.
 set -eu
 cd "$(dirname "$0")/.."
+FAKETIME=
+if [ "${1:-}" = --clock ]; then
+  FAKETIME=$2
+  shift 2
+fi
 sh scripts/setup.sh all
 sh scripts/setup.sh chromium
 sh scripts/setup.sh prometheus
@@ -22,4 +27,9 @@ case " $* " in
     export SLUICE_STACK_ENTRY
     ;;
 esac
+if [ -n "$FAKETIME" ]; then
+  . scripts/clock.sh
+  NODE_OPTIONS="--import $PWD/test/support/servers-clock.ts ${NODE_OPTIONS:-}"
+  export NODE_OPTIONS
+fi
 exec node_modules/.bin/node node_modules/vitest/vitest.mjs run "$@"
