@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { headerMap, type Message } from '../../test/support/ext-proc.ts';
 import type { Later } from '../lib/later.ts';
 import type { BodyPlan } from '../exchange/plans.ts';
-import { phases, servedBy, transports } from './testing/served.ts';
+import { phases, servedBy, transports } from '../../test/support/served.ts';
 
 describe.each(transports)('over $title', (over) => {
   const served = servedBy(over);

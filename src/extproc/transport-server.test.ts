@@ -9,7 +9,7 @@ import { encodeAccessLog, ScriptedEnvoy, struct } from '../../test/support/ext-p
 import { GrpcTransport } from './grpc-transport.ts';
 import { RequestStream } from './request-stream.ts';
 import type { Services } from './types.ts';
-import { connectTo, encodedPhase, logCall, logOf, phases, servedBy, transports } from './testing/served.ts';
+import { connectTo, encodedPhase, logCall, logOf, phases, servedBy, transports } from '../../test/support/served.ts';
 
 describe.each(transports)('over $title', (over) => {
   const { Kind, tcp } = over;

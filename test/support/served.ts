@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { Client, type ClientWritableStream } from '@grpc/grpc-js';
 import { afterEach, beforeEach } from 'vitest';
 import fc from 'fast-check';
-import { encodeAccessLog, encodeRequest, headerMap, ScriptedEnvoy, struct, type Message } from '../../../test/support/ext-proc.ts';
-import { GrpcTransport } from '../grpc-transport.ts';
-import { FramesTransport } from '../frames-transport.ts';
-import { socketPath } from '../socket.ts';
-import type { ProtocolEvent, TellEvent } from '../events.ts';
-import { RequestStream } from '../request-stream.ts';
-import type { Later } from '../../lib/later.ts';
-import type { LoggedExchange, BodyPlan, Gateway, RequestPlan, ResponsePlan } from '../../exchange/plans.ts';
-import type { Transport } from '../types.ts';
+import { encodeAccessLog, encodeRequest, headerMap, ScriptedEnvoy, struct, type Message } from './ext-proc.ts';
+import { GrpcTransport } from '../../src/extproc/grpc-transport.ts';
+import { FramesTransport } from '../../src/extproc/frames-transport.ts';
+import { socketPath } from '../../src/extproc/socket.ts';
+import type { ProtocolEvent, TellEvent } from '../../src/extproc/events.ts';
+import { RequestStream } from '../../src/extproc/request-stream.ts';
+import type { Later } from '../../src/lib/later.ts';
+import type { LoggedExchange, BodyPlan, Gateway, RequestPlan, ResponsePlan } from '../../src/exchange/plans.ts';
+import type { Transport } from '../../src/extproc/types.ts';
 
 /** A raw connection to `unix:/path` or `host:port`. */
 export function connectTo(address: string): Socket {
