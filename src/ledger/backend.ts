@@ -6,7 +6,7 @@ import type { DecisionsQuery, SavingsQuery, SavingsReport } from './query.ts';
 import type { Db } from './sqlite/database.ts';
 import type { Retention, Whose } from './sqlite/store.ts';
 import type { LedgerTarget } from './target.ts';
-import type { Checkpoint } from './types.ts';
+import type { RestingChain, Checkpoint } from './types.ts';
 
 /**
  * A kind of database for a ledger. To add another, create a folder with one of these and list it in `backends.ts`: no other code knows the
@@ -58,22 +58,6 @@ export interface Writer {
   /** Returns the number of erased rows. */
   erase(whose: Whose, reason: string): number | Promise<number>;
   close(): void | Promise<void>;
-}
-
-/** A chain that was begun and that nobody writes at the moment: all that another thread needs to continue it. */
-export interface RestingChain {
-  readonly id: string;
-  /** The writer's number in its file. */
-  readonly n: number;
-  readonly seq: number;
-  readonly hash: Uint8Array;
-  /** The ends of other chains that its rows have recorded. */
-  readonly said: readonly (readonly [writer: string, seq: number])[];
-  /** Whether the ledger held exchanges when the chain was begun. */
-  readonly hasExchanges: boolean;
-  /** Time of the oldest row and of the oldest sum, in ms since the epoch; Infinity if there is none. */
-  readonly oldestRow: number;
-  readonly oldestSum: number;
 }
 
 /** A writer, and the function that closes its connection. */

@@ -8,7 +8,6 @@ import { messageOf } from '../lib/message-of.ts';
 import { recordJson } from '../record/record-json.ts';
 import type { ExchangeRecord, RecordSink } from '../record/types.ts';
 import type { AnswerLength } from '../router/output/answer-length.ts';
-import type { RestingChain } from './backend.ts';
 import { backendOf, shownPlace } from './backends.ts';
 import { headOfExchange, headOfGrade, type Head } from './entry.ts';
 import type { LedgerQuestion, LedgerWorkerData, ReaderReply, ReaderRequest, WriterReply, WriterRequest } from './messages.ts';
@@ -16,7 +15,7 @@ import type { DecisionsQuery, SavingsQuery, SavingsReport } from './query.ts';
 import { beginChain, closeChain, isPrunable, type BegunChain } from './resting.ts';
 import type { Retention } from './sqlite/store.ts';
 import type { LedgerTarget } from './target.ts';
-import type { Checkpoint, GradeEntry } from './types.ts';
+import type { Checkpoint, GradeEntry, RestingChain } from './types.ts';
 
 export interface LedgerOptions {
   /** An SQLite file, or `postgres://…`. */

@@ -1,5 +1,4 @@
-import type { RestingChain } from './backend.ts';
-import type { Checkpoint } from './types.ts';
+import type { Checkpoint, RestingChain } from './types.ts';
 import type { DecisionsQuery } from './query.ts';
 import type { Retention } from './sqlite/store.ts';
 import type { LedgerTarget } from './target.ts';

@@ -1,4 +1,5 @@
-import type { OpenedWriter, RestingChain, Writer } from './backend.ts';
+import type { OpenedWriter, Writer } from './backend.ts';
+import type { RestingChain } from './types.ts';
 
 /** How a ledger was opened: with a new chain, with the one that was resting, or again, because its file was missing. */
 export type Opening = 'new' | 'resumed' | 'remade';

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import type { LedgerBackend, OpenedWriter, RestingChain } from './backend.ts';
+import type { LedgerBackend, OpenedWriter } from './backend.ts';
 import type { LedgerTarget } from './target.ts';
-import type { Checkpoint } from './types.ts';
+import type { Checkpoint, RestingChain } from './types.ts';
 import type { Retention } from './sqlite/store.ts';
 import { oldestSums } from './sqlite/store.ts';
 

@@ -226,3 +226,19 @@ export interface Checkpoint {
   /** Ed25519 over `writer seq hash at`, base64; null if unsigned. */
   readonly signature: string | null;
 }
+
+/** A chain that was begun and that nobody writes at the moment: all that another thread needs to continue it. */
+export interface RestingChain {
+  readonly id: string;
+  /** The writer's number in its file. */
+  readonly n: number;
+  readonly seq: number;
+  readonly hash: Uint8Array;
+  /** The ends of other chains that its rows have recorded. */
+  readonly said: readonly (readonly [writer: string, seq: number])[];
+  /** Whether the ledger held exchanges when the chain was begun. */
+  readonly hasExchanges: boolean;
+  /** Time of the oldest row and of the oldest sum, in ms since the epoch; Infinity if there is none. */
+  readonly oldestRow: number;
+  readonly oldestSum: number;
+}

@@ -1,6 +1,7 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { SluiceError } from '../../lib/errors.ts';
-import type { LedgerBackend, RestingChain } from '../backend.ts';
+import type { LedgerBackend } from '../backend.ts';
+import type { RestingChain } from '../types.ts';
 import { findDecisions, findGrades, findRecord, savingsReport } from '../query.ts';
 import { openDatabase, type Db } from './database.ts';
 import { LedgerWriter } from './store.ts';

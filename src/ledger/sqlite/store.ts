@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Statement } from 'better-sqlite3';
 import { uuidv7 } from '../../record/id.ts';
 import { genesis, rowHash, saltedHash, signCheckpoint } from '../hash-chain.ts';
-import type { RestingChain } from '../backend.ts';
+import type { RestingChain } from '../types.ts';
 import type { Db } from './database.ts';
 import { entryOf, type Entry } from '../entry.ts';
 import { dayMs, Rollups } from '../rollup.ts';
