@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clock } from '../bench/endurance/clock.ts';
 import { disk } from '../bench/endurance/disk.ts';
+import { largeBodiesInSidecar } from '../bench/endurance/large-bodies.ts';
 import { loris } from '../bench/endurance/loris.ts';
 import { overload } from '../bench/endurance/overload.ts';
 import { pause } from '../bench/endurance/pause.ts';
@@ -13,6 +14,7 @@ const short: readonly (readonly [Drill, number])[] = [
   [clock, 0.1],
   [loris, 0.1],
   [overload, 0.1],
+  [largeBodiesInSidecar, 0.1],
 ];
 
 describe('a gateway that has everything on', () => {
