@@ -58,6 +58,11 @@ export function spreadOf(uncertainty: number): number {
 /** Grades of a template that replace a router that has not seen its kind; and that suffice to show that the strong model is needed. */
 const floorGrades = 5;
 const verdictGrades = 10;
+/**
+ * From how many grades of a template on the router's own calibration can be overruled: if the gain may be higher, by this many standard
+ * errors, than both the threshold and what the router expected.
+ */
+const contrary = { grades: 3, errors: 0.5 };
 
 /** Grades that replace a calibration of the pair. */
 const calibrationGrades = 100;
@@ -156,7 +161,8 @@ export class PairRouter {
     return choice;
   }
 
-  #chosen(key: Seen, { gain, known, fixed, calibrated }: RouterFacts, settings: RoutingSettings, draw: number): Choice {
+  #chosen(key: Seen, facts: RouterFacts, settings: RoutingSettings, draw: number): Choice {
+    const { gain, calibrated } = facts;
     const { mean: expected, error } = this.beliefs.expected(key, gain);
     const level = this.beliefs.level();
     const worth = this.#worth(key.template, expected, error, settings.maxLoss * level);
@@ -166,11 +172,12 @@ export class PairRouter {
     const early = this.#ring.length < windowLeast || (!calibrated && this.beliefs.grades < calibrationGrades);
     const probed = draw < settings.probeShare * worth;
     if (early && !probed) return { ...told, says: null, why: 'prior' };
-    const says = early ? null : this.#verdict(key, index, known, fixed);
+    const alone: Arm = facts.fixed ? 'weak' : 'strong';
+    const says = early ? null : this.#verdict(key, index, facts, { mean: expected, error });
     if (!probed) return { ...told, says, why: says === null ? 'prior' : 'grades' };
     // Half of the probes go to each model, so that both models' scores are known.
     const probe: Arm = draw < (settings.probeShare * worth) / 2 ? 'weak' : 'strong';
-    if (probe === 'weak' && says !== 'weak') {
+    if (probe === 'weak' && (says ?? alone) !== 'weak') {
       const cost = Math.max(0, expected + error);
       if (cost > this.#budget) return { ...told, says, why: 'probe' };
       this.#budget -= cost;
@@ -184,11 +191,15 @@ export class PairRouter {
     return mean + caution.own * error + (caution.shared * share * error * error) / this.#allowed;
   }
 
-  /** Null, which is no verdict, if only the router's guess favours the strong model. */
-  #verdict({ template }: Seen, index: number, known: boolean, fixed: boolean): Arm | null {
+  /**
+   * Null, which is no verdict, if only the router's guess favours the strong model, or if the router's own calibration favours the weak one
+   * and the grades do not speak against it: learning without grades takes no savings away.
+   */
+  #verdict({ template, gain }: Seen, index: number, { known, fixed }: RouterFacts, { mean, error }: Deviation): Arm | null {
     const grades = this.beliefs.gradesOf(template);
     if ((fixed || known || grades >= floorGrades) && this.#threshold !== null && index <= this.#threshold) return 'weak';
-    return fixed || grades >= verdictGrades ? 'strong' : null;
+    if (fixed) return grades >= contrary.grades && mean + contrary.errors * error > Math.max(this.#threshold ?? 0, gain) ? 'strong' : null;
+    return grades >= verdictGrades ? 'strong' : null;
   }
 
   #remember(seen: Seen, { maxLoss, probeShare, riskShare }: RoutingSettings): void {

@@ -49,3 +49,12 @@ test('a shift to other templates is noticed', () => {
   const results = simulate(rowsOf(3), { ...options, shift: true });
   expect(mean(results.map(({ windowsKept }) => windowsKept))).toBeGreaterThan(0.8);
 });
+
+test('without grades the router decides as it does alone; grades that speak against it take its requests back', () => {
+  const calibrated = { ...options, threshold: 0.2 };
+  for (const { learner, fixed } of simulate(rowsOf(4), { ...calibrated, graded: 0 }))
+    expect(learner.weakShare).toBeGreaterThan(fixed.weakShare - 0.001);
+  const graded = simulate(rowsOf(4), calibrated);
+  expect(mean(graded.map(({ fixed }) => fixed.loss))).toBeGreaterThan(0.08);
+  expect(mean(graded.map(({ learner }) => learner.loss))).toBeLessThan(0.03);
+});
