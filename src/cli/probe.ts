@@ -17,11 +17,11 @@ interface ProbeFlags {
 const tries = 3;
 const betweenMs = 1_000;
 
-/** `sluice probe`: requests one decision, up to three times. Exit 0 if it was made, else 1. Run by `helm test`. */
+/** `sluice probe`: requests one decision, up to three times. Exit 1 if Sluice does not answer. Run by `helm test`. */
 export function registerProbe(program: Command): void {
   program
     .command('probe')
-    .description('ask for one decision, through Envoy or as an Envoy would, and fail if none is made, three times')
+    .description('ask for one decision, through Envoy or as an Envoy would, three times, and fail if Sluice does not answer')
     .option('--url <url>', 'where apps call Envoy: a chat request of one output token and without a key goes through it')
     .option('--ext-proc <host:port>', 'where Envoys call Sluice: nothing reaches a provider')
     .option('--webhook <url>', 'the webhook that puts gateways into pods')

@@ -29,6 +29,7 @@ export async function probeGateway(gateway: URL, model: string): Promise<ProbeRe
     });
     await response.arrayBuffer();
     const decision = response.headers.get('x-sluice-decision');
+    if (decision === null && response.headers.get('x-sluice-reason') === policyOff) return undecided;
     return decision === null
       ? { ok: false, said: `no decision: ${gateway.origin} answered ${response.status} without Sluice` }
       : { ok: true, said: `decision ${decision}, answered with ${response.status}` };
@@ -36,6 +37,10 @@ export async function probeGateway(gateway: URL, model: string): Promise<ProbeRe
     return { ok: false, said: `no decision: ${gateway.origin}: ${reasonOf(error)}` };
   }
 }
+
+/** The reason that Sluice gives where its policy switches it off, as before there is any policy. */
+const policyOff = 'policy-off';
+const undecided: ProbeResult = { ok: true, said: 'Sluice answers, and decides nothing: there is no policy, or its mode is off' };
 
 /** Calls an external processor at `host:port` as Envoy does: nothing is sent to a provider. Never rejects. */
 export function probeProcessor(address: string, model: string): Promise<ProbeResult> {
@@ -52,8 +57,8 @@ export function probeProcessor(address: string, model: string): Promise<ProbeRes
       replies += bytes.toString('latin1');
       // The decision's id is in the reply's metadata.
       const decision = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/.exec(replies)?.[0];
-      if (decision === undefined) return;
-      resolve({ ok: true, said: `decision ${decision}` });
+      if (decision === undefined && !replies.includes(policyOff)) return;
+      resolve(decision === undefined ? undecided : { ok: true, said: `decision ${decision}` });
       call.cancel();
     });
     call.on('error', (error: Error) => resolve({ ok: false, said: `no decision: ${address}: ${error.message}` }));
