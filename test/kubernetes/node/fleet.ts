@@ -175,8 +175,11 @@ class PodFleet implements TestFleet {
     return fleet;
   }
 
-  stop(): void {
+  /** Other tests may follow on the node: nothing of this goes on. */
+  async stop(): Promise<void> {
     this.#proxy?.kill('SIGKILL');
+    await this.#kubectl('scale', 'deployment', 'sluice', 'redis', 'provider', '--replicas=0');
+    await this.postgres.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -342,7 +345,7 @@ export function fleetOnNode(node: NodeCluster): void {
       fleet = await PodFleet.start(node);
     }, 180_000);
 
-    afterAll(() => fleet?.stop());
+    afterAll(() => fleet?.stop(), 90_000);
 
     fleetTests(() => fleet!, more);
   });
