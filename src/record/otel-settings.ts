@@ -1,14 +1,18 @@
 import { SluiceError } from '../lib/errors.ts';
 
+/** One of OpenTelemetry's variables. An empty one is not set, as its specification has it. */
+function setting(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const value = env[name];
+  return value === '' ? undefined : value;
+}
+
 /**
  * Whether the environment enables spans through OpenTelemetry's own variables: OTEL_EXPORTER_OTLP_ENDPOINT or
  * OTEL_EXPORTER_OTLP_TRACES_ENDPOINT. Other such variables set protocol, headers, time-outs, certificates and resource.
  */
 export function spansAskedFor(env: NodeJS.ProcessEnv): boolean {
   if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return false;
-  return [env['OTEL_EXPORTER_OTLP_ENDPOINT'], env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']].some(
-    (value) => value !== undefined && value !== '',
-  );
+  return ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'].some((name) => setting(env, name) !== undefined);
 }
 
 /** Whether the caller's sampling decision applies to a trace that the caller began; otherwise the ratio below applies to all traces. */
@@ -21,7 +25,7 @@ export function samplesByParent(env: NodeJS.ProcessEnv): boolean {
  * SLUICE_OTEL_SETTING.
  */
 export function samplingRatio(env: NodeJS.ProcessEnv): number {
-  const sampler = env['OTEL_TRACES_SAMPLER'] ?? 'parentbased_always_on';
+  const sampler = setting(env, 'OTEL_TRACES_SAMPLER') ?? 'parentbased_always_on';
   switch (sampler) {
     case 'always_on':
     case 'parentbased_always_on':
@@ -31,7 +35,7 @@ export function samplingRatio(env: NodeJS.ProcessEnv): number {
       return 0;
     case 'traceidratio':
     case 'parentbased_traceidratio': {
-      const ratio = Number(env['OTEL_TRACES_SAMPLER_ARG'] ?? '1');
+      const ratio = Number(setting(env, 'OTEL_TRACES_SAMPLER_ARG') ?? '1');
       if (ratio >= 0 && ratio <= 1) return ratio;
       throw new SluiceError('SLUICE_OTEL_SETTING', `${env['OTEL_TRACES_SAMPLER_ARG']!} is no number from 0 to 1.`, {
         where: 'OTEL_TRACES_SAMPLER_ARG',
@@ -53,7 +57,7 @@ export function recordsWanted(asked: 'otlp' | 'off', env: NodeJS.ProcessEnv): bo
 
 /** The protocol of a signal's exporter. Throws SluiceError SLUICE_OTEL_SETTING. */
 export function otlpProtocol(env: NodeJS.ProcessEnv, signal: 'TRACES' | 'LOGS'): 'grpc' | 'http/protobuf' {
-  const protocol = env[`OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? 'http/protobuf';
+  const protocol = setting(env, `OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`) ?? setting(env, 'OTEL_EXPORTER_OTLP_PROTOCOL') ?? 'http/protobuf';
   if (protocol === 'grpc' || protocol === 'http/protobuf') return protocol;
   throw new SluiceError('SLUICE_OTEL_SETTING', `${protocol} is neither grpc nor http/protobuf.`, { where: 'OTEL_EXPORTER_OTLP_PROTOCOL' });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { samplesByParent, samplingRatio, spansAskedFor } from './otel-settings.ts';
+import { otlpProtocol, samplesByParent, samplingRatio, spansAskedFor } from './otel-settings.ts';
 import { beginTrace, traceparentOf } from './trace.ts';
 
 const given = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -58,6 +58,11 @@ describe('the environment', () => {
       expect.objectContaining({ code: 'SLUICE_OTEL_SETTING' }),
     );
     expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'always_on' })).toBe(1);
+    // What is empty is not set.
+    expect(samplingRatio({ OTEL_TRACES_SAMPLER: '', OTEL_TRACES_SAMPLER_ARG: '' })).toBe(1);
+    expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '' })).toBe(1);
+    expect(otlpProtocol({ OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: '', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, 'TRACES')).toBe('grpc');
+    expect(otlpProtocol({ OTEL_EXPORTER_OTLP_PROTOCOL: '' }, 'LOGS')).toBe('http/protobuf');
     expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'always_off' })).toBe(0);
     expect([samplesByParent({}), samplesByParent({ OTEL_TRACES_SAMPLER: 'traceidratio' })]).toEqual([true, false]);
     expect(beginTrace('00-ffffffffffffffffffffffffffffffff-0123456789abcdef-01', 0.5, false).sampled).toBe(false);
