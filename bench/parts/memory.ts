@@ -42,7 +42,8 @@ export const memory: Part = {
     try {
       // A fresh process each round: memory does not come down again.
       for (let round = 0; round < Math.min(3, rounds); round++) {
-        await measure(held, { built, count, quick });
+        await idleAndLoaded(held, built, quick);
+        await streaming(held, built, count);
         progress(`${idleTitle}, ${loadTitle}, ${streamTitle}`);
       }
     } finally {
@@ -59,7 +60,7 @@ function rowsOf({ idle, idleFiles, loaded, stream, afterwards }: Held, count: nu
     ["of it pages of files, nearly all of them Node's, which processes share", mb(idleFiles)],
     ...[...loaded].map(([rate, values]) => [`requests of 1 KB, ${number(rate)}/s for 20 s, at most`, mb(values)]),
     [`each of ${number(count)} slow streams`, `${show(spread(stream), 1)} KiB`],
-    ['afterwards', mb(afterwards)],
+    ['after them', mb(afterwards)],
   ];
 }
 
@@ -82,10 +83,7 @@ function buildPackage(): string {
   return folder;
 }
 
-async function measure(
-  { idle, idleFiles, loaded, stream, afterwards }: Held,
-  { built, count, quick }: { readonly built: string; readonly count: number; readonly quick: boolean },
-): Promise<void> {
+async function idleAndLoaded({ idle, idleFiles, loaded }: Held, built: string, quick: boolean): Promise<void> {
   const stage = await Stage.open(['sluice'], { built });
   const pid = stage.sluicePid;
   const { url } = stage.place('sluice');
@@ -94,6 +92,17 @@ async function measure(
     idle.push(memoryOf(pid) / 1_024);
     idleFiles.push(memoryOf(pid, 'files') / 1_024);
     for (const [rate, values] of loaded) values.push((await mostUnderLoad(url, pid, { rate, seconds: quick ? 1 : 20 })) / 1_024);
+  } finally {
+    stage.close();
+  }
+}
+
+/** In a process of its own: one that had load gives memory back while the streams go on. */
+async function streaming({ stream, afterwards }: Held, built: string, count: number): Promise<void> {
+  const stage = await Stage.open(['sluice'], { built });
+  const pid = stage.sluicePid;
+  const { url } = stage.place('sluice');
+  try {
     // Two waves warm the code up, so that neither it nor the heap's growth is counted as the streams' memory.
     for (let wave = 0; wave < 2; wave++) await openStreams(url, count, 0);
     await pause(1_000);
