@@ -5,7 +5,7 @@ import { GradeBook } from '../grades/book.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { fanout } from '../record/fanout.ts';
 import { gradeLog, logSink } from '../record/log-sink.ts';
-import { recordsWanted, spansAskedFor } from '../record/otel-settings.ts';
+import { recordsWanted, remoteSampler, spansAskedFor } from '../record/otel-settings.ts';
 import { RecentRecords } from '../record/recent.ts';
 import type { RecordSink } from '../record/types.ts';
 import { LearningHub } from '../router/online/hub.ts';
@@ -44,6 +44,8 @@ export async function openRecords(ground: Ground, policyParts: PolicyParts): Pro
   if (spans !== null) {
     stack.defer(() => spans.sink.close());
     metrics.watchSpans(() => spans.sink.counts);
+    const sampler = remoteSampler(process.env);
+    if (sampler !== null) logger.warn({ sampler, ratio: spans.ratio }, 'no sampling server is asked: this share of new traces is sampled');
   }
   const otlp = recordsWanted(options.records, process.env)
     ? new (await import('../record/otlp-records.ts')).OtlpRecords(process.env, version)

@@ -17,7 +17,7 @@ export function spansAskedFor(env: NodeJS.ProcessEnv): boolean {
 
 /** Whether the caller's sampling decision applies to a trace that the caller began; otherwise the ratio below applies to all traces. */
 export function samplesByParent(env: NodeJS.ProcessEnv): boolean {
-  return !/^(?:always_on|always_off|traceidratio)$/.test(env['OTEL_TRACES_SAMPLER'] ?? '');
+  return !/^(?:always_on|always_off|traceidratio|jaeger_remote)$/.test(env['OTEL_TRACES_SAMPLER'] ?? '');
 }
 
 /**
@@ -41,13 +41,34 @@ export function samplingRatio(env: NodeJS.ProcessEnv): number {
         where: 'OTEL_TRACES_SAMPLER_ARG',
       });
     }
+    case 'jaeger_remote':
+    case 'parentbased_jaeger_remote':
+      return initialRatio(setting(env, 'OTEL_TRACES_SAMPLER_ARG') ?? '');
+    case 'xray':
+      return 1;
     default:
       throw new SluiceError(
         'SLUICE_OTEL_SETTING',
-        `${sampler} is not one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio.`,
+        `${sampler} is not one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio, jaeger_remote, parentbased_jaeger_remote, xray.`,
         { where: 'OTEL_TRACES_SAMPLER' },
       );
   }
+}
+
+/** The sampler of the environment, if a server would set its rate: Sluice asks none. Null otherwise. */
+export function remoteSampler(env: NodeJS.ProcessEnv): string | null {
+  const sampler = setting(env, 'OTEL_TRACES_SAMPLER') ?? '';
+  return /^(?:(?:parentbased_)?jaeger_remote|xray)$/.test(sampler) ? sampler : null;
+}
+
+/** The rate before a sampling server has answered, `initialSamplingRate` among `name=value, …`; 1 if it is not there. */
+function initialRatio(argument: string): number {
+  const value = /(?:^|,)\s*initialSamplingRate\s*=\s*([^,\s]+)/.exec(argument)?.[1] ?? '1';
+  const ratio = Number(value);
+  if (ratio >= 0 && ratio <= 1) return ratio;
+  throw new SluiceError('SLUICE_OTEL_SETTING', `initialSamplingRate ${value} is no number from 0 to 1.`, {
+    where: 'OTEL_TRACES_SAMPLER_ARG',
+  });
 }
 
 /** Whether records go to a collector: asked for by a flag, and not taken back by OpenTelemetry's own variables. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { otlpProtocol, samplesByParent, samplingRatio, spansAskedFor } from './otel-settings.ts';
+import { otlpProtocol, remoteSampler, samplesByParent, samplingRatio, spansAskedFor } from './otel-settings.ts';
 import { beginTrace, traceparentOf } from './trace.ts';
 
 const given = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -66,6 +66,23 @@ describe('the environment', () => {
     expect(samplingRatio({ OTEL_TRACES_SAMPLER: 'always_off' })).toBe(0);
     expect([samplesByParent({}), samplesByParent({ OTEL_TRACES_SAMPLER: 'traceidratio' })]).toEqual([true, false]);
     expect(beginTrace('00-ffffffffffffffffffffffffffffffff-0123456789abcdef-01', 0.5, false).sampled).toBe(false);
-    expect(() => samplingRatio({ OTEL_TRACES_SAMPLER: 'jaeger_remote' })).toThrow(expect.objectContaining({ code: 'SLUICE_OTEL_SETTING' }));
+    expect(() => samplingRatio({ OTEL_TRACES_SAMPLER: 'often' })).toThrow(expect.objectContaining({ code: 'SLUICE_OTEL_SETTING' }));
+  });
+
+  it('takes samplers whose rate a server sets, with the rate that holds before it answers, and names them', () => {
+    const jaeger = (argument?: string): NodeJS.ProcessEnv => ({
+      OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote',
+      ...(argument === undefined ? {} : { OTEL_TRACES_SAMPLER_ARG: argument }),
+    });
+    expect(samplingRatio(jaeger())).toBe(1);
+    expect(samplingRatio(jaeger('endpoint=http://localhost:14250,pollingIntervalMs=5000,initialSamplingRate=0.25'))).toBe(0.25);
+    expect(() => samplingRatio(jaeger('initialSamplingRate=25'))).toThrow(expect.objectContaining({ code: 'SLUICE_OTEL_SETTING' }));
+    expect([samplesByParent(jaeger()), samplesByParent({ OTEL_TRACES_SAMPLER: 'jaeger_remote' })]).toEqual([true, false]);
+    expect([samplingRatio({ OTEL_TRACES_SAMPLER: 'xray' }), samplesByParent({ OTEL_TRACES_SAMPLER: 'xray' })]).toEqual([1, true]);
+    expect([remoteSampler(jaeger()), remoteSampler({ OTEL_TRACES_SAMPLER: 'xray' }), remoteSampler({})]).toEqual([
+      'parentbased_jaeger_remote',
+      'xray',
+      null,
+    ]);
   });
 });
