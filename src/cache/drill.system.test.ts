@@ -164,7 +164,10 @@ describe('a day of traffic on a clock that runs fast', () => {
     for (; clock < day; clock += step) {
       const prompt = roll(10) < 3 ? roll(50) : roll(1_000_000);
       const found = cache.lookup({ ...base, key: String(prompt).padStart(64, '0') });
-      if (found.kind === 'miss' && found.fill !== null) answer(found.fill, JSON.stringify({ choices: [], text: 'x'.repeat(roll(20_000)) }));
+      if (found.kind === 'miss' && found.fill !== null) {
+        const content = 'x'.repeat(1 + roll(20_000));
+        answer(found.fill, JSON.stringify({ choices: [{ index: 0, message: { content }, finish_reason: 'stop' }] }));
+      }
       highest = Math.max(highest, cache.stats().bytes);
     }
     expect(highest).toBeLessThanOrEqual(bound);

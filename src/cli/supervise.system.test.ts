@@ -224,8 +224,10 @@ describe('the supervisor of a container', { timeout: 60_000 }, () => {
     process.kill(workers[1]!, 'SIGKILL');
     expect(await Promise.all([healthAt(socket), healthAt(socket)])).toEqual(['200', '200']);
     // Both at once: their parent starts them again, at the same socket.
-    await expect.poll(() => childrenOf(childOf(supervisor)).length, { timeout: 30_000 }).toBe(2);
-    for (const pid of childrenOf(childOf(supervisor))) process.kill(pid, 'SIGKILL');
+    let both: number[] = [];
+    const replaced = (): boolean => (both = childrenOf(childOf(supervisor))).length === 2 && !both.includes(workers[1]!);
+    await expect.poll(replaced, { timeout: 30_000 }).toBe(true);
+    for (const pid of both) process.kill(pid, 'SIGKILL');
     await expect.poll(() => healthAt(socket).catch(() => ''), { timeout: 30_000 }).toBe('200');
     supervisor.kill('SIGTERM');
     await expect.poll(() => existsSync(socket), { timeout: 20_000 }).toBe(false);
