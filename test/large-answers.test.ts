@@ -189,6 +189,8 @@ it('an answer beyond what Envoy holds is an error, and Envoy lives', async () =>
   // Clears the cooldowns caused by earlier errors.
   await stack.stopSluice('SIGKILL');
   await stack.startSluice();
-  expect((await ask('crossed')).status).toBe(500);
+  // A kept connection may be one that Envoy closes just then, for the memory that the answers before took.
+  const { status } = await ask('crossed').catch(() => ask('crossed'));
+  expect(status).toBe(500);
   await lives();
 });
