@@ -41,6 +41,7 @@ const laterBlock = Buffer.concat([
 /** The same of the access log's call: its path enters no table. */
 const logBlock = Buffer.concat([staticPair, Buffer.from([0x04]), literal(accessLogPath), laterBlock.subarray(staticPair.length + 1)]);
 
+const nothing = Buffer.alloc(0);
 const window = 0x1000_0000;
 const windowEvery = 64 * 1024 * 1024;
 /** The code with which Envoy resets a call that has ended. */
@@ -89,6 +90,15 @@ class Template {
   }
 }
 
+/** Frames whose first is cut in two, with `bytes` of its payload in the first of them. */
+function cut(frames: Buffer, bytes: number): Buffer {
+  const end = frameHeaderBytes + bytes;
+  const [first, second] = [Buffer.from(frames.subarray(0, end)), Buffer.from(frames.subarray(0, frameHeaderBytes))];
+  first.writeUIntBE(bytes, 0, 3);
+  second.writeUIntBE(frames.readUIntBE(0, 3) - bytes, 0, 3);
+  return Buffer.concat([first, second, frames.subarray(end)]);
+}
+
 /** What one kind of exchange sends. */
 export class ExchangePlan {
   readonly headers: Template;
@@ -106,8 +116,9 @@ interface Call {
   readonly exchange: Exchange;
   step: 'headers' | 'body' | 'answer';
   tail: Buffer;
-  /** What of the body waits for the stream's window, which then opens for all of it. */
-  rest?: Buffer;
+  /** Bytes that the stream's window has room for, and the frames of the body that wait for it. */
+  window: number;
+  rest: Buffer;
 }
 
 interface Exchange {
@@ -208,7 +219,7 @@ export class Driver {
   #open(exchange: Exchange, step: Call['step']): number {
     const id = this.#next;
     this.#next += 2;
-    this.#calls.set(id, { exchange, step, tail: Buffer.alloc(0) });
+    this.#calls.set(id, { exchange, step, tail: nothing, window: this.#streamWindow, rest: nothing });
     this.#socket.write(frameOf(frameType.headers, flag.endHeaders, id, id === 1 ? firstBlock : laterBlock));
     return id;
   }
@@ -216,7 +227,9 @@ export class Driver {
   #begin(exchange: Exchange): void {
     this.#socket.cork();
     const id = this.#open(exchange, 'headers');
-    this.#socket.write(exchange.plan.headers.fill(id, ''));
+    const headers = exchange.plan.headers.fill(id, '');
+    this.#calls.get(id)!.window -= headers.length - frameHeaderBytes;
+    this.#socket.write(headers);
     this.#socket.uncork();
   }
 
@@ -243,7 +256,7 @@ export class Driver {
         this.#socket.write(frameOf(frameType.settings, flag.ack, 0, Buffer.alloc(0)));
         return;
       case frameType.windowUpdate:
-        this.#opened(id);
+        this.#opened(id, payload.readUInt32BE(0));
         return;
       case frameType.data:
         this.#received += payload.length;
@@ -265,11 +278,28 @@ export class Driver {
     }
   }
 
-  #opened(id: number): void {
+  #opened(id: number, bytes: number): void {
     const call = this.#calls.get(id);
-    if (call?.rest === undefined) return;
-    this.#socket.write(call.rest);
-    delete call.rest;
+    if (call === undefined) return;
+    call.window += bytes;
+    this.#sendRest(call);
+  }
+
+  /** Sends what the window has room for. The frame that has no more room for all of its payload is cut in two. */
+  #sendRest(call: Call): void {
+    let at = 0;
+    let left = call.rest;
+    while (at < left.length && call.window > 0) {
+      const length = left.readUIntBE(at, 3);
+      if (length > call.window) {
+        left = Buffer.concat([left.subarray(0, at), cut(left.subarray(at), call.window)]);
+        continue;
+      }
+      call.window -= length;
+      at += frameHeaderBytes + length;
+    }
+    if (at > 0) this.#socket.write(left.subarray(0, at));
+    call.rest = left.subarray(at);
   }
 
   #reply(id: number, payload: Buffer): void {
@@ -278,9 +308,8 @@ export class Driver {
     if (call.step === 'headers') {
       call.step = 'body';
       const body = call.exchange.plan.body.fill(id, `#${String(this.#count++).padStart(countPlaceholder.length - 1, '0')}`);
-      const fits = Math.floor(this.#streamWindow / maxFramePayload) * (frameHeaderBytes + maxFramePayload);
-      this.#socket.write(body.subarray(0, fits));
-      if (body.length > fits) call.rest = body.subarray(fits);
+      call.rest = body;
+      this.#sendRest(call);
       return;
     }
     call.tail =
