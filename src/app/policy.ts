@@ -5,7 +5,6 @@ import { openCatalog } from '../catalog/live.ts';
 import type { Fleet } from '../experiments/fleet.ts';
 import { RolloutPolicies } from '../experiments/policies.ts';
 import type { KubernetesPolicyOptions, KubernetesPolicyStore } from '../kubernetes/policy-store.ts';
-import type { SharedState } from '../kubernetes/shared-state.ts';
 import { PolicyHistory } from '../policy/history.ts';
 import { HttpPolicyStore } from '../policy/http-store.ts';
 import { KeptPolicy } from '../policy/kept.ts';
@@ -61,9 +60,8 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
     onError: (err) => logger.error({ err }, 'price catalog not updated; the last good one stays'),
   });
   stack.defer(() => prices.close());
-  const common = sharedOf(ground, prices.catalog, failedRules);
-  const sources = await openSources(ground, common);
-  const shared = await openShared(ground, sources.configMaps);
+  const shared = sharedOf(ground, prices.catalog, failedRules);
+  const sources = await openSources(ground, shared);
   const { base, pairs } = sources;
   const told: PolicyParts['told'] = { fleet: null };
   const metrics = new Metrics({
@@ -76,8 +74,7 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
     source: pairs ?? base,
     catalog: prices.catalog,
     file: options.state,
-    shared,
-    onRuleError: common.onRuleError,
+    onRuleError: shared.onRuleError,
     onChange: (change) => {
       const { event, policy: hash, share, cause } = change;
       told.fleet?.tell(change);
@@ -150,24 +147,6 @@ async function openSources({ options, logger, stack }: Ground, { keptAs, ...shar
   const pairs = url?.pairs === true ? new PairPolicyStore({ ...url, base, ...shared }) : null;
   if (pairs !== null) held.by = pairs;
   return { configMaps, whole, pairs, base, held };
-}
-
-/** The state of rollouts in the status ConfigMap. Without knowing the policies nothing is taken from it, and nothing written. */
-async function openShared({ options, logger, stack }: Ground, configMaps: KubernetesPolicyStore | null): Promise<SharedState | null> {
-  const at = options.policyConfigMaps?.status ?? null;
-  if (at === null || configMaps?.known !== true) return null;
-  const [{ SharedState }, { loadKubeConfig }] = await Promise.all([
-    import('../kubernetes/shared-state.ts'),
-    import('../kubernetes/client.ts'),
-  ]);
-  const shared = await SharedState.open({
-    ...at,
-    config: loadKubeConfig(),
-    onError: (failure) =>
-      logger.error({ failure, configMap: `${at.namespace}/${at.name}` }, 'the state of rollouts cannot be shared with new pods'),
-  });
-  stack.defer(() => shared.close());
-  return shared;
 }
 
 function sayChanges(policy: RolloutPolicies, options: SluiceOptions, logger: Logger, failedRules: Set<string>): void {

@@ -538,48 +538,4 @@ describe('policies that roll out', () => {
       rmSync(folder, { recursive: true, force: true });
     }
   });
-
-  it('go on in a server without a file as in those that were there before it', async () => {
-    const store: { text: string | null } = { text: null };
-    const writes: string[] = [];
-    const started = (source: LivePolicyStore): RolloutPolicies =>
-      new RolloutPolicies({
-        source,
-        catalog,
-        file: null,
-        shared: {
-          initial: store.text,
-          write: (state) => {
-            store.text = state;
-            writes.push(state);
-          },
-        },
-        onRuleError: () => undefined,
-        onChange: () => undefined,
-        onError: (error: unknown) => expect(error).toBeNull(),
-      });
-    const small = [{ provider: 'openai', model: 'gpt-small' }];
-    const modelOf = (policies: RolloutPolicies): unknown => policies.current().section('red', 'openai').candidates.simple;
-    const source = sourceOf(text('gpt-small'));
-    const first = started(source);
-    // A server that knows nothing has nothing to say.
-    expect(writes).toEqual([]);
-    source.edit(withRollout);
-    first.rollout.record('treatment', answered(first.rollout.candidate!, 'rollout:treatment'));
-    const second = started(sourceOf(withRollout));
-    expect(second.rollout.status()).toMatchObject({ stable: first.current().hash, candidate: { stage: 2, share: 0.5 } });
-    expect(modelOf(second)).toEqual(small);
-    expect(first.rollout.rollback('asked')).toBe(true);
-    const third = started(sourceOf(withRollout));
-    expect(third.rollout.status()).toMatchObject({
-      stable: first.current().hash,
-      candidate: null,
-      rolledBack: first.rollout.status().rolledBack,
-    });
-    expect(modelOf(third)).toEqual(small);
-    // An edit that came while nobody ran rolls out, as it would have.
-    const fourth = started(sourceOf(`${withRollout}sections: []\n`));
-    expect(fourth.rollout.status()).toMatchObject({ stable: first.current().hash, candidate: { stage: 1, share: 0.1 } });
-    await Promise.all([first, second, third, fourth].map((policies) => policies.close()));
-  });
 });

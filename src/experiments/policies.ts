@@ -8,22 +8,12 @@ import { PolicyCompiler, whenThere } from '../policy/compiler.ts';
 import type { LivePolicyStore, PolicySnapshot, PolicySourceState, Problem, Provider } from '../policy/types.ts';
 import { Rollout, type RolloutChange, type RolloutState } from './rollout.ts';
 
-/** The state of rollouts that servers share, for those that start without a file. */
-export interface SharedRolloutState {
-  /** What other servers have kept; null if nothing is known. */
-  readonly initial: string | null;
-  /** Keeps the state of this server; the newest one wins. */
-  write(text: string): void;
-}
-
 export interface RolloutPoliciesOptions {
   /** Source of policy edits. */
   readonly source: LivePolicyStore;
   readonly catalog: Catalog;
   /** File that keeps the state across restarts; null to keep none. */
   readonly file: string | null;
-  /** Used without a file, or before there is one. */
-  readonly shared?: SharedRolloutState | null;
   readonly onRuleError: (rule: string, error: unknown) => void;
   readonly onChange: (change: RolloutChange) => void;
   /** Called when the file cannot be read or written; the rollout continues in memory. */
@@ -80,8 +70,7 @@ export class RolloutPolicies implements LivePolicyStore {
       this.rollout.take(generation);
       this.#tell();
     });
-    // A server without a state tells the others nothing new.
-    this.#save(before !== null);
+    this.#save();
   }
 
   current(): PolicySnapshot {
@@ -151,15 +140,10 @@ export class RolloutPolicies implements LivePolicyStore {
   }
 
   #read(): Saved | null {
-    const { file, shared } = this.#options;
-    const own = file === null ? null : this.#parse(() => readFileSync(file, 'utf8'));
-    const others = shared?.initial ?? null;
-    return own ?? (others === null ? null : this.#parse(() => others));
-  }
-
-  #parse(text: () => string): Saved | null {
+    const { file } = this.#options;
+    if (file === null) return null;
     try {
-      const read = saved.safeParse(JSON.parse(text()));
+      const read = saved.safeParse(JSON.parse(readFileSync(file, 'utf8')));
       if (read.success) return read.data;
       this.#options.onError(read.error);
     } catch (error) {
@@ -169,9 +153,9 @@ export class RolloutPolicies implements LivePolicyStore {
   }
 
   /** Writes are sequential; the last one wins. */
-  #save(isNews = true): void {
-    const { file, shared } = this.#options;
-    if (file === null && shared == null) return;
+  #save(): void {
+    const { file } = this.#options;
+    if (file === null) return;
     const { stable, candidate, kept, rolledBack } = this.rollout.state();
     const plain = ({ files, resourceVersion }: PolicySnapshot) => ({ files: files.map((one) => ({ ...one })), resourceVersion });
     const text = JSON.stringify({
@@ -182,8 +166,6 @@ export class RolloutPolicies implements LivePolicyStore {
       rolledBack: [...rolledBack],
       stopped: [...this.#stopped],
     } satisfies Saved);
-    if (isNews) shared?.write(text);
-    if (file === null) return;
     this.#writing = this.#writing
       .then(async () => {
         await mkdir(dirname(file), { recursive: true });

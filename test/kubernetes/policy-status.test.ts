@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KubeConfig } from '@kubernetes/client-node';
 import { loadCatalog } from '../../src/catalog/index.ts';
 import { KubernetesPolicyStore } from '../../src/kubernetes/policy-store.ts';
-import { SharedState } from '../../src/kubernetes/shared-state.ts';
 import { TestCluster, until } from './support/cluster.ts';
 import { missing } from './support/tools.ts';
 
@@ -94,34 +92,6 @@ describe.skipIf(absent !== '')(`the status of policies on a real API server${abs
     await until(async () => words.test(await line(String.raw`llm\.second`)), 'the line');
     expect(await line(String.raw`llm\.second`)).toMatch(/^left-out version \d+ /);
     expect(await line(String.raw`llm\.second\.version`)).toBe('');
-  });
-
-  it('keeps the state of rollouts for new replicas beside its lines', async () => {
-    const config = new KubeConfig();
-    config.loadFromFile(cluster.kubeconfig);
-    const problems: string[] = [];
-    const opened = (name = 'sluice-status'): Promise<SharedState> =>
-      SharedState.open({ config, namespace: 'llm', name, onError: (failure) => problems.push(failure) });
-    const [first, second] = [await opened(), await opened()];
-    expect([first.initial, second.initial]).toEqual([null, null]);
-    first.write('{"stable":"a"}');
-    second.write('{"stable":"b"}');
-    await Promise.all([first.close(), second.close()]);
-    first.write('{"stable":"ü"}');
-    await first.close();
-    expect((await opened()).initial).toBe('{"stable":"ü"}');
-    expect(await line(String.raw`llm\.routing`)).toMatch(/^in-force /);
-    expect(problems).toEqual([]);
-    // What is too large is not kept, and nothing older in its place.
-    first.write(randomBytes(300_000).toString('base64'));
-    await first.close();
-    expect(problems).toEqual([expect.stringMatching(/^it has \d+ bytes, compressed; at most 196608 are kept$/)]);
-    expect((await opened()).initial).toBeNull();
-    // A replica that could not read it leaves it as it is.
-    const blind = await opened('missing');
-    blind.write('{}');
-    await blind.close();
-    expect(problems).toHaveLength(2);
   });
 
   it('counts replicas that are there', async () => {

@@ -41,7 +41,7 @@ const policy = {
   },
   policyStatus: {
     value: '<namespace/name>',
-    about: 'an existing ConfigMap that says how the others are doing, and keeps the state of rollouts',
+    about: 'an existing ConfigMap that says how the others are doing',
     otherwise: 'none',
     needs: ['policyConfigmaps'],
     read: configMap,
