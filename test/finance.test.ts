@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Admin } from '../src/admin/listen.ts';
-import { Ledger } from '../src/ledger/ledger.ts';
+import type { Ledger } from '../src/ledger/ledger.ts';
 import type { SavingsReport } from '../src/ledger/query.ts';
 import { parseCsv } from '../src/lib/csv.ts';
 import { Metrics } from '../src/record/metrics.ts';
@@ -15,6 +15,7 @@ import { generation } from './support/decision.ts';
 import { october, octoberBill } from './support/october.ts';
 import { adminOf } from './support/admin.ts';
 import { entry } from './support/entry.ts';
+import { lastingLedger } from './support/ledger.ts';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'finance-'));
@@ -31,14 +32,7 @@ const policy = generation();
 const metrics = new Metrics({ version: '1', policy: () => policy, refused: () => false });
 
 beforeAll(async () => {
-  ledger = await Ledger.open({
-    file,
-    version: '1',
-    retention: { rowsMs: year, rollupsMs: year },
-    signingKey: null,
-    onCheckpoint: () => undefined,
-    onError: (message) => expect.fail(message),
-  });
+  ledger = await lastingLedger(file, { retention: { rowsMs: year, rollupsMs: year } });
   for (const record of all) ledger.record(record);
   for (const record of month) metrics.record(record);
   await vi.waitFor(() => expect(ledger.counts.written).toBe(all.length), { timeout: 10_000, interval: 20 });

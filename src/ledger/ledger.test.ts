@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { line, sample } from '../../test/support/ledger.ts';
+import { lastingLedger, line, sample } from '../../test/support/ledger.ts';
 import { signCheckpoint } from './hash-chain.ts';
 import { userHash } from '../budgets/user.ts';
 import { openDatabase, type Db } from './sqlite/database.ts';
@@ -492,13 +492,8 @@ describe('a running ledger', () => {
     writer.close();
     vi.useRealTimers();
     let pruned = 0;
-    const ledger = await Ledger.open({
-      file,
-      version: '1',
+    const ledger = await lastingLedger(file, {
       retention: { rowsMs: 5 * dayMs, rollupsMs: 400 * dayMs },
-      signingKey: null,
-      onCheckpoint: () => undefined,
-      onError: (message) => expect.fail(message),
       onPruned: (rows) => (pruned += rows),
     });
     await expect.poll(() => pruned, { timeout: 10_000 }).toBe(4);
@@ -509,15 +504,7 @@ describe('a running ledger', () => {
   it('does not continue its chain in a file that took the place of its own', async () => {
     const own = join(folder, 'own.db');
     let remade = 0;
-    const ledger = await Ledger.open({
-      file: own,
-      version: '1',
-      retention: forever,
-      signingKey: null,
-      onCheckpoint: () => undefined,
-      onError: (message) => expect.fail(message),
-      onRemade: () => remade++,
-    });
+    const ledger = await lastingLedger(own, { retention: forever, onRemade: () => remade++ });
     rmSync(own);
     const other = openDatabase(own, 'write');
     new LedgerWriter(other, { version: 'other' }).close();
@@ -555,15 +542,7 @@ describe('a running ledger', () => {
   it('notices that its file was removed or moved, says so, and goes on in a new one', async () => {
     const own = join(folder, 'own.db');
     let remade = 0;
-    const ledger = await Ledger.open({
-      file: own,
-      version: '1',
-      retention: forever,
-      signingKey: null,
-      onCheckpoint: () => undefined,
-      onError: (message) => expect.fail(message),
-      onRemade: () => remade++,
-    });
+    const ledger = await lastingLedger(own, { retention: forever, onRemade: () => remade++ });
     const ids = async (): Promise<string[]> => (await ledger.decisions({ where: [], from: null, limit: 10 })).map(({ id }) => id);
     const [first, second, third] = [sample(now), sample(now + 1), sample(now + 2)];
     ledger.record(first);

@@ -2,8 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { LedgerBackend, OpenedWriter } from './backend.ts';
 import type { LedgerTarget } from './target.ts';
 import type { Checkpoint, RestingChain } from './types.ts';
-import type { Retention } from './sqlite/store.ts';
-import { oldestSums } from './sqlite/store.ts';
+import { oldestSums, type Retention } from './sqlite/store.ts';
 
 /** A chain whose first row is written, and its signed end. */
 export interface BegunChain {

@@ -15,9 +15,33 @@ export function spansAskedFor(env: NodeJS.ProcessEnv): boolean {
   return ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'].some((name) => setting(env, name) !== undefined);
 }
 
+/** How a sampler of OpenTelemetry's specification is taken here. */
+interface Sampler {
+  /** Share of new traces; `argument`: the argument is the share; `initial`: it names the one that holds before a server has answered. */
+  readonly share: 0 | 1 | 'argument' | 'initial';
+  /** Whether a server would set the share. Sluice asks none. */
+  readonly remote?: true;
+}
+
+/** By name. With `parentbased_` before it, and for X-Ray, the caller's sampling decision applies to a trace that the caller began. */
+const samplers: Readonly<Record<string, Sampler>> = {
+  always_on: { share: 1 },
+  always_off: { share: 0 },
+  traceidratio: { share: 'argument' },
+  parentbased_always_on: { share: 1 },
+  parentbased_always_off: { share: 0 },
+  parentbased_traceidratio: { share: 'argument' },
+  jaeger_remote: { share: 'initial', remote: true },
+  parentbased_jaeger_remote: { share: 'initial', remote: true },
+  xray: { share: 1, remote: true },
+};
+
+const samplerOf = (env: NodeJS.ProcessEnv): string => setting(env, 'OTEL_TRACES_SAMPLER') ?? 'parentbased_always_on';
+
 /** Whether the caller's sampling decision applies to a trace that the caller began; otherwise the ratio below applies to all traces. */
 export function samplesByParent(env: NodeJS.ProcessEnv): boolean {
-  return !/^(?:always_on|always_off|traceidratio|jaeger_remote)$/.test(env['OTEL_TRACES_SAMPLER'] ?? '');
+  const name = samplerOf(env);
+  return name.startsWith('parentbased_') || name === 'xray';
 }
 
 /**
@@ -25,50 +49,28 @@ export function samplesByParent(env: NodeJS.ProcessEnv): boolean {
  * SLUICE_OTEL_SETTING.
  */
 export function samplingRatio(env: NodeJS.ProcessEnv): number {
-  const sampler = setting(env, 'OTEL_TRACES_SAMPLER') ?? 'parentbased_always_on';
-  switch (sampler) {
-    case 'always_on':
-    case 'parentbased_always_on':
-      return 1;
-    case 'always_off':
-    case 'parentbased_always_off':
-      return 0;
-    case 'traceidratio':
-    case 'parentbased_traceidratio': {
-      const ratio = Number(setting(env, 'OTEL_TRACES_SAMPLER_ARG') ?? '1');
-      if (ratio >= 0 && ratio <= 1) return ratio;
-      throw new SluiceError('SLUICE_OTEL_SETTING', `${env['OTEL_TRACES_SAMPLER_ARG']!} is no number from 0 to 1.`, {
-        where: 'OTEL_TRACES_SAMPLER_ARG',
-      });
-    }
-    case 'jaeger_remote':
-    case 'parentbased_jaeger_remote':
-      return initialRatio(setting(env, 'OTEL_TRACES_SAMPLER_ARG') ?? '');
-    case 'xray':
-      return 1;
-    default:
-      throw new SluiceError(
-        'SLUICE_OTEL_SETTING',
-        `${sampler} is not one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio, jaeger_remote, parentbased_jaeger_remote, xray.`,
-        { where: 'OTEL_TRACES_SAMPLER' },
-      );
-  }
+  const name = samplerOf(env);
+  if (!Object.hasOwn(samplers, name))
+    throw new SluiceError('SLUICE_OTEL_SETTING', `${name} is not one of ${Object.keys(samplers).join(', ')}.`, {
+      where: 'OTEL_TRACES_SAMPLER',
+    });
+  const { share } = samplers[name]!;
+  if (typeof share === 'number') return share;
+  const argument = setting(env, 'OTEL_TRACES_SAMPLER_ARG');
+  if (share === 'argument') return ratioOf(argument ?? '1', '');
+  return ratioOf(/(?:^|,)\s*initialSamplingRate\s*=\s*([^,\s]+)/.exec(argument ?? '')?.[1] ?? '1', 'initialSamplingRate ');
+}
+
+function ratioOf(value: string, what: string): number {
+  const ratio = Number(value);
+  if (ratio >= 0 && ratio <= 1) return ratio;
+  throw new SluiceError('SLUICE_OTEL_SETTING', `${what}${value} is no number from 0 to 1.`, { where: 'OTEL_TRACES_SAMPLER_ARG' });
 }
 
 /** The sampler of the environment, if a server would set its rate: Sluice asks none. Null otherwise. */
 export function remoteSampler(env: NodeJS.ProcessEnv): string | null {
-  const sampler = setting(env, 'OTEL_TRACES_SAMPLER') ?? '';
-  return /^(?:(?:parentbased_)?jaeger_remote|xray)$/.test(sampler) ? sampler : null;
-}
-
-/** The rate before a sampling server has answered, `initialSamplingRate` among `name=value, …`; 1 if it is not there. */
-function initialRatio(argument: string): number {
-  const value = /(?:^|,)\s*initialSamplingRate\s*=\s*([^,\s]+)/.exec(argument)?.[1] ?? '1';
-  const ratio = Number(value);
-  if (ratio >= 0 && ratio <= 1) return ratio;
-  throw new SluiceError('SLUICE_OTEL_SETTING', `initialSamplingRate ${value} is no number from 0 to 1.`, {
-    where: 'OTEL_TRACES_SAMPLER_ARG',
-  });
+  const name = samplerOf(env);
+  return Object.hasOwn(samplers, name) && samplers[name]!.remote === true ? name : null;
 }
 
 /** Whether records go to a collector: asked for by a flag, and not taken back by OpenTelemetry's own variables. */

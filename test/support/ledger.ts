@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { Ledger } from '../../src/ledger/ledger.ts';
+import { Ledger, type LedgerOptions } from '../../src/ledger/ledger.ts';
 import { uuidv7 } from '../../src/record/id.ts';
 import type { ExchangeRecord } from '../../src/record/types.ts';
 import { record } from './decision.ts';
@@ -11,8 +11,8 @@ export function sample(at: number, facts: Partial<ExchangeRecord> = {}): Exchang
 
 export const line = (value: ExchangeRecord): string => JSON.stringify(value);
 
-/** A ledger in this file that keeps rows and sums for 400 days and signs nothing; the test fails on an error of it. */
-export function lastingLedger(file: string): Promise<Ledger> {
+/** A ledger in this file that keeps rows and sums for 400 days and signs nothing, if `options` says nothing else; the test fails on an error of it. */
+export function lastingLedger(file: string, options: Partial<LedgerOptions> = {}): Promise<Ledger> {
   const kept = 400 * 86_400_000;
   return Ledger.open({
     file,
@@ -21,5 +21,6 @@ export function lastingLedger(file: string): Promise<Ledger> {
     signingKey: null,
     onCheckpoint: () => undefined,
     onError: (message) => expect.fail(message),
+    ...options,
   });
 }
