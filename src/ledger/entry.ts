@@ -1,5 +1,5 @@
 import type { ExchangeRecord } from '../record/types.ts';
-import { columnNames, columnsOf, gradeColumns, type GradeEntry, type LedgerColumns } from './types.ts';
+import { columnNames, columnsOf, gradeColumns, putColumns, type GradeEntry, type LedgerColumns } from './types.ts';
 
 interface Written {
   /** Ms since the epoch. */
@@ -27,9 +27,8 @@ const exchangeHead: (string | number | null)[] = new Array<null>(1 + columnNames
 
 /** The head of a record, valid until that of the next one. */
 export function headOfExchange(record: ExchangeRecord): Head {
-  const columns = columnsOf(record);
   exchangeHead[0] = Date.parse(record.time);
-  for (let index = 0; index < columnNames.length; index++) exchangeHead[index + 1] = columns[columnNames[index]!];
+  putColumns(record, exchangeHead, 1);
   return exchangeHead;
 }
 

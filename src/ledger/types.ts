@@ -43,93 +43,73 @@ export interface LedgerColumns {
   readonly trace: string | null;
 }
 
-/** Names of the columns in the order in which they are stored. */
-export const columnNames = [
-  'id',
-  'workspace',
-  'user',
-  'api',
-  'requested_provider',
-  'requested_model',
-  'provider',
-  'model',
-  'tier',
-  'reason',
-  'rule',
-  'outcome',
-  'status',
-  'cache',
-  'policy',
-  'attempts',
-  'cost',
-  'baseline',
-  'savings',
-  'unknown',
-  'input',
-  'output',
-  'score',
-  'overhead',
-  'ttft',
-  'latency',
-  'response_id',
-  'request_id',
-  'trace',
-] as const satisfies readonly (keyof LedgerColumns)[];
+type StorageType = 'text' | 'whole' | 'real';
 
-const whole: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>(['status', 'attempts', 'input', 'output']);
-const real: ReadonlySet<keyof LedgerColumns> = new Set<keyof LedgerColumns>([
-  'cost',
-  'baseline',
-  'savings',
-  'score',
-  'overhead',
-  'ttft',
-  'latency',
-]);
+/** How a column is stored, and its value in a record. */
+interface Column<Value> {
+  readonly type: StorageType;
+  readonly of: (record: ExchangeRecord) => Value;
+}
+
+const text = <Value extends string | null>(of: (record: ExchangeRecord) => Value): Column<Value> => ({ type: 'text', of });
+const whole = <Value extends number | null>(of: (record: ExchangeRecord) => Value): Column<Value> => ({ type: 'whole', of });
+const real = <Value extends number | null>(of: (record: ExchangeRecord) => Value): Column<Value> => ({ type: 'real', of });
+
+/** The columns in the order in which they are stored. */
+const columns: { readonly [Name in keyof LedgerColumns]: Column<LedgerColumns[Name]> } = {
+  id: text(({ id }) => id),
+  workspace: text(({ workspace }) => workspace),
+  // Records older than this field have none.
+  user: text((record) => (record as Partial<ExchangeRecord>).user ?? null),
+  api: text(({ api }) => api),
+  requested_provider: text(({ provider }) => provider),
+  requested_model: text(({ requestedModel }) => requestedModel),
+  provider: text(providerOf),
+  model: text(({ servedModel }) => servedModel),
+  tier: text(({ decision }) => decision?.tier ?? null),
+  reason: text(({ decision, passReason }) => decision?.reason ?? passReason),
+  rule: text(({ decision }) => decision?.rule ?? null),
+  outcome: text(({ outcome }) => outcome),
+  status: whole(({ status }) => status),
+  cache: text(({ cache }) => cache),
+  policy: text(({ policy }) => policy.hash),
+  attempts: whole(({ attempts }) => attempts.length),
+  cost: real(({ cost }) => (cost.known ? cost.usd : null)),
+  baseline: real(({ baseline }) => (baseline.known ? baseline.usd : null)),
+  savings: real(({ savings }) => (savings.known ? savings.usd : null)),
+  unknown: text(({ cost }) => (cost.known ? null : cost.reason)),
+  input: whole(({ usage }) => usage?.totalInput ?? null),
+  output: whole(({ usage }) => usage?.totalOutput ?? null),
+  score: real(({ verdict }) => verdict?.score ?? null),
+  overhead: real(({ timing }) => timing.overheadMs),
+  ttft: real(({ timing }) => timing.firstTokenMs),
+  latency: real(({ timing }) => timing.totalMs),
+  response_id: text(({ responseId }) => responseId ?? null),
+  request_id: text(({ requestId }) => requestId ?? null),
+  trace: text(({ traceId }) => traceId ?? null),
+};
+
+/** Names of the columns in the order in which they are stored. */
+export const columnNames = Object.keys(columns) as readonly (keyof LedgerColumns)[];
 
 /** Storage type of each column. */
-export const columnTypes = Object.fromEntries(
-  columnNames.map((name) => [name, whole.has(name) ? 'whole' : real.has(name) ? 'real' : 'text']),
-) as Readonly<Record<keyof LedgerColumns, 'text' | 'whole' | 'real'>>;
+export const columnTypes = Object.fromEntries(columnNames.map((name) => [name, columns[name].type])) as Readonly<
+  Record<keyof LedgerColumns, StorageType>
+>;
 
 /** Columns by which other systems' ids find a record; each has an index. */
 export const joinColumns = ['response_id', 'request_id', 'trace'] as const satisfies readonly (keyof LedgerColumns)[];
 
 /** The columns of a record; pure, so that `verify` can derive them again and detect changes. */
 export function columnsOf(record: ExchangeRecord): LedgerColumns {
-  const { decision, cost, baseline, savings, usage, verdict, timing } = record;
-  return {
-    id: record.id,
-    workspace: record.workspace,
-    // Records older than this field have none.
-    user: (record as Partial<ExchangeRecord>).user ?? null,
-    api: record.api,
-    requested_provider: record.provider,
-    requested_model: record.requestedModel,
-    provider: providerOf(record),
-    model: record.servedModel,
-    tier: decision?.tier ?? null,
-    reason: decision?.reason ?? record.passReason,
-    rule: decision?.rule ?? null,
-    outcome: record.outcome,
-    status: record.status,
-    cache: record.cache,
-    policy: record.policy.hash,
-    attempts: record.attempts.length,
-    cost: cost.known ? cost.usd : null,
-    baseline: baseline.known ? baseline.usd : null,
-    savings: savings.known ? savings.usd : null,
-    unknown: cost.known ? null : cost.reason,
-    input: usage?.totalInput ?? null,
-    output: usage?.totalOutput ?? null,
-    score: verdict?.score ?? null,
-    overhead: timing.overheadMs,
-    ttft: timing.firstTokenMs,
-    latency: timing.totalMs,
-    response_id: record.responseId ?? null,
-    request_id: record.requestId ?? null,
-    trace: record.traceId ?? null,
-  };
+  return Object.fromEntries(columnNames.map((name) => [name, columns[name].of(record)])) as unknown as LedgerColumns;
+}
+
+const readers = columnNames.map((name) => columns[name].of);
+
+/** Writes the columns of a record into `values` from `at` on, in their order. */
+export function putColumns(record: ExchangeRecord, values: (string | number | null)[], at: number): void {
+  for (let index = 0; index < readers.length; index++) values[at + index] = readers[index]!(record);
 }
 
 /**
@@ -138,7 +118,7 @@ export function columnsOf(record: ExchangeRecord): LedgerColumns {
  */
 export function stored(name: keyof LedgerColumns, value: string | number | null): string | number | null {
   if (typeof value === 'string') return value.toWellFormed().replaceAll('\u0000', '\uFFFD');
-  return typeof value === 'number' && whole.has(name) ? Math.trunc(value) : value;
+  return typeof value === 'number' && columnTypes[name] === 'whole' ? Math.trunc(value) : value;
 }
 
 /** The provider that answered, or was asked last; null if none was. */
