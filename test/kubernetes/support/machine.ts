@@ -9,6 +9,12 @@ const run = promisify(execFile);
 
 /** Whether machines, pods and Services get addresses of both families. */
 export const hasIpv6 = existsSync('/proc/net/if_inet6') && readFileSync('/proc/sys/net/ipv6/conf/all/disable_ipv6', 'utf8').trim() === '0';
+/** How many times a process's time all pods together get on a busy machine, in both versions of cgroups. */
+const podWeight = 20;
+const podWeights = [
+  ['cpu.weight', 100 * podWeight],
+  ['cpu.shares', 1_024 * podWeight],
+] as const;
 /** Unique local addresses of machines. */
 const ip6Prefix = 'fd00:250:0';
 
@@ -51,7 +57,11 @@ export class TestMachine {
       this.#inside('ip', 'route', 'add', serviceRange6, 'dev', 'eth0');
       this.#inside('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding');
     }
-    for (const folder of this.#cgroupFolders()) mkdirSync(folder, { recursive: true });
+    for (const folder of this.#cgroupFolders()) {
+      mkdirSync(folder, { recursive: true });
+      // All pods together compete with single processes of this machine: with the weight of one process they would hardly run beside others.
+      for (const [name, weight] of podWeights) if (existsSync(join(folder, name))) writeFileSync(join(folder, name), String(weight));
+    }
   }
 
   static async start(): Promise<TestMachine> {
