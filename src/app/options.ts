@@ -15,6 +15,8 @@ export interface SluiceOptions {
     readonly llmPolicies: boolean;
     /** The ConfigMap for the policies' status; null if none is written. */
     readonly status: { readonly namespace: string; readonly name: string } | null;
+    /** The ConfigMap in which replicas agree on rollouts; null if they do not. */
+    readonly rollouts: { readonly namespace: string; readonly name: string } | null;
     /** Namespaces that may write everything; if null, the first one, or with all namespaces Sluice's own. */
     readonly trusted: readonly string[] | null;
   } | null;

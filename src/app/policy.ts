@@ -5,6 +5,7 @@ import { openCatalog } from '../catalog/live.ts';
 import type { Fleet } from '../experiments/fleet.ts';
 import { RolloutPolicies } from '../experiments/policies.ts';
 import type { KubernetesPolicyOptions, KubernetesPolicyStore } from '../kubernetes/policy-store.ts';
+import type { ConfigMapRollouts } from '../kubernetes/shared-rollouts.ts';
 import { PolicyHistory } from '../policy/history.ts';
 import { HttpPolicyStore } from '../policy/http-store.ts';
 import { KeptPolicy } from '../policy/kept.ts';
@@ -60,9 +61,11 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
     onError: (err) => logger.error({ err }, 'price catalog not updated; the last good one stays'),
   });
   stack.defer(() => prices.close());
-  const shared = sharedOf(ground, prices.catalog, failedRules);
-  const sources = await openSources(ground, shared);
-  const { base, pairs } = sources;
+  const common = sharedOf(ground, prices.catalog, failedRules);
+  // Read before the policies: a policy that the others do not know yet is then newer than all that they know.
+  const rollouts = await openRollouts(ground);
+  const sources = await openSources(ground, common);
+  const { base, pairs, configMaps } = sources;
   const told: PolicyParts['told'] = { fleet: null };
   const metrics = new Metrics({
     version,
@@ -72,9 +75,12 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
   });
   const policy: RolloutPolicies = new RolloutPolicies({
     source: pairs ?? base,
+    known: () => (configMaps ?? sources.whole)?.known ?? true,
+    listed: () => configMaps?.listed ?? true,
     catalog: prices.catalog,
     file: options.state,
-    onRuleError: shared.onRuleError,
+    shared: rollouts,
+    onRuleError: common.onRuleError,
     onChange: (change) => {
       const { event, policy: hash, share, cause } = change;
       told.fleet?.tell(change);
@@ -95,9 +101,10 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
     policy,
     metrics,
     history,
-    configMaps: sources.configMaps,
+    configMaps,
     keptSince: () => (policy.current().number === first ? base.keptSince : null),
-    known: () => (sources.configMaps ?? sources.whole)?.known ?? true,
+    // A policy of an earlier run comes with the state of that run.
+    known: () => ((configMaps ?? sources.whole)?.known ?? true) && (rollouts === null || rollouts.known || base.keptSince !== null),
     told,
   };
 }
@@ -147,6 +154,24 @@ async function openSources({ options, logger, stack }: Ground, { keptAs, ...shar
   const pairs = url?.pairs === true ? new PairPolicyStore({ ...url, base, ...shared }) : null;
   if (pairs !== null) held.by = pairs;
   return { configMaps, whole, pairs, base, held };
+}
+
+/** What replicas agree on. The Kubernetes client is loaded only when it is used. */
+async function openRollouts({ options, logger, stack }: Ground): Promise<ConfigMapRollouts | null> {
+  const at = options.policyConfigMaps?.rollouts ?? null;
+  if (at === null) return null;
+  const [{ ConfigMapRollouts }, { loadKubeConfig }] = await Promise.all([
+    import('../kubernetes/shared-rollouts.ts'),
+    import('../kubernetes/client.ts'),
+  ]);
+  const rollouts = await ConfigMapRollouts.open({
+    ...at,
+    config: loadKubeConfig(),
+    onError: (failure) =>
+      logger.error({ failure, configMap: `${at.namespace}/${at.name}` }, 'what replicas agree on cannot be read or written: tried again'),
+  });
+  stack.defer(() => rollouts.close());
+  return rollouts;
 }
 
 function sayChanges(policy: RolloutPolicies, options: SluiceOptions, logger: Logger, failedRules: Set<string>): void {

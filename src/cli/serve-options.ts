@@ -77,6 +77,7 @@ function policySource(flags: ServeFlags): Pick<SluiceOptions, 'policy' | 'policy
             labelSelector: flags.policySelector,
             llmPolicies: flags.policyKinds !== 'configmaps',
             status: flags.policyStatus,
+            rollouts: flags.policyRollouts,
             trusted: flags.policyTrusted,
           },
     policyUrl: url === null ? null : { url, pairs, ttlMs: flags.policyTtl, tokenFile: flags.policyTokenFile },

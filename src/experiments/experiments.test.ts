@@ -464,6 +464,14 @@ describe.skipIf(!redisThere)('servers that share a Redis', () => {
       // A policy that took over is taken back everywhere, too.
       two.rollout.rollback('asked');
       await expect.poll(() => one.rollout.stable.hash, { timeout: 5_000 }).not.toBe('last');
+      // A rollback beats a promotion of the same moment, whichever Redis hears of last.
+      const orders = [() => one.rollout.promote(), () => two.rollout.rollback('asked')];
+      for (const hash of ['both', 'again']) {
+        for (const each of [one, two]) each.rollout.take(next(hash));
+        for (const order of hash === 'both' ? orders : orders.toReversed()) order();
+        const places = (): unknown[] => [one, two].map(({ rollout }) => [rollout.stable.hash, rollout.candidate]);
+        await expect.poll(places, { timeout: 5_000 }).toEqual([one, two].map(() => [compiled(experiments).hash, null]));
+      }
       two.trials.start('own');
       await expect.poll(() => one.trials.stopped, { timeout: 5_000 }).toEqual([]);
     } finally {
@@ -533,6 +541,44 @@ describe('policies that roll out', () => {
       // New prices reach both policies, and change neither's place.
       after.setCatalog(catalog);
       expect(after.rollout.status()).toMatchObject({ stable: before.current().hash, candidate: { stage: 2 } });
+      await after.close();
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('are not tried on nothing when the source knows them only after the start', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-rollout-'));
+    try {
+      let isKnown = false;
+      const options = (source: LivePolicyStore, file: string | null) => ({
+        source,
+        known: () => isKnown,
+        catalog,
+        file,
+        onRuleError: () => undefined,
+        onChange: () => undefined,
+        onError: (error: unknown) => expect(error).toBeNull(),
+      });
+      const nothing = 'version: 1\ndefaults: { mode: off }\n';
+      const source = sourceOf(nothing);
+      const late = new RolloutPolicies(options(source, null));
+      isKnown = true;
+      source.edit(withRollout);
+      expect(late.rollout.status()).toMatchObject({ stable: source.current().hash, candidate: null, kept: null });
+      source.edit(text('gpt-small', 'rollout: { stages: [10%], requests: 1, minutes: 0 }\n'));
+      expect(late.rollout.status().candidate).toMatchObject({ share: 0.1 });
+      // With a file: where that one says.
+      const file = join(folder, 'state.json');
+      const before = new RolloutPolicies(options(sourceOf(text('gpt-small')), file));
+      const old = before.current().hash;
+      await before.close();
+      isKnown = false;
+      const again = sourceOf(nothing);
+      const after = new RolloutPolicies(options(again, file));
+      isKnown = true;
+      again.edit(withRollout);
+      expect(after.rollout.status()).toMatchObject({ stable: old, candidate: { share: 0.1 } });
       await after.close();
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Breaker } from '../lib/redis/breaker.ts';
 import { redisClient, type RedisClient, type RedisTarget } from '../lib/redis/connect.ts';
+import { runScript, script } from '../lib/redis/script.ts';
 import type { Rollout, RolloutChange } from './rollout.ts';
 import type { Trials } from './trials.ts';
 
@@ -18,6 +19,22 @@ const stopped = z.array(z.string().max(64)).max(100);
 
 const fateKey = (policy: string): string => `sluice:rollout:{${policy}}`;
 const stoppedKey = 'sluice:experiments:stopped';
+/**
+ * Sets the state of a policy unless there is a further one: a promotion is further than any stage, a rollback than a promotion. Servers that
+ * write at the same time then leave the same, whoever is last.
+ */
+const fateScript = script(`
+local ranks = { rolling = 0, promoted = 1000, ['rolled-back'] = 2000 }
+local function rank(text)
+  local good, fate = pcall(cjson.decode, text)
+  if not good or type(fate) ~= 'table' or type(fate.stage) ~= 'number' then return -1 end
+  return (ranks[fate.verdict] or -1000) + fate.stage
+end
+local there = redis.call('GET', KEYS[1])
+if there and rank(there) > rank(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+`);
 /** How long a policy's state is kept, in s. */
 const keepSeconds = 30 * 24 * 3_600;
 
@@ -48,12 +65,13 @@ export class Fleet {
     // A restarted server must not take the others back to the first stage.
     if (this.#following || event === 'began') return;
     const { candidate } = this.#options.rollout.state();
-    this.#set(fateKey(policy), JSON.stringify({ stage: candidate?.stage ?? 0, verdict: event === 'advanced' ? 'rolling' : event }));
+    const fate = JSON.stringify({ stage: candidate?.stage ?? 0, verdict: event === 'advanced' ? 'rolling' : event });
+    this.#send(() => runScript(this.#client, 'call', fateScript, [fateKey(policy)], [fate, String(keepSeconds)]));
   }
 
   /** Publishes the experiments stopped by hand on this server. */
   tellStopped(names: readonly string[]): void {
-    if (!this.#following) this.#set(stoppedKey, JSON.stringify(names));
+    if (!this.#following) this.#send(() => this.#client.set(stoppedKey, JSON.stringify(names), 'EX', keepSeconds));
   }
 
   /** Applies the other servers' state. Never rejects. */
@@ -96,9 +114,9 @@ export class Fleet {
     else if (rolls) rollout.follow(policy, stage);
   }
 
-  #set(key: string, value: string): void {
+  #send(write: () => Promise<unknown>): void {
     if (this.#client.status !== 'ready' || this.#breaker.open) return;
-    this.#client.set(key, value, 'EX', keepSeconds).catch(() => {
+    write().catch(() => {
       this.#breaker.failure();
       this.#options.onProblem();
     });

@@ -181,6 +181,27 @@ export class Rollout {
     return true;
   }
 
+  /** Another server has rolled this policy back: it ends here too. */
+  withdraw(policy: string): void {
+    if (this.#rolledBack.has(policy)) return;
+    const candidate = this.#candidate;
+    const isHere = candidate === null ? this.#stable.hash === policy : candidate.generation.hash === policy;
+    if (!isHere || !this.rollback('asked')) this.#forbid(policy);
+  }
+
+  /** Begins with another state than this one, as at a start. */
+  restore({ stable, kept, rolledBack }: Omit<RolloutState, 'candidate'>): void {
+    this.#candidate = null;
+    this.settle(stable, kept);
+    for (const hash of rolledBack) this.#forbid(hash);
+  }
+
+  /** Replaces the policies that an edit came after, as other servers know them. */
+  settle(stable: PolicySnapshot, kept: RolloutState['kept']): void {
+    this.#stable = stable;
+    this.#kept = kept === null ? null : { ...kept };
+  }
+
   /** Another server has taken this policy to a later stage: use that stage. */
   follow(policy: string, stage: number): void {
     const candidate = this.#candidate;

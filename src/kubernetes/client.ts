@@ -65,6 +65,21 @@ export async function despiteConflicts<Written>(write: () => Promise<Written>): 
   }
 }
 
+/** Rejects if the promise takes longer. */
+export async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  const cancel = new AbortController();
+  try {
+    return await Promise.race([
+      promise,
+      sleep(ms, undefined, { signal: cancel.signal }).then(() => {
+        throw new Error(`no answer within ${ms / 1000} s`);
+      }),
+    ]);
+  } finally {
+    cancel.abort();
+  }
+}
+
 function sentence(error: unknown): string {
   const text = messageOf(error);
   return text.endsWith('.') ? text : `${text}.`;

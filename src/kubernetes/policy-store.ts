@@ -148,6 +148,11 @@ export class KubernetesPolicyStore extends PolicyFeed {
     return this.#applied || this.keptSince !== null;
   }
 
+  /** Whether the policy in force is what the API server has. */
+  get listed(): boolean {
+    return this.#applied;
+  }
+
   #restore(): void {
     const kept = this.#options.kept?.load() ?? null;
     const generation = kept === null ? null : compilePolicy(kept.files, this.#how(this.inForce.number + 1)).generation;
@@ -244,8 +249,10 @@ export class KubernetesPolicyStore extends PolicyFeed {
       composed.generation === null
         ? composed.sources.map((source) => ({ ...source, state: this.#stateNow(source.object) }))
         : composed.sources;
-    if (composed.generation !== null) this.#take(composed, composed.generation, force);
+    // A first list that comes after the start is news, even if it has the policy of an earlier run, or none.
+    const isLate = !this.#applied && this.#watch.synced && this.#firstList === null;
     this.#applied ||= this.#watch.synced;
+    if (composed.generation !== null) this.#take(composed, composed.generation, force || isLate);
     this.#report();
     this.#status?.report({
       hash: this.inForce.hash,

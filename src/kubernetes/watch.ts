@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ListWatch, Watch, type KubeConfig, type KubernetesListObject, type KubernetesObject } from '@kubernetes/client-node';
 import { limits } from '../lib/limits.ts';
-import { apiFailure } from './client.ts';
+import { apiFailure, within } from './client.ts';
 import type { PolicyObject } from './compose.ts';
 import type { PolicyKind } from './policy-kinds.ts';
 
@@ -152,19 +152,5 @@ class ObjectStream {
       this.#retry = null;
       this.start();
     }, wait);
-  }
-}
-
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  const cancel = new AbortController();
-  try {
-    return await Promise.race([
-      promise,
-      sleep(ms, undefined, { signal: cancel.signal }).then(() => {
-        throw new Error(`no answer within ${ms / 1000} s`);
-      }),
-    ]);
-  } finally {
-    cancel.abort();
   }
 }

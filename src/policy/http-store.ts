@@ -156,6 +156,8 @@ export class HttpPolicyStore extends PolicyFeed {
       const edited = text !== this.#good;
       this.#good = text;
       if (edited) this.refusal = null;
+      // Who hears of it must know that it is the backend's.
+      this.#answered ||= edited;
       this.publish(generation);
       if (edited) this.#options.kept?.save(generation);
     });

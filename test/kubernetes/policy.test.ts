@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { ProviderSimulator } from '../../src/demo/simulator.ts';
@@ -51,6 +54,8 @@ interface EventList {
 describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${absent}`, () => {
   let cluster: TestCluster;
   const simulator = new ProviderSimulator();
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-kept-'));
+  const kept = join(folder, 'policy.json');
   let stack: Stack;
 
   beforeAll(async () => {
@@ -65,7 +70,7 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
     stack = new Stack({
       policy: routed('gpt-5-nano'),
       endpoint: await simulator.listen(),
-      source: { args: ['--policy-configmaps', 'platform,team-a'], env: { KUBECONFIG: kubeconfig } },
+      source: { args: ['--policy-configmaps', 'platform,team-a', '--policy-kept', kept], env: { KUBECONFIG: kubeconfig } },
     });
     await stack.start();
   });
@@ -74,6 +79,7 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
     await stack.stop();
     await simulator.close();
     await cluster.stop();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   const ask = async (workspace = 'any'): Promise<{ readonly model: string | null; readonly id: string | null }> => {
@@ -237,5 +243,23 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
     expect((await ask()).model).toBe('gpt-4.1-nano');
     await cluster.startApiServer();
     await served('gpt-4.1-nano');
+  });
+
+  it('tries no policy on nothing when it knows it only after the start, without one of an earlier run', async () => {
+    await apply(configMap('platform', 'base', `${routed('gpt-5-nano')}rollout: { stages: [1%] }\n`));
+    const rollout = async (): Promise<{ readonly stable: string; readonly candidate: { readonly policy: string } | null }> =>
+      (await (await fetch(`${stack.adminUrl}/rollout`)).json()) as Awaited<ReturnType<typeof rollout>>;
+    await until(async () => (await rollout()).candidate !== null, 'the rollout');
+    const { candidate } = await rollout();
+    await cluster.killApiServer();
+    await stack.stopSluice('SIGKILL');
+    rmSync(kept);
+    const ready = stack.startSluice();
+    const isConnected = (): Promise<string | undefined> => metric('llm_proxy_policy_source_connected').catch(() => undefined);
+    await until(async () => (await isConnected()) === '0', 'a start without a policy');
+    await cluster.startApiServer();
+    await ready;
+    expect(await rollout()).toMatchObject({ stable: candidate?.policy, candidate: null });
+    await served('gpt-5-nano');
   });
 });

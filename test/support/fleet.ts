@@ -101,13 +101,13 @@ export async function askFleet({ url }: Replica, workspace: string, content = 'W
   return { status, decision: of('decision'), cache: of('cache'), arm: of('arm'), model: of('model') };
 }
 
-/** What replicas with one Redis and one PostgreSQL agree on while they come and go. `more`: as of `fleetPolicy`. `keeps`: whether one that is started again has its state. */
-export function fleetTests(fleet: () => TestFleet, more = '', keeps = true): void {
+/** What replicas with one Redis and one PostgreSQL agree on while they come and go. `more`: as of `fleetPolicy`. */
+export function fleetTests(fleet: () => TestFleet, more = ''): void {
   answersAndBudgets(fleet);
   coolDowns(fleet);
   beliefs(fleet);
   experiments(fleet);
-  if (keeps) rollouts(fleet, more);
+  rollouts(fleet, more);
   restartedServers(fleet);
 }
 

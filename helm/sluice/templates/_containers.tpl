@@ -17,6 +17,7 @@
     {{- end }}
     {{- if not .sidecar }}
     - --policy-status={{ .Release.Namespace }}/{{ include "sluice.fullname" . }}-status
+    - --policy-rollouts={{ .Release.Namespace }}/{{ include "sluice.fullname" . }}-rollouts
     {{- end }}
     {{- if or .Values.policy.namespaces .Values.policy.allNamespaces }}
     - --policy-trusted={{ concat (list .Release.Namespace) .Values.policy.trusted | uniq | join "," }}

@@ -46,6 +46,13 @@ const policy = {
     needs: ['policyConfigmaps'],
     read: configMap,
   },
+  policyRollouts: {
+    value: '<namespace/name>',
+    about: 'an existing ConfigMap in which replicas agree on rollouts',
+    otherwise: 'each has its own',
+    needs: ['policyConfigmaps'],
+    read: configMap,
+  },
   policyUrl: {
     value: '<url>',
     about:

@@ -85,9 +85,11 @@ const ask = (agent, content) => new Promise((resolve) => {
   const body = JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content }] });
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'x-sluice-workspace': 'load' };
   request('http://sluice.${namespace}/v1/chat/completions', { method: 'POST', agent, headers }, (response) => {
-    response.on('error', failed).on('data', () => undefined).on('end', () => {
+    const body = [];
+    response.on('error', failed).on('data', (chunk) => body.push(chunk)).on('end', () => {
       said.answers++;
-      if (response.statusCode !== 200) return failed('status ' + response.statusCode);
+      if (response.statusCode !== 200)
+        return failed([new Date().toISOString(), 'status', response.statusCode, Buffer.concat(body).toString().slice(0, 200), JSON.stringify(response.headers)].join(' '));
       const decision = response.headers['x-sluice-decision'];
       if (decision !== undefined) said.decided.push(decision);
       if (said.answers % 20 === 0) console.log(said.answers);
@@ -349,7 +351,6 @@ export function fleetOnNode(node: NodeCluster): void {
 
     afterAll(() => fleet?.stop(), 90_000);
 
-    // A new pod has no state, so that it does not know of a rollout.
-    fleetTests(() => fleet!, more, false);
+    fleetTests(() => fleet!, more);
   });
 }
