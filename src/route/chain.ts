@@ -1,9 +1,23 @@
 import { tiers, type Tier } from '../classify/types.ts';
 import type { FallbackPolicy, TargetRef } from '../policy/types.ts';
+import type { Candidates, MutableReport } from './candidates.ts';
+import type { Choice } from './choice.ts';
+import { PoolView, type Pooled } from './pool-view.ts';
+import type { PoolChoice } from './pools.ts';
+import { same } from './prices.ts';
 import type { CandidateReport, Decision } from './types.ts';
 
+/** The targets of a decision, in the order they are tried. */
+export interface Chained {
+  readonly chain: readonly TargetRef[];
+  /** The chosen target, or what its pool picked instead. */
+  readonly first: TargetRef;
+  /** The pool's choice; null if no pool was asked. */
+  readonly pool: PoolChoice | null;
+}
+
 /** Input for building a chain. */
-export interface ChainInput {
+interface ChainInput {
   readonly fallback: FallbackPolicy;
   readonly first: TargetRef;
   /** The other members of the first target's pool, in the order they are tried; they come before all other targets. */
@@ -22,10 +36,84 @@ export interface ChainInput {
 }
 
 /** Reasons that imply a tier, so its chain and escalation apply. */
-export const tieredReasons: ReadonlySet<Decision['reason']> = new Set(['tier', 'models', 'kept-cheapest', 'override', 'rule', 'default']);
+const tieredReasons: ReadonlySet<Decision['reason']> = new Set(['tier', 'models', 'kept-cheapest', 'override', 'rule', 'default']);
+
+/** The chosen target and its fallbacks; targets that are cooling down come last. */
+export function chainOf(candidates: Candidates, choice: Choice): Chained {
+  const { section, exchange } = candidates.input;
+  const { fallback } = section;
+  // Sensitive data may only be sent to its secure model.
+  if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'route-off')
+    return { chain: [choice.target], first: choice.target, pool: null };
+  return withFallbacks(candidates, choice, fallback);
+}
+
+function withFallbacks(candidates: Candidates, choice: Choice, fallback: FallbackPolicy): Chained {
+  const { section, exchange } = candidates.input;
+  const reports = new Map<string, MutableReport>();
+  const report = (target: TargetRef): MutableReport => {
+    const key = `${target.provider}/${target.model}`;
+    let known = reports.get(key);
+    if (known === undefined) reports.set(key, (known = candidates.check(target, choice.tier, 'checked')));
+    return known;
+  };
+  const pools = poolsOf(candidates, fallback, (target) => same(target, choice.target) || report(target).disqualified === null);
+  const pooled = tieredReasons.has(choice.reason) ? pools.of(choice.target) : null;
+  const first = pooled === null ? choice.target : picked(candidates, pooled, choice);
+  const after = chainAfter({
+    fallback,
+    first,
+    mates: pooled?.order.slice(1) ?? [],
+    expand: (target) => pools.of(target)?.order ?? [target],
+    firstEstimate: candidates.estimate(first),
+    requestedModel: exchange.model,
+    reason: choice.reason,
+    tier: choice.tier,
+    ruleChain: choice.fallback ?? null,
+    candidates: section.candidates,
+    report,
+  });
+  for (const report of reports.values())
+    if (!candidates.reports.some(({ target }) => same(target, report.target))) candidates.reports.push(report);
+  const chain = [first, ...after.map((target) => (candidates.own(target) ? candidates.requested : target))];
+  return { chain: restingLast(candidates, chain, reports), first, pool: pooled?.choice ?? null };
+}
+
+/** Targets that are cooling down come last: if all others fail, trying them is better than giving up. */
+function restingLast(
+  candidates: Candidates,
+  chain: readonly TargetRef[],
+  reports: ReadonlyMap<string, MutableReport>,
+): readonly TargetRef[] {
+  const awake = chain.filter((target) => candidates.input.cooling?.(target) !== true);
+  if (awake.length === 0 || awake.length === chain.length) return chain;
+  const resting = chain.filter((target) => !awake.includes(target));
+  for (const { provider, model } of resting) {
+    const report = reports.get(`${provider}/${model}`) ?? candidates.reports.find(({ chosen }) => chosen);
+    if (report !== undefined) report.disqualified = 'cooling-down';
+  }
+  return [...awake, ...resting];
+}
+
+function poolsOf({ input }: Candidates, fallback: FallbackPolicy, able: (target: TargetRef) => boolean): PoolView {
+  const { exchange, caller, pools, session } = input;
+  return new PoolView({
+    pools: fallback.pools,
+    picker: pools,
+    stream: exchange.stream,
+    sticky: session?.key ?? caller.session ?? caller.workspace,
+    usable: (target) => able(target) && input.cooling?.(target) !== true,
+  });
+}
+
+/** The pool's pick instead of the chosen target. */
+function picked(candidates: Candidates, pooled: Pooled, choice: Choice): TargetRef {
+  const [pick = choice.target] = pooled.order;
+  return same(pick, choice.target) ? choice.target : candidates.own(pick) ? candidates.requested : pick;
+}
 
 /** The targets after the first, in the order they are tried. Each can do the job, and together they are affordable. */
-export function chainAfter(input: ChainInput): TargetRef[] {
+function chainAfter(input: ChainInput): TargetRef[] {
   const { fallback } = input;
   const chain: TargetRef[] = [];
   let spent = input.firstEstimate.known ? input.firstEstimate.usd : 0;
@@ -68,8 +156,4 @@ function byCost(input: ChainInput, targets: readonly TargetRef[]): TargetRef[] {
     .map((target) => ({ target, usd: cost(target) }))
     .sort((a, b) => a.usd - b.usd)
     .map(({ target }) => target);
-}
-
-function same(a: TargetRef, b: TargetRef): boolean {
-  return a.provider === b.provider && a.model === b.model;
 }
