@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { ResponseCache, type CacheQuery, type Lookup, type PendingLookup } from '../src/cache/cache.ts';
 import { decodeEntry, encodeEntry } from '../src/cache/redis/codec.ts';
 import { redisClient } from '../src/lib/redis/connect.ts';
@@ -221,6 +221,7 @@ for (const [name, server, there] of servers)
   describe.skipIf(!there)(`a ${name} that fails`, () => {
     it('is a miss while it stands still, is soon asked no more, and is used again when it goes on', async () => {
       const redis = await TestRedis.start({ server });
+      onTestFinished(() => redis.remove());
       const a = await replica(redis.url, { deadlineMs: 50 });
       await redis.pause();
       for (let asked = 0; asked < 5; asked++) expect(stateOf(await look(a, fresh()))).toBe('miss');
@@ -241,11 +242,11 @@ for (const [name, server, there] of servers)
           { timeout: 10_000 },
         )
         .toBe('up');
-      await redis.remove();
     });
 
     it('is a miss when it is killed, and is used again after its restart', async () => {
       const redis = await TestRedis.start({ server });
+      onTestFinished(() => redis.remove());
       const a = await replica(redis.url);
       await redis.stop();
       await expect.poll(() => a.cache.stats().redis).toBe('down');
@@ -258,7 +259,6 @@ for (const [name, server, there] of servers)
       answer(await fillOf(a, later), json('y'));
       const b = await replica(redis.url);
       await expect.poll(async () => stateOf(await look(b, later)), { timeout: 5_000 }).toBe('hit');
-      await redis.remove();
     });
 
     it('that was never there holds nothing up', () => {
@@ -335,12 +335,13 @@ for (const [name, server, there] of servers)
           '+hello',
         ],
       });
+      onTestFinished(() => redis.remove());
       await works(`rediss://sluice@127.0.0.1:${redis.port}`, { passwordFile, caFile: authority.path('ca.crt') });
-      await redis.remove();
     });
 
     it('a cluster of three nodes, also when one of them is gone', async () => {
       const cluster = await TestCluster.start(3, server);
+      onTestFinished(() => cluster.stop());
       await works(cluster.url);
       const [a, b] = [await replica(cluster.url), await replica(cluster.url)];
       const queries = Array.from({ length: 60 }, () => fresh([['x-sluice-workspace', 'spread']]));
@@ -365,11 +366,11 @@ for (const [name, server, there] of servers)
       // In this order, because many consecutive failures would put the others into cooldown too.
       for (const query of queries.filter((one) => !isLost(one))) expect(stateOf(await look(c, query))).toBe('hit');
       for (const query of queries.filter(isLost)) expect(stateOf(await look(c, query))).toBe('miss');
-      await cluster.stop();
     }, 60_000);
 
     it('a cluster whose slots move to another node while it is asked', async () => {
       const cluster = await TestCluster.start(2, server);
+      onTestFinished(() => cluster.stop());
       const a = await replica(cluster.url);
       const slotOf = async ({ key }: CacheQuery): Promise<number> =>
         Number(await cluster.admins[0]!.call('CLUSTER', 'KEYSLOT', `sluice:c:{${key}}`));
@@ -431,12 +432,12 @@ for (const [name, server, there] of servers)
         one.cache.forget({});
         for (const query of moving.values()) expect(stateOf(await look(one, query))).toBe('hit');
       }
-      await cluster.stop();
     }, 60_000);
 
     it('a Sentinel', async () => {
       const [port] = await freePorts(1);
       const redis = await TestRedis.start({ server, opens: [port!] });
+      onTestFinished(() => redis.remove());
       const sentinel = await TestRedis.start({
         server,
         port: port!,
@@ -444,9 +445,8 @@ for (const [name, server, there] of servers)
         files: { 'sentinel.conf': `port ${port}\nsentinel monitor main 127.0.0.1 ${redis.port} 1\n` },
         args: () => ['sentinel.conf', '--sentinel'],
       });
+      onTestFinished(() => sentinel.remove());
       await works(`redis-sentinel://127.0.0.1:${sentinel.port}/main`);
-      await sentinel.remove();
-      await redis.remove();
     });
 
     it.each(['http://x', 'redis://a,b', 'redis://host/zero', 'redis-sentinel://host', 'redis://ho st'])(
@@ -462,16 +462,20 @@ for (const [name, server, there] of servers)
 describe.skipIf(!redisThere)('apps behind an Envoy', () => {
   it('never notice that Redis is paused, killed and started again', async () => {
     const redis = await TestRedis.start();
+    onTestFinished(() => redis.remove());
     const simulator = new ProviderSimulator();
+    onTestFinished(() => simulator.close());
     const stack = new Stack({
       policy:
         'version: 1\ndefaults:\n  candidates: { simple: [openai/gpt-5-nano], standard: [openai/gpt-5-mini], complex: [openai/gpt-5.1] }\n  cache: { mode: on }\n',
       endpoint: await simulator.listen(),
       serve: ['--cache-redis', redis.url],
     });
+    onTestFinished(() => stack.stop());
     await stack.start();
     const states: Record<string, number> = {};
     let going = true;
+    let answered = 0;
     const client = async (): Promise<void> => {
       while (going) {
         const body = JSON.stringify({
@@ -487,28 +491,33 @@ describe.skipIf(!redisThere)('apps behind an Envoy', () => {
           await response.text();
           const state = `${response.status} ${response.headers.get('x-sluice-cache') ?? 'undecided'}`;
           states[state] = (states[state] ?? 0) + 1;
+          answered++;
         }
       }
     };
+    onTestFinished(() => void (going = false));
     const clients = Array.from({ length: 4 }, client);
-    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-    await pause(400);
+    const metrics = (): Promise<string> => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
+    const timeouts = async (): Promise<number> =>
+      Number(/^llm_proxy_cache_backend_problem_total\{kind="timeout"\} (\d+)$/m.exec(await metrics())?.[1] ?? 0);
+    /** Each client has been answered some times more. */
+    const on = async (): Promise<void> => {
+      const before = answered;
+      await expect.poll(() => answered, { timeout: 20_000 }).toBeGreaterThan(before + 40);
+    };
+    await on();
     await redis.pause();
-    await pause(800);
+    await expect.poll(timeouts, { timeout: 20_000 }).toBeGreaterThan(0);
+    await on();
     await redis.resume();
-    await pause(300);
+    await on();
     await redis.stop();
-    await pause(500);
+    await on();
     await redis.restart();
-    await pause(500);
+    await on();
     going = false;
     await Promise.all(clients);
     expect(Object.keys(states).filter((state) => !state.startsWith('200 '))).toEqual([]);
     expect(Object.keys(states)).toEqual(expect.arrayContaining(['200 hit', '200 miss']));
-    const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
-    expect(metrics).toMatch(/^llm_proxy_cache_backend_problem_total\{kind="timeout"\} \d+$/m);
-    await stack.stop();
-    await simulator.close();
-    await redis.remove();
   });
 });

@@ -1,5 +1,5 @@
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { caVariables } from './egress.ts';
 import { issueFor, makeAuthority } from './certificates/issue.ts';
 import { ExtraCas } from './extra-cas.ts';
+import { TestAuthority } from '../../test/kubernetes/support/pki.ts';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'sluice-trust-'));
@@ -123,20 +124,11 @@ class Site {
   readonly server: Server;
 
   constructor(name: string) {
-    const at = join(folder, name);
-    mkdirSync(at);
-    const file = (path: string): string => join(at, path);
-    const openssl = (...args: readonly string[]): unknown => execFileSync('openssl', args, { stdio: 'ignore' });
-    const key = ['-newkey', 'rsa:2048', '-nodes'];
-    openssl('req', '-x509', ...key, '-keyout', file('ca.key'), '-out', file('ca.crt'), '-subj', `/CN=${name}`, '-days', '2');
-    openssl('req', ...key, '-keyout', file('tls.key'), '-out', file('tls.csr'), '-subj', `/CN=server of ${name}`);
-    writeFileSync(file('names'), 'subjectAltName=DNS:localhost\n');
-    const by = ['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-CAcreateserial', '-extfile', file('names')];
-    openssl('x509', '-req', '-in', file('tls.csr'), ...by, '-out', file('tls.crt'), '-days', '2');
-    this.ca = file('ca.crt');
-    this.server = createServer({ key: readFileSync(file('tls.key')), cert: readFileSync(file('tls.crt')) }, (_request, response) =>
-      response.end('hello'),
-    ).listen(0, '127.0.0.1');
+    const authority = new TestAuthority(join(folder, name));
+    authority.certify('tls', `/CN=server of ${name}`, ['DNS:localhost']);
+    this.ca = authority.path('ca.crt');
+    const [key, cert] = ['tls.key', 'tls.crt'].map((file) => readFileSync(authority.path(file)));
+    this.server = createServer({ key: key!, cert: cert! }, (_request, response) => response.end('hello')).listen(0, '127.0.0.1');
   }
 
   get url(): string {
@@ -155,7 +147,8 @@ class ReleaseSite {
   }
 
   static async of(name: string, hosts: readonly string[]): Promise<ReleaseSite> {
-    const validity = { from: Date.now(), to: Date.now() + 2 * 86_400_000 };
+    // The clients' clocks may differ from this one (`npm test -- --clock`).
+    const validity = { from: 0, to: Date.UTC(2090) };
     const authority = await makeAuthority(name, validity, hosts);
     const { crt, key } = await issueFor(['localhost'], authority, validity);
     const ca = join(folder, `${name}.crt`);
