@@ -7,6 +7,7 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
+import { untilOld } from './support/cache-entries.ts';
 import { allWell, resets, ScriptedProvider, status } from './support/scripted-provider.ts';
 
 /** A cache and a fallback chain at once: the app's own provider is down, and the answer is translated from another one's. */
@@ -188,11 +189,15 @@ describe('an old answer where the provider fails', () => {
       body: JSON.stringify({ contents: [{ parts: [{ text }] }] }),
     });
 
-  async function aged(workspace: string, prompt: string): Promise<string> {
-    const text = await post(workspace, prompt).then((response) => response.text());
-    await kept();
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+  /** The text of a response, once its answer in the cache is old. */
+  async function old(response: Response): Promise<string> {
+    const text = await response.text();
+    await untilOld(stack.adminUrl, response);
     return text;
+  }
+
+  async function aged(workspace: string, prompt: string): Promise<string> {
+    return old(await post(workspace, prompt));
   }
 
   it('gives way to a target that answers', async () => {
@@ -224,9 +229,7 @@ describe('an old answer where the provider fails', () => {
   });
 
   it('bridges connections that break', async () => {
-    const text = await gemini('What is a socket?').then((response) => response.text());
-    await kept();
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const text = await old(await gemini('What is a socket?'));
     providers.google.behaviour = resets;
     const met = await gemini('What is a socket?');
     expect([met.status, met.headers.get('x-sluice-cache'), await met.text()]).toEqual([200, 'stale', text]);
@@ -241,9 +244,7 @@ describe('an old answer where the provider fails', () => {
   });
 
   it('bridges a provider that is not there from the second request on', async () => {
-    const text = await claude('What is a socket?').then((response) => response.text());
-    await kept();
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const text = await old(await claude('What is a socket?'));
     await providers.anthropic.close();
     const met = await claude('What is a socket?');
     expect(met.status).toBe(503);

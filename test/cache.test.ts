@@ -6,6 +6,7 @@ import OpenAI from 'openai';
 import { ProviderSimulator } from '../src/demo/simulator.ts';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
+import { untilOld } from './support/cache-entries.ts';
 import { recordOf as recordAt } from './support/record.ts';
 import { entry } from './support/entry.ts';
 
@@ -353,7 +354,7 @@ describe('answers that are no good', () => {
     const body = chat(fresh());
     const first = await ask(body, brief);
     const text = await post(body, brief).then((response) => response.text());
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await untilOld(stack.adminUrl, first);
     // The very request that meets the failure gets the old answer, streamed or not, and its record says what happened.
     const met = await post(body, { ...brief, 'x-sim-status': '503' });
     expect([met.status, state(met), await met.text()]).toEqual([200, 'stale', text]);
@@ -377,8 +378,7 @@ describe('answers that are no good', () => {
   it('bridges a limit of requests for a stream, and no mistake of the request’s own', async () => {
     const brief = { 'x-sluice-workspace': 'brief' };
     const [one, two] = [fresh(), fresh()];
-    for (const prompt of [one, two]) await ask(chat(prompt), brief);
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    for (const prompt of [one, two]) await untilOld(stack.adminUrl, await ask(chat(prompt), brief));
     const mistaken = await post(chat(two), { ...brief, 'x-sim-status': '400' });
     expect([mistaken.status, state(mistaken)]).toEqual([400, 'miss']);
     await mistaken.text();

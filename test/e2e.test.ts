@@ -402,10 +402,10 @@ describe.each(transportCases)('over $title', ({ transport, tcp }) => {
       // The store's own tests hold it to one second; here a busy machine may take longer.
       await expect.poll(ask, { timeout: 5_000 }).toBe('gpt-4.1-nano');
       stack.writePolicy('version: 1\nnonsense: true\n');
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await expect
+        .poll(() => fetch(`${stack.adminUrl}/metrics`).then((response) => response.text()), { timeout: 5_000 })
+        .toMatch(/^llm_proxy_policy_refused 1$/m);
       expect(await ask()).toBe('gpt-4.1-nano');
-      const metrics = await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text());
-      expect(metrics).toMatch(/^llm_proxy_policy_refused 1$/m);
       stack.writePolicy(policy);
       await expect.poll(ask, { timeout: 5_000 }).toBe('gpt-5-nano');
     });

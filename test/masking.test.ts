@@ -8,6 +8,7 @@ import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import type { ExchangeRecord } from '../src/record/types.ts';
+import { recordOf } from './support/record.ts';
 import { allWell, events, says, ScriptedProvider, status, type Behaviour } from './support/scripted-provider.ts';
 
 const keys = mkdtempSync(join(tmpdir(), 'sluice-masking-'));
@@ -80,7 +81,6 @@ const ask = (text: string, more: object = {}): OpenAI.ChatCompletionCreateParams
 });
 
 async function records(): Promise<readonly ExchangeRecord[]> {
-  await new Promise((resolve) => setTimeout(resolve, 150));
   const { decisions } = (await fetch(`${stack.adminUrl}/decisions?limit=100`).then((response) => response.json())) as {
     decisions: ExchangeRecord[];
   };
@@ -217,7 +217,9 @@ describe('what cannot be masked', () => {
       message: expect.stringContaining(message) as string,
     });
     expect(providers.openai.got).toEqual([]);
-    expect((await records()).find(({ outcome }) => outcome === 'blocked')).toMatchObject({ passReason: 'unmasked' });
+    await expect
+      .poll(async () => (await records()).find(({ outcome }) => outcome === 'blocked'), { timeout: 5_000 })
+      .toMatchObject({ passReason: 'unmasked' });
   });
 
   it('is refused in an upload that is no text', async () => {
@@ -460,26 +462,30 @@ describe('an answer with restore: true', () => {
       (await apps('restored').openai.chat.completions.create(ask(question))).choices[0]?.message.content;
     expect([await call(), await call()]).toEqual([wanted, wanted]);
     expect(providers.openai.got).toHaveLength(2);
-    expect((await records())[0]).toMatchObject({
-      cache: 'off',
-      outcome: 'complete',
-      usage: { totalOutput: 9 },
-      masked: [
-        { rule: 'email', matches: 1 },
-        { rule: 'word', matches: 1 },
-      ],
-    });
+    await expect
+      .poll(async () => (await records())[0], { timeout: 5_000 })
+      .toMatchObject({
+        cache: 'off',
+        outcome: 'complete',
+        usage: { totalOutput: 9 },
+        masked: [
+          { rule: 'email', matches: 1 },
+          { rule: 'word', matches: 1 },
+        ],
+      });
   });
 });
 
 describe('what was masked', () => {
   it('is counted, and explained', async () => {
     const before = await metric('email');
-    await apps().openai.chat.completions.create(ask(`${address} and bob.canary@example.com, and ${address}`));
-    const [record] = await records();
+    const { response } = await apps()
+      .openai.chat.completions.create(ask(`${address} and bob.canary@example.com, and ${address}`))
+      .withResponse();
+    const record = await recordOf(stack.adminUrl, response.headers.get('x-sluice-decision'));
     expect(record).toMatchObject({ masked: [{ rule: 'email', matches: 3 }], request: { promptStart: null, promptHash: null } });
     expect((await metric('email')) - before).toBe(3);
-    const explained = execFileSync('bin/sluice', ['explain', '--admin', stack.adminUrl, record!.id], { encoding: 'utf8' });
+    const explained = execFileSync('bin/sluice', ['explain', '--admin', stack.adminUrl, record.id], { encoding: 'utf8' });
     expect(explained).toContain('Masked: 3 of email');
   });
 

@@ -50,7 +50,7 @@ async function ask(
   workspace: string,
   extra: object = {},
   headers: Readonly<Record<string, string>> = {},
-  signal?: AbortSignal,
+  { signal, onHead }: { readonly signal?: AbortSignal; readonly onHead?: () => void } = {},
 ): Promise<Reply> {
   const response = await fetch(`${at.url}/v1/chat/completions`, {
     method: 'POST',
@@ -58,6 +58,7 @@ async function ask(
     body: JSON.stringify({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }], ...extra }),
     ...(signal === undefined ? {} : { signal }),
   });
+  onHead?.();
   await response.text();
   return { status: response.status, headers: response.headers, id: response.headers.get('x-sluice-decision') ?? '' };
 }
@@ -252,7 +253,7 @@ const ends: readonly (readonly [name: string, run: (at: Stack) => Promise<unknow
     async (at) => {
       provider.behaviour = hangs;
       const leaving = new AbortController();
-      const asked = failure(ask(at, 'one', {}, {}, leaving.signal));
+      const asked = failure(ask(at, 'one', {}, {}, { signal: leaving.signal }));
       await expect.poll(() => placesOf(at), { timeout: 5_000 }).toBe(1);
       leaving.abort();
       await asked;
@@ -268,9 +269,10 @@ const ends: readonly (readonly [name: string, run: (at: Stack) => Promise<unknow
         );
       };
       const leaving = new AbortController();
-      const asked = failure(ask(at, 'one', { stream: true }, {}, leaving.signal));
-      await expect.poll(() => placesOf(at), { timeout: 5_000 }).toBe(1);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      const begun = Promise.withResolvers<undefined>();
+      const asked = failure(ask(at, 'one', { stream: true }, {}, { signal: leaving.signal, onHead: () => begun.resolve(undefined) }));
+      await begun.promise;
+      expect(await placesOf(at)).toBe(1);
       leaving.abort();
       await asked;
     },
@@ -299,7 +301,7 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
       Array.from({ length: 120 }, async (_, at) => {
         const leaving = new AbortController();
         setTimeout(() => leaving.abort(), (at % 40) * 1.5);
-        await failure(ask(stack.at, 'one', {}, { 'x-sluice-user': `user-${at}` }, leaving.signal));
+        await failure(ask(stack.at, 'one', {}, { 'x-sluice-user': `user-${at}` }, { signal: leaving.signal }));
       }),
     );
     await expect.poll(() => placesOf(stack.at), { timeout: 10_000 }).toBe(0);
@@ -363,7 +365,7 @@ describe.skipIf(!redisThere)('rate limits in a Redis', () => {
       expect(statuses.map(({ status: code }) => code).sort()).toEqual([200, 200, 429, 429, 429, 429]);
       provider.behaviour = hangs;
       const leaving = new AbortController();
-      const asked = failure(ask(stack, 'one', {}, {}, leaving.signal));
+      const asked = failure(ask(stack, 'one', {}, {}, { signal: leaving.signal }));
       await expect.poll(() => placesOf(stack), { timeout: 5_000 }).toBe(1);
       expect((await ask(stack, 'one')).status).toBe(429);
       await stack.stopSluice('SIGKILL');

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
@@ -301,8 +302,8 @@ describe('answers told in three ways', () => {
     provider.behaviour = async (_got, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       for (const word of words) response.write(chunk(word));
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      response.destroy();
+      // Until the client leaves.
+      await once(response, 'close');
     };
     const records = await sent('Say many words.');
     for (const mode of modes) {

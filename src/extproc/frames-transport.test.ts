@@ -1,6 +1,5 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { ScriptedEnvoy } from '../../test/support/ext-proc.ts';
 import { FramesTransport, type FramesOptions } from './frames-transport.ts';
@@ -77,22 +76,27 @@ it('asks a silent connection for a sign of life, and cuts it when none comes', a
   expect(told).toEqual([{ event: 'connection-lost', reason: 'no answer to a ping' }]);
 });
 
-/** Connects, says `bytes`, leaves what comes unread, and cuts. */
-async function cut(port: number, bytes: Buffer): Promise<void> {
+/** Connects, says `bytes`, and cuts when the server has said `heard`. Resolves when the server knows. */
+async function cut(port: number, bytes: Buffer, heard: Buffer): Promise<void> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
-  await new Promise((resolve) => socket.once('connect', resolve));
   socket.write(bytes);
-  await sleep(50);
+  let said = Buffer.alloc(0);
+  for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    said = Buffer.concat([said, chunk]);
+    if (said.includes(heard)) break;
+  }
+  expect(transport.connections).toBe(1);
   socket.resetAndDestroy();
-  await new Promise((resolve) => socket.once('close', resolve));
-  await sleep(50);
+  await expect.poll(() => transport.connections).toBe(0);
 }
+
+const settings = (flags: number): Buffer => Buffer.from([0, 0, 0, 4, flags, 0, 0, 0, 0]);
 
 it('says nothing of a probe that only looks whether somebody listens, and tells of a connection that broke', async () => {
   const port = await listen({});
-  await cut(port, Buffer.alloc(0));
+  await cut(port, Buffer.alloc(0), Buffer.alloc(0));
   expect(told).toEqual([]);
-  await cut(port, Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])]));
+  await cut(port, Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings(0)]), settings(1));
   expect(told).toEqual([{ event: 'connection-lost', reason: 'read ECONNRESET' }]);
 });

@@ -90,6 +90,16 @@ export class TestPrometheus {
     return answer.data.result;
   }
 
+  /** Resolves when it has read each target after this moment, by its own clock. */
+  async scraped(): Promise<void> {
+    const [now] = await this.query('vector(time())');
+    const later = `min(timestamp(up)) > ${now!.value[1]}`;
+    for (let tries = 0; (await this.query(later)).length === 0; tries++) {
+      if (tries > 200) throw new Error('Prometheus does not read its targets');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
   /** The rules with their health and last error. */
   async rules(): Promise<readonly { readonly name: string; readonly health: string; readonly lastError?: string }[]> {
     const { data } = (await fetch(`${this.url}/api/v1/rules`).then((response) => response.json())) as {

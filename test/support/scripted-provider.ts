@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerTo } from '../../src/demo/simulator-answers.ts';
@@ -33,19 +34,34 @@ export const hangs: Behaviour = () => undefined;
 export const events =
   (list: readonly (string | Buffer)[], cut = false): Behaviour =>
   async (_got, response) => {
+    // Until a byte has reached the app the gateway may still ask the next target: a stream is dropped after that.
+    const begun = cut ? answerBegins(response) : null;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (const event of list) {
       response.write(event);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    if (!cut) {
-      response.end();
-      return;
-    }
-    // Until a byte has reached the app the gateway may still ask the next target: what was sent shall arrive first.
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    response.destroy();
+    await begun;
+    if (cut) response.destroy();
+    else response.end();
   };
+
+/** Resolves when an app in this process has the head of its answer, or when nobody waits for this response any more. */
+function answerBegins(response: ServerResponse): Promise<void> {
+  const heads = 'undici:request:headers';
+  return new Promise((resolve) => {
+    const head = (message: unknown): void => {
+      // Apps post; a GET is a question to an admin server.
+      if ((message as { request: { method: string } }).request.method === 'POST') done();
+    };
+    const done = (): void => {
+      unsubscribe(heads, head);
+      resolve();
+    };
+    subscribe(heads, head);
+    response.once('close', done);
+  });
+}
 
 /** A provider whose behaviour a test sets, model by model or for all. */
 export class ScriptedProvider {
