@@ -8,7 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { Stack } from '../src/demo/stack.ts';
 import { alerts, rulesYaml } from '../src/monitoring/alerts.ts';
 import { dashboardJson, dashboards } from '../src/monitoring/dashboards.ts';
-import { metricTable, type MetricSpec } from '../src/record/metric-table.ts';
+import type { MetricSpec } from '../src/record/metric-specs/spec.ts';
+import { metricTable } from '../src/record/metric-table.ts';
 import { prometheusBinary, promtool, TestPrometheus } from './support/prometheus.ts';
 import { hangs, resets, ScriptedProvider, status, well } from './support/scripted-provider.ts';
 

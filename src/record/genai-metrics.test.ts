@@ -2,7 +2,8 @@ import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { conventionHistograms } from '../../test/support/genai-conventions.ts';
 import { GenAiMetrics } from './genai-metrics.ts';
-import { metricTable, type MetricSpec } from './metric-table.ts';
+import type { MetricSpec } from './metric-specs/spec.ts';
+import { metricTable } from './metric-table.ts';
 import type { ExchangeRecord } from './types.ts';
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);

@@ -1,7 +1,8 @@
 import { Histogram, Registry } from 'prom-client';
 import { distributionOf, type Distribution } from './distribution.ts';
 import { operationOf, providerNameOf } from './genai-names.ts';
-import { metricTable, type MetricSpec } from './metric-table.ts';
+import type { MetricSpec } from './metric-specs/spec.ts';
+import { metricTable } from './metric-table.ts';
 import type { ExchangeRecord } from './types.ts';
 
 type Labels = Readonly<Record<string, string>>;

@@ -8,7 +8,8 @@ import type { AnswerSource, AttemptRecord, CacheEntryFacts, ExchangeRecord, Reco
 import type { CallerClaim, IgnoredClaim, TargetRef } from '../policy/types.ts';
 import { GenAiMetrics, type AttemptLabels } from './genai-metrics.ts';
 import { BoundedLabels, none, other } from './labels.ts';
-import { metricTable, type MetricSpec } from './metric-table.ts';
+import type { MetricSpec } from './metric-specs/spec.ts';
+import { metricTable } from './metric-table.ts';
 import { distributionOf, type Distribution } from './distribution.ts';
 import { mirrored, ScrapedMetrics, type MetricsOptions } from './scraped-metrics.ts';
 import { count, Tally, type TallyCell } from './tally.ts';

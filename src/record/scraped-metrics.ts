@@ -5,7 +5,8 @@ import type { LivePolicyStore, PolicySnapshot, TargetRef } from '../policy/types
 import type { TargetState } from '../route/cooldowns.ts';
 import type { BoundedLabels } from './labels.ts';
 import type { LogCounts } from './line-writer.ts';
-import { metricTable, type MetricSpec } from './metric-table.ts';
+import type { MetricSpec } from './metric-specs/spec.ts';
+import { metricTable } from './metric-table.ts';
 
 export interface MetricsOptions {
   /** Sluice's version. */

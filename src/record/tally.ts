@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import type { MetricSpec } from './metric-table.ts';
+import type { MetricSpec } from './metric-specs/spec.ts';
 
 /** One series of a counter: the sum added since it was last read. */
 export interface TallyCell {
