@@ -1,5 +1,4 @@
-import { mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -15,11 +14,11 @@ import { adminOf } from './support/admin.ts';
 import { chromiumPath, launch } from './support/chromium.ts';
 import { lastingLedger } from './support/ledger.ts';
 import { month, monthGeneration } from './support/month.ts';
+import { faults, shoot, until, wider } from './support/page.ts';
 import { noTrials } from './support/trials.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const models = 10_000;
 /** As long as a name may be, with nothing to break it at, and one in a script that is written from the right. */
 const longName = 'w'.repeat(250);
@@ -90,32 +89,6 @@ async function open(url: string, width: number, dark: boolean): Promise<{ readon
   return { page, complaints };
 }
 
-async function until(page: Page, expression: string): Promise<void> {
-  await vi.waitFor(async () => expect(await page.evaluate(`Boolean(${expression})`), expression).toBe(true), {
-    timeout: 60_000,
-    interval: 50,
-  });
-}
-
-/** What reaches beyond the right edge of the page, tables that are cut, and what axe finds. */
-async function faults(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  return page.evaluate(
-    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(({ violations }) => [
-      ...violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + ' ' + target)),
-      ...(document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')].filter((element) => element.getBoundingClientRect().right > innerWidth + 1).map((element) => 'wide ' + element.tagName + '#' + element.id)),
-      ...[...document.querySelectorAll('table')].filter((table) => table.getClientRects().length > 0 && table.scrollWidth > table.parentElement.clientWidth + 1).map((table) => 'cut ' + table.parentElement.id),
-    ])`,
-  );
-}
-
-async function shoot(page: Page, name: string): Promise<void> {
-  const to = process.env['SLUICE_SCREENSHOTS'];
-  if (to === undefined) return;
-  mkdirSync(to, { recursive: true });
-  await page.screenshot({ path: join(to, `${name}.png`), fullPage: true });
-}
-
 const sizes = [320, 768, 1_280].flatMap((width) => [false, true].map((dark) => [width, dark ? 'dark' : 'light'] as const));
 
 describe.skipIf(chromiumPath === null)('the page at its extremes', () => {
@@ -151,7 +124,7 @@ describe.skipIf(chromiumPath === null)('the page at its extremes', () => {
         `[...document.querySelectorAll('nav, #windows, #try, #filter, #pause')].filter((one) => one.getClientRects().length > 0).length`,
       ),
     ).toBe(0);
-    expect((await faults(page)).filter((fault) => fault.startsWith('wide'))).toEqual([]);
+    expect(await wider(page)).toEqual([]);
     expect(complaints).toEqual([]);
     await page.context().close();
   });

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -23,10 +22,10 @@ import { chromiumPath, launch } from './support/chromium.ts';
 import { gradeEvent, learningMark } from './support/grades.ts';
 import { lastingLedger } from './support/ledger.ts';
 import { month, monthGeneration, monthPolicy } from './support/month.ts';
+import { faults, shoot, until } from './support/page.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const day = 86_400_000;
 const policyText = `${monthPolicy.replace(
   /^budgets:[^]*?(?=^limits:)/m,
@@ -235,33 +234,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function until(page: Page, expression: string): Promise<void> {
-  await vi.waitFor(async () => expect(await page.evaluate(`Boolean(${expression})`), expression).toBe(true), {
-    timeout: 60_000,
-    interval: 50,
-  });
-}
-
 const textOf = (page: Page, id: string): Promise<string> => page.evaluate<string>(`document.getElementById('${id}').innerText`);
-
-/** What axe finds, and what reaches beyond the page's right edge or is cut in a table. */
-async function faults(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  return page.evaluate(
-    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(({ violations }) => [
-      ...violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + ' ' + target)),
-      ...(document.documentElement.scrollWidth <= innerWidth ? [] : ['the page is wider than its window']),
-      ...[...document.querySelectorAll('table')].filter((table) => table.getClientRects().length > 0 && table.scrollWidth > table.parentElement.clientWidth + 1).map((table) => 'cut ' + table.parentElement.id),
-    ])`,
-  );
-}
-
-async function shoot(page: Page, name: string, whole: boolean): Promise<void> {
-  const to = process.env['SLUICE_SCREENSHOTS'];
-  if (to === undefined) return;
-  mkdirSync(to, { recursive: true });
-  await page.screenshot({ path: join(to, `${name}.png`), fullPage: whole });
-}
 
 async function open(path: string, width: number, dark: boolean): Promise<{ readonly page: Page; readonly complaints: string[] }> {
   const context = await browser.newContext({
@@ -342,7 +315,7 @@ describe.skipIf(chromiumPath === null)('the page with everything on it', () => {
         undefined,
       ]);
       expect(text).toContain(sentences[kind as keyof typeof special]);
-      expect([kind, await faults(page)]).toEqual([kind, []]);
+      expect([kind, await faults(page, '#explain')]).toEqual([kind, []]);
       expect(complaints).toEqual([]);
       await page.context().close();
     }
