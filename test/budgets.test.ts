@@ -204,7 +204,7 @@ describe('a budget in use', () => {
 
   it('tells webhooks once, in their own formats, of a user by hash only', async () => {
     for (let i = 0; i < 4; i++) await ask('told', { 'x-sluice-user': 'ann@example.test' });
-    await expect.poll(() => messages.length, { timeout: 5_000 }).toBe(2);
+    await expect.poll(() => messages.length).toBe(2);
     const json = JSON.parse(messages.find(({ path }) => path === '/json')!.body) as Record<string, unknown>;
     expect(json).toMatchObject({
       event: 'threshold',
@@ -226,7 +226,7 @@ describe('a budget in use', () => {
         .create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }], ...extra }, { headers })
         .withResponse();
       const url = `${stack.adminUrl}/decisions/${response.headers.get('x-sluice-decision') ?? ''}`;
-      await expect.poll(async () => (await fetch(url)).status, { timeout: 5_000 }).toBe(200);
+      await expect.poll(async () => (await fetch(url)).status).toBe(200);
       return ((await fetch(url).then((answer) => answer.json())) as { user: string | null }).user;
     };
     const client = openai('anyone');

@@ -117,15 +117,13 @@ async function decisions(): Promise<ExchangeRecord[]> {
 
 /** This test's records, newest first. */
 async function records(count: number): Promise<ExchangeRecord[]> {
-  await expect.poll(async () => (await decisions()).length - before, { timeout: 5_000 }).toBe(count);
+  await expect.poll(async () => (await decisions()).length - before).toBe(count);
   return (await decisions()).slice(0, count);
 }
 
 async function kept(): Promise<void> {
   await expect
-    .poll(async () => ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries, {
-      timeout: 5_000,
-    })
+    .poll(async () => ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries)
     .toBe(1);
 }
 

@@ -258,7 +258,7 @@ for (const [name, server, there] of servers)
       const later = fresh();
       answer(await fillOf(a, later), json('y'));
       const b = await replica(redis.url);
-      await expect.poll(async () => stateOf(await look(b, later)), { timeout: 5_000 }).toBe('hit');
+      await expect.poll(async () => stateOf(await look(b, later))).toBe('hit');
     });
 
     it('that was never there holds nothing up', () => {
@@ -281,7 +281,7 @@ for (const [name, server, there] of servers)
       const [a, b] = [await replica(url, options), await replica(url, options)];
       const query = fresh();
       answer(await fillOf(a, query), json('x'));
-      await expect.poll(async () => stateOf(await look(b, query)), { timeout: 5_000 }).toBe('hit');
+      await expect.poll(async () => stateOf(await look(b, query))).toBe('hit');
       expect(await a.cache.purge({ id: query.key.slice(0, 16) })).toEqual({ memory: 1, redis: 1 });
       expect([...a.problems, ...b.problems]).toEqual([]);
     }
@@ -346,10 +346,8 @@ for (const [name, server, there] of servers)
       const [a, b] = [await replica(cluster.url), await replica(cluster.url)];
       const queries = Array.from({ length: 60 }, () => fresh([['x-sluice-workspace', 'spread']]));
       for (const query of queries) answer(await fillOf(a, query, `${query.key.slice(1)}0`), json('x'));
-      await expect
-        .poll(async () => (await cluster.keys('sluice:c:*')).map((keys) => keys.length > 5), { timeout: 5_000 })
-        .toEqual([true, true, true]);
-      await expect.poll(async () => (await cluster.keys('sluice:n:*')).flat().length, { timeout: 5_000 }).toBe(60);
+      await expect.poll(async () => (await cluster.keys('sluice:c:*')).map((keys) => keys.length > 5)).toEqual([true, true, true]);
+      await expect.poll(async () => (await cluster.keys('sluice:n:*')).flat().length).toBe(60);
       for (const query of queries.slice(0, 20)) expect(stateOf(await look(b, query))).toBe('hit');
       for (const query of queries.slice(0, 20))
         expect(stateOf(await look(b, fresh([['x-sluice-workspace', 'spread']]), `${query.key.slice(1)}0`))).toBe('semantic');
@@ -357,7 +355,7 @@ for (const [name, server, there] of servers)
       await expect.poll(() => b.cache.stats().entries).toBe(0);
       // With one node gone its keys are misses; those of the others are still shared.
       for (const query of queries) answer(await fillOf(a, query), json('y'));
-      await expect.poll(async () => (await cluster.keys('sluice:c:*')).flat().length, { timeout: 5_000 }).toBe(60);
+      await expect.poll(async () => (await cluster.keys('sluice:c:*')).flat().length).toBe(60);
       const lost = new Set((await cluster.keys('sluice:c:*'))[2]);
       expect(lost.size).toBeGreaterThan(5);
       await cluster.nodes[2]!.stop();
@@ -382,7 +380,7 @@ for (const [name, server, there] of servers)
         if (slot < 8_192) moving.set(slot, query);
       }
       for (const [slot, query] of moving) answer(await fillOf(a, query), json(String(slot)));
-      await expect.poll(async () => (await cluster.keys('sluice:c:*')).map((keys) => keys.length), { timeout: 5_000 }).toEqual([20, 0]);
+      await expect.poll(async () => (await cluster.keys('sluice:c:*')).map((keys) => keys.length)).toEqual([20, 0]);
       const states = new Map<string, number>();
       let going = true;
       const app = async (): Promise<void> => {
@@ -400,7 +398,7 @@ for (const [name, server, there] of servers)
         }
       };
       const apps = [app(), app()];
-      await expect.poll(() => states.get('hit') ?? 0, { timeout: 5_000 }).toBeGreaterThan(20);
+      await expect.poll(() => states.get('hit') ?? 0).toBeGreaterThan(20);
       const b = await replica(cluster.url);
       for (const [slot, query] of moving) {
         await cluster.move(slot, 0, 1, async () => {
@@ -415,12 +413,12 @@ for (const [name, server, there] of servers)
       const [from, to] = slot < 8_192 ? ([0, 1] as const) : ([1, 0] as const);
       await cluster.move(slot, from, to, async () => {
         answer(await fillOf(b, late), json('late'));
-        await expect.poll(async () => (await cluster.keys(`sluice:c:{${late.key}}`))[to], { timeout: 5_000 }).toHaveLength(1);
+        await expect.poll(async () => (await cluster.keys(`sluice:c:{${late.key}}`))[to]).toHaveLength(1);
         expect(stateOf(await look(a, late))).toBe('hit');
       });
       expect(b.problems).toEqual([]);
       const before = states.get('hit') ?? 0;
-      await expect.poll(() => states.get('hit') ?? 0, { timeout: 5_000 }).toBeGreaterThan(before + 20);
+      await expect.poll(() => states.get('hit') ?? 0).toBeGreaterThan(before + 20);
       going = false;
       await Promise.all(apps);
       const nameOf = ({ key }: CacheQuery): string => `sluice:c:{${key}}`;

@@ -57,9 +57,7 @@ beforeEach(() => {
 /** The answer's copy reaches Sluice beside the answer: a repeat may come before it is kept. */
 async function kept(count: number): Promise<void> {
   await expect
-    .poll(async () => ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries, {
-      timeout: 5_000,
-    })
+    .poll(async () => ((await fetch(`${stack.adminUrl}/cache`).then((response) => response.json())) as { entries: number }).entries)
     .toBeGreaterThanOrEqual(count);
 }
 

@@ -94,7 +94,7 @@ async function lastRecord(): Promise<ExchangeRecord> {
     found = decisions.find(({ time }) => Date.parse(time) >= askedAt);
     return found !== undefined;
   };
-  await expect.poll(look, { timeout: 8_000, interval: 50 }).toBe(true);
+  await expect.poll(look, { interval: 50 }).toBe(true);
   return found!;
 }
 

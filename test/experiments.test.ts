@@ -75,7 +75,7 @@ it('splits conversations between two models, says so in the header, the record a
   provider.behaviour = well;
   const before = await policyHash();
   stack.writePolicy(ab);
-  await expect.poll(policyHash, { timeout: 5_000 }).not.toBe(before);
+  await expect.poll(policyHash).not.toBe(before);
   const answers = await asks(16, 'a');
   expect(new Set(answers.map(({ arm, model }) => `${arm ?? ''} ${model ?? ''}`))).toEqual(
     new Set(['strong:control gpt-5-nano', 'strong:treatment gpt-5-mini']),
@@ -106,7 +106,7 @@ it('rolls a policy out while its answers are good, and back at a word', async ()
   provider.behaviour = well;
   const before = await policyHash();
   stack.writePolicy(rolling('gpt-5-mini'));
-  await expect.poll(async () => (await rollout()).candidate?.share, { timeout: 5_000 }).toBe(0.5);
+  await expect.poll(async () => (await rollout()).candidate?.share).toBe(0.5);
   const arms: Answered[] = [];
   // Which half a conversation is in depends on the policy's hash, and that on this run's ports.
   for (
@@ -141,7 +141,7 @@ it('takes a policy back by itself when its model fails', async () => {
   provider.behaviour = (got, response, answer) => (got.model === 'gpt-4.1-nano' ? status(500)(got, response, answer) : answer());
   // Only errors may decide: so few requests must not be enough to go on.
   stack.writePolicy(rolling('gpt-4.1-nano').replace('requests: 6', 'requests: 5000'));
-  await expect.poll(async () => (await rollout()).candidate?.share, { timeout: 5_000 }).toBe(0.5);
+  await expect.poll(async () => (await rollout()).candidate?.share).toBe(0.5);
   const failing = (await rollout()).candidate!.policy;
   let more = 0;
   await expect
@@ -162,7 +162,7 @@ it('takes a policy back by itself when its model fails', async () => {
 it('mirrors requests to another model, whose answers are graded and go to nobody', async () => {
   provider.behaviour = well;
   stack.writePolicy(old('experiments: [{ name: copies, kind: shadow, share: 100%, model: openai/gpt-5-mini, maxUsdPerDay: 1 }]'));
-  await expect.poll(async () => (await sluice('experiments')).includes('copies: shadow, 100%, running'), { timeout: 5_000 }).toBe(true);
+  await expect.poll(async () => (await sluice('experiments')).includes('copies: shadow, 100%, running')).toBe(true);
   provider.got.length = 0;
   const { data, response } = await openai.chat.completions
     .create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] })
@@ -172,7 +172,7 @@ it('mirrors requests to another model, whose answers are graded and go to nobody
     'gpt-5-nano',
     'copies:control',
   ]);
-  await expect.poll(() => provider.got.map(({ model }) => model), { timeout: 5_000 }).toEqual(['gpt-5-nano', 'gpt-5-mini']);
+  await expect.poll(() => provider.got.map(({ model }) => model)).toEqual(['gpt-5-nano', 'gpt-5-mini']);
   const [original, copy] = provider.got as [Got, Got];
   expect(copy.body.replace('gpt-5-mini', 'gpt-5-nano')).toBe(original.body);
   expect([copy.path, copy.headers.authorization, copy.headers.host]).toEqual([original.path, 'Bearer sk-test', original.headers.host]);
@@ -189,7 +189,7 @@ it('mirrors requests to another model, whose answers are graded and go to nobody
       }
     ).decisions;
   const id = response.headers.get('x-sluice-decision');
-  await expect.poll(async () => (await records()).some(({ shadowOf }) => shadowOf === id), { timeout: 5_000 }).toBe(true);
+  await expect.poll(async () => (await records()).some(({ shadowOf }) => shadowOf === id)).toBe(true);
   const record = (await records()).find(({ shadowOf }) => shadowOf === id)!;
   expect(record).toMatchObject({
     kind: 'shadow',
@@ -214,7 +214,6 @@ it('mirrors requests to another model, whose answers are graded and go to nobody
     .poll(
       async () =>
         (await records()).find(({ shadowOf }) => shadowOf === stream.response.headers.get('x-sluice-decision'))?.usage?.totalOutput ?? 0,
-      { timeout: 5_000 },
     )
     .toBeGreaterThan(0);
   expect(provider.got.map(({ model }) => model)).toEqual(['gpt-5-nano', 'gpt-5-mini']);
@@ -227,7 +226,7 @@ it('mirrors requests to another model, whose answers are graded and go to nobody
 
 it('mirrors no more than a day may cost', async () => {
   stack.writePolicy(old('experiments: [{ name: dear, kind: shadow, share: 100%, model: openai/gpt-5.1, maxUsdPerDay: 0.000001 }]'));
-  await expect.poll(async () => (await sluice('experiments')).includes('dear: shadow'), { timeout: 5_000 }).toBe(true);
+  await expect.poll(async () => (await sluice('experiments')).includes('dear: shadow')).toBe(true);
   provider.got.length = 0;
   await ask('one');
   expect(provider.got.map(({ model }) => model)).toEqual(['gpt-5-nano']);

@@ -165,12 +165,12 @@ it.each(sizes)('a copy’s answer of %i MB is read and goes to nobody', async (m
   openai.behaviour = (got, response, answer) =>
     chunked(chat(got.model === 'gpt-5-mini' ? filler(megabytes) : 'short'))(got, response, answer);
   expect(await said(await ask('copied'))).toBe('short');
-  await expect.poll(() => openai.got.map(({ model }) => model), { timeout: 5_000 }).toContain('gpt-5-mini');
+  await expect.poll(() => openai.got.map(({ model }) => model)).toContain('gpt-5-mini');
   const ended = async (): Promise<number> =>
     (
       (await fetch(`${stack.adminUrl}/decisions?limit=20`).then((response) => response.json())) as { decisions: { kind: string }[] }
     ).decisions.filter(({ kind }) => kind === 'shadow').length;
-  await expect.poll(ended, { timeout: 5_000 }).toBe(sizes.indexOf(megabytes) + 1);
+  await expect.poll(ended).toBe(sizes.indexOf(megabytes) + 1);
   await lives();
 });
 

@@ -217,9 +217,7 @@ describe('what cannot be masked', () => {
       message: expect.stringContaining(message) as string,
     });
     expect(providers.openai.got).toEqual([]);
-    await expect
-      .poll(async () => (await records()).find(({ outcome }) => outcome === 'blocked'), { timeout: 5_000 })
-      .toMatchObject({ passReason: 'unmasked' });
+    await expect.poll(async () => (await records()).find(({ outcome }) => outcome === 'blocked')).toMatchObject({ passReason: 'unmasked' });
   });
 
   it('is refused in an upload that is no text', async () => {
@@ -463,7 +461,7 @@ describe('an answer with restore: true', () => {
     expect([await call(), await call()]).toEqual([wanted, wanted]);
     expect(providers.openai.got).toHaveLength(2);
     await expect
-      .poll(async () => (await records())[0], { timeout: 5_000 })
+      .poll(async () => (await records())[0])
       .toMatchObject({
         cache: 'off',
         outcome: 'complete',

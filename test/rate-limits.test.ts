@@ -85,9 +85,7 @@ describe('a rate limit that is reached', () => {
   it('is each official SDK’s own rate-limit error with the headers that it reads', async () => {
     const { url } = stack.at;
     for (let i = 0; i < 2; i++) expect((await ask(stack.at, 'few')).status).toBe(200);
-    await expect
-      .poll(async () => (await limitsOf(stack.at, 'few')).find(({ kind }) => kind === 'tokens')?.used, { timeout: 5_000 })
-      .toBeGreaterThan(0);
+    await expect.poll(async () => (await limitsOf(stack.at, 'few')).find(({ kind }) => kind === 'tokens')?.used).toBeGreaterThan(0);
     const before = provider.got.length;
     const untilMidnight =
       (Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth(), new Date().getUTCDate() + 1) - Date.now()) / 1000;
@@ -254,7 +252,7 @@ const ends: readonly (readonly [name: string, run: (at: Stack) => Promise<unknow
       provider.behaviour = hangs;
       const leaving = new AbortController();
       const asked = failure(ask(at, 'one', {}, {}, { signal: leaving.signal }));
-      await expect.poll(() => placesOf(at), { timeout: 5_000 }).toBe(1);
+      await expect.poll(() => placesOf(at)).toBe(1);
       leaving.abort();
       await asked;
     },
@@ -292,7 +290,7 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
     await expect.poll(() => placesOf(stack.at), { timeout: 10_000 }).toBe(0);
     provider.behaviour = well;
     expect((await ask(stack.at, 'one')).status).toBe(200);
-    await expect.poll(() => placesOf(stack.at), { timeout: 5_000 }).toBe(0);
+    await expect.poll(() => placesOf(stack.at)).toBe(0);
   });
 
   it('is free when clients leave at any moment, whatever was decided by then', { timeout: 30_000 }, async () => {
@@ -315,7 +313,7 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
       await answer();
     };
     const first = ask(stack.at, 'one');
-    await expect.poll(() => placesOf(stack.at), { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => placesOf(stack.at)).toBe(1);
     const openai = new OpenAI({
       apiKey: 'test',
       baseURL: `${stack.at.url}/v1`,
@@ -324,9 +322,8 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
     });
     const second = openai.chat.completions.create({ model: 'gpt-5.1', messages: [{ role: 'user', content: 'What is a CDN?' }] });
     await expect
-      .poll(
-        async () => /llm_proxy_limit_actions_total\{limit="one",kind="concurrent",action="refused"\} [1-9]/.test(await metricsOf(stack.at)),
-        { timeout: 5_000 },
+      .poll(async () =>
+        /llm_proxy_limit_actions_total\{limit="one",kind="concurrent",action="refused"\} [1-9]/.test(await metricsOf(stack.at)),
       )
       .toBe(true);
     provider.behaviour = well;
@@ -345,7 +342,7 @@ it.each(['collect', 'observe'] as const)(
     try {
       provider.behaviour = hangs;
       const asked = failure(ask(stack, 'one'));
-      await expect.poll(() => placesOf(stack), { timeout: 5_000 }).toBe(1);
+      await expect.poll(() => placesOf(stack)).toBe(1);
       process.kill(stack.envoyPid, 'SIGKILL');
       await asked;
       await expect.poll(() => placesOf(stack), { timeout: 15_000 }).toBe(0);
@@ -366,13 +363,13 @@ describe.skipIf(!redisThere)('rate limits in a Redis', () => {
       provider.behaviour = hangs;
       const leaving = new AbortController();
       const asked = failure(ask(stack, 'one', {}, {}, { signal: leaving.signal }));
-      await expect.poll(() => placesOf(stack), { timeout: 5_000 }).toBe(1);
+      await expect.poll(() => placesOf(stack)).toBe(1);
       expect((await ask(stack, 'one')).status).toBe(429);
       await stack.stopSluice('SIGKILL');
       await stack.startSluice();
       provider.behaviour = well;
       // Windows are kept, once Redis is connected again; so is the place, until nobody renews its lease.
-      await expect.poll(async () => (await ask(stack, 'few')).status, { timeout: 5_000 }).toBe(429);
+      await expect.poll(async () => (await ask(stack, 'few')).status).toBe(429);
       expect((await ask(stack, 'one')).status).toBe(429);
       // As if the lease's time had passed by the clock of Redis: the one that holds it does not live to renew it.
       const client = new Redis(redis.url);

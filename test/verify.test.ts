@@ -77,13 +77,10 @@ interface Graded extends ExchangeRecord {
 async function graded(id: string): Promise<Graded> {
   let record: Graded | null = null;
   await expect
-    .poll(
-      async () => {
-        record = (await (await fetch(`${stack.adminUrl}/decisions/${id}`)).json()) as Graded;
-        return record.grades?.some(({ source }) => source === 'verify') === true;
-      },
-      { timeout: 5_000 },
-    )
+    .poll(async () => {
+      record = (await (await fetch(`${stack.adminUrl}/decisions/${id}`)).json()) as Graded;
+      return record.grades?.some(({ source }) => source === 'verify') === true;
+    })
     .toBe(true);
   return record!;
 }
@@ -155,6 +152,6 @@ it('leaves alone what the requested model answers itself, and keeps within a day
   const before = await beyondBudget();
   provider.got.length = 0;
   await ask('What is an edge?');
-  await expect.poll(beyondBudget, { timeout: 5_000 }).toBeGreaterThan(before);
+  await expect.poll(beyondBudget).toBeGreaterThan(before);
   expect(provider.got.map(({ model }) => model)).toEqual(['gpt-5-nano']);
 });

@@ -411,7 +411,7 @@ describe.skipIf(!redisThere)('replicas with a Redis', () => {
     await redis.server.restart();
     // This Redis kept nothing: what was reserved before is gone with it.
     await expect.poll(() => left(replica.budgets.store, generation), { timeout: 10_000 }).toEqual([['team', '', 0.03, 0, 'used-up']]);
-    await expect.poll(async () => (await admit(replica, generation)).decision.action, { timeout: 5_000 }).toBe('block');
+    await expect.poll(async () => (await admit(replica, generation)).decision.action).toBe('block');
   }, 20_000);
 
   it.each([-20, 20])('keep what was spent where their clocks and that of Redis are %i years apart', async (years) => {
@@ -420,7 +420,7 @@ describe.skipIf(!redisThere)('replicas with a Redis', () => {
     const [first, second] = await Promise.all([1, 2].map(async () => bench(await redisStore())));
     for (const replica of [first!, second!]) replica.at = at;
     first!.budgets.settle(held(await admit(first!, generation)), ended('red', attempt('gpt-large', usd(0.015))));
-    await expect.poll(async () => (await admit(second!, generation)).decision.action, { timeout: 5_000 }).toBe('block');
+    await expect.poll(async () => (await admit(second!, generation)).decision.action).toBe('block');
   });
 
   it('count what a replica that died had on its way as spent', async () => {

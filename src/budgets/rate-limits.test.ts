@@ -87,7 +87,7 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
     made = bench(await open());
   });
   const settled = (generation: PolicySnapshot, what: Record<string, number>): Promise<void> =>
-    expect.poll(() => used(made.budgets.store, generation), { timeout: 5_000 }).toEqual(what);
+    expect.poll(() => used(made.budgets.store, generation)).toEqual(what);
 
   it('takes so many requests a minute and refuses the next one until the minute is over', async () => {
     const generation = policyOf('[{name: team, requests: {minute: 2, day: 5}}]');
@@ -353,7 +353,7 @@ describe.skipIf(!redisThere)('replicas that share rate limits in a Redis', () =>
     await expect.poll(() => redis.run((client) => client.zcard(key)), { timeout: limits.slotLeaseMs / 2, interval: 250 }).toBe(1);
     expect((await admit(second, generation)).decision.reason).toBe('over-limit');
     first.budgets.settle(held(long), ended(usage(1, 1)));
-    await expect.poll(async () => (await admit(second, generation)).decision.action, { timeout: 5_000 }).toBe('keep');
+    await expect.poll(async () => (await admit(second, generation)).decision.action).toBe('keep');
   });
 
   it('let requests go on while it is dead, and say so', async () => {

@@ -439,41 +439,38 @@ describe.skipIf(!redisThere)('servers that share a Redis', () => {
     const next = (hash: string) => ({ ...compiled(experiments), hash, rollout: { ...plan, requests: 1, stageMs: 0 } });
     try {
       await expect
-        .poll(
-          () => {
-            one.trials.start('own');
-            one.trials.stop('own');
-            return two.trials.stopped;
-          },
-          { timeout: 5_000 },
-        )
+        .poll(() => {
+          one.trials.start('own');
+          one.trials.stop('own');
+          return two.trials.stopped;
+        })
         .toEqual(['own']);
       for (const each of [one, two]) each.rollout.take(next('next'));
       one.rollout.record('treatment', answered(next('next'), 'rollout:treatment'));
       expect(one.rollout.status().candidate?.stage).toBe(2);
-      await expect.poll(() => two.rollout.status().candidate?.stage, { timeout: 5_000 }).toBe(2);
+      await expect.poll(() => two.rollout.status().candidate?.stage).toBe(2);
       two.rollout.rollback('errors');
-      await expect.poll(() => one.rollout.candidate, { timeout: 5_000 }).toBeNull();
+      await expect.poll(() => one.rollout.candidate).toBeNull();
       expect([one.changes, two.changes]).toEqual([
         ['began', 'advanced', 'rolled-back'],
         ['began', 'advanced', 'rolled-back'],
       ]);
       for (const each of [one, two]) each.rollout.take(next('last'));
       one.rollout.promote();
-      await expect.poll(() => two.rollout.stable.hash, { timeout: 5_000 }).toBe('last');
+      await expect.poll(() => two.rollout.stable.hash).toBe('last');
       // A policy that took over is taken back everywhere, too.
       two.rollout.rollback('asked');
-      await expect.poll(() => one.rollout.stable.hash, { timeout: 5_000 }).not.toBe('last');
+      await expect.poll(() => one.rollout.stable.hash).not.toBe('last');
       // A rollback beats a promotion of the same moment, whichever Redis hears of last.
       const orders = [() => one.rollout.promote(), () => two.rollout.rollback('asked')];
       for (const hash of ['both', 'again']) {
         for (const each of [one, two]) each.rollout.take(next(hash));
         for (const order of hash === 'both' ? orders : orders.toReversed()) order();
         const places = (): unknown[] => [one, two].map(({ rollout }) => [rollout.stable.hash, rollout.candidate]);
-        await expect.poll(places, { timeout: 5_000 }).toEqual([one, two].map(() => [compiled(experiments).hash, null]));
+        await expect.poll(places).toEqual([one, two].map(() => [compiled(experiments).hash, null]));
       }
       two.trials.start('own');
-      await expect.poll(() => one.trials.stopped, { timeout: 5_000 }).toEqual([]);
+      await expect.poll(() => one.trials.stopped).toEqual([]);
     } finally {
       one.close();
       two.close();

@@ -48,7 +48,7 @@ describe.each(transports)('over $title', (over) => {
       const again = new ScriptedEnvoy(served.address);
       await ask(again);
       again.close();
-      await expect.poll(() => served.peers, { timeout: 8_000 }).toEqual([peer, peer, `${peer!} gone`]);
+      await expect.poll(() => served.peers).toEqual([peer, peer, `${peer!} gone`]);
     },
   );
 

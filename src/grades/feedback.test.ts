@@ -239,7 +239,7 @@ describe('the judge', () => {
         { text: '2', toolArguments: [], refused: false, filtered: false, cutOff: false },
       );
     }
-    await expect.poll(() => results.length, { timeout: 5_000 }).toBe(calls);
+    await expect.poll(() => results.length).toBe(calls);
     judge.close();
     return { results, scores, sent, paid };
   }

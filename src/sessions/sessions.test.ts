@@ -184,17 +184,14 @@ describe.skipIf(!redisThere)('replicas', () => {
     const [one, two] = [new Sessions(remote()), new Sessions(remote())];
     try {
       await expect
-        .poll(
-          async () => {
-            one.turn('a', { tier: 'complex', strong: true }, null, hour);
-            return await two.find('a');
-          },
-          { timeout: 5_000 },
-        )
+        .poll(async () => {
+          one.turn('a', { tier: 'complex', strong: true }, null, hour);
+          return await two.find('a');
+        })
         .toMatchObject({ floor: 'complex', strong: true });
       expect(problems).toEqual([]);
       await redis.stop();
-      await expect.poll(() => two.find('a'), { timeout: 5_000 }).toBeNull();
+      await expect.poll(() => two.find('a')).toBeNull();
       expect(await one.find('a')).toMatchObject({ floor: 'complex' });
     } finally {
       one.close();

@@ -101,7 +101,7 @@ export class BudgetRedis {
       ...options,
     });
     this.#stores.push(store);
-    await expect.poll(async () => (await store.reserve('probe', []))?.ok, { timeout: 5_000 }).toBe(true);
+    await expect.poll(async () => (await store.reserve('probe', []))?.ok).toBe(true);
     this.problems.length = 0;
     return store;
   }

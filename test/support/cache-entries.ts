@@ -8,5 +8,5 @@ export async function untilOld(adminUrl: string, { headers }: Response): Promise
     const { fresh: is } = (await answer.json()) as { fresh?: boolean };
     return answer.ok ? is! : null;
   };
-  await expect.poll(fresh, { timeout: 8_000 }).toBe(false);
+  await expect.poll(fresh).toBe(false);
 }
