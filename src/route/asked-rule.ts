@@ -5,20 +5,26 @@ import type { DecideInput } from './types.ts';
 
 /** What the rules read; the other names of the model are looked up only for a rule that asks for them. */
 export class AskedRule implements RuleInput {
-  readonly exchange: RuleInput['exchange'];
   readonly verdict: RuleInput['verdict'];
-  readonly caller: RuleInput['caller'];
-  readonly provider: string;
   readonly #input: DecideInput;
   readonly #entry: ModelEntry | null;
 
   constructor(input: DecideInput, verdict: RuleInput['verdict'], entry: ModelEntry | null) {
-    this.exchange = input.exchange;
     this.verdict = verdict;
-    this.caller = input.caller;
-    this.provider = input.provider.name;
     this.#input = input;
     this.#entry = entry;
+  }
+
+  get exchange(): RuleInput['exchange'] {
+    return this.#input.exchange;
+  }
+
+  get caller(): RuleInput['caller'] {
+    return this.#input.caller;
+  }
+
+  get provider(): string {
+    return this.#input.provider.name;
   }
 
   get knownAs(): readonly string[] {

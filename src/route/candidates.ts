@@ -6,6 +6,7 @@ import { higher } from '../sessions/store.ts';
 import { disqualify, entryOf, refusedBy, untranslatable, type Crossing } from './capabilities.ts';
 import type { Choice } from './choice.ts';
 import { expectedAnswerTokens, expectedOutputTokens } from './estimate.ts';
+import type { PoolChoice } from './pools.ts';
 import { cachedAt, learntOutput, priceOf, same } from './prices.ts';
 import type { CandidateReport, DecideInput, DecisionReason, Disqualification } from './types.ts';
 
@@ -26,6 +27,9 @@ export class Candidates {
   most = Infinity;
   /** The chosen target would not be the cheapest without what is in its prompt cache. */
   keptForCache = false;
+  /** The target that a pool picked, which may be the chosen one; null if no pool was asked. */
+  picked: TargetRef | null = null;
+  pool: PoolChoice | null = null;
   readonly #outputTokens: number;
   /** The target that was asked for last, and its output tokens. */
   #outputTarget: TargetRef | null = null;

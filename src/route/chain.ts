@@ -3,18 +3,8 @@ import type { FallbackPolicy, TargetRef } from '../policy/types.ts';
 import type { Candidates, MutableReport } from './candidates.ts';
 import type { Choice } from './choice.ts';
 import { PoolView, type Pooled } from './pool-view.ts';
-import type { PoolChoice } from './pools.ts';
 import { same } from './prices.ts';
 import type { CandidateReport, Decision } from './types.ts';
-
-/** The targets of a decision, in the order they are tried. */
-export interface Chained {
-  readonly chain: readonly TargetRef[];
-  /** The chosen target, or what its pool picked instead. */
-  readonly first: TargetRef;
-  /** The pool's choice; null if no pool was asked. */
-  readonly pool: PoolChoice | null;
-}
 
 /** Input for building a chain. */
 interface ChainInput {
@@ -38,17 +28,17 @@ interface ChainInput {
 /** Reasons that imply a tier, so its chain and escalation apply. */
 const tieredReasons: ReadonlySet<Decision['reason']> = new Set(['tier', 'models', 'kept-cheapest', 'override', 'rule', 'default']);
 
-/** The chosen target and its fallbacks; targets that are cooling down come last. */
-export function chainOf(candidates: Candidates, choice: Choice): Chained {
+/** The chosen target and its fallbacks, in the order they are tried; targets that are cooling down come last. */
+export function chainOf(candidates: Candidates, choice: Choice): readonly TargetRef[] {
   const { section, exchange } = candidates.input;
   const { fallback } = section;
   // Sensitive data may only be sent to its secure model.
   if (fallback === null || exchange.operation !== 'generate' || choice.reason === 'sensitivity' || choice.reason === 'route-off')
-    return { chain: [choice.target], first: choice.target, pool: null };
+    return [choice.target];
   return withFallbacks(candidates, choice, fallback);
 }
 
-function withFallbacks(candidates: Candidates, choice: Choice, fallback: FallbackPolicy): Chained {
+function withFallbacks(candidates: Candidates, choice: Choice, fallback: FallbackPolicy): readonly TargetRef[] {
   const { section, exchange } = candidates.input;
   const reports = new Map<string, MutableReport>();
   const report = (target: TargetRef): MutableReport => {
@@ -76,7 +66,7 @@ function withFallbacks(candidates: Candidates, choice: Choice, fallback: Fallbac
   for (const report of reports.values())
     if (!candidates.reports.some(({ target }) => same(target, report.target))) candidates.reports.push(report);
   const chain = [first, ...after.map((target) => (candidates.own(target) ? candidates.requested : target))];
-  return { chain: restingLast(candidates, chain, reports), first, pool: pooled?.choice ?? null };
+  return restingLast(candidates, chain, reports);
 }
 
 /** Targets that are cooling down come last: if all others fail, trying them is better than giving up. */
@@ -109,7 +99,10 @@ function poolsOf({ input }: Candidates, fallback: FallbackPolicy, able: (target:
 /** The pool's pick instead of the chosen target. */
 function picked(candidates: Candidates, pooled: Pooled, choice: Choice): TargetRef {
   const [pick = choice.target] = pooled.order;
-  return same(pick, choice.target) ? choice.target : candidates.own(pick) ? candidates.requested : pick;
+  const target = same(pick, choice.target) ? choice.target : candidates.own(pick) ? candidates.requested : pick;
+  candidates.pool = pooled.choice;
+  candidates.picked = target;
+  return target;
 }
 
 /** The targets after the first, in the order they are tried. Each can do the job, and together they are affordable. */

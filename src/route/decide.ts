@@ -42,14 +42,13 @@ function enabled(input: DecideInput, cheaper: BudgetStep | undefined): MutableDe
   const { requested, requestedOutput } = candidates;
   const choice = cheapened(candidates, chosen(candidates, rules), cheaper);
   const blocked = choice.action === 'block';
-  const chained = blocked ? null : chainOf(candidates, choice);
-  const chain = chained?.chain ?? [];
+  const chain = blocked ? [] : chainOf(candidates, choice);
   const served = chain[0] ?? requested;
   const shape = blocked ? null : shapeOf(candidates, choice, chain, rules.shapes, cheaper);
   const baseline = baselineOf(input, requested, served, candidates.answerTokens, shape !== null && shape.changes.length > 0);
   const assumed = Math.min(candidates.outputFor(served), candidates.most);
   // The chosen target is cooling down: its first fallback replaces it.
-  const moved = chained !== null && served !== chained.first;
+  const moved = !blocked && served !== (candidates.picked ?? choice.target);
   const decision: MutableDecision = {
     action: blocked ? 'block' : served === requested ? 'keep' : 'route',
     requested,
@@ -65,7 +64,7 @@ function enabled(input: DecideInput, cheaper: BudgetStep | undefined): MutableDe
     estimate: candidates.estimate(served),
     baselineEstimate: candidates.baseline,
   };
-  if (chained !== null && chained.pool !== null && !moved) decision.pool = chained.pool;
+  if (candidates.pool !== null && !moved) decision.pool = candidates.pool;
   addInputs(decision, candidates);
   if (baseline !== null) decision.baseline = baseline;
   if (shape !== null) decision.shape = shape;

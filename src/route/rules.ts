@@ -14,8 +14,9 @@ const noShapes: readonly NamedShape[] = [];
 /** The policy's rules in one decision: sensitivity, overrides and rules. */
 export class Rules {
   readonly #candidates: Candidates;
-  readonly #asked: RuleInput;
-  /** The rule input with the classified task, if the caller states another one; null if it does not. */
+  /** What rules read; made for the first of them. */
+  #asked: RuleInput | null = null;
+  /** The same with the classified task, if the caller states another one; null if it does not. */
   readonly #classified: RuleInput | null;
   #shapes: NamedShape[] | null = null;
 
@@ -24,7 +25,6 @@ export class Rules {
     const { verdict } = input;
     const { classifiedTask } = verdict;
     this.#candidates = candidates;
-    this.#asked = new AskedRule(input, verdict, requestedEntry);
     this.#classified =
       classifiedTask === undefined || classifiedTask === verdict.task
         ? null
@@ -79,6 +79,8 @@ export class Rules {
 
   /** A block also applies to the classified task, whatever task the caller states. */
   #matches(rule: CompiledRule): boolean {
+    const { input, requestedEntry } = this.#candidates;
+    this.#asked ??= new AskedRule(input, input.verdict, requestedEntry);
     return rule.matches(this.#asked) || (this.#classified !== null && rule.then.kind === 'block' && rule.matches(this.#classified));
   }
 
