@@ -14,8 +14,8 @@ const system = 'src/**/*.system.test.ts';
 // Tests start hundreds of servers and commands from sources: Node keeps what it compiled, which is most of such a start.
 const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url)) };
 
-// How long a test waits for a fact: a busy machine takes longer than the second that vitest allows, and only a failure takes all of it.
-const expect = { poll: { timeout: 20_000 } };
+// How long a test waits for a fact, and how long it may take: a busy machine takes longer than vitest allows, and only a failure takes all of it.
+const patience = { expect: { poll: { timeout: 20_000 } }, testTimeout: 300_000, hookTimeout: 300_000 };
 
 export default defineConfig({
   test: {
@@ -33,9 +33,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           // Most of a file's time is the loading of modules: files of one worker share them.
           isolate: false,
-          expect,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patience,
         },
       },
       {
@@ -50,9 +48,7 @@ export default defineConfig({
           maxWorkers: availableParallelism() + 1,
           // Tests run side by side on machines that are busy: what is late is not undecided there.
           env: { ...env, SLUICE_STACK_MESSAGE_TIMEOUT: '5s', SLUICE_MAX_DELAY: '0' },
-          expect,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          ...patience,
         },
       },
     ],

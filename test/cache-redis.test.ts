@@ -364,7 +364,7 @@ for (const [name, server, there] of servers)
       // In this order, because many consecutive failures would put the others into cooldown too.
       for (const query of queries.filter((one) => !isLost(one))) expect(stateOf(await look(c, query))).toBe('hit');
       for (const query of queries.filter(isLost)) expect(stateOf(await look(c, query))).toBe('miss');
-    }, 60_000);
+    });
 
     it('a cluster whose slots move to another node while it is asked', async () => {
       const cluster = await TestCluster.start(2, server);
@@ -430,7 +430,7 @@ for (const [name, server, there] of servers)
         one.cache.forget({});
         for (const query of moving.values()) expect(stateOf(await look(one, query))).toBe('hit');
       }
-    }, 60_000);
+    });
 
     it('a Sentinel', async () => {
       const [port] = await freePorts(1);

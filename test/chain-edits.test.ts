@@ -149,5 +149,5 @@ defaults:
     expect(sent).toBeGreaterThanOrEqual(apps.length);
     expect(late.got.length).toBeGreaterThan(0);
     expect(late.got.every(({ headers }) => headers.authorization === 'Bearer key-of-late')).toBe(true);
-  }, 120_000);
+  });
 });

@@ -157,7 +157,7 @@ it('takes a policy back by itself when its model fails', async () => {
   expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toContain(
     'llm_proxy_rollout_event_total{event="rolled-back",cause="errors"} 1',
   );
-}, 60_000);
+});
 
 it('mirrors requests to another model, whose answers are graded and go to nobody', async () => {
   provider.behaviour = well;

@@ -96,12 +96,12 @@ class ProcessFleet implements TestFleet {
   }
 }
 
-describe.skipIf(absent !== '')(`three replicas with one Redis and one PostgreSQL${absent}`, { timeout: 180_000 }, () => {
+describe.skipIf(absent !== '')(`three replicas with one Redis and one PostgreSQL${absent}`, () => {
   let fleet: ProcessFleet | null = null;
 
   beforeAll(async () => {
     fleet = await ProcessFleet.start();
-  }, 180_000);
+  });
 
   afterAll(() => fleet?.stop(), 60_000);
 

@@ -126,7 +126,7 @@ describe('the ledger of a running stack', () => {
     expect(await fetch(`${stack.adminUrl}/metrics`).then((response) => response.text())).toMatch(
       /^llm_proxy_ledger_records_total\{result="written"\} 3$/m,
     );
-  }, 120_000);
+  });
 
   it('names no model for a request that it refuses', async () => {
     const response = await fetch(`${stack.url}/v1/chat/completions`, {

@@ -87,7 +87,7 @@ beforeAll(async () => {
   endpoint = await provider.listen();
   stack = stackOf((config) => (whole = config));
   await stack.start();
-}, 60_000);
+});
 
 beforeEach(() => {
   provider.behaviour = well;

@@ -18,7 +18,7 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 const envoy = await findEnvoy();
 
 /** The package as npm installs it somewhere else: unpacked from its archive, with its one dependency beside it. */
-describe('the built package', { timeout: 120_000 }, () => {
+describe('the built package', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-package-'));
   const modules = join(folder, 'node_modules');
   const installed = join(modules, 'sluice');
@@ -45,7 +45,7 @@ describe('the built package', { timeout: 120_000 }, () => {
     cpSync(join(repository, 'node_modules/better-sqlite3'), join(modules, 'better-sqlite3'), { recursive: true });
     mkdirSync(join(modules, '.bin'));
     symlinkSync('../sluice/bin/sluice', join(modules, '.bin/sluice'));
-  }, 180_000);
+  });
 
   afterAll(() => {
     for (const child of children) child.kill('SIGKILL');

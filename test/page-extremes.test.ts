@@ -17,8 +17,6 @@ import { month, monthGeneration } from './support/month.ts';
 import { faults, shoot, until, wider } from './support/page.ts';
 import { noTrials } from './support/trials.ts';
 
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
-
 const models = 10_000;
 /** As long as a name may be, with nothing to break it at, and one in a script that is written from the right. */
 const longName = 'w'.repeat(250);

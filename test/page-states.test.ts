@@ -24,8 +24,6 @@ import { lastingLedger } from './support/ledger.ts';
 import { month, monthGeneration, monthPolicy } from './support/month.ts';
 import { faults, shoot, until } from './support/page.ts';
 
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
-
 const day = 86_400_000;
 const policyText = `${monthPolicy.replace(
   /^budgets:[^]*?(?=^limits:)/m,

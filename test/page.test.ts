@@ -24,9 +24,6 @@ import { lastingLedger } from './support/ledger.ts';
 import { month, monthGeneration, monthPolicy } from './support/month.ts';
 import { faults, shoot, until } from './support/page.ts';
 
-// A browser beside other work may be slow: no test here judges a time.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
-
 const day = 86_400_000;
 const token = 'a-token-of-sixteen-or-more';
 

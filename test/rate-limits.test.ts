@@ -202,7 +202,7 @@ describe('a rate limit that is reached', () => {
       .toBe(taken);
   });
 
-  it('is shown by command, and windows outlive the process', { timeout: 60_000 }, async () => {
+  it('is shown by command, and windows outlive the process', async () => {
     const run = async (...args: string[]): Promise<string> =>
       (await promisify(execFile)(process.execPath, [entry, 'limits', '--admin', stack.at.adminUrl, ...args])).stdout;
     await stack.at.stopSluice('SIGTERM');
@@ -285,7 +285,7 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
   });
   afterAll(() => stack.at.stop());
 
-  it.each(ends)('is free again when %s', { timeout: 20_000 }, async (_name, run) => {
+  it.each(ends)('is free again when %s', async (_name, run) => {
     await run(stack.at);
     await expect.poll(() => placesOf(stack.at), { timeout: 10_000 }).toBe(0);
     provider.behaviour = well;
@@ -293,7 +293,7 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
     await expect.poll(() => placesOf(stack.at)).toBe(0);
   });
 
-  it('is free when clients leave at any moment, whatever was decided by then', { timeout: 30_000 }, async () => {
+  it('is free when clients leave at any moment, whatever was decided by then', async () => {
     provider.behaviour = (_got, _response, answer) => new Promise((resolve) => setTimeout(() => void answer().then(resolve, resolve), 30));
     await Promise.all(
       Array.from({ length: 120 }, async (_, at) => {
@@ -305,7 +305,7 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
     await expect.poll(() => placesOf(stack.at), { timeout: 10_000 }).toBe(0);
   });
 
-  it('makes an SDK wait and try again by itself', { timeout: 20_000 }, async () => {
+  it('makes an SDK wait and try again by itself', async () => {
     // A request of a client that left may come here late: all are let go.
     const waiting: (() => void)[] = [];
     provider.behaviour = async (_got, _response, answer) => {
@@ -333,27 +333,23 @@ describe.each(['collect', 'observe'] as const)('a place among concurrent request
   });
 });
 
-it.each(['collect', 'observe'] as const)(
-  'a place is free again when Envoy is gone with its requests (%s)',
-  { timeout: 60_000 },
-  async (usage) => {
-    const stack = new Stack({ policy, endpoint, usage });
-    await stack.start();
-    try {
-      provider.behaviour = hangs;
-      const asked = failure(ask(stack, 'one'));
-      await expect.poll(() => placesOf(stack)).toBe(1);
-      process.kill(stack.envoyPid, 'SIGKILL');
-      await asked;
-      await expect.poll(() => placesOf(stack), { timeout: 15_000 }).toBe(0);
-    } finally {
-      await stack.stop();
-    }
-  },
-);
+it.each(['collect', 'observe'] as const)('a place is free again when Envoy is gone with its requests (%s)', async (usage) => {
+  const stack = new Stack({ policy, endpoint, usage });
+  await stack.start();
+  try {
+    provider.behaviour = hangs;
+    const asked = failure(ask(stack, 'one'));
+    await expect.poll(() => placesOf(stack)).toBe(1);
+    process.kill(stack.envoyPid, 'SIGKILL');
+    await asked;
+    await expect.poll(() => placesOf(stack), { timeout: 15_000 }).toBe(0);
+  } finally {
+    await stack.stop();
+  }
+});
 
 describe.skipIf(!redisThere)('rate limits in a Redis', () => {
-  it('hold for apps behind an Envoy, and free the places of a Sluice that was killed', { timeout: 120_000 }, async () => {
+  it('hold for apps behind an Envoy, and free the places of a Sluice that was killed', async () => {
     const redis = await TestRedis.start();
     const stack = new Stack({ policy, endpoint, serve: ['--budgets-redis', redis.url, '--budgets-redis-deadline', '400'] });
     await stack.start();

@@ -76,14 +76,14 @@ function execStart(unit: string): string[] {
 }
 
 describe('the services in deploy/', () => {
-  it('are units whose commands decide requests', { timeout: 60_000 }, async () => {
+  it('are units whose commands decide requests', async () => {
     const [program, ...sluice] = execStart(deployed('systemd/sluice.service'));
     const [, ...envoy] = execStart(deployed('systemd/sluice-envoy.service'));
     expect(program).toBe('/opt/sluice/bin/sluice');
     await runs(sluice, envoy);
   });
 
-  it.skipIf(!existsSync('/usr/bin/systemd-analyze'))('are units that systemd understands', { timeout: 60_000 }, () => {
+  it.skipIf(!existsSync('/usr/bin/systemd-analyze'))('are units that systemd understands', () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-units-'));
     folders.push(folder);
     const files = ['sluice.service', 'sluice-envoy.service'].map((name) => {
@@ -99,7 +99,7 @@ describe('the services in deploy/', () => {
     expect(said.split('\n').filter((line) => line.includes(folder) || /sluice/.test(line))).toEqual([]);
   });
 
-  it('are containers whose commands decide requests', { timeout: 60_000 }, async () => {
+  it('are containers whose commands decide requests', async () => {
     const { services, volumes } = parse(deployed('compose/compose.yaml')) as Any;
     expect(Object.keys(volumes as object)).toEqual(['run']);
     expect(services['envoy'].network_mode).toBe('service:sluice');

@@ -29,7 +29,7 @@ budgets:
 beforeAll(async () => {
   stack = new Stack({ policy, endpoint: await simulator.listen(), messageTimeout: '20s', serve: ['--request-id-header', 'x-request-id'] });
   await stack.start();
-}, 120_000);
+});
 
 afterAll(async () => {
   await stack.stop();
@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 describe('sluice support-bundle', () => {
-  it('holds what a report needs and no prompt, credential or name', { timeout: 120_000 }, async () => {
+  it('holds what a report needs and no prompt, credential or name', async () => {
     const response = await fetch(`${stack.url}/v1/chat/completions`, {
       method: 'POST',
       headers: {

@@ -26,7 +26,7 @@ it('the walk sees commands, and what is wrong with those that it does not run', 
   expect(lookThrough('bin/sluice train rows.jsonl --out x')).toBeNull();
 });
 
-it('a walk that is killed leaves no server, and no folder', { timeout: 60_000 }, async () => {
+it('a walk that is killed leaves no server, and no folder', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'reaper-'));
   const sleepers: ChildProcess[] = [1, 2].map(() => spawn('sleep', ['600'], { stdio: 'ignore' }));
   const [server, stopped] = sleepers.map(({ pid }) => pid!);

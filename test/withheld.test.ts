@@ -17,7 +17,7 @@ const stoppedMs = 4_000;
 
 const childOf = (pid: number): number => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0] ?? 0);
 
-describe.each([1, 2])('a policy that blocks, and is not failClosed, with %s processes', { timeout: 120_000 }, (workers) => {
+describe.each([1, 2])('a policy that blocks, and is not failClosed, with %s processes', (workers) => {
   const simulator = new ProviderSimulator();
   let stack: Stack;
 

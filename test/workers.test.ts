@@ -18,7 +18,7 @@ beforeAll(async () => {
   });
   await stack.start();
   await vi.waitFor(async () => expect(await pids()).toHaveLength(2), { timeout: 60_000 });
-}, 90_000);
+});
 
 afterAll(async () => {
   await stack.stop();

@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { freePorts } from '../demo/stack.ts';
 import type { SelfFacts } from '../doctor/types.ts';
 
-it('without a policy it decides in shadow mode, and says so: log, metric, checks', { timeout: 120_000 }, async () => {
+it('without a policy it decides in shadow mode, and says so: log, metric, checks', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-embedded-'));
   const [port] = await freePorts(1);
   const log = join(folder, 'log.jsonl');

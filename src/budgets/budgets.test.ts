@@ -368,7 +368,7 @@ describe.each(stores)('a budget in %s', (kind, open) => {
       }),
       { numRuns: kind === 'Redis' ? 8 : 60 },
     );
-  }, 30_000);
+  });
 
   it('starts again with its period, and settles a late answer where it was reserved', async () => {
     const generation = policyOf('[{name: team, period: day, usd: 0.015, hard: {}}]');
@@ -412,7 +412,7 @@ describe.skipIf(!redisThere)('replicas with a Redis', () => {
     // This Redis kept nothing: what was reserved before is gone with it.
     await expect.poll(() => left(replica.budgets.store, generation), { timeout: 10_000 }).toEqual([['team', '', 0.03, 0, 'used-up']]);
     await expect.poll(async () => (await admit(replica, generation)).decision.action).toBe('block');
-  }, 20_000);
+  });
 
   it.each([-20, 20])('keep what was spent where their clocks and that of Redis are %i years apart', async (years) => {
     const at = noon + years * 365 * 86_400_000;

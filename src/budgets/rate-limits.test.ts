@@ -303,7 +303,7 @@ describe.each(stores)('a rate limit in %s', (kind, open) => {
       }),
       { numRuns: kind === 'Redis' ? 8 : 60 },
     );
-  }, 30_000);
+  });
 });
 
 describe.skipIf(!redisThere)('replicas that share rate limits in a Redis', () => {
@@ -367,7 +367,7 @@ describe.skipIf(!redisThere)('replicas that share rate limits in a Redis', () =>
     for (const admission of admissions) replica.budgets.settle(held(admission), ended(usage(1, 1)));
     await redis.server.restart();
     await expect.poll(async () => (await admit(replica, generation)).decision.reason, { timeout: 10_000 }).toBe('over-limit');
-  }, 20_000);
+  });
 });
 
 describe('places among concurrent requests in memory', () => {

@@ -34,7 +34,7 @@ function follow(file: string): void {
   });
 }
 
-const within = { timeout: 2_000 };
+const within = { timeout: 20_000 };
 
 it('follows a file that is rewritten, and one that is replaced by rename', async () => {
   const file = join(folder, 'c.json');

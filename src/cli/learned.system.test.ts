@@ -46,7 +46,7 @@ beforeAll(async () => {
   expect(stderr).toContain('cross-validation by group: fold 2 of 2');
   expect(code).toBe(0);
   trainOutput = stdout;
-}, 120_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -44,7 +44,7 @@ it('ends with code 1 and one sentence when it cannot listen', async () => {
   }
   expect(readFileSync(file, 'utf8')).toBe('mine');
   taken.close();
-}, 120_000);
+});
 
 it('starts no workers where they cannot share an address or the first one cannot start, and says why', () => {
   const tcp = serve('--workers', '2');
@@ -58,4 +58,4 @@ it('starts no workers where they cannot share an address or the first one cannot
     expect.stringContaining('SLUICE_FILE_UNREADABLE'),
     expect.stringContaining('SLUICE_NOT_STARTED worker 0: it ended before it was ready'),
   ]);
-}, 60_000);
+});

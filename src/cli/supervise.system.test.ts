@@ -169,7 +169,7 @@ afterEach(() => {
   running.clear();
 });
 
-describe('the supervisor of a container', { timeout: 60_000 }, () => {
+describe('the supervisor of a container', () => {
   it('starts Sluice again whenever it ends, says so in log and metrics, and stops with it when it is told to', async () => {
     const { admin, pid, process: supervisor, said, ended } = await started();
     expect(await restarts(admin)).toBe(0);

@@ -31,26 +31,22 @@ describe.each(transports)('over $title', (over) => {
     expect((served.errors[0] as Error).message).not.toBe('');
   });
 
-  it.runIf(tcp === (Kind === GrpcTransport))(
-    'tells when the last connection of an Envoy has been closed for a while',
-    { timeout: 15_000 },
-    async () => {
-      const ask = async (one: ScriptedEnvoy): Promise<void> => {
-        const stream = one.open();
-        stream.send(phases['requestHeaders']!);
-        await stream.until(1);
-        stream.cancel();
-      };
-      await ask(served.envoy);
-      const [peer] = served.peers;
-      served.envoy.close();
-      // It has come back before it counts as gone.
-      const again = new ScriptedEnvoy(served.address);
-      await ask(again);
-      again.close();
-      await expect.poll(() => served.peers).toEqual([peer, peer, `${peer!} gone`]);
-    },
-  );
+  it.runIf(tcp === (Kind === GrpcTransport))('tells when the last connection of an Envoy has been closed for a while', async () => {
+    const ask = async (one: ScriptedEnvoy): Promise<void> => {
+      const stream = one.open();
+      stream.send(phases['requestHeaders']!);
+      await stream.until(1);
+      stream.cancel();
+    };
+    await ask(served.envoy);
+    const [peer] = served.peers;
+    served.envoy.close();
+    // It has come back before it counts as gone.
+    const again = new ScriptedEnvoy(served.address);
+    await ask(again);
+    again.close();
+    await expect.poll(() => served.peers).toEqual([peer, peer, `${peer!} gone`]);
+  });
 
   describe('the server', () => {
     it('ends a stream that sends garbage, counts it, and serves the next', async () => {

@@ -203,14 +203,14 @@ beforeAll(async () => {
     writeFileSync(join(folder, 'trust.go'), go);
     await run('go', ['build', '-o', join(folder, 'trust-go'), join(folder, 'trust.go')], { env: { ...process.env, GO111MODULE: 'off' } });
   }
-}, 300_000);
+});
 
 afterAll(() => {
   for (const { server } of Object.values(sites)) server.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-describe('what a pod gets to trust', { timeout: 60_000 }, () => {
+describe('what a pod gets to trust', () => {
   for (const client of clients) {
     const absent = client.present ? '' : ` (skipped: ${client.absent ?? 'it is not on PATH'})`;
     it.skipIf(absent !== '')(`${client.name} trusts the gateway for its names and the company, and nobody else${absent}`, async () => {

@@ -568,7 +568,7 @@ describe('a running ledger', () => {
       }
     };
     expect([held('moved.db'), held('own.db')]).toEqual([[first.id], [third.id]]);
-  }, 60_000);
+  });
 
   it('says which file is no ledger', async () => {
     const bad = join(folder, 'bad.db');

@@ -25,7 +25,7 @@ public class Get {
   }
 }`;
 
-describe.skipIf(absent !== '')(`a trust store for Java${absent}`, { timeout: 60_000 }, () => {
+describe.skipIf(absent !== '')(`a trust store for Java${absent}`, () => {
   it('has a real JVM trust a server of that CA by JAVA_TOOL_OPTIONS alone, and public CAs still', async () => {
     const { key, crt: cert } = selfSigned('/CN=localhost', ['-addext', 'subjectAltName=DNS:localhost', '-days', '2']);
     const server = createServer({ key, cert }, (_request, response) => response.end('hello')).listen(0, '127.0.0.1');

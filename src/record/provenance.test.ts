@@ -333,7 +333,7 @@ describe('the sinks', () => {
       const log = openLog({ level: 'info', path });
       logSink(log).record(record());
       await vi.waitFor(() => expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ msg: 'exchange', record: record() }), {
-        timeout: 5_000,
+        timeout: 20_000,
       });
       logSink(log).record(record());
       await log.flush();

@@ -13,7 +13,7 @@ const absent = missing('testkube', 'helm');
 /** Longer than Sluice waits between two looks at its certificates. */
 const aLook = { timeout: 90_000, interval: 500 };
 
-describe.skipIf(absent !== '')(`the certificates of a release${absent}`, { timeout: 120_000 }, () => {
+describe.skipIf(absent !== '')(`the certificates of a release${absent}`, () => {
   let cluster: TestCluster;
   let release: LocalRelease;
   const values: Values = {
@@ -64,7 +64,7 @@ describe.skipIf(absent !== '')(`the certificates of a release${absent}`, { timeo
     await cluster.applied(stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'llm' } }));
     release = new LocalRelease(cluster);
     await release.start(values);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     release.stop();

@@ -36,7 +36,7 @@ describe.skipIf(absent !== '')(`a real API server with the definitions of Istio,
     await cluster.kubectl('apply', '--server-side', ...definitions);
     await cluster.kubectl('wait', '--for=condition=Established', '--all', 'crd');
     for (const name of ['llm', 'istio-system']) await cluster.kubectl('create', 'namespace', name);
-  }, 120_000);
+  });
 
   afterAll(() => cluster.stop());
 

@@ -69,7 +69,7 @@ function registry(): Server {
   });
 }
 
-describe.skipIf(absent !== '')(`packages of a release${absent}`, { timeout: 60_000 }, () => {
+describe.skipIf(absent !== '')(`packages of a release${absent}`, () => {
   it('are made with their sums, pushed, and pulled again as they were', async () => {
     const server = registry();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -222,7 +222,7 @@ describe.skipIf(absent !== '')(`policies in ConfigMaps of a real API server${abs
     await served('gpt-4.1-nano');
     await apply(configMap('platform', 'base', routed('gpt-5-nano')));
     await served('gpt-5-nano');
-  }, 120_000);
+  });
 
   it('goes on when its rights are taken away, and comes back with them', async () => {
     await cluster.kubectl('delete', 'rolebinding', 'sluice', '--namespace', 'platform');

@@ -151,7 +151,7 @@ describe.skipIf(absent !== '')(`sluice status${absent}`, () => {
       tries++
     )
       await new Promise((resolve) => setTimeout(resolve, 30));
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await stack?.stop();

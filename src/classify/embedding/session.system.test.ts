@@ -63,7 +63,7 @@ describe.skipIf(!installed)('vectors (the sentence model)', () => {
   beforeAll(async () => {
     // A folder as people type it.
     model = await SentenceModel.open(relative(process.cwd(), folder));
-  }, 60_000);
+  });
 
   it('have length 1, and are the same each time', async () => {
     const vector = await model.embed('Wie wird das Wetter morgen?');
@@ -96,7 +96,7 @@ describe.skipIf(!installed)('an embedder (the sentence model)', () => {
     expect(verdict.score).toBeCloseTo(text!.share + signal!.share, 4);
     expect(text!.share).toBe(classifyRequest(exchange).signals[0]!.share);
     expect(await embedder.find(exchange, 0)).toMatchObject({ result: 'cached' });
-  }, 60_000);
+  });
 
   it.each<readonly [string, () => string, RegExp]>([
     ['other weights', () => other((to) => writeFileSync(join(to, weightsName), 'E5S1')), /not the weights that the heads/],

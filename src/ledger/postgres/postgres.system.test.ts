@@ -67,7 +67,7 @@ describe.skipIf(!postgresThere)('a ledger in PostgreSQL', () => {
   beforeAll(async () => {
     postgres = await TestPostgres.start();
     target = { place: postgres.url, passwordFile: null };
-  }, 60_000);
+  });
   afterAll(() => postgres.remove());
   beforeEach(() => postgres.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public'));
   afterEach(async () => {
@@ -170,7 +170,7 @@ describe.skipIf(!postgresThere)('a ledger in PostgreSQL', () => {
     await far.end();
     await proxy.close();
     expect(await verify()).toMatchObject({ ok: true, rows: 9, gaps: [] });
-  }, 30_000);
+  });
 
   it('erases a user and a workspace, drops the tables of old days, and holds', async () => {
     let clock = now - 30 * dayMs;
@@ -304,7 +304,7 @@ describe.skipIf(!postgresThere)('a ledger in PostgreSQL', () => {
     expect(ledger.counts).toMatchObject({ dropped: 0, waiting: 0 });
     expect(await verify()).toMatchObject({ ok: true, gaps: [] });
     await expect(open(postgres.url.replace(/postgres$/, 'no-such-database'))).rejects.toThrow(/no-such-database.*does not exist/);
-  }, 30_000);
+  });
 
   it('serves a server: records, questions, an outage that loses nothing, and the commands', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-pg-'));
@@ -344,7 +344,7 @@ describe.skipIf(!postgresThere)('a ledger in PostgreSQL', () => {
     expect(await run('ledger', 'erase', '--workspace', 'red', '--reason', 'test')).toContain('3 rows of red erased');
     expect(await run('ledger', 'verify')).toContain('everything holds');
     rmSync(folder, { recursive: true });
-  }, 60_000);
+  });
 
   it('names no password when it cannot be reached', async () => {
     const place = 'postgres://sluice:hush@127.0.0.1:1/nowhere';

@@ -68,7 +68,7 @@ sections:
         'a routed call',
         () => `${istiod.said}\n${istiod.sidecarSaid}`,
       );
-    }, 180_000);
+    });
 
     afterAll(async () => {
       await istiod?.stop();
