@@ -14,7 +14,7 @@ const system = 'src/**/*.system.test.ts';
 // Tests start hundreds of servers and commands from sources: Node keeps what it compiled, which is most of such a start.
 const env = { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url)) };
 
-// How long a test waits for a fact, and how long it may take: a busy machine takes longer than vitest allows, and only a failure takes all of it.
+// How long a test waits for a fact, and how long it may take: vitest allows too little on a busy machine, and only failures take all of it.
 const patience = { expect: { poll: { timeout: 20_000 } }, testTimeout: 300_000, hookTimeout: 300_000 };
 
 export default defineConfig({
