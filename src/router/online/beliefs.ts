@@ -101,6 +101,8 @@ interface KindPosterior {
 interface Solved {
   readonly spreads: Spreads;
   readonly evidence: ReadonlyMap<string, Evidence>;
+  /** Evidence beyond the router's own gain, computed when it is asked for. */
+  readonly missed: Map<string, Evidence>;
   readonly kinds: ReadonlyMap<string, KindPosterior>;
   readonly pairMean: number;
   readonly pairVariance: number;
@@ -166,6 +168,28 @@ export class Beliefs {
   pairedOf(template: string): number {
     const sums = this.templates.get(template)?.sums;
     return sums === undefined ? 0 : sums.w0 + sums.p0;
+  }
+
+  /** Whether most of a template's grades of the weaker model have the stronger one's beside them. */
+  paired(template: string): boolean {
+    const sums = this.templates.get(template)?.sums;
+    return sums !== undefined && sums.p0 > sums.w0;
+  }
+
+  /**
+   * How much a calibrated router misses of a template's gain, by the template's own grades alone, and the standard error. `spread`: the
+   * router's own standard error.
+   */
+  missed(template: string, spread: number): Deviation {
+    const { missed, spreads } = this.#solve();
+    let one = missed.get(template);
+    if (one === undefined) {
+      const sums = this.templates.get(template)?.sums ?? emptySums();
+      missed.set(template, (one = evidenceOf(sums, { ...spreads, slope: 1 }, this.settings.noise)));
+    }
+    const drawn = spread * spread;
+    const own = one.variance === Infinity ? 0 : drawn / (drawn + one.variance);
+    return { mean: own * one.estimate, error: Math.sqrt(drawn * (1 - own)) };
   }
 
   /** Expected gain of a request for which the router predicts `gain`, and its standard error. */
@@ -298,7 +322,7 @@ export class Beliefs {
       const byPair = variance / (variance + between);
       kinds.set(name, { mean: byPair * pairMean + (1 - byPair) * found.information * variance, own: byPair * between, byPair });
     }
-    return (this.#solved = { spreads, evidence, kinds, pairMean, pairVariance: 1 / precision, grades });
+    return (this.#solved = { spreads, evidence, missed: new Map(), kinds, pairMean, pairVariance: 1 / precision, grades });
   }
 }
 

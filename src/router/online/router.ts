@@ -60,7 +60,8 @@ const floorGrades = 5;
 const verdictGrades = 10;
 /**
  * From how many grades of a template on the router's own calibration can be overruled: if the gain may be higher, by this many standard
- * errors, than both the threshold and what the router expected.
+ * errors, than both the threshold and what the router expected. Where most answers were graded alone, the gain that the router misses must
+ * be that much above zero: such grades tell so little that a doubt would overrule it everywhere.
  */
 const contrary = { grades: 3, errors: 0.5 };
 
@@ -195,11 +196,15 @@ export class PairRouter {
    * Null, which is no verdict, if only the router's guess favours the strong model, or if the router's own calibration favours the weak one
    * and the grades do not speak against it: learning without grades takes no savings away.
    */
-  #verdict({ template, gain }: Seen, index: number, { known, fixed }: RouterFacts, { mean, error }: Deviation): Arm | null {
+  #verdict({ template, gain, spread }: Seen, index: number, { known, fixed }: RouterFacts, { mean, error }: Deviation): Arm | null {
     const grades = this.beliefs.gradesOf(template);
     if ((fixed || known || grades >= floorGrades) && this.#threshold !== null && index <= this.#threshold) return 'weak';
-    if (fixed) return grades >= contrary.grades && mean + contrary.errors * error > Math.max(this.#threshold ?? 0, gain) ? 'strong' : null;
-    return grades >= verdictGrades ? 'strong' : null;
+    if (!fixed) return grades >= verdictGrades ? 'strong' : null;
+    if (grades < contrary.grades) return null;
+    const needed = Math.max(this.#threshold ?? 0, gain);
+    if (this.beliefs.paired(template)) return mean + contrary.errors * error > needed ? 'strong' : null;
+    const missed = this.beliefs.missed(template, spread);
+    return gain + missed.mean - contrary.errors * missed.error > needed ? 'strong' : null;
   }
 
   #remember(seen: Seen, { maxLoss, probeShare, riskShare }: RoutingSettings): void {

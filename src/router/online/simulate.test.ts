@@ -58,3 +58,29 @@ test('without grades the router decides as it does alone; grades that speak agai
   expect(mean(graded.map(({ fixed }) => fixed.loss))).toBeGreaterThan(0.08);
   expect(mean(graded.map(({ learner }) => learner.loss))).toBeLessThan(0.03);
 });
+
+/** Ten templates; the router knows that the weak model is as good on half of them, and is wrong there by `wrong`. */
+function knownRows(wrong: number): SimulatedRow[] {
+  const random = seeded(6);
+  return Array.from({ length: 4_000 }, (_, at) => {
+    const easy = at % 2 === 0;
+    const lost = easy ? wrong : 0.4;
+    return {
+      template: `t${at % 10}`,
+      gain: (easy ? 0.02 : 0.4) + 0.05 * random(),
+      uncertainty: 0.04,
+      abstain: false,
+      weak: random() < 0.85 - lost ? 1 : 0,
+      strong: random() < 0.85 ? 1 : 0,
+    };
+  });
+}
+
+test('grades of the served answer alone leave a router that is right its savings, and take them where it is far off', () => {
+  const served: SimulationOptions = { ...options, grades: 'served', graded: 0.05, maxLoss: 0.01, threshold: 0.1, templates: 10 };
+  const right = simulate(knownRows(0), served);
+  // Half of the graded requests go to the strong model.
+  expect(mean(right.map(({ learner, fixed }) => learner.weakShare / fixed.weakShare))).toBeGreaterThan(0.9);
+  const off = simulate(knownRows(0.5), served);
+  expect(mean(off.map(({ learner, fixed }) => learner.loss / fixed.loss))).toBeLessThan(0.4);
+});
