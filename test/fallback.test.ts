@@ -27,14 +27,14 @@ defaults:
   fallback:
     tiers: { simple: [openai/gpt-4.1-mini, mistral/mistral-large-latest, deepseek/deepseek-chat] }
     attempts: 4
-    attemptSeconds: 1
 sections:
   - name: strict
     match: { workspace: [strict] }
     fallback:
       tiers: { simple: [openai/gpt-4.1-mini, mistral/mistral-large-latest] }
       on: [connect, reset, timeout, server-error, content-filter, refusal, empty, length, invalid-json, bad-tool-call, stream-error, context-window]
-      attemptSeconds: 2
+  # Where a provider is silent: longer than an answer takes on a busy machine.
+  - { name: hasty, match: { workspace: [hasty] }, fallback: { attemptSeconds: 3 } }
   - name: plain
     match: { workspace: [plain] }
     fallback: { attempts: 1 }
@@ -149,7 +149,7 @@ describe('a chain', () => {
     openai.behaviour = nanoFails(behaviour);
     for (const stream of [false, true]) {
       if (stream && ['rate-limit', 'overloaded', 'model-gone'].includes(reason)) await restart();
-      const asked = await ask('team', { stream });
+      const asked = await ask(reason === 'timeout' ? 'hasty' : 'team', { stream });
       expect(served(asked)).toEqual([200, 'gpt-4.1-mini', '2']);
       expect(ends(asked)).toEqual([
         ['gpt-4.1-nano', reason],
@@ -191,7 +191,7 @@ describe('a chain', () => {
     expect(asked.record.attempts).toHaveLength(4);
     deepseek.behaviour = hangs;
     await restart();
-    const silent = await ask();
+    const silent = await ask('hasty');
     expect(silent.response.status).toBe(504);
     expect(JSON.parse(silent.text)).toMatchObject({ error: { message: 'The provider gave no answer in time.', code: 'timeout' } });
     expect(silent.record.attempts.map(({ reason }) => reason)).toEqual(['server-error', 'server-error', 'server-error', 'timeout']);

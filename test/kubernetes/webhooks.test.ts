@@ -1,6 +1,10 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -227,25 +231,20 @@ describe.skipIf(absent !== '')(`webhooks that a real API server calls${absent}`,
     const bundle = join(release.folder, 'ca.pem');
     const ca = readFileSync(join(release.folder, 'tls/egress/ca.crt'), 'utf8');
     await run(process.execPath, [entry, 'ca-bundle', '--out', bundle], { env: { ...process.env, SLUICE_CA_PEM: ca } });
+    // As one with Sluice's clock, by which the certificate is valid.
     const answered = async (): Promise<unknown> => {
-      const { stdout } = await run(
-        'curl',
-        [
-          '--silent',
-          '--show-error',
-          '--noproxy',
-          '*',
-          '--connect-to',
-          `api.openai.com:443:127.0.0.1:${release.tlsPort}`,
-          '--header',
-          'content-type: application/json',
-          '--data',
-          '{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}',
-          'https://api.openai.com/v1/chat/completions',
-        ],
-        { env: { ...process.env, CURL_CA_BUNDLE: bundle } },
-      );
-      return (JSON.parse(stdout) as { readonly model: unknown }).model;
+      const call = request({
+        method: 'POST',
+        host: '127.0.0.1',
+        port: release.tlsPort,
+        servername: 'api.openai.com',
+        ca: readFileSync(bundle),
+        path: '/v1/chat/completions',
+        headers: { host: 'api.openai.com', 'content-type': 'application/json' },
+      });
+      call.end('{"model":"gpt-5.1","messages":[{"role":"user","content":"What is DNS?"}]}');
+      const [response] = (await once(call, 'response')) as [IncomingMessage];
+      return ((await json(response)) as { readonly model: unknown }).model;
     };
     // On a busy machine a decision may come too late, and the request goes on undecided.
     await until(async () => (await answered()) === 'gpt-5-nano', 'a decided answer under the name');
