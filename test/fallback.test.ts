@@ -34,7 +34,12 @@ sections:
       tiers: { simple: [openai/gpt-4.1-mini, mistral/mistral-large-latest] }
       on: [connect, reset, timeout, server-error, content-filter, refusal, empty, length, invalid-json, bad-tool-call, stream-error, context-window]
   # Where a provider is silent: longer than an answer takes on a busy machine.
-  - { name: hasty, match: { workspace: [hasty] }, fallback: { attemptSeconds: 3 } }
+  - name: hasty
+    match: { workspace: [hasty] }
+    fallback:
+      tiers: { simple: [openai/gpt-4.1-mini, mistral/mistral-large-latest, deepseek/deepseek-chat] }
+      attempts: 4
+      attemptSeconds: 3
   - name: plain
     match: { workspace: [plain] }
     fallback: { attempts: 1 }
