@@ -29,6 +29,9 @@ interface Sample {
   readonly failed: number;
 }
 
+/** Before small requests are measured, in seconds: V8 has compiled what they run after some 4,000 of them. */
+const warmSeconds = 8;
+
 type Samples = ReadonlyMap<Variant, readonly Sample[]>;
 
 const pick = (samples: Samples, variant: Variant, key: keyof Sample): number[] => (samples.get(variant) ?? []).map((sample) => sample[key]);
@@ -65,7 +68,9 @@ export const traffic: Part = {
   },
 };
 
-async function measure(stage: Stage, variants: readonly Variant[], scenario: Scenario, { rounds, seconds }: RunOptions): Promise<Samples> {
+async function measure(stage: Stage, variants: readonly Variant[], scenario: Scenario, options: RunOptions): Promise<Samples> {
+  const { rounds, seconds, quick } = options;
+  const warm = quick ? 1 : scenario.bodyBytes === kb ? warmSeconds : Math.min(2, seconds);
   const samples = new Map<Variant, Sample[]>(variants.map((variant) => [variant, []]));
   for (let round = -1; round < rounds; round++) {
     for (const variant of inTurns(variants, round)) {
@@ -74,7 +79,7 @@ async function measure(stage: Stage, variants: readonly Variant[], scenario: Sce
       const result = await load({
         url,
         rate: scenario.rate,
-        seconds: round === -1 ? Math.min(2, seconds) : seconds,
+        seconds: round === -1 ? warm : seconds,
         bodyBytes: scenario.bodyBytes,
         sse: false,
       });
