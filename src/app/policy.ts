@@ -66,6 +66,7 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
   const rollouts = await openRollouts(ground);
   const sources = await openSources(ground, common);
   const { base, pairs, configMaps } = sources;
+  const sourceKnown = (): boolean => (configMaps ?? sources.whole)?.known ?? true;
   const told: PolicyParts['told'] = { fleet: null };
   const metrics = new Metrics({
     version,
@@ -75,7 +76,7 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
   });
   const policy: RolloutPolicies = new RolloutPolicies({
     source: pairs ?? base,
-    known: () => (configMaps ?? sources.whole)?.known ?? true,
+    known: sourceKnown,
     listed: () => configMaps?.listed ?? true,
     catalog: prices.catalog,
     file: options.state,
@@ -104,7 +105,7 @@ export async function openPolicy(ground: Ground): Promise<PolicyParts> {
     configMaps,
     keptSince: () => (policy.current().number === first ? base.keptSince : null),
     // A policy of an earlier run comes with the state of that run.
-    known: () => ((configMaps ?? sources.whole)?.known ?? true) && (rollouts === null || rollouts.known || base.keptSince !== null),
+    known: () => sourceKnown() && (rollouts === null || rollouts.known || base.keptSince !== null),
     told,
   };
 }

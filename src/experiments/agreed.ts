@@ -1,9 +1,5 @@
 import { z } from 'zod';
-
-const policyText = z.object({
-  files: z.array(z.looseObject({ name: z.string(), text: z.string() })),
-  resourceVersion: z.string().nullable(),
-});
+import { policyText, type PolicyText } from './policy-text.ts';
 
 const edit = z.object({
   /** Hash of the edited policy. */
@@ -29,7 +25,6 @@ const agreed = z.object({
 
 /** An edit of the policy, and how far it has come. */
 export type Edit = Readonly<z.infer<typeof edit>>;
-export type PolicyText = z.infer<typeof policyText>;
 
 /**
  * What replicas know of the newest edits of the policy. Two of them join into one that does not depend on who was first: a policy that was

@@ -1,5 +1,6 @@
 import type { PolicySnapshot } from '../policy/types.ts';
-import { joined, standingOf, type Agreed, type Edit, type PolicyText } from './agreed.ts';
+import { joined, standingOf, type Agreed, type Edit } from './agreed.ts';
+import { textOf, type PolicyText } from './policy-text.ts';
 import type { Rollout, RolloutState } from './rollout.ts';
 
 /** Where replicas keep what they know together. */
@@ -115,12 +116,12 @@ export class Agreement {
     if (stable === this.#newest) rollout.promote();
     else if (stage !== null) rollout.follow(this.#newest, stage);
     const now = rollout.state();
-    const textOf = (hash: string): PolicyText | null => all.texts[hash] ?? null;
+    const textBy = (hash: string): PolicyText | null => all.texts[hash] ?? null;
     if (stable === null || (stable === now.stable.hash && (kept === null || kept.policy === now.kept?.generation.hash))) return null;
     return {
-      stable: { hash: stable, text: textOf(stable) },
+      stable: { hash: stable, text: textBy(stable) },
       stage: stage ?? 0,
-      kept: kept === null ? null : { hash: kept.policy, text: textOf(kept.policy), until: kept.until },
+      kept: kept === null ? null : { hash: kept.policy, text: textBy(kept.policy), until: kept.until },
     };
   }
 
@@ -133,7 +134,7 @@ export class Agreement {
     const { stable, kept } = rollout.state();
     const texts = [stable, ...(kept === null ? [] : [kept.generation])]
       .filter(({ hash }) => hash !== this.#makeshift)
-      .map(({ hash, files, resourceVersion }) => [hash, { files: files.map((one) => ({ ...one })), resourceVersion }] as const);
+      .map((generation) => [generation.hash, textOf(generation)] as const);
     return { version: 1, edits: [this.#edit(rollout.state())], rolledBack: [...this.#news], texts: Object.fromEntries(texts) };
   }
 

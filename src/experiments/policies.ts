@@ -6,8 +6,8 @@ import type { Catalog } from '../catalog/types.ts';
 import { compilePolicy, type CompileOptions } from '../policy/compile.ts';
 import { PolicyCompiler, whenThere, type Soon } from '../policy/compiler.ts';
 import type { LivePolicyStore, PolicySnapshot, PolicySourceState, Problem, Provider } from '../policy/types.ts';
-import type { PolicyText } from './agreed.ts';
 import { Agreement, type SharedRollouts } from './agreement.ts';
+import { policyText, textOf, type PolicyText } from './policy-text.ts';
 import { Rollout, type RolloutChange, type RolloutState } from './rollout.ts';
 
 export interface RolloutPoliciesOptions {
@@ -27,12 +27,11 @@ export interface RolloutPoliciesOptions {
   readonly onError: (error: unknown) => void;
 }
 
-const policyFile = z.looseObject({ name: z.string(), text: z.string() });
 const saved = z.object({
   version: z.literal(1),
-  stable: z.object({ files: z.array(policyFile), resourceVersion: z.string().nullable() }),
+  stable: policyText,
   candidate: z.object({ hash: z.string(), stage: z.int().min(0) }).nullable(),
-  kept: z.object({ files: z.array(policyFile), resourceVersion: z.string().nullable(), until: z.number() }).nullable(),
+  kept: policyText.extend({ until: z.number() }).nullable(),
   rolledBack: z.array(z.string()),
   stopped: z.array(z.string()),
 });
@@ -268,12 +267,11 @@ export class RolloutPolicies implements LivePolicyStore {
     // What the file says of an earlier run stays until the policy is known.
     if (file === null || !this.#known) return;
     const { stable, candidate, kept, rolledBack } = this.rollout.state();
-    const plain = ({ files, resourceVersion }: PolicySnapshot) => ({ files: files.map((one) => ({ ...one })), resourceVersion });
     const text = JSON.stringify({
       version: 1,
-      stable: plain(stable),
+      stable: textOf(stable),
       candidate,
-      kept: kept === null ? null : { ...plain(kept.generation), until: kept.until },
+      kept: kept === null ? null : { ...textOf(kept.generation), until: kept.until },
       rolledBack: [...rolledBack],
       stopped: [...this.#stopped],
     } satisfies Saved);
