@@ -3,16 +3,24 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, vi } from 'vitest';
+import { messageOf } from '../../src/lib/message-of.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Waits for an expression to hold. (Playwright's own way evaluates in the page, which the page's policy forbids.) */
+/**
+ * Waits for an expression to hold; a failure says what the page says of its state. (Playwright's own way evaluates in the page, which the
+ * page's policy forbids.)
+ */
 export async function until(page: Page, expression: string): Promise<void> {
-  await vi.waitFor(async () => expect(await page.evaluate(`Boolean(${expression})`), expression).toBe(true), {
-    timeout: 60_000,
-    interval: 50,
-  });
+  await vi
+    .waitFor(async () => expect(await page.evaluate(`Boolean(${expression})`), expression).toBe(true), { timeout: 120_000, interval: 50 })
+    .catch(async (error: unknown) => {
+      throw new Error(`${messageOf(error)}\nthe page says: ${await page.evaluate<string>(said)}`, { cause: error });
+    });
 }
+
+/** What the page says of itself, where it has such a place. */
+const said = `['state', 'stale', 'notice', 'exchanges', 'live-note'].map((id) => document.getElementById(id)).filter((at) => at !== null && !at.hidden).map((at) => at.id + ': ' + at.textContent.trim()).join(' | ') + ' | hidden: ' + document.hidden + ' | rows: ' + document.querySelectorAll('#decisions tbody tr').length`;
 
 /**
  * What axe finds, by rule, with the places, and what does not fit. `within`: the selector of what is new since the rest of the page was

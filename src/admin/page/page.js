@@ -20,8 +20,8 @@ let answeredAt = new Date();
 
 /** Figures that nobody answers for any more stay, and say how old they are. */
 function failed(error) {
-  // Of a lost connection, browsers only say "Failed to fetch".
-  say('state', `The server does not answer${error instanceof TypeError ? '' : `: ${error.message}`}`);
+  // Of a lost connection, browsers only say "Failed to fetch", of one without an answer "signal timed out".
+  say('state', `The server does not answer${error instanceof TypeError || error.name === 'TimeoutError' ? '' : `: ${error.message}`}`);
   by('state').className = 'bad';
   by('stale').hidden = false;
   say('stale', `The server does not answer. What is below is of ${answeredAt.toISOString().slice(0, 19).replace('T', ' ')} UTC.`);

@@ -1,6 +1,9 @@
+/** An answer later than this is given up, in ms: a connection may be lost without a word, and then no turn would come again. Above the ledger's own limit of a query. */
+const longestMs = 70_000;
+
 /** A JSON answer of the admin server. Rejects with its message, and its code and status as `code` and `status`. */
 export async function ask(path, init = {}) {
-  const response = await fetch(path, init);
+  const response = await fetch(path, { signal: AbortSignal.timeout(longestMs), ...init });
   const body = await response.json();
   if (!response.ok) throw Object.assign(new Error(body.error.message), { code: body.error.code, status: response.status });
   return body;
