@@ -14,6 +14,7 @@ export const kinds: Readonly<Record<Kind, Readonly<Record<string, Measure>>>> = 
     transports: { file: 'bench/transports.ts', about: "own frames, Node's http2 and grpc-js: CPU of a request" },
     guard: { file: 'bench/guard.ts', about: 'what a request allocates and its CPU, against the kept baseline' },
     allocations: { file: 'bench/allocations.ts', about: 'which functions allocate it' },
+    flame: { file: 'bench/flame.ts', about: "where the main thread's time goes, as a flame graph (SVG): flame [COMMIT]" },
     compare: { file: 'bench/compare.ts', about: 'two commits in turns: compare A [B]' },
     start: { file: 'bench/start.ts', about: 'time and memory until serve is ready' },
     peers: { file: 'scripts/bench-peers.sh', about: 'beside other gateways; fetches about 800 MB (docs/peers.md)' },

@@ -19,7 +19,7 @@ export interface Usage {
   readonly collections: number;
 }
 
-export type Question = 'usage' | 'collect' | 'sample' | 'sampled' | { readonly reference: string };
+export type Question = 'usage' | 'collect' | 'sample' | 'sampled' | 'profile' | 'profiled' | { readonly reference: string };
 
 /** One function's own allocations while they were sampled, and its way there, outermost first. */
 export interface Allocations {
@@ -53,6 +53,18 @@ const inspector = new Session();
 /** Bytes between two samples, in the mean: small, so that a few hundred exchanges tell. */
 const samplingInterval = 128;
 
+function nameOf({
+  functionName,
+  url,
+  lineNumber,
+}: {
+  readonly functionName: string;
+  readonly url: string;
+  readonly lineNumber: number;
+}): string {
+  return `${functionName === '' ? '(anonymous)' : functionName} ${url.replace(/^.*\/(?=(src|node_modules)\/)/, '')}:${lineNumber + 1}`;
+}
+
 /** Samples all allocations from now on, whether collected later or not. */
 async function sample(): Promise<void> {
   inspector.connect();
@@ -68,14 +80,40 @@ async function sampled(): Promise<Allocations[]> {
   inspector.disconnect();
   const found: Allocations[] = [];
   const walk = ({ callFrame, selfSize, children }: typeof profile.head, above: readonly string[]): void => {
-    const path = [
-      ...above,
-      `${callFrame.functionName === '' ? '(anonymous)' : callFrame.functionName} ${callFrame.url.replace(/^.*\/(?=(src|node_modules)\/)/, '')}:${callFrame.lineNumber + 1}`,
-    ];
+    const path = [...above, nameOf(callFrame)];
     if (selfSize > 0) found.push({ bytes: selfSize, path });
     for (const child of children) walk(child, path);
   };
   walk(profile.head, []);
+  return found;
+}
+
+/** A stack of the main thread, outermost first, and how many samples found it. */
+export interface Stack {
+  readonly samples: number;
+  readonly path: readonly string[];
+}
+
+/** Looks at the main thread's stack each 200 µs from now on. */
+async function profile(): Promise<void> {
+  inspector.connect();
+  await inspector.post('Profiler.enable');
+  await inspector.post('Profiler.setSamplingInterval', { interval: 200 });
+  await inspector.post('Profiler.start');
+}
+
+async function profiled(): Promise<Stack[]> {
+  const { profile: taken } = await inspector.post('Profiler.stop');
+  inspector.disconnect();
+  const nodes = new Map(taken.nodes.map((node) => [node.id, node]));
+  const found: Stack[] = [];
+  const walk = (id: number, above: readonly string[]): void => {
+    const { callFrame, hitCount = 0, children = [] } = nodes.get(id)!;
+    const path = [...above, nameOf(callFrame)];
+    if (hitCount > 0) found.push({ samples: hitCount, path });
+    for (const child of children) walk(child, path);
+  };
+  walk(taken.nodes[0]!.id, []);
   return found;
 }
 
@@ -110,5 +148,7 @@ process.on('message', (question: Question) => {
   else if (question === 'collect') void collected().then(answer);
   else if (question === 'sample') void sample().then(() => answer(null));
   else if (question === 'sampled') void sampled().then(answer);
+  else if (question === 'profile') void profile().then(() => answer(null));
+  else if (question === 'profiled') void profiled().then(answer);
   else serveReference(question.reference, () => answer(null));
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from '../processes.ts';
-import type { Allocations, Question, Usage } from './probe.ts';
+import type { Allocations, Question, Stack, Usage } from './probe.ts';
 
 const probe = fileURLToPath(new URL('probe.ts', import.meta.url));
 
@@ -83,6 +83,13 @@ export class ProbedSluice {
     await this.#ask('sample');
     await work();
     return this.#ask('sampled') as Promise<Allocations[]>;
+  }
+
+  /** Where the main thread's time goes while `work` runs. */
+  async stacks(work: () => Promise<unknown>): Promise<Stack[]> {
+    await this.#ask('profile');
+    await work();
+    return this.#ask('profiled') as Promise<Stack[]>;
   }
 
   /** `count` rounds of the reference workload with `body`, one after the other: parsed and measured in Sluice's own process. */
