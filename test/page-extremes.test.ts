@@ -74,56 +74,64 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function open(url: string, width: number, dark: boolean): Promise<{ readonly page: Page; readonly complaints: string[] }> {
-  const context = await browser.newContext({
-    viewport: { width, height: 900 },
-    colorScheme: dark ? 'dark' : 'light',
-    reducedMotion: 'reduce',
-  });
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  await page.goto(url, { timeout: 120_000 });
-  return { page, complaints };
-}
-
 const sizes = [320, 768, 1_280].flatMap((width) => [false, true].map((dark) => [width, dark ? 'dark' : 'light'] as const));
 
-describe.skipIf(chromiumPath === null)('the page at its extremes', () => {
-  it.each(sizes)('without an exchange: says so, and fits (%s, %s)', async (width, theme) => {
-    const { page, complaints } = await open(emptyUrl, width, theme === 'dark');
-    await until(page, `document.getElementById('exchanges').textContent === '0'`);
-    await shoot(page, `empty-${width}-${theme}`);
-    expect(await page.locator('body').innerText()).not.toMatch(/NaN|undefined|null|Infinity/);
-    expect(await faults(page)).toEqual([]);
-    expect(complaints).toEqual([]);
-    await page.context().close();
-  });
+describe.skipIf(chromiumPath === null).each([
+  ['without an exchange', 'empty'],
+  ['with 10,000 models and a name of 250 letters', 'large'],
+] as const)('the page %s', (_, name) => {
+  let page: Page;
+  const complaints: string[] = [];
 
-  it.each(sizes)('with 10,000 models and a name of 250 letters: fits (%s, %s)', async (width, theme) => {
-    const { page, complaints } = await open(largeUrl, width, theme === 'dark');
+  // Loaded once, then looked at in each size: a window is resized, and a theme changed, while the page is open.
+  beforeAll(async () => {
+    page = await (await browser.newContext({ reducedMotion: 'reduce' })).newPage();
+    page.on('pageerror', (error) => complaints.push(error.message));
+    await page.goto(name === 'empty' ? emptyUrl : largeUrl, { timeout: 120_000 });
     await until(
       page,
-      `document.getElementById('exchanges').textContent === '10,000' && document.querySelectorAll('#decisions tbody tr').length === 20`,
+      name === 'empty'
+        ? `document.getElementById('exchanges').textContent === '0'`
+        : `document.getElementById('exchanges').textContent === '10,000' && document.querySelectorAll('#decisions tbody tr').length === 20`,
     );
-    await shoot(page, `large-${width}-${theme}`);
-    expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(5_000);
-    expect(await page.locator('#by-workspace').textContent()).toContain(rightToLeft);
-    expect(await faults(page)).toEqual([]);
-    await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`);
-    await page.emulateMedia({ media: 'print' });
-    await shoot(page, `print-${width}-${theme}`);
-    // Paper is white in either theme, and has nothing to press.
-    expect(await page.evaluate('getComputedStyle(document.body).backgroundColor + getComputedStyle(document.body).color')).toBe(
-      'rgb(255, 255, 255)rgb(18, 32, 31)',
-    );
-    expect(
-      await page.evaluate(
-        `[...document.querySelectorAll('nav, #windows, #try, #filter, #pause')].filter((one) => one.getClientRects().length > 0).length`,
-      ),
-    ).toBe(0);
-    expect(await wider(page)).toEqual([]);
-    expect(complaints).toEqual([]);
-    await page.context().close();
   });
+
+  afterAll(() => page.context().close());
+
+  it.each(sizes)('fits (%s, %s)', async (width, theme) => {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ media: 'screen', colorScheme: theme });
+    await shoot(page, `${name}-${width}-${theme}`);
+    expect(await faults(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
+  if (name === 'empty')
+    it('says so', async () => {
+      expect(await page.locator('body').innerText()).not.toMatch(/NaN|undefined|null|Infinity/);
+    });
+  else {
+    it('shows the largest, and as many as one can read', async () => {
+      expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(5_000);
+      expect(await page.locator('#by-workspace').textContent()).toContain(rightToLeft);
+    });
+
+    // Paper is white in either theme, and has nothing to press.
+    it.each(sizes)('fits on paper (%s, %s)', async (width, theme) => {
+      await page.setViewportSize({ width, height: 900 });
+      await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`);
+      await page.emulateMedia({ media: 'print', colorScheme: theme });
+      await shoot(page, `print-${width}-${theme}`);
+      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor + getComputedStyle(document.body).color')).toBe(
+        'rgb(255, 255, 255)rgb(18, 32, 31)',
+      );
+      expect(
+        await page.evaluate(
+          `[...document.querySelectorAll('nav, #windows, #try, #filter, #pause')].filter((one) => one.getClientRects().length > 0).length`,
+        ),
+      ).toBe(0);
+      expect(await wider(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+    });
+  }
 });
