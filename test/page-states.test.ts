@@ -300,23 +300,23 @@ describe.skipIf(chromiumPath === null)('the page with everything on it', () => {
     await page.context().close();
   });
 
-  it.each(sizes)('explains each kind of decision in words (%s)', async (name, width, dark) => {
-    for (const [kind, { id }] of Object.entries(special)) {
-      const { page, complaints } = await open(`/?decision=${id}`, width, dark);
-      await until(page, `document.querySelector('#explain-text') !== null`);
+  it.each(Object.keys(sentences) as (keyof typeof special)[])('explains in words, in each size: %s', async (kind) => {
+    const { page, complaints } = await open(`/?decision=${special[kind].id}`, 1_280, false);
+    await until(page, `document.querySelector('#explain-text') !== null`);
+    for (const [name, width, dark] of sizes) {
+      await page.setViewportSize({ width, height: 1_000 });
+      await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
       await shoot(page, `explain-${kind}-${name}`, false);
       const text = await page.evaluate<string>(
         `[...document.querySelectorAll('#explain-body > :not(details)')].map(({ innerText }) => innerText).join('\\n')`,
       );
-      expect([kind, /context-window|costlier-than|unknown-path|stream-not-asked|error-status|undefined|null|NaN/.exec(text)?.[0]]).toEqual([
-        kind,
-        undefined,
-      ]);
-      expect(text).toContain(sentences[kind as keyof typeof special]);
-      expect([kind, await faults(page, '#explain')]).toEqual([kind, []]);
-      expect(complaints).toEqual([]);
-      await page.context().close();
+      const code = /context-window|costlier-than|unknown-path|stream-not-asked|error-status|undefined|null|NaN/.exec(text);
+      expect([name, code?.[0]]).toEqual([name, undefined]);
+      expect(text).toContain(sentences[kind]);
+      expect([name, await faults(page, '#explain')]).toEqual([name, []]);
     }
+    expect(complaints).toEqual([]);
+    await page.context().close();
   });
 
   it('says what is wrong with a filter, and that the cards of the last exchanges are not filtered', async () => {
