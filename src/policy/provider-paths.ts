@@ -1,6 +1,7 @@
 import type { Sign } from '../apis/api.ts';
 import type { DialectFamily } from '../apis/names.ts';
 import { dialects } from '../apis/registry.ts';
+import { Newest } from '../lib/newest.ts';
 
 export type { Sign } from '../apis/api.ts';
 
@@ -66,6 +67,19 @@ const compiled: readonly CompiledShape[] = pathShapes.map(({ family, regex, sign
   sign: sign === undefined ? null : signTest(sign),
   shared: shared === true,
 }));
+/** Shapes of recent paths: most requests of a gateway have one of a few, and a dozen regular expressions cost more than the rest. */
+const recent = new Newest<readonly CompiledShape[]>(64);
+/** Maximum length of a path that is remembered, in UTF-16 units. */
+const rememberedUnits = 128;
+
+/** The shapes that a path has, by its text alone. A path with a query is not remembered: it would keep the query, which may hold a key. */
+function shapesOf(plain: string, path: string): readonly CompiledShape[] {
+  if (plain !== path || path.length > rememberedUnits) return compiled.filter(({ path: shape }) => shape.test(plain));
+  let found = recent.get(path);
+  if (found === undefined) recent.set(path, (found = compiled.filter(({ path: shape }) => shape.test(path))));
+  return found;
+}
+
 const signTests = all.map(({ name, signs }) => ({ family: name, tests: signs.map(signTest) }));
 
 /**
@@ -100,8 +114,8 @@ export function familyOf(
   const mark = path.indexOf('?');
   const plain = mark === -1 ? path : path.slice(0, mark);
   const query = mark === -1 ? '' : path.slice(mark);
-  for (const { family, path: shape, sign, shared } of compiled) {
-    if (!shape.test(plain) || (sign !== null && !sign(head, query))) continue;
+  for (const { family, sign, shared } of shapesOf(plain, path)) {
+    if (sign !== null && !sign(head, query)) continue;
     if (!has(family)) return shared || sign !== null ? 'ambiguous' : null;
     const said = signsOf(head, query);
     if (shared && said.families > 1) return 'ambiguous';
