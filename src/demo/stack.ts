@@ -39,7 +39,7 @@ export interface StackOptions {
   /** An OTLP collector for Envoy's own spans: `host:port`. */
   readonly otlp?: string;
   /** Environment variables of Sluice's process, in addition to this process's own. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Sluice's policy source instead of `policy`, which is then used for Envoy's clusters only. */
   readonly source?: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> };
   /** How long Envoy waits for Sluice, instead of the config's value: `0.5s`. Absent: $SLUICE_STACK_MESSAGE_TIMEOUT, if set. */
