@@ -29,8 +29,7 @@ function withoutClock(call: Sync): Sync {
     if (keepsClock(file)) return call(file, ...rest);
     const args = Array.isArray(rest[0]) ? (rest[0] as unknown[]) : [];
     const options = (Array.isArray(rest[0]) ? rest[1] : rest[0]) as { readonly env?: NodeJS.ProcessEnv } | undefined;
-    const { LD_PRELOAD: _, ...env } = options?.env ?? process.env;
-    return call(file, args, { ...options, env });
+    return call(file, args, { ...options, env: { ...(options?.env ?? process.env), LD_PRELOAD: undefined } });
   };
 }
 

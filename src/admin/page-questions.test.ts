@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 // The page's modules are JavaScript without types: they are served as they stand.
-const served = new URL('./server.js', import.meta.url).href;
+const served = new URL('./page/server.js', import.meta.url).href;
 const { ask } = (await import(served)) as { readonly ask: (path: string) => Promise<unknown> };
 
 let server: Server | null = null;
