@@ -2,7 +2,7 @@ import { copyFileSync, rmSync } from 'node:fs';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { openDatabase, type Db } from '../../src/ledger/sqlite/database.ts';
 import { LedgerWriter } from '../../src/ledger/sqlite/store.ts';
-import { dayMs, exchanges, start, type Base } from './base.ts';
+import { atTime, dayMs, exchanges, start, type Base } from './base.ts';
 import { addRow, rehash, resettle, resum, rewrite } from './hands.ts';
 
 export interface Tampering {
@@ -263,7 +263,14 @@ export const tamperings: readonly Tampering[] = [
   {
     name: 'a ledger that the same key signs is merged in, with sums right',
     work: (db, { file, key }) => {
-      merge(db, `${file}.other`, key);
+      merge(db, `${file}.other`, key, start + 9 * dayMs);
+      resum(db);
+    },
+  },
+  {
+    name: 'an older ledger that the same key signs is merged in, with sums right',
+    work: (db, { file, key }) => {
+      merge(db, `${file}.other`, key, start - 100 * dayMs);
       resum(db);
     },
   },
@@ -330,12 +337,15 @@ function withOther(file: string, other: string, text: string): void {
 }
 
 /** Makes another ledger as its server would, and puts its rows among those of this one. */
-function merge(db: Db, file: string, key: KeyObject): void {
+/** Adds a ledger that another server wrote at that time. */
+function merge(db: Db, file: string, key: KeyObject, at: number): void {
   const other = openDatabase(file, 'write');
-  const writer = new LedgerWriter(other, { version: 'drill' });
-  writer.append(exchanges(start + 9 * dayMs));
-  writer.close();
-  writer.checkpoint(key);
+  atTime(at, () => {
+    const writer = new LedgerWriter(other, { version: 'drill' });
+    writer.append(exchanges(at));
+    writer.close();
+    writer.checkpoint(key);
+  });
   other.close();
   const columns = (db.pragma('table_info(entries)') as { name: string }[]).map(({ name }) => `"${name}"`).slice(1);
   db.exec(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '../../src/ledger/sqlite/database.ts';
 import { verifyLedger, type VerifyOptions, type VerifyResult } from '../../src/ledger/verify.ts';
-import { later, makeBase, type Base } from './base.ts';
+import { atTime, later, makeBase, type Base } from './base.ts';
 import { opened, replaced, tamperings } from './cases.ts';
 import type { TamperedServer } from './servers.ts';
 import { messageOf } from '../../src/lib/message-of.ts';
@@ -58,7 +58,7 @@ export async function tamperDrill({
     const seen: Seen[] = [];
     for (const { name, work } of all.filter((each) => only?.includes(each.name) ?? true)) {
       copyFileSync(base.file, file);
-      work();
+      atTime(later, work);
       seen.push(
         await verified(file, name).then(
           (results) => ({

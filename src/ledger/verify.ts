@@ -133,7 +133,8 @@ class Verifier {
     for (const { writer, seq } of this.#options.doubled ?? [])
       this.#fault('altered', writers.find(({ n }) => n === writer)?.id ?? '', seq, 'the ledger holds the row more than once');
     // Later writers' rows may refer to chain heads, so these are collected first.
-    const alone: { readonly id: string; readonly at: number }[] = [];
+    const alone: Begun[] = [];
+    const later: Later[] = [];
     for (const { id, seq, kind, at, body } of this.#db
       .prepare<[], { id: string; seq: number; kind: EntryKind; at: number; body: string | null }>(
         `SELECT w.id, e.seq, e.kind, e.at, e.body FROM entries e JOIN writers w ON w.n = e.writer WHERE e.kind IN ('open', 'prune', 'erase')`,
@@ -141,13 +142,14 @@ class Verifier {
       .iterate()) {
       const entry = parsed(body) as Partial<OpenEntry & PruneEntry & EraseEntry> | null;
       if (kind === 'open' && entry?.heads?.length === 0) alone.push({ id, at });
+      else if (kind === 'open' && entry?.heads !== undefined) later.push({ id, at, found: entry.heads });
       if (entry?.settled !== undefined) this.#settled.push({ writer: id, seq, settled: entry.settled });
       for (const head of entry?.heads ?? []) {
         this.#passes.push({ ...head, from: kind === 'open' ? "a later writer's first row" : "a row of another writer's chain" });
         add(this.#said, id, { seq, head });
       }
     }
-    this.#firsts(alone);
+    this.#firsts(alone, later);
     for (const writer of writers) this.#chain(writer, pruned.get(writer.id) ?? null);
     this.#passThrough(pruned);
     this.#erasures();
@@ -203,7 +205,8 @@ class Verifier {
    * found none although a writer whose own first row grew old has rows from before it. A record may be written long after its exchange
    * began, but not a day.
    */
-  #firsts(alone: readonly { readonly id: string; readonly at: number }[]): void {
+  #firsts(alone: readonly Begun[], later: readonly Later[]): void {
+    this.#unnamed(alone, later);
     const began = Math.min(...alone.map(({ at }) => at));
     const earlier = this.#db
       .prepare<[string, number, number], number>(
@@ -218,6 +221,13 @@ class Verifier {
           1,
           "the writer's first row names no other writer, and the ledger had one: the chain is of another ledger",
         );
+  }
+
+  /** Whoever found no other was there before all that found some, and each of these names it. */
+  #unnamed(alone: readonly Begun[], later: readonly Later[]): void {
+    for (const { id, at } of alone)
+      if (later.some((other) => other.at > at + sameMomentMs && !other.found.some(({ writer }) => writer === id)))
+        this.#fault('writer', id, 1, "a later writer's first row does not name the writer: the chain is of another ledger");
   }
 
   /** The register's times are those of the rows in which a writer began and ended. */
@@ -406,6 +416,17 @@ function same(name: keyof LedgerColumns, held: string | number | null, said: str
 
 /** What a writer registers and what it writes in its chain are some milliseconds apart. */
 const sameMomentMs = 60_000;
+
+/** A writer, and when its first row was written; ms since the epoch. */
+interface Begun {
+  readonly id: string;
+  readonly at: number;
+}
+
+/** One that found others, and where these ended. */
+interface Later extends Begun {
+  readonly found: readonly ChainHead[];
+}
 
 /** Whether a writer's first row matches its registration. */
 function opens(body: string | null, { id, host, pid }: WriterRow): boolean {

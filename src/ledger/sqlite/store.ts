@@ -174,7 +174,7 @@ export class LedgerWriter {
   /** Records the current end of the chain. */
   checkpoint(key: KeyObject | null): Checkpoint {
     const checkpoint = signCheckpoint(
-      { writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date().toISOString() },
+      { writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date(Date.now()).toISOString() },
       key,
     );
     this.#db
