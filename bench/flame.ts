@@ -37,12 +37,9 @@ try {
     const driver = await Driver.connect(sluice.socket);
     const plan = new ExchangePlan(numberedBody(bytes));
     await driver.run(plan, warm, concurrency);
-    const before = await sluice.usage();
     const stacks = await sluice.stacks(() => driver.run(plan, count, concurrency));
-    const after = await sluice.usage();
     driver.close();
-    const each = `${((after.main - before.main) / count).toFixed(0)} µs of the main thread each, profiled`;
-    const title = `${named(commit).replace(/,? .*/, '')}: ${count.toLocaleString('en-US')} exchanges of ${bytes.toLocaleString('en-US')} bytes, ${each}`;
+    const title = `${named(commit).replace(/,? .*/, '')}: ${count.toLocaleString('en-US')} exchanges of ${bytes.toLocaleString('en-US')} bytes, shares of the main thread's time`;
     writeFileSync(resolve(flags.out), flameSvg(joined(stacks), title));
     process.stdout.write(`${title}\n${resolve(flags.out)}\n`);
   } finally {
