@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { numberedBody } from './bodies.ts';
-import { Checkouts, named } from './compare/commit.ts';
+import { Checkouts, shortName } from './compare/commit.ts';
 import { Driver, ExchangePlan } from './direct/driver.ts';
 import { ProbedSluice } from './direct/sluice.ts';
 import { flameSvg, joined } from './flame/tree.ts';
@@ -39,7 +39,7 @@ try {
     await driver.run(plan, warm, concurrency);
     const stacks = await sluice.stacks(() => driver.run(plan, count, concurrency));
     driver.close();
-    const title = `${named(commit).replace(/,? .*/, '')}: ${count.toLocaleString('en-US')} exchanges of ${bytes.toLocaleString('en-US')} bytes, shares of the main thread's time`;
+    const title = `${shortName(commit)}: ${count.toLocaleString('en-US')} exchanges of ${bytes.toLocaleString('en-US')} bytes, shares of the main thread's time`;
     writeFileSync(resolve(flags.out), flameSvg(joined(stacks), title));
     process.stdout.write(`${title}\n${resolve(flags.out)}\n`);
   } finally {

@@ -7,9 +7,12 @@ import { root } from '../processes.ts';
 const git = (...args: readonly string[]): string =>
   execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
 
+/** The short name of a commit; `.` is the one that this checkout is at. */
+export const shortName = (commit: string): string => git('rev-parse', '--short', commit === '.' ? 'HEAD' : commit);
+
 /** A commit in words; `.` is this checkout as it is. */
 export const named = (commit: string): string =>
-  commit === '.' ? `${git('rev-parse', '--short', 'HEAD')}, as it lies here` : git('log', '-1', '--format=%h %s', commit);
+  commit === '.' ? `${shortName(commit)}, as it lies here` : git('log', '-1', '--format=%h %s', commit);
 
 /** Commits in folders of their own, with their packages. */
 export class Checkouts {

@@ -8,8 +8,7 @@ export interface Frame {
 }
 
 /**
- * Stacks that begin alike, joined from the outermost function on; a function at two lines is one. Time without work, and the profiler's own
- * sockets, are left out.
+ * Stacks that begin alike, joined from the outermost function on. Time without work is left out.
  */
 export function joined(stacks: readonly Stack[]): Frame {
   const root: Frame = { name: 'main thread', samples: 0, under: new Map() };
@@ -38,8 +37,9 @@ const [fontSize, letterWidth] = [11, 6.3];
 /** A flame graph: callers below, as wide as their share of the time; each frame's title says it in full. SVG that needs nothing else. */
 export function flameSvg(frame: Frame, title: string): string {
   const shapes: string[] = [];
-  const deepest = draw(frame, { left: 0, level: 0, whole: frame.samples, depth: depthOf(frame, frame.samples) }, shapes);
-  const height = (deepest + 1) * rowHeight + 2 * margin + 24;
+  const depth = depthOf(frame, frame.samples);
+  draw(frame, { left: 0, level: 0, whole: frame.samples, depth }, shapes);
+  const height = (depth + 1) * rowHeight + 2 * margin + 24;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width + 2 * margin} ${height}" font-family="ui-monospace, monospace" font-size="${fontSize}">
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="${margin}" y="${margin + 12}" font-size="13" fill="#12201f">${escaped(title)}</text>
@@ -64,7 +64,7 @@ interface Place {
   readonly depth: number;
 }
 
-function draw(frame: Frame, { left, level, whole, depth }: Place, shapes: string[]): number {
+function draw(frame: Frame, { left, level, whole, depth }: Place, shapes: string[]): void {
   const [x, wide] = [(left / whole) * width, (frame.samples / whole) * width];
   const y = (depth - level) * rowHeight;
   const share = `${((frame.samples / whole) * 100).toFixed(1)}%`;
@@ -83,7 +83,6 @@ function draw(frame: Frame, { left, level, whole, depth }: Place, shapes: string
     if (under.samples / whole >= leastShare) draw(under, { left: at, level: level + 1, whole, depth }, shapes);
     at += under.samples;
   }
-  return depth;
 }
 
 /** By whose code it is. */

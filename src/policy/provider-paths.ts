@@ -72,11 +72,13 @@ const recent = new Newest<readonly CompiledShape[]>(64);
 /** Maximum length of a path that is remembered, in UTF-16 units. */
 const rememberedUnits = 128;
 
-/** The shapes that a path has, by its text alone. A path with a query is not remembered: it would keep the query, which may hold a key. */
-function shapesOf(plain: string, path: string): readonly CompiledShape[] {
-  if (plain !== path || path.length > rememberedUnits) return compiled.filter(({ path: shape }) => shape.test(plain));
-  let found = recent.get(path);
-  if (found === undefined) recent.set(path, (found = compiled.filter(({ path: shape }) => shape.test(path))));
+/** The shapes that a path without its query has, by its text alone. */
+function shapesOf(plain: string): readonly CompiledShape[] {
+  const known = recent.get(plain);
+  if (known !== undefined) return known;
+  const found = compiled.filter(({ path }) => path.test(plain));
+  // A copy: a part of a text keeps the whole of it, and the query may hold a key.
+  if (plain.length <= rememberedUnits) recent.set(Buffer.from(plain, 'utf16le').toString('utf16le'), found);
   return found;
 }
 
@@ -114,7 +116,7 @@ export function familyOf(
   const mark = path.indexOf('?');
   const plain = mark === -1 ? path : path.slice(0, mark);
   const query = mark === -1 ? '' : path.slice(mark);
-  for (const { family, sign, shared } of shapesOf(plain, path)) {
+  for (const { family, sign, shared } of shapesOf(plain)) {
     if (sign !== null && !sign(head, query)) continue;
     if (!has(family)) return shared || sign !== null ? 'ambiguous' : null;
     const said = signsOf(head, query);

@@ -1,3 +1,4 @@
+import { isoTime } from '../../lib/iso-time.ts';
 import type { KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Statement } from 'better-sqlite3';
@@ -173,10 +174,7 @@ export class LedgerWriter {
 
   /** Records the current end of the chain. */
   checkpoint(key: KeyObject | null): Checkpoint {
-    const checkpoint = signCheckpoint(
-      { writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: new Date(Date.now()).toISOString() },
-      key,
-    );
+    const checkpoint = signCheckpoint({ writer: this.id, seq: this.#seq, hash: this.#hash.toString('hex'), at: isoTime(Date.now()) }, key);
     this.#db
       .prepare('INSERT OR REPLACE INTO checkpoints (writer, seq, hash, at, signature) VALUES (?, ?, ?, ?, ?)')
       .run(checkpoint.writer, checkpoint.seq, checkpoint.hash, checkpoint.at, checkpoint.signature);
